@@ -1,0 +1,129 @@
+"""What came back over HTTP, made sense of: the envelope opened, or the fitting error raised.
+
+HTTP status first, ``error.code`` second, never the message: that is for people. No I/O here but
+reading the body of an answer that has begun.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+import httpx
+
+from aicity_fleet.errors import (
+    AICityError,
+    AICityGoneError,
+    AICityRateLimitedError,
+    AICityRefusedError,
+    AICityUnauthorizedError,
+    AICityUnavailableError,
+)
+from aicity_fleet.models import JsonObject
+
+MAX_RESPONSE_BYTES = 256 * 1024 * 1024
+"""The largest answer that is read: a page of tasks may hold one absurd text beside good tasks."""
+
+MAX_RETRY_AFTER_SECONDS = 3600.0
+"""The longest ``Retry-After`` that is obeyed; a longer one is taken for a mistake."""
+
+
+def read_bounded(response: httpx.Response, where: str) -> bytes:
+    """Read the body of a streamed answer.
+
+    Raises:
+        AICityUnavailableError: It is larger than ``MAX_RESPONSE_BYTES``.
+    """
+    chunks, size = [], 0
+    for chunk in response.iter_bytes():
+        size += len(chunk)
+        if size > MAX_RESPONSE_BYTES:
+            raise AICityUnavailableError(
+                f"{where}: the answer is larger than {MAX_RESPONSE_BYTES} bytes and was not read.",
+                response.status_code,
+            )
+        chunks.append(chunk)
+    return b"".join(chunks)
+
+
+def open_envelope(where: str, response: httpx.Response, body: bytes) -> tuple[Any, JsonObject]:
+    """Take the payload out of ``{success, data}`` or of a bare body.
+
+    Raises:
+        AICityError: The answer is not a 2xx, says ``success: false``, or is not JSON.
+
+    Source: docs.aicity.dev/docs/api; not every endpoint is known to wrap its answer.
+    """
+    try:
+        decoded: Any = json.loads(body) if body.strip() else {}
+    except (ValueError, RecursionError):
+        decoded = None
+    envelope: JsonObject = decoded if isinstance(decoded, dict) else {}
+    status = response.status_code
+    if not 200 <= status < 300 or envelope.get("success") is False:
+        raise _error_for(where, status, envelope, response.headers.get("retry-after"))
+    if decoded is None:
+        raise AICityUnavailableError(f"{where}: {status}, but the body is not JSON.", status)
+    if "data" in envelope:
+        return envelope["data"], envelope
+    return decoded, envelope
+
+
+def _error_for(
+    where: str, status: int, envelope: JsonObject, retry_after: str | None
+) -> AICityError:
+    """Choose the error by HTTP status first and ``error.code`` second, never by the message."""
+    error = envelope.get("error")
+    fields = error if isinstance(error, dict) else {}
+    code = str(fields.get("code", ""))[:100]
+    words = str(fields.get("message", ""))[:300]
+    said = " ".join(part for part in (str(status), code, words and f"«{words}»") if part)
+    wait = parse_retry_after(retry_after)
+    match status:
+        case 401:
+            return AICityUnauthorizedError(
+                f"{where}: {said}. The key is missing, wrong or revoked: check "
+                "AGENT_CITY_API_KEY (for registering: AGENT_CITY_OWNER_TOKEN).",
+                status,
+                code,
+            )
+        case 410:
+            return AICityGoneError(
+                f"{where}: {said}. AI City retired this endpoint; set the new path in "
+                "FLEET_CONTRACT_FILE.",
+                status,
+                code,
+            )
+        case 429:
+            return AICityRateLimitedError(
+                f"{where}: {said}. Too many requests.", status, code, wait
+            )
+        case _ if 400 <= status < 500 and status != 408:
+            return AICityRefusedError(f"{where}: {said}.", status, code)
+        case _:
+            return AICityUnavailableError(f"{where}: {said}.", status, code, wait)
+
+
+def parse_retry_after(value: str | None) -> float | None:
+    """Seconds to wait: from an integer or an HTTP date, at least 0, capped; None for nonsense.
+
+    Source: docs.aicity.dev/docs/sdk/errors (seconds); RFC 9110 section 10.2.3 (both forms).
+    """
+    if value is None:
+        return None
+    try:
+        seconds = float(value)
+    except ValueError:
+        try:
+            at = parsedate_to_datetime(value)
+        except ValueError:
+            return None
+        if at.tzinfo is None:
+            at = at.replace(tzinfo=UTC)
+        seconds = at.timestamp() - datetime.now(UTC).timestamp()
+    if math.isnan(seconds):
+        return None
+    return min(max(seconds, 0.0), MAX_RETRY_AFTER_SECONDS)

@@ -1,0 +1,271 @@
+"""The HTTP client for AI City: one method per thing the fleet asks, one error class per answer.
+
+It speaks whatever the contract describes and never retries: when to ask again is decided by the
+next poll, or by the schedule in the outbox. No key and no body appears in any message.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping
+from typing import Any, Self
+from urllib.parse import quote, urlsplit
+
+import httpx
+import structlog
+
+from aicity_fleet.aicity.answers import open_envelope, read_bounded
+from aicity_fleet.aicity.contract import Contract, load_contract
+from aicity_fleet.errors import AICityUnavailableError, ContractError, SettingsError
+from aicity_fleet.models import Completed, JsonObject, Outcome
+from aicity_fleet.settings import SIMULATED_KEY, Settings
+
+REQUEST_TIMEOUT_SECONDS = 30.0
+"""How long AI City may take to answer. Source: the SDK's own timeout, docs.aicity.dev/docs/sdk."""
+
+MAX_PAGES = 1000
+"""The most pages of one listing that are walked, should the paging never end."""
+
+_NOTICE_HEADERS = ("deprecation", "sunset", "x-ratelimit-limit")
+
+log = structlog.get_logger(__name__)
+
+
+class AICityClient:
+    """Talks to AI City, or to a bridge, as one agent. Safe to share between threads.
+
+    Args:
+        base_url: Where the API is; a bare host gets the contract's base path.
+        key: The agent's key, or the owner's token when ``owner`` is true.
+        contract: What the API looks like.
+        owner: Whether ``key`` is an owner token, sent as a bearer.
+        transport: Replaces the network in tests.
+    """
+
+    def __init__(
+        self,
+        base_url: str,
+        key: str,
+        contract: Contract,
+        *,
+        owner: bool = False,
+        transport: httpx.BaseTransport | None = None,
+    ) -> None:
+        self.contract = contract
+        self.base_url = base_url if urlsplit(base_url).path else base_url + contract.base_path
+        headers = {"Accept": "application/json", "User-Agent": "aicity-fleet"}
+        if owner:
+            headers["Authorization"] = f"Bearer {key}"
+        elif contract.key_header:
+            headers[contract.key_header] = key
+        self._http = httpx.Client(
+            headers=headers,
+            timeout=httpx.Timeout(REQUEST_TIMEOUT_SECONDS, connect=10.0),
+            transport=transport,
+        )
+        self._noticed: set[tuple[str, str]] = set()
+
+    @classmethod
+    def from_settings(cls, settings: Settings, *, owner: bool = False) -> Self:
+        """Build the client that these settings describe.
+
+        Raises:
+            SettingsError: The key is missing.
+            ContractError: The contract file is wrong.
+        """
+        contract = load_contract(settings.contract, settings.contract_file)
+        if owner:
+            settings.require("AGENT_CITY_OWNER_TOKEN")
+            key = settings.owner_token.get_secret_value() if settings.owner_token else ""
+        elif contract.key_header:
+            settings.require("AGENT_CITY_API_KEY")
+            key = settings.agent_key.get_secret_value() if settings.agent_key else SIMULATED_KEY
+        else:
+            key = ""
+        if contract.name == "bridge":
+            return cls(settings.bridge_url, key, contract)
+        if settings.is_simulated and settings.simulator_url:
+            return cls(settings.simulator_url, key, contract, owner=owner)
+        return cls(settings.base_url, key, contract, owner=owner)
+
+    def wait_for_simulator(self, settings: Settings, seconds: float) -> None:
+        """Where a simulator stands in for AI City, wait until it answers.
+
+        Raises:
+            SettingsError: It does not answer in time.
+        """
+        deadline = time.monotonic() + seconds
+        while settings.is_simulated:
+            try:
+                self.profile()
+            except AICityUnavailableError as error:
+                if time.monotonic() < deadline:
+                    time.sleep(0.2)
+                    continue
+                raise SettingsError(
+                    "AGENT_CITY_API_KEY: is not set, and no simulator answers at "
+                    f"FLEET_SIMULATOR_URL ({settings.simulator_url}). Set the agent's key, or start "
+                    "the simulator (docker compose --profile demo up)."
+                ) from error
+            return
+
+    def close(self) -> None:
+        """Close every connection."""
+        self._http.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def assigned_pages(self) -> Iterator[list[object]]:
+        """Walk the list of assigned tasks, one page at a time.
+
+        Yields:
+            The entries of one page, as decoded JSON values that nobody has checked yet.
+
+        Raises:
+            AICityError: A page could not be had; pages already yielded stand.
+        """
+        number, total = 1, 1
+        while number <= min(total, MAX_PAGES):
+            query: dict[str, str | int] = {}
+            if self.contract.page_parameter:
+                query[self.contract.page_parameter] = number
+            if self.contract.page_size_parameter:
+                query[self.contract.page_size_parameter] = self.contract.page_size
+            data, envelope = self._request("GET", self.contract.paths.assigned, params=query)
+            if not isinstance(data, list):
+                raise self._unexpected("the list of assigned tasks", "it is not a list")
+            yield data
+            if not self.contract.page_parameter:
+                return
+            total = _total_pages(envelope, got=len(data), number=number)
+            number += 1
+
+    def task(self, task_id: str) -> JsonObject | None:
+        """Read one task back; None where the contract has no such endpoint.
+
+        Raises:
+            AICityError: No usable answer.
+        """
+        if not self.contract.paths.task:
+            return None
+        data, _ = self._request("GET", self._task_path(self.contract.paths.task, task_id))
+        return self._object(data, "the task")
+
+    def report(self, task_id: str, outcome: Outcome, idempotency_key: str) -> JsonObject:
+        """Tell AI City how a job ended.
+
+        Returns:
+            AI City's answer; its shape is not documented.
+
+        Raises:
+            AICityError: Anything but a 2xx answer that could be read.
+        """
+        paths = self.contract.paths
+        path = paths.complete if isinstance(outcome, Completed) else paths.fail
+        headers = {}
+        if self.contract.idempotency_header:
+            headers[self.contract.idempotency_header] = idempotency_key
+        body = self.contract.body(outcome)
+        data, _ = self._request("POST", self._task_path(path, task_id), json=body, headers=headers)
+        return data if isinstance(data, dict) else {}
+
+    def profile(self) -> JsonObject:
+        """Read the agent's own profile.
+
+        Raises:
+            AICityError: No usable answer.
+            ContractError: The contract has no such endpoint.
+        """
+        path = self._needs(self.contract.paths.profile, "read the profile")
+        data, _ = self._request("GET", path)
+        return self._object(data, "the profile")
+
+    def register(self, profile: JsonObject) -> JsonObject:
+        """Register an agent with an owner token.
+
+        Returns:
+            The agent's profile with ``apiKey`` within, whichever of the two documented shapes
+            (``{agent, apiKey}`` or flat) the answer had.
+
+        Raises:
+            AICityError: No usable answer.
+            ContractError: The contract has no such endpoint.
+        """
+        path = self._needs(self.contract.paths.register_agent, "register an agent")
+        data, _ = self._request("POST", path, json=profile)
+        answer = self._object(data, "the new agent")
+        agent = answer.get("agent")
+        if isinstance(agent, dict):
+            answer = {**agent, "apiKey": answer.get("apiKey", agent.get("apiKey"))}
+        if not isinstance(answer.get("apiKey"), str) or not answer["apiKey"]:
+            raise self._unexpected("the new agent", "it holds no apiKey")
+        return answer
+
+    # --- below: one request ---------------------------------------------------------------------
+
+    def _task_path(self, template: str, task_id: str) -> str:
+        return template.replace("{task_id}", quote(task_id, safe=""))
+
+    def _needs(self, path: str, deed: str) -> str:
+        if not path:
+            raise ContractError(f"The contract '{self.contract.name}' names no way to {deed}.")
+        return path
+
+    def _object(self, data: object, what: str) -> JsonObject:
+        if not isinstance(data, dict):
+            raise self._unexpected(what, "it is not an object")
+        return data
+
+    def _unexpected(self, what: str, why: str) -> AICityUnavailableError:
+        return AICityUnavailableError(
+            f"AI City's answer for {what} is not what the contract '{self.contract.name}' says: "
+            f"{why}. If this lasts, AI City has changed: see FLEET_CONTRACT_FILE."
+        )
+
+    def _request(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Mapping[str, str | int] | None = None,
+        json: JsonObject | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> tuple[Any, JsonObject]:
+        """Send one request; give the payload and its envelope, or raise the fitting error."""
+        where = f"{method} {path}"
+        try:
+            with self._http.stream(
+                method, self.base_url + path, params=params, json=json, headers=headers
+            ) as response:
+                body = read_bounded(response, where)
+        except httpx.HTTPError as error:
+            raise AICityUnavailableError(
+                f"{where}: AI City did not answer ({type(error).__name__}). Is the base URL right?"
+            ) from error
+        except httpx.InvalidURL as error:
+            raise AICityUnavailableError(f"{where}: the URL is not valid.") from error
+        self._notice(response)
+        return open_envelope(where, response, body)
+
+    def _notice(self, response: httpx.Response) -> None:
+        for header in _NOTICE_HEADERS:
+            value = response.headers.get(header)
+            if value is not None and (header, value) not in self._noticed:
+                self._noticed.add((header, value))
+                log.warning("aicity.notice", header=header, value=value[:100])
+
+
+def _total_pages(envelope: JsonObject, *, got: int, number: int) -> int:
+    """How many pages there are; a listing without ``pagination`` is one page.
+
+    Source: docs.aicity.dev/docs/api (``pagination.totalPages``).
+    """
+    pagination = envelope.get("pagination")
+    total = pagination.get("totalPages") if isinstance(pagination, dict) else None
+    if isinstance(total, int) and not isinstance(total, bool):
+        return total if got else number
+    return number

@@ -1,0 +1,149 @@
+"""The Celery app: every setting with its reason, the tasks' names, the queues, the routes.
+
+Celery carries job ids, and the ledger is the truth: a message may be lost, late or delivered five
+times without harm. So no setting here tries to make delivery exact; they keep processes alive,
+connections honest and memory small. Importing this module reads the environment once and ends the
+process, readably, where a setting is wrong.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+from celery import Celery, signals
+from kombu import Queue
+from kombu.exceptions import OperationalError
+
+from aicity_fleet.entry import configure_logging, exit_on_fleet_error, warn_of_unknown_variables
+from aicity_fleet.errors import QueueUnavailableError
+from aicity_fleet.ledger.keys import Keys
+from aicity_fleet.settings import Settings
+
+POLL = "fleet.poll"
+"""Task: look at AI City once."""
+
+RUN_JOB = "fleet.run_job"
+"""Task: run the team of one job; its one argument is the job's id."""
+
+REPORT = "fleet.report"
+"""Task: tell AI City the outcome of one job; its one argument is the job's id."""
+
+CONTROL_QUEUE, JOBS_QUEUE, REPORTS_QUEUE = "control", "jobs", "reports"
+"""Queues: the dispatcher works the first and the last, the workers the second."""
+
+QUEUE_OF = {POLL: CONTROL_QUEUE, RUN_JOB: JOBS_QUEUE, REPORT: REPORTS_QUEUE}
+"""Where each task goes."""
+
+
+class _CommandLineQueueError(QueueUnavailableError, click.ClickException):
+    """The same error, which ``celery call`` shows as one line with exit code 2."""
+
+    def __init__(self, message: str) -> None:
+        click.ClickException.__init__(self, message)
+        self.args = (message,)
+
+
+class FleetCelery(Celery):
+    """Celery, whose publishing lets no exception of kombu out."""
+
+    def send_task(self, *args: Any, **kwargs: Any) -> Any:
+        """Send a message by the task's name.
+
+        Raises:
+            QueueUnavailableError: The broker took no message.
+        """
+        try:
+            return super().send_task(*args, **kwargs)
+        except OperationalError as error:
+            raise _CommandLineQueueError(
+                f"REDIS_URL: the broker at {settings.redis_address()} takes no message "
+                f"({type(error.__cause__ or error).__name__}). Is Redis up, writable and not full, "
+                "and are REDIS_URL and REDIS_PASSWORD right?"
+            ) from error
+
+
+with exit_on_fleet_error():
+    settings = Settings.load()
+
+app = FleetCelery("aicity_fleet")
+app.conf.update(
+    broker_url=settings.broker_url(),
+    include=["scheduler.tasks", "workers.tasks"],
+    # --- what travels: ids, as JSON ---------------------------------------------------------------
+    # JSON only: a pickled message from whoever reaches Redis would be code execution.
+    task_serializer="json",
+    accept_content=["json"],
+    event_serializer="json",
+    # No result backend: with the threads pool its outage leaks worker slots for good (a -c 1 worker
+    # never consumed again in two of two runs). Results show in Flower through events.
+    result_backend=None,
+    task_ignore_result=True,
+    # --- queues -------------------------------------------------------------------------------------
+    task_queues=[Queue(name) for name in (CONTROL_QUEUE, JOBS_QUEUE, REPORTS_QUEUE)],
+    task_routes={task: {"queue": queue} for task, queue in QUEUE_OF.items()},
+    task_default_queue=CONTROL_QUEUE,
+    # A misspelt queue would be filled and never read.
+    task_create_missing_queues=False,
+    # --- delivery -----------------------------------------------------------------------------------
+    # Early acknowledgement: with the late one, every reset of the broker's connection starts all
+    # running jobs again beside themselves. The claim makes either harmless; this one wastes nothing.
+    task_acks_late=False,
+    # Nothing waits in a busy worker's memory while another worker has room.
+    worker_disable_prefetch=True,
+    worker_prefetch_multiplier=1,
+    # Would kill running jobs and then acknowledge them as revoked: lost.
+    worker_cancel_long_running_tasks_on_connection_loss=False,
+    broker_transport_options={
+        # One fleet's queues beside another's on the same server.
+        "global_keyprefix": Keys(settings.agent).prefix,
+        # Covers the gap between pop and start only, because of the early acknowledgement.
+        "visibility_timeout": 60,
+        # Without these a half-open link holds a consumer for ever (measured: over 120 s and counting);
+        # with them it is back in about 30 s.
+        "socket_timeout": 10,
+        "socket_connect_timeout": 5,
+        "socket_keepalive": True,
+        "health_check_interval": 10,
+        # retry_on_timeout stays off: it would send a message twice after a timeout.
+    },
+    broker_connection_retry_on_startup=True,
+    # For ever: a worker outlives any outage of Redis.
+    broker_connection_max_retries=None,
+    # --- what Flower sees -----------------------------------------------------------------------------
+    worker_send_task_events=True,
+    task_send_sent_event=True,
+    # Events that nobody reads would pile up in Redis.
+    event_queue_expires=60,
+    event_queue_ttl=10,
+    # --- the clock --------------------------------------------------------------------------------------
+    # Keeps its state in memory: the default writes a file into the current folder.
+    beat_scheduler="celery.beat:Scheduler",
+    beat_max_loop_interval=5,
+    # Lets `celery inspect ping -d celerybeat@HOST` serve as a healthcheck.
+    beat_enable_remote_control=True,
+    # --- the rest ---------------------------------------------------------------------------------------
+    timezone="UTC",
+    enable_utc=True,
+    worker_redirect_stdouts=False,
+)
+
+
+def send(task: str, job_id: str) -> None:
+    """Send a job's id to the queue of this task.
+
+    Raises:
+        QueueUnavailableError: The broker took no message; the sweep will send it.
+    """
+    app.send_task(task, args=[job_id], queue=QUEUE_OF[task])
+
+
+def consumes(queue: str) -> bool:
+    """Whether the worker in this process reads that queue."""
+    return queue in app.amqp.queues.consume_from
+
+
+@signals.setup_logging.connect
+def _configure_logging(**_: object) -> None:
+    configure_logging(settings)
+    warn_of_unknown_variables()

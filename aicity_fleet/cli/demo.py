@@ -1,0 +1,164 @@
+"""The demo's command: a live table while the tasks move, a summary when all have their ending."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import threading
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from aicity_fleet.cli.display import console, dollars, notes, print_json, state_text
+from aicity_fleet.cli.market import AsJson
+from aicity_fleet.embedded.demo import LOOK_SECONDS, Demo, DemoResult, DemoTask
+from aicity_fleet.embedded.ports import LOOPBACK
+from aicity_fleet.embedded.supervisor import stop_requests
+from aicity_fleet.errors import FleetError
+
+
+def demo(
+    workers: Annotated[int, typer.Option(min=1, max=16, help="How many worker processes.")] = 2,
+    copies: Annotated[
+        int, typer.Option(min=1, max=100, help="Submit the twelve tasks so often.")
+    ] = 1,
+    timeout: Annotated[float, typer.Option(min=1, help="Give up after this many seconds.")] = 600,
+    flower_port: Annotated[
+        int, typer.Option(min=0, max=65535, help="Where Flower listens; another when it is taken.")
+    ] = 5555,
+    keep_logs: Annotated[
+        bool, typer.Option("--keep-logs", help="Keep every process's log.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Run the whole fleet on a simulated AI City: no account, no key, no Docker.
+
+    With OPENAI_API_KEY set (and OPENAI_BASE_URL, FLEET_MODEL) the teams use that model.
+    """
+    folder = Path(tempfile.mkdtemp(prefix="aicity-fleet-demo-"))
+    keep = keep_logs
+    with stop_requests() as stopping:
+        running = Demo(folder, workers=workers, copies=copies, flower_port=flower_port)
+        try:
+            _announce(running)
+            running.start(stopping.is_set)
+            _watch(running, stopping, timeout)
+            if stopping.is_set():
+                notes.print("Stopped before the end.")
+                raise typer.Exit(130)
+            result = running.result()
+        except FleetError:
+            keep = True
+            raise
+        finally:
+            running.stop()
+            if keep:
+                notes.print(f"Logs: {folder / 'logs'}")
+            else:
+                shutil.rmtree(folder, ignore_errors=True)
+    if as_json:
+        print_json(_as_json(result))
+    else:
+        _summarize(result)
+    if result.faults:
+        for fault in result.faults:
+            notes.print(f"aicity-fleet: {fault}", style="red")
+        raise typer.Exit(1)
+
+
+def _announce(running: Demo) -> None:
+    model = "your own model" if running.uses_real_model else "a simulated model"
+    notes.print(f"The fleet on a simulated AI City, with {model}. Ctrl-C stops everything.")
+    notes.print(
+        f"Flower: http://{LOOPBACK}:{running.flower_port} "
+        f"(user fleet, password {running.flower_password})"
+    )
+
+
+def _watch(running: Demo, stopping: threading.Event, timeout: float) -> None:
+    """Show the tasks until all are settled.
+
+    Raises:
+        FleetError: The time is up; the message says which tasks are not settled.
+    """
+    deadline = time.monotonic() + timeout
+    seen: dict[str, str] = {}
+    with Live(console=notes, auto_refresh=False, transient=True) as live:
+        while not stopping.is_set():
+            tasks = running.look()
+            if notes.is_terminal:
+                live.update(_table(tasks), refresh=True)
+            else:
+                _print_changes(tasks, seen)
+            open_tasks = [task for task in tasks if not task.is_settled]
+            if not open_tasks:
+                return
+            if time.monotonic() > deadline:
+                names = ", ".join(task.task_id for task in open_tasks)
+                raise FleetError(f"After {timeout:g} s these tasks are not settled: {names}")
+            stopping.wait(LOOK_SECONDS)
+
+
+def _table(tasks: list[DemoTask]) -> Table:
+    table = Table("task", "type", "state", "attempts", "calls", "tokens")
+    for task in tasks:
+        job = task.job
+        if job is None:
+            table.add_row(Text(task.title), task.task_type, Text("assigned", "dim"), "", "", "")
+            continue
+        tokens = job.prompt_tokens + job.completion_tokens
+        counts = (str(job.attempt), str(job.model_calls or ""), str(tokens or ""))
+        table.add_row(Text(task.title), task.task_type, state_text(job.state), *counts)
+    return table
+
+
+def _print_changes(tasks: list[DemoTask], seen: dict[str, str]) -> None:
+    for task in tasks:
+        state = str(task.job.state) if task.job else "assigned"
+        if seen.get(task.task_id) != state:
+            seen[task.task_id] = state
+            notes.out(f"{task.task_id} {task.task_type}: {state}", highlight=False)
+
+
+def _summarize(result: DemoResult) -> None:
+    table = Table(title="What the fleet did")
+    for heading in ("task", "type", "ending"):
+        table.add_column(heading)
+    for heading in ("quality", "earned", "calls", "tokens", "seconds"):
+        table.add_column(heading, justify="right")
+    for row in result.rows:
+        ending = f"{row['ending']} → {row['city_status']}"
+        table.add_row(
+            Text(row["title"]),
+            row["type"],
+            Text(ending, "green" if row["city_status"] == "completed" else "yellow"),
+            "-" if row["score"] is None else str(row["score"]),
+            dollars(row["earned_cents"]),
+            str(row["model_calls"]),
+            str(row["tokens"]),
+            f"{row['seconds']:.1f}",
+        )
+    earned = sum(row["earned_cents"] for row in result.rows)
+    calls, tokens = (sum(row[name] for row in result.rows) for name in ("model_calls", "tokens"))
+    table.add_section()
+    table.add_row("total", "", "", "", dollars(earned), str(calls), str(tokens), "")
+    console.print(table)
+    before, after = result.profile_before, result.profile_after
+    console.print(
+        f"Reputation: score {before.get('overallScore')} → {after.get('overallScore')}, "
+        f"trust tier {before.get('trustTier')} → {after.get('trustTier')}"
+    )
+
+
+def _as_json(result: DemoResult) -> dict[str, object]:
+    return {
+        "tasks": result.rows,
+        "profile_before": result.profile_before,
+        "profile_after": result.profile_after,
+        "faults": result.faults,
+    }

@@ -1,0 +1,56 @@
+"""How values look in a terminal: states in colour, moments, durations, money, JSON for scripts."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+from rich.console import Console
+from rich.text import Text
+
+from aicity_fleet.models import JobState
+
+console = Console()
+"""Where results go: standard output."""
+
+notes = Console(stderr=True)
+"""Where progress and remarks go: standard error."""
+
+STATE_STYLES = {
+    JobState.QUEUED: "yellow",
+    JobState.RUNNING: "cyan",
+    JobState.FINISHED: "magenta",
+    JobState.REPORTED: "green",
+    JobState.HELD: "red",
+    JobState.QUARANTINED: "red",
+}
+
+
+def print_json(value: Any) -> None:
+    """Print a value as JSON, one document, to standard output."""
+    console.out(json.dumps(value, indent=2, default=_plain), highlight=False)
+
+
+def state_text(state: JobState) -> Text:
+    """A job's state in its colour."""
+    return Text(str(state), style=STATE_STYLES[state])
+
+
+def moment(value: datetime | None) -> str:
+    """A moment in UTC, to the second."""
+    return value.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S") if value else "-"
+
+
+def dollars(cents: int | Decimal) -> str:
+    """Cents as dollars."""
+    return f"${Decimal(cents) / 100:.2f}"
+
+
+def _plain(value: object) -> str:
+    if isinstance(value, datetime):
+        return value.isoformat(timespec="milliseconds")
+    if isinstance(value, Decimal):
+        return str(value)
+    raise TypeError(f"{type(value).__name__} is not JSON")

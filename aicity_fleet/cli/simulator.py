@@ -1,0 +1,46 @@
+"""The command that runs the simulated AI City alone."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def simulator(
+    host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
+    port: Annotated[
+        int, typer.Option(min=0, max=65535, help="The port; 0 takes a free one.")
+    ] = 8765,
+    port_file: Annotated[
+        Path | None, typer.Option(help="Write the port into this file once it is bound.")
+    ] = None,
+    demo_tasks: Annotated[
+        int, typer.Option(min=0, max=1000, help="Submit the twelve demo tasks this many times.")
+    ] = 0,
+    model_seconds: Annotated[
+        float | None,
+        typer.Option(
+            min=0, max=600, help="How long each model call takes (default: 0.4 to 1.2 s)."
+        ),
+    ] = None,
+) -> None:
+    """Run the simulated AI City and a simulated model. Nothing in it costs or earns money.
+
+    The agent key is ac_live_simulated, the owner token owner_simulated. Submit a task with
+    POST /_sim/tasks, for example:
+
+    curl -d '{"taskType":"research","input":{"description":"Compare two queues."}}' localhost:8765/_sim/tasks
+
+    What happened is at /_sim/report; faults are set with POST /_sim/faults.
+    """
+    from aicity_fleet.simulator.config import SimulatorConfig  # noqa: PLC0415 - a web framework
+    from aicity_fleet.simulator.demo_tasks import demo_tasks as tasks  # noqa: PLC0415
+    from aicity_fleet.simulator.serve import serve  # noqa: PLC0415
+
+    config = SimulatorConfig()
+    if model_seconds is not None:
+        config = dataclasses.replace(config, model_latency_seconds=(model_seconds, model_seconds))
+    serve(host, port, config, port_file, tasks=tasks(demo_tasks) if demo_tasks else [])

@@ -1,0 +1,98 @@
+"""The command that runs the whole fleet on this machine, against the real AI City."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from aicity_fleet.aicity.client import AICityClient
+from aicity_fleet.cli.display import notes
+from aicity_fleet.embedded.fleet import (
+    fleet_programs,
+    flower_program,
+    new_password,
+    redis_program,
+)
+from aicity_fleet.embedded.ports import LOOPBACK, free_port
+from aicity_fleet.embedded.redis_server import new_redis_server
+from aicity_fleet.embedded.state_folder import StateFolder
+from aicity_fleet.embedded.supervisor import Supervisor, stop_requests
+from aicity_fleet.errors import AICityUnavailableError
+from aicity_fleet.ledger.connection import connect
+from aicity_fleet.settings import Settings
+
+CHECK_SECONDS = 0.5
+"""How often the supervisor looks after its processes, in seconds."""
+
+
+def up(
+    workers: Annotated[int, typer.Option(min=1, max=64, help="How many worker processes.")] = 1,
+    flower_port: Annotated[
+        int, typer.Option(min=0, max=65535, help="Where Flower listens; another when it is taken.")
+    ] = 5555,
+    no_flower: Annotated[bool, typer.Option("--no-flower", help="Run without Flower.")] = False,
+    data: Annotated[
+        Path | None, typer.Option(help="Where the embedded Redis keeps its data, and the logs.")
+    ] = None,
+) -> None:
+    """Run the fleet on this machine: beat, dispatcher, workers and Flower under one supervisor.
+
+    Needs AGENT_CITY_API_KEY and OPENAI_API_KEY. Without REDIS_URL it starts a Redis of its own.
+    Ctrl-C stops everything; jobs that were running are handed on to the next start.
+    """
+    settings = Settings.load()
+    settings.require("AGENT_CITY_API_KEY", "OPENAI_API_KEY")
+    env = {name: value for name, value in os.environ.items() if name != "FLEET_SIMULATOR_URL"}
+    _greet(settings)
+    with StateFolder(data, settings.agent) as folder, stop_requests() as stopping:
+        stop_seconds = settings.drain_seconds + 10
+        supervisor = Supervisor(folder.logs, stop_seconds=stop_seconds, echo=_echo)
+        try:
+            if not settings.redis_url_is_set:
+                server = new_redis_server(folder.redis)
+                supervisor.start(redis_program(server))
+                env |= {"REDIS_URL": server.url}
+                env.pop("REDIS_PASSWORD", None)
+                settings = Settings.load(env)
+            connect(settings, wait_seconds=10).close()
+            for program in fleet_programs(env, workers=workers, threads=settings.worker_threads):
+                supervisor.start(program)
+            if not no_flower:
+                port, password = free_port(flower_port), new_password()
+                supervisor.start(flower_program(env, port=port, password=password))
+                notes.print(f"Flower: http://{LOOPBACK}:{port} (user fleet, password {password})")
+            notes.print(f"Logs: {folder.logs}. Ctrl-C stops everything.")
+            while not stopping.wait(CHECK_SECONDS):
+                for name, status in supervisor.check():
+                    notes.print(f"{name} ended with {status}; it is started again.", style="red")
+        finally:
+            began = time.monotonic()
+            supervisor.stop()
+            notes.print(f"Stopped in {time.monotonic() - began:.1f} s.")
+
+
+def _greet(settings: Settings) -> None:
+    """See whether AI City knows this agent, before anything is started.
+
+    Raises:
+        AICityError: It refused us; a passing outage is only noted.
+    """
+    with AICityClient.from_settings(settings) as client:
+        try:
+            profile = client.profile()
+        except AICityUnavailableError as error:
+            notes.print(f"AI City does not answer yet: {error}", style="yellow")
+            return
+    notes.print(
+        f"Agent {profile.get('displayName', '?')} ({profile.get('id', '?')}): trust tier "
+        f"{profile.get('trustTier', 'unknown')}, score {profile.get('overallScore', 'unknown')}."
+    )
+
+
+def _echo(name: str, line: str) -> None:
+    if name != "redis":
+        notes.out(f"{name:<11}| {line}", highlight=False)

@@ -1,0 +1,97 @@
+"""A job as it stands in the ledger, read for people and for the processes that move it along."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any, Self
+
+from aicity_fleet.models import AssignedTask, JobState, JsonObject, Outcome, outcome_from_json
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Job:
+    """One job's record."""
+
+    job_id: str
+    state: JobState
+    task_type: str
+    task: AssignedTask | None
+    """What AI City handed us; None for a refused task."""
+    attempt: int
+    """How many leases were granted on it; also the fencing token of the last one."""
+    lapses: int
+    """How many of its leases lapsed."""
+    owner: str
+    """The process that holds the lease, while it runs."""
+    reason: str
+    """Why it waits or rests, where somebody said so."""
+    accepted_at: datetime | None
+    changed_at: datetime | None
+    finished_at: datetime | None
+    not_before: datetime | None
+    ran_ms: int
+    """How long all its attempts ran, in milliseconds."""
+    model: str
+    """Which model its team called last."""
+    model_calls: int
+    prompt_tokens: int
+    completion_tokens: int
+    score: int | None
+    """The gate's own score of the deliverable, 0 to 100."""
+    outcome: Outcome | None
+    report_attempts: int
+    receipt: JsonObject | None
+    """AI City's answer to the report."""
+
+    @classmethod
+    def from_fields(cls, job_id: str, fields: Mapping[str, str]) -> Self:
+        """Read a job's hash."""
+
+        def number(name: str) -> int:
+            return int(fields.get(name) or 0)
+
+        task, outcome, receipt = (
+            json.loads(fields.get(name) or "null") for name in ("task", "outcome", "receipt")
+        )
+        return cls(
+            job_id=job_id,
+            state=JobState(fields["state"]),
+            task_type=fields.get("task_type", ""),
+            task=AssignedTask.from_json(task) if task else None,
+            attempt=number("attempt"),
+            lapses=number("lapses"),
+            owner=fields.get("owner", ""),
+            reason=fields.get("reason", ""),
+            accepted_at=_moment(fields.get("accepted_at")),
+            changed_at=_moment(fields.get("changed_at")),
+            finished_at=_moment(fields.get("finished_at")),
+            not_before=_moment(fields.get("not_before")),
+            ran_ms=number("ran_ms"),
+            model=fields.get("model", ""),
+            model_calls=number("model_calls"),
+            prompt_tokens=number("prompt_tokens"),
+            completion_tokens=number("completion_tokens"),
+            score=int(fields["score"]) if fields.get("score") else None,
+            outcome=outcome_from_json(outcome) if outcome else None,
+            report_attempts=number("report_attempt"),
+            receipt=receipt,
+        )
+
+    def to_json(self) -> JsonObject:
+        """This job as plain JSON values, for scripts."""
+        data: dict[str, Any] = {}
+        for field in dataclasses.fields(self):
+            value = getattr(self, field.name)
+            if isinstance(value, datetime):
+                value = value.isoformat(timespec="milliseconds")
+            elif dataclasses.is_dataclass(value) and not isinstance(value, type):
+                value = dataclasses.asdict(value)
+            data[field.name] = value
+        return data
+
+
+def _moment(milliseconds: str | None) -> datetime | None:
+    return datetime.fromtimestamp(int(milliseconds) / 1000, UTC) if milliseconds else None

@@ -1,0 +1,73 @@
+"""Every Redis key of the fleet, and how long each lives.
+
+All keys of one fleet share one hash tag, so that a cluster would keep them in one slot, and one
+prefix, which Celery's queues carry as well: several fleets can share a server.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+
+SCHEMA_VERSION = 1
+"""The layout of the ledger's keys and fields."""
+
+KEYS_WITHOUT_TTL = {
+    "job:": "a job stays until it is settled; settling gives it FLEET_RETENTION_DAYS",
+    "audit:": "as its job",
+    "state:": "an index over the jobs; the sweep drops entries whose job expired",
+    "unsent": "an index over queued jobs that still need a message",
+    "schema": "the layout's version",
+}
+"""The ledger's keys that may live for ever, by the beginning of their name, with the reason."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Keys:
+    """The keys of one fleet.
+
+    Args:
+        agent: The fleet's name (``FLEET_AGENT``).
+    """
+
+    agent: str
+
+    @property
+    def prefix(self) -> str:
+        """What every key of this fleet begins with, Celery's queues included."""
+        return f"{{fleet:{self.agent}}}:"
+
+    @property
+    def schema(self) -> str:
+        """The version of the layout. No TTL."""
+        return f"{self.prefix}schema"
+
+    @property
+    def poll_lock(self) -> str:
+        """Held by the one poll that is under way. TTL: a poll's longest duration."""
+        return f"{self.prefix}poll:lock"
+
+    def poll(self, poll_id: str) -> str:
+        """What one poll saw, as JSON, by its Celery task id. TTL: some minutes."""
+        return f"{self.prefix}poll:{poll_id}"
+
+    @property
+    def sweep_lock(self) -> str:
+        """Held for one tick, so that several dispatchers sweep once. TTL: the tick."""
+        return f"{self.prefix}sweep:lock"
+
+    @property
+    def quiet(self) -> str:
+        """Present while AI City asked us to wait (429). TTL: the wait."""
+        return f"{self.prefix}quiet"
+
+    def job(self, job_id: str) -> str:
+        """A job's record, a hash. No TTL until it is settled."""
+        return f"{self.prefix}job:{job_id}"
+
+    def audit(self, job_id: str) -> str:
+        """A job's audit trail, a capped list of JSON lines. As its job."""
+        return f"{self.prefix}audit:{job_id}"
+
+    def state(self, state: str) -> str:
+        """The jobs in one state, a sorted set; the score is when something is next due. No TTL."""
+        return f"{self.prefix}state:{state}"

@@ -1,0 +1,29 @@
+-- (none) -> queued, or -> quarantined when the task was refused. A known id is only noted as listed.
+-- ARGV: id, task JSON, task type, nonce, reason for refusing or '', ms until the sweep may send it,
+--       retention in ms
+-- Reply: {'accepted' | 'refused' | 'known', state}
+local id, reason = ARGV[1], ARGV[5]
+local job = key('job', id)
+local state = redis.call('HGET', job, 'state')
+if state then
+  redis.call('HSET', job, 'listed_at', NOW)
+  if redis.call('PTTL', job) >= 0 then -- settled or refused: keep it known while it is listed
+    redis.call('PEXPIRE', job, ARGV[7])
+    redis.call('PEXPIRE', key('audit', id), ARGV[7])
+  end
+  return {'known', state}
+end
+redis.call('HSET', job, 'task', ARGV[2], 'task_type', ARGV[3], 'nonce', ARGV[4],
+  'attempt', 0, 'lapses', 0, 'accepted_at', NOW, 'listed_at', NOW)
+if reason ~= '' then
+  redis.call('HSET', job, 'reason', reason)
+  move(id, 'quarantined', NOW)
+  note(id, 'refused', reason)
+  redis.call('PEXPIRE', job, ARGV[7])
+  redis.call('PEXPIRE', key('audit', id), ARGV[7])
+  return {'refused', 'quarantined'}
+end
+queue(id, NOW)
+redis.call('ZADD', PREFIX .. 'unsent', NOW + ARGV[6], id)
+note(id, 'accepted')
+return {'accepted', 'queued'}

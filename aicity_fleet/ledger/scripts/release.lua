@@ -1,0 +1,16 @@
+-- running -> queued, by the holder of the lease.
+-- ARGV: id, token, delay in ms, why, 1 when this counts towards the backoff,
+--       then what the attempt used, see `add_usage`
+-- Reply: 1, or 0 when the token is not the current one
+local id = ARGV[1]
+if not owns_run(id, ARGV[2]) then
+  return 0
+end
+add_usage(id, 6)
+if ARGV[5] == '1' then
+  redis.call('HINCRBY', key('job', id), 'releases', 1)
+end
+redis.call('HSET', key('job', id), 'reason', ARGV[4])
+queue(id, NOW + ARGV[3])
+note(id, 'released', ARGV[4])
+return 1

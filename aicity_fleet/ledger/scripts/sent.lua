@@ -1,0 +1,10 @@
+-- Note that a message for a queued job went out.
+-- ARGV: id
+-- Reply: 1 when the job was queued, else 0
+local id = ARGV[1]
+redis.call('ZREM', PREFIX .. 'unsent', id)
+if redis.call('HGET', key('job', id), 'state') ~= 'queued' then
+  return 0
+end
+redis.call('HSET', key('job', id), 'sent_at', NOW)
+return 1

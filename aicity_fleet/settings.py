@@ -1,0 +1,246 @@
+"""The one source of settings: the environment, read once, with all faults reported together.
+
+A secret may also come from a file, named by the same variable with ``_FILE`` behind it. What a role
+needs beyond its defaults it says with ``Settings.require``: the clock needs no key at all.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Literal
+from urllib.parse import quote, urlsplit, urlunsplit
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError
+
+from aicity_fleet.errors import SettingsError
+
+PRODUCTION_URL = "https://api.aicity.dev"
+"""Source: docs.aicity.dev/docs/sdk. The contract adds the version prefix."""
+
+SIMULATED_KEY = "ac_live_simulated"
+"""The agent key that the simulator accepts; it opens nothing else."""
+
+SIMULATED_MODEL_KEY = "simulated"
+"""The model key that the simulator accepts; it opens nothing else."""
+
+
+def _check_url(value: str) -> str:
+    parts = urlsplit(value)
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        raise ValueError("is not an http:// or https:// URL with a host")
+    if parts.username or parts.password:
+        raise ValueError("must not carry a user name or password")
+    return value.rstrip("/")
+
+
+def _check_redis_url(value: SecretStr) -> SecretStr:
+    parts = urlsplit(value.get_secret_value())
+    if parts.scheme not in {"redis", "rediss"} or not parts.hostname:
+        raise ValueError("is not a redis:// or rediss:// URL with a host")
+    return value
+
+
+HttpUrl = Annotated[str, AfterValidator(_check_url)]
+RedisUrl = Annotated[SecretStr, AfterValidator(_check_redis_url)]
+
+
+class Settings(BaseModel):
+    """What the fleet reads from its environment; each field's alias is its variable."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
+
+    agent_key: SecretStr | None = Field(None, alias="AGENT_CITY_API_KEY")
+    """The agent's own key (``ac_live_...``), returned once at registration."""
+    owner_token: SecretStr | None = Field(None, alias="AGENT_CITY_OWNER_TOKEN")
+    """The owner's token; only ``aicity-fleet register`` needs it."""
+    base_url: HttpUrl = Field(PRODUCTION_URL, alias="AGENT_CITY_BASE_URL")
+    """Where the AI City API is; a bare host gets the contract's version prefix."""
+    bridge_url: HttpUrl = Field("http://localhost:3002", alias="BRIDGE_URL")
+    """Where the guide's bridge service listens; used with the contract ``bridge`` only."""
+    contract: Literal["api", "bridge"] = Field("api", alias="FLEET_CONTRACT")
+    """Which built-in description of the API is spoken."""
+    contract_file: Path | None = Field(None, alias="FLEET_CONTRACT_FILE")
+    """A TOML file that overrides parts of the built-in contract."""
+    simulator_url: HttpUrl | None = Field(None, alias="FLEET_SIMULATOR_URL")
+    """Where a simulator listens. It stands in for AI City while no agent key is set."""
+
+    agent_key_elsewhere: bool = Field(False, alias="FLEET_AGENT_KEY_ELSEWHERE")
+    """Whether another process of this fleet holds the agent's key: then no simulator stands in."""
+
+    openai_key: SecretStr | None = Field(None, alias="OPENAI_API_KEY")
+    """The model provider's key."""
+    openai_base_url: HttpUrl | None = Field(None, alias="OPENAI_BASE_URL")
+    """Another OpenAI-compatible endpoint than OpenAI's own."""
+    model: str = Field("gpt-4o-mini", alias="FLEET_MODEL", min_length=1, max_length=100)
+    """The model that the team uses; the guide's choice by default."""
+    model_timeout_seconds: float = Field(120, alias="FLEET_MODEL_TIMEOUT_SECONDS", gt=0, le=3600)
+    """The longest that one model call may take."""
+    model_tools: bool = Field(True, alias="FLEET_MODEL_TOOLS")
+    """Whether the model can call functions; without it a marker line ends a hand-in."""
+
+    redis_url: RedisUrl = Field(SecretStr("redis://127.0.0.1:6379/0"), alias="REDIS_URL")
+    """The Redis that holds the ledger and the queues."""
+    redis_password: SecretStr | None = Field(None, alias="REDIS_PASSWORD")
+    """Put into ``REDIS_URL`` where that names no password."""
+
+    agent: str = Field("default", alias="FLEET_AGENT", pattern=r"^[A-Za-z0-9_-]{1,40}$")
+    """This fleet's name within its Redis: several fleets can share one server."""
+    poll_seconds: float = Field(30, alias="FLEET_POLL_SECONDS", ge=1, le=3600)
+    """How often AI City is asked for assigned tasks."""
+    sweep_seconds: float = Field(2, alias="FLEET_SWEEP_SECONDS", ge=0.1, le=60)
+    """How often the sweep walks over the ledger."""
+    lease_seconds: float = Field(15, alias="FLEET_LEASE_SECONDS", ge=1, le=600)
+    """How long a worker owns a job without renewing; it renews three times as often."""
+    worker_threads: int = Field(20, alias="FLEET_WORKER_THREADS", ge=1, le=500)
+    """How many jobs one worker process runs at once."""
+    max_running_jobs: int = Field(0, alias="FLEET_MAX_RUNNING_JOBS", ge=0)
+    """How many jobs the whole fleet runs at once; 0 means as many as the workers hold."""
+    job_deadline_seconds: float = Field(900, alias="FLEET_JOB_DEADLINE_SECONDS", gt=0, le=86400)
+    """How long one attempt at a job may take before it fails."""
+    max_job_tokens: int = Field(200_000, alias="FLEET_MAX_JOB_TOKENS", ge=1000)
+    """How many tokens, in and out, one job may buy."""
+    max_input_chars: int = Field(200_000, alias="FLEET_MAX_INPUT_CHARS", ge=100)
+    """How long the texts of a task may be together; a longer task is refused."""
+    pass_mark: int | None = Field(None, alias="FLEET_PASS_MARK", ge=0, le=100)
+    """The gate's score from which a deliverable is sent; each team's own (70) by default."""
+    drain_seconds: float = Field(20, alias="FLEET_DRAIN_SECONDS", ge=0, le=3600)
+    """How long a stopping worker lets the model calls in flight finish."""
+    report_hours: float = Field(24, alias="FLEET_REPORT_HOURS", gt=0, le=720)
+    """How long an unanswered report is sent again before a person has to look."""
+    retention_days: float = Field(14, alias="FLEET_RETENTION_DAYS", gt=0, le=365)
+    """How long a reported job stays readable."""
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", alias="FLEET_LOG_LEVEL")
+    """The least severe event that is logged."""
+    log_format: Literal["text", "json"] = Field("text", alias="FLEET_LOG_FORMAT")
+    """How a log line is written."""
+
+    @classmethod
+    def load(cls, environ: Mapping[str, str] | None = None) -> Settings:
+        """Read the environment.
+
+        Args:
+            environ: The variables; the process's own by default. Empty values count as unset.
+
+        Raises:
+            SettingsError: One or more variables are wrong; the message lists every one.
+        """
+        env = {k: v for k, v in (os.environ if environ is None else environ).items() if v.strip()}
+        values, faults = _with_secret_files(env)
+        try:
+            settings = cls.model_validate(values)
+        except ValidationError as error:
+            faults += [_describe(fault["loc"], fault["msg"]) for fault in error.errors()]
+        if faults:
+            raise SettingsError(_report("These settings are wrong", faults))
+        return settings
+
+    @property
+    def is_simulated(self) -> bool:
+        """Whether a simulator stands in for AI City: one is named, and the fleet has no agent key."""
+        has_key = self.agent_key is not None or self.agent_key_elsewhere
+        return self.simulator_url is not None and not has_key
+
+    def require(self, *variables: str) -> None:
+        """Check that each of these variables has a value.
+
+        Raises:
+            SettingsError: At least one has none; the message names all of them and the remedy.
+        """
+        faults = []
+        for variable in variables:
+            if self.is_simulated and variable in {"AGENT_CITY_API_KEY", "OPENAI_API_KEY"}:
+                continue
+            if getattr(self, _FIELD_OF[variable]) is None:
+                faults.append(f"{variable}: is not set. {_REMEDIES[variable]}")
+        if faults:
+            raise SettingsError(_report("Settings are missing", faults))
+
+    @property
+    def redis_url_is_set(self) -> bool:
+        """Whether the environment named a Redis, instead of leaving it to the default."""
+        return "redis_url" in self.model_fields_set
+
+    def broker_url(self) -> str:
+        """The Redis URL with its password in place. Never log it."""
+        url = self.redis_url.get_secret_value()
+        parts = urlsplit(url)
+        if self.redis_password is None or parts.password:
+            return url
+        host = parts.netloc.rpartition("@")[2]
+        password = quote(self.redis_password.get_secret_value(), safe="")
+        return urlunsplit(parts._replace(netloc=f"{parts.username or ''}:{password}@{host}"))
+
+    def redis_address(self) -> str:
+        """The Redis URL without user name and password, for messages."""
+        parts = urlsplit(self.redis_url.get_secret_value())
+        return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
+
+
+_FIELD_OF = {str(field.alias): name for name, field in Settings.model_fields.items()}
+
+SECRETS = tuple(
+    variable
+    for variable, name in _FIELD_OF.items()
+    if name in {"agent_key", "owner_token", "openai_key", "redis_url", "redis_password"}
+)
+"""The variables that may be given as ``NAME_FILE`` instead."""
+
+_REMEDIES = {
+    "AGENT_CITY_API_KEY": "Put the agent's key into it (or its path into AGENT_CITY_API_KEY_FILE); "
+    "'aicity-fleet register' gets one, 'aicity-fleet demo' needs none.",
+    "AGENT_CITY_OWNER_TOKEN": "Put an owner token into it: dashboard, Settings > Developer.",
+    "OPENAI_API_KEY": "Put the model provider's key into it (or its path into "
+    "OPENAI_API_KEY_FILE); any text will do for a local server that checks none.",
+}
+
+
+def unknown_variables(environ: Mapping[str, str] | None = None) -> list[str]:
+    """Sentences about ``FLEET_*`` variables that the fleet does not know: most are misspelt."""
+    sentences = []
+    for variable in sorted(os.environ if environ is None else environ):
+        if variable.startswith("FLEET_") and variable not in _FIELD_OF:
+            close = difflib.get_close_matches(variable, _FIELD_OF, n=1)
+            hint = f" Did you mean {close[0]}?" if close else ""
+            sentences.append(f"{variable} is not a setting of the fleet and is ignored.{hint}")
+    return sentences
+
+
+def _with_secret_files(env: Mapping[str, str]) -> tuple[dict[str, str], list[str]]:
+    values = {variable: env[variable] for variable in _FIELD_OF if variable in env}
+    faults = []
+    for variable in SECRETS:
+        path = env.get(f"{variable}_FILE")
+        if path is None:
+            continue
+        if variable in values:
+            faults.append(f"{variable}: is set twice, also by {variable}_FILE. Unset one of them.")
+            continue
+        try:
+            text = Path(path).read_text(encoding="utf-8").strip()
+        except (OSError, UnicodeDecodeError) as error:
+            reason = getattr(error, "strerror", None) or "it is not text"
+            faults.append(
+                f"{variable}_FILE: cannot be read ({reason}). Check path and permissions."
+            )
+            continue
+        if text:
+            values[variable] = text
+        else:
+            faults.append(f"{variable}_FILE: the file is empty. Put the secret into it.")
+    return values, faults
+
+
+def _describe(location: tuple[int | str, ...], message: str) -> str:
+    variable = str(location[0])
+    reason = message.removeprefix("Value error, ")
+    field = Settings.model_fields[_FIELD_OF[variable]]
+    default = field.default
+    hint = "" if default is None or isinstance(default, SecretStr) else f" (default: {default})"
+    return f"{variable}: {reason}. Correct it or unset it{hint}."
+
+
+def _report(headline: str, faults: list[str]) -> str:
+    return "\n".join([f"{headline}:", *(f"  - {fault}" for fault in faults)])

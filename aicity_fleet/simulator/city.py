@@ -1,0 +1,267 @@
+"""The marketplace's rules: who may list and end which task, and what that does to money and name.
+
+Plain Python in one thread, no HTTP. Everything a caller may not do is raised as a
+``CityRefusedError`` that carries the documented status and code. Called by the routes.
+"""
+
+from __future__ import annotations
+
+import itertools
+import random
+import secrets
+from collections import defaultdict, deque
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+from aicity_fleet.simulator.agents import Agent
+from aicity_fleet.simulator.config import PLATFORM_FEE_PERCENT, SimulatorConfig
+from aicity_fleet.simulator.quality import assess, text_of
+from aicity_fleet.simulator.registry import CityRefusedError, Registry
+from aicity_fleet.simulator.tasks import CityTask, TaskStatus, fingerprint
+
+Listing = tuple[list[Any], int]
+"""The entries of one page, and how many there are on all pages."""
+
+
+class City:
+    """The whole state of one simulated marketplace.
+
+    Args:
+        config: Keys, pass mark, suspension and the other choices.
+        now: The clock; tests freeze it.
+    """
+
+    def __init__(
+        self, config: SimulatorConfig, now: Callable[[], datetime] = lambda: datetime.now(UTC)
+    ) -> None:
+        self.config = config
+        self.now = now
+        self.registry = Registry(config, now)
+        self.tasks: dict[str, CityTask] = {}
+        self.by_fingerprint: dict[str, list[str]] = {}
+        self.credits = dict.fromkeys(("held", "charged", "paid", "fees", "refunded"), 0)
+        """Cents of all buyers together: held now, and moved so far."""
+        self._open: defaultdict[str, dict[str, CityTask]] = defaultdict(dict)
+        self._ended: defaultdict[str, deque[CityTask]] = defaultdict(deque)
+        self._numbers = itertools.count(1)
+
+    def submit(
+        self,
+        task_type: str,
+        task_input: dict[str, Any],
+        max_budget: int = 0,
+        task_id: str | None = None,
+        agent_id: str | None = None,
+    ) -> CityTask:
+        """Take a buyer's task, hold its credits and assign it.
+
+        Raises:
+            CityRefusedError: 404 for an unknown agent, 409 for an id that exists.
+        """
+        agent = self.registry.chosen(agent_id)
+        task = CityTask(
+            task_id=task_id or _new_id(),
+            agent_id=agent.agent_id,
+            task_type=task_type,
+            input=task_input,
+            max_budget=max_budget,
+            created_at=self.now(),
+        )
+        return self._assign(task)
+
+    def submit_raw(self, entry: Any, agent_id: str | None = None) -> CityTask:
+        """Put any JSON value into the list of assigned tasks, as it is.
+
+        An entry with a usable id of its own can be ended like a task; any other never leaves.
+        """
+        agent = self.registry.chosen(agent_id)
+        own_id = entry.get("id") if isinstance(entry, dict) else None
+        known = not isinstance(own_id, str) or not own_id or own_id in self.tasks
+        task = CityTask(
+            task_id=f"raw-{next(self._numbers)}" if known else str(own_id),
+            agent_id=agent.agent_id,
+            task_type="raw",
+            input={},
+            max_budget=0,
+            created_at=self.now(),
+            raw=entry,
+            is_raw=True,
+        )
+        return self._assign(task)
+
+    def list_assigned(
+        self,
+        agent: Agent,
+        page: int = 1,
+        page_size: int | None = None,
+        status: str | None = None,
+        finished_seconds: float | None = None,
+        shuffled: bool = False,
+    ) -> Listing:
+        """One page of the agent's tasks; a task listed for the first time begins executing.
+
+        Args:
+            agent: Whose tasks.
+            page: From 1.
+            page_size: Entries per page; None lists everything.
+            status: Only tasks that had this status before the listing.
+            finished_seconds: How long ended tasks stay listed; None takes the configured time.
+            shuffled: Whether every request sees another order, so that pages overlap.
+
+        Raises:
+            CityRefusedError: 403 when the agent is suspended (how a suspension looks on the wire
+                is not documented).
+        """
+        if agent.is_suspended:
+            raise CityRefusedError(403, "ACCESS_DENIED", "the agent is suspended")
+        if finished_seconds is None:
+            finished_seconds = self.config.list_finished_seconds
+        opened = self._open[agent.agent_id].values()
+        recent = self._recently_ended(agent, finished_seconds) if finished_seconds > 0 else []
+        start = 0 if page_size is None else (page - 1) * page_size
+        stop = None if page_size is None else start + page_size
+        listed = itertools.chain(opened, recent)
+        if status is None and not shuffled:
+            total = len(opened) + len(recent)
+            chosen = list(itertools.islice(listed, start, stop))
+        else:
+            matching = [task for task in listed if status is None or task.status == status]
+            if shuffled:
+                random.shuffle(matching)
+            total, chosen = len(matching), matching[start:stop]
+        for task in chosen:
+            task.listings += 1
+            if task.status is TaskStatus.SUBMITTED:
+                task.status, task.started_at = TaskStatus.EXECUTING, self.now()
+        return [task.listed() for task in chosen], total
+
+    def task_for(self, agent: Agent, task_id: str) -> CityTask:
+        """The agent's own task.
+
+        Raises:
+            CityRefusedError: 404 unknown, 403 somebody else's.
+        """
+        task = self.tasks.get(task_id)
+        if task is None:
+            raise CityRefusedError(404, "TASK_NOT_FOUND", "there is no such task")
+        if task.agent_id != agent.agent_id:
+            raise CityRefusedError(403, "ACCESS_DENIED", "the task belongs to another agent")
+        return task
+
+    def complete(
+        self, agent: Agent, task_id: str, output: Any, execution_time_ms: int, key: str = ""
+    ) -> tuple[CityTask, bool]:
+        """Accept a delivery, assess it at once, and settle the task.
+
+        Returns:
+            The task, and whether this call is the one that ended it.
+
+        Raises:
+            CityRefusedError: 404, 403, or 409 when the task has ended already.
+        """
+        task = self._task_to_end(agent, task_id, "complete", key)
+        if not task.is_open:
+            return task, False
+        task.status = TaskStatus.QUALITY_CHECK
+        task.output, task.execution_time_ms = output, execution_time_ms
+        if self.config.quality_gate:
+            assessment = assess(task.task_type, task.input, text_of(output)).to_json()
+        else:
+            assessment = {"score": 100, "criteria": []}
+        passed = assessment["score"] >= self.config.pass_mark
+        task.assessment = {
+            "taskId": task_id,
+            "category": task.task_type,
+            "passMark": self.config.pass_mark,
+            "passed": passed,
+            **assessment,
+        }
+        if passed:
+            task.paid_cents = task.max_budget * (100 - PLATFORM_FEE_PERCENT) // 100
+        else:
+            task.failure = {"reason": "quality_check_failed", "message": "below the pass mark"}
+        self._settle(agent, task, TaskStatus.COMPLETED if passed else TaskStatus.FAILED)
+        return task, True
+
+    def fail(
+        self, agent: Agent, task_id: str, reason: str, message: str, key: str = ""
+    ) -> tuple[CityTask, bool]:
+        """Take a task back as failed and refund its buyer.
+
+        Returns:
+            The task, and whether this call is the one that ended it.
+
+        Raises:
+            CityRefusedError: 404, 403, or 409 when the task has ended already.
+        """
+        task = self._task_to_end(agent, task_id, "fail", key)
+        if not task.is_open:
+            return task, False
+        task.failure = {"reason": reason, "message": message}
+        self._settle(agent, task, TaskStatus.FAILED)
+        return task, True
+
+    def assessment(self, task_id: str) -> dict[str, Any]:
+        """The assessment of a delivery, with its breakdown.
+
+        Raises:
+            CityRefusedError: 404.
+        """
+        task = self.tasks.get(task_id)
+        if task is None or task.assessment is None:
+            raise CityRefusedError(404, "ASSESSMENT_NOT_FOUND", "nothing was assessed yet")
+        return task.assessment
+
+    def _assign(self, task: CityTask) -> CityTask:
+        if task.task_id in self.tasks:
+            raise CityRefusedError(409, "CONFLICT", "a task with this id exists")
+        self.tasks[task.task_id] = task
+        self._open[task.agent_id][task.task_id] = task
+        self.credits["held"] += task.max_budget
+        mark = fingerprint(str(task.input.get("description", "")), str(task.input.get("code", "")))
+        self.by_fingerprint.setdefault(mark, []).append(task.task_id)
+        return task
+
+    def _task_to_end(self, agent: Agent, task_id: str, kind: str, key: str) -> CityTask:
+        task = self.task_for(agent, task_id)
+        repeated = self.config.honour_idempotency_keys and key and task.settled_by == (kind, key)
+        if not task.is_open and not repeated:
+            raise CityRefusedError(
+                409, "CONFLICT", "the task has ended already", {"status": task.status.value}
+            )
+        if task.is_open:
+            task.settled_by = (kind, key)
+        return task
+
+    def _settle(self, agent: Agent, task: CityTask, status: TaskStatus) -> None:
+        task.status, task.ended_at = status, self.now()
+        task.accepted_endings += 1
+        self._open[agent.agent_id].pop(task.task_id, None)
+        self._ended[agent.agent_id].append(task)
+        self.credits["held"] -= task.max_budget
+        if status is TaskStatus.COMPLETED:
+            agent.earned_cents += task.paid_cents
+            self.credits["charged"] += task.max_budget
+            self.credits["paid"] += task.paid_cents
+            self.credits["fees"] += task.max_budget - task.paid_cents
+            score = task.assessment["score"] if task.assessment else 0
+            agent.reputation.note_completed(score, task.paid_cents)
+            return
+        self.credits["refunded"] += task.max_budget
+        agent.reputation.note_failed()
+        limit = self.config.failures_until_suspension
+        if limit and agent.reputation.consecutive_failures >= limit:
+            agent.is_suspended = True
+
+    def _recently_ended(self, agent: Agent, seconds: float) -> list[CityTask]:
+        now, recent = self.now(), []
+        for task in reversed(self._ended[agent.agent_id]):
+            if task.ended_at is None or (now - task.ended_at).total_seconds() > seconds:
+                break
+            recent.append(task)
+        return recent
+
+
+def _new_id() -> str:
+    return f"clx{secrets.token_hex(11)}"

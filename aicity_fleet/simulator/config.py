@@ -1,0 +1,79 @@
+"""What can be set about the simulated marketplace, as one frozen value.
+
+Read by every part of the simulator; it reads no environment and no file by itself.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+
+DEFAULT_AGENT_KEY = "ac_live_simulated"
+"""The key of the agent that exists from the start; it opens nothing but a simulator."""
+
+DEFAULT_OWNER_TOKEN = "owner_simulated"  # noqa: S105 - no secret: it is printed in the docs
+"""The bearer token of the owner that exists from the start."""
+
+PLATFORM_FEE_PERCENT = 15
+"""What AI City keeps of a task's price, in percent.
+
+Source: docs.aicity.dev/docs/concepts/pricing."""
+
+PASS_MARK = 70
+"""The least quality score, of 100, with which a delivery is accepted.
+
+Source: docs.aicity.dev/docs/guides/disputes; that it is a hard limit for tasks is inferred."""
+
+MAX_AGENTS_PER_OWNER = 10
+"""Source: docs.aicity.dev/docs/getting-started/authentication."""
+
+FAILURES_UNTIL_SUSPENSION = 3
+"""Consecutive failures after which an agent is suspended.
+
+Source: docs.aicity.dev/docs/concepts/glossary."""
+
+DEFAULT_PAGE_SIZE = 20
+"""Entries on one page of a list. Source: the example in docs.aicity.dev/docs/api."""
+
+MAX_PAGE_SIZE = 100
+"""Most entries that a caller can ask for; inferred, the documentation names no limit."""
+
+SUNSET = "2026-06-30"
+"""When the Exchange endpoints were retired. Source: the migration guide."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class SimulatorConfig:
+    """How one simulated marketplace behaves."""
+
+    agent_key: str = DEFAULT_AGENT_KEY
+    owner_token: str = DEFAULT_OWNER_TOKEN
+    agent_name: str = "Simulated agent"
+
+    pass_mark: int = PASS_MARK
+    """The least quality score that is accepted; 0 accepts every text that is not empty."""
+
+    quality_gate: bool = True
+    """False accepts every delivery with the score 100, for chaos runs that only count endings."""
+
+    failures_until_suspension: int = FAILURES_UNTIL_SUSPENSION
+    """Consecutive failures until the agent is suspended; 0 never suspends."""
+
+    list_finished_seconds: float = 0.0
+    """How long a task stays listed after it ended, in seconds."""
+
+    honour_idempotency_keys: bool = False
+    """Whether an ending repeated under its key is answered like the first time, instead of 409.
+
+    Off, because AI City documents no such header."""
+
+    requests_per_minute: int = 0
+    """Most requests per agent key in one minute, then 429; 0 means no limit."""
+
+    model_latency_seconds: tuple[float, float] = (0.4, 1.2)
+    """Least and most seconds that the simulated model takes for one call."""
+
+    flawed_share: float = 1 / 3
+    """Share of tasks whose first draft is deliberately flawed, between 0 and 1."""
+
+    ruff_timeout_seconds: float = 10.0
+    """Longest run of the linter for one answer, in seconds."""

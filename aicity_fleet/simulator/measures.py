@@ -1,0 +1,148 @@
+"""Countable facts about a delivered text, for the quality checks: lines, fences, words, numbers.
+
+Pure functions over strings; no scores are given here.
+"""
+
+from __future__ import annotations
+
+import ast
+import csv
+import io
+import re
+import statistics
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+FENCE = re.compile(r"^```([\w+-]*)[^\n]*\n(.*?)^```[ \t]*$", re.MULTILINE | re.DOTALL)
+FENCE_MARK = re.compile(r"^```", re.MULTILINE)
+LINE_REFERENCE = re.compile(r"\blines?\s+#?(\d{1,6})|\bL(\d{1,6})\b|\.\w{1,5}:(\d{1,6})\b", re.I)
+SEVERITY = re.compile(r"\b(critical|blocker|high|major|medium|moderate|low|minor|info)\b", re.I)
+ACTION = re.compile(
+    r"\b(use|replace|change|add|remove|pass|return|catch|validate|rename|move|split|wrap|close|"
+    r"fix|instead|should|suggest\w*|recommend\w*|compute|bind|raise|rotate|restrict|store)\b",
+    re.I,
+)
+HEADING = re.compile(r"^#{1,6} \S", re.MULTILINE)
+LIST_ITEM = re.compile(r"^\s*(?:[-*]|\d+[.)]) \S", re.MULTILINE)
+TABLE_RULE = re.compile(r"^\|?[ :]*-{3,}[ :|-]*$", re.MULTILINE)
+NUMBER = re.compile(r"-?\d[\d,]*\.?\d*")
+WORD = re.compile(r"[A-Za-z][A-Za-z'-]+")
+STOP_WORDS = frozenset(
+    "about after again against because before being below between could doing during every "
+    "first further having itself other please should their theirs there these thing things "
+    "those through under until where which while would write following using".split()
+)
+
+
+def fences(text: str) -> list[tuple[str, str]]:
+    """The closed code fences of a text, as language and content."""
+    return [(found[1].lower(), found[2]) for found in FENCE.finditer(text)]
+
+
+def is_cut(text: str) -> bool:
+    """Whether a code fence was opened and never closed."""
+    return len(FENCE_MARK.findall(text)) % 2 == 1
+
+
+def prose(text: str) -> str:
+    """The text without its code fences."""
+    return FENCE.sub("\n", text)
+
+
+def parses(code: str) -> bool:
+    """Whether a text is valid Python."""
+    try:
+        ast.parse(code)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return False
+    return True
+
+
+def python_fences(text: str) -> list[str]:
+    """The fences that say they hold Python, or say nothing and hold some."""
+    return [
+        code
+        for language, code in fences(text)
+        if language in {"python", "py", "python3"}
+        or (not language and re.search(r"^\s*(def|class|import|from) ", code, re.MULTILINE))
+    ]
+
+
+def line_references(text: str, code_lines: int) -> set[int]:
+    """The distinct line numbers that a text cites, only real ones when the code is known."""
+    numbers = {
+        int(next(group for group in found.groups() if group))
+        for found in LINE_REFERENCE.finditer(text)
+    }
+    return {
+        number for number in numbers if number >= 1 and (number <= code_lines or not code_lines)
+    }
+
+
+def words(text: str) -> list[str]:
+    """The words of a text, in lower case."""
+    return [word.lower() for word in WORD.findall(text)]
+
+
+def relevance(request: str, delivered: str) -> float:
+    """How many of the request's longer words come back, 0 to 1; a third of them is full marks."""
+    asked = {word for word in words(request) if len(word) >= 5 and word not in STOP_WORDS}
+    if not asked:
+        return 1.0
+    found = asked.intersection(words(delivered))
+    return min(1.0, len(found) / len(asked) * 3)
+
+
+def numbers(text: str) -> list[float]:
+    """Every number in a text; thousands may be separated by commas."""
+    found = []
+    for match in NUMBER.findall(text):
+        try:
+            found.append(float(match.replace(",", "")))
+        except ValueError:
+            continue
+    return found
+
+
+def table_of(text: str) -> list[list[str]]:
+    """The longest run of lines with the same number of commas, read as CSV."""
+    best: list[list[str]] = []
+    run: list[list[str]] = []
+    for line in text.splitlines():
+        row = next(csv.reader(io.StringIO(line)), []) if "," in line else []
+        if len(row) > 1 and (not run or len(row) == len(run[0])):
+            run.append(row)
+        else:
+            run = [row] if len(row) > 1 else []
+        if len(run) > len(best):
+            best = run
+    return best if len(best) > 2 else []
+
+
+def true_figures(text: str) -> set[float]:
+    """Aggregates of each numeric column of the data in a text: sum, mean, median, extremes."""
+    table = table_of(text)
+    figures: set[float] = set()
+    for column in zip(*table[1:], strict=True) if table else ():
+        values = []
+        for cell in column:
+            try:
+                values.append(float(cell))
+            except ValueError:
+                continue
+        if len(values) >= 2 and len(values) * 2 >= len(column):
+            figures |= {sum(values), statistics.fmean(values), statistics.median(values)}
+            figures |= {min(values), max(values)}
+    return figures
+
+
+def strings(value: Any) -> Iterator[str]:
+    """Every text within a JSON value."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping):
+        for item in value.values():
+            yield from strings(item)
+    elif isinstance(value, list):
+        for item in value:
+            yield from strings(item)

@@ -1,0 +1,1 @@
+"""The scripted model: it answers chat completions from the content of the task in the messages."""

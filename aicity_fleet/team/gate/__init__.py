@@ -1,0 +1,70 @@
+"""The gate: deterministic checks that a deliverable passes before it may be sent. No AutoGen here.
+
+It mirrors what is known of AI City's automatic quality checks, per category, and scans what goes
+out. It only judges: what does not pass is repaired by the specialist or failed, never edited here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+
+from aicity_fleet.models import AssignedTask
+from aicity_fleet.team.gate import code, integrity, prose, reviews
+from aicity_fleet.team.gate.integrity import is_refusal
+from aicity_fleet.team.gate.verdict import HARD, Check, Finding, Submission, Verdict
+
+__all__ = ["HARD", "PASS_MARK", "Finding", "Verdict", "check", "is_refusal"]
+
+PASS_MARK = 70
+"""Lowest score that passes. Source: docs.aicity.dev/docs/guides/disputes."""
+
+CHECKS: Mapping[str, tuple[Check, ...]] = MappingProxyType(
+    {
+        "code_generation": code.GENERATION,
+        "code_review": reviews.REVIEW,
+        "testing": code.TESTING,
+        "data_analysis": prose.DATA_ANALYSIS,
+        "content_creation": prose.CONTENT,
+        "research": prose.RESEARCH,
+        "design": prose.DESIGN,
+        "devops": prose.DEVOPS,
+        "security": reviews.SECURITY,
+        "general": prose.GENERAL,
+        "bug_fix": code.BUG_FIX,
+    }
+)
+"""Checks per task type, on top of those that hold for all.
+
+Source: docs.aicity.dev/docs/getting-started/faq (the ten categories); ``bug_fix`` is a task type in
+docs.aicity.dev/docs/sdk/tasks and none of the ten.
+"""
+
+
+def check(
+    task_type: str,
+    text: str,
+    task: AssignedTask,
+    *,
+    finish_reason: str = "stop",
+    forbidden: Sequence[str] = (),
+    pass_mark: int = PASS_MARK,
+) -> Verdict:
+    """Judge a hand-in.
+
+    Args:
+        task_type: AI City's task type; unknown ones are judged as ``general``.
+        text: What was handed in.
+        task: The order it answers.
+        finish_reason: Why the model stopped; ``length`` means that the text is cut.
+        forbidden: Texts that may not go out: keys, nonces, lines of the instructions.
+        pass_mark: Lowest score that passes.
+    """
+    submission = Submission(text, task, finish_reason, tuple(forbidden))
+    findings = [finding for rule in integrity.CHECKS for finding in rule(submission)]
+    if len(text) <= integrity.MAX_CHARS:
+        rules = CHECKS.get(task_type, CHECKS["general"])
+        findings += [finding for rule in rules for finding in rule(submission)]
+    findings.sort(key=lambda finding: -finding.cost)
+    score = 0 if any(f.cost >= HARD for f in findings) else 100 - sum(f.cost for f in findings)
+    return Verdict(max(0, score), tuple(findings), pass_mark)

@@ -1,0 +1,134 @@
+"""Checks for the categories whose deliverable is code. Nothing is executed: code is only parsed."""
+
+from __future__ import annotations
+
+import ast
+import re
+import textwrap
+import warnings
+from collections.abc import Iterator
+
+from aicity_fleet.team.gate.verdict import Check, Finding, Submission
+
+MAX_PARSED_CHARS = 100_000
+"""Longest block that is parsed, in characters; a longer one is taken as it is."""
+
+MIN_EXPLANATION_CHARS = 80
+"""Prose outside of code that counts as an explanation, in characters."""
+
+_PYTHON = frozenset({"python", "python3", "py"})
+_CODE_LINE = re.compile(
+    r"^\s*(?:def |class |import |from \w+ import|return\b|if .*:$|for .*[:{]$|while .*[:{]$"
+    r"|(?:public|private|static|const|let|var|func|fn|function|package|#include|SELECT|CREATE)\b"
+    r"|[\w.\[\]]+ ?[-+*/]?= ?\S|\w[\w.]*\(.*\);?$|[{}]\)?;?$|@\w+)"
+)
+_NEWER_SYNTAX = re.compile(r"^\s*(?:type \w+.*=|(?:class|(?:async )?def) \w+\[)", re.MULTILINE)
+_TESTS = re.compile(
+    r"\b(?:assert\w*|expect\(|should\.|t\.(?:error|fatal)|test_\w+|it\(|describe\()"
+)
+_EDGE_CASES = re.compile(
+    r"\bedge|\bboundar|\bempty\b|\binvalid\b|\braises\b|\bthrows?\b|\bnull\b|\bnone\b|\bzero\b"
+)
+
+
+def has_code(submission: Submission) -> Iterator[Finding]:
+    """A code deliverable holds code, fenced or bare.
+
+    Source: docs.aicity.dev/docs/guides/disputes (``code_generation``: correctness, style, tests).
+    """
+    if any(block.code.strip() for block in submission.blocks):
+        return
+    lines = [line for line in submission.text.split("\n") if line.strip()]
+    code_lines = sum(1 for line in lines if _CODE_LINE.match(line))
+    if code_lines * 3 < len(lines) or not code_lines:
+        yield Finding("no_code", "There is no code; give it in fenced code blocks.", 50)
+
+
+def python_parses(submission: Submission) -> Iterator[Finding]:
+    """Every block marked as Python is Python.
+
+    Source: docs.aicity.dev/docs/getting-started/faq (builds and lint run on code work).
+    """
+    if re.search(r"python ?2\b", submission.order):
+        return
+    for number, block in enumerate(submission.blocks, start=1):
+        if block.language not in _PYTHON or not block.is_closed:
+            continue
+        line = syntax_error_line(block.code)
+        if line is not None:
+            yield Finding(
+                "syntax",
+                f"Code block {number} is marked as Python and does not parse (line {line}).",
+                40,
+            )
+            return
+
+
+def syntax_error_line(code: str) -> int | None:
+    """Line of the first syntax error, or None when the code parses or cannot be judged here."""
+    if len(code) > MAX_PARSED_CHARS or _NEWER_SYNTAX.search(code):
+        return None
+    try:
+        with warnings.catch_warnings():
+            # Such as invalid escapes: they would go to the log, and become errors under -W error.
+            warnings.simplefilter("ignore")
+            ast.parse(textwrap.dedent(code))
+    except SyntaxError as error:
+        # Python 3.12 reads f-strings that earlier versions refuse.
+        return None if str(error.msg).startswith("f-string") else error.lineno or 1
+    except (ValueError, RecursionError, MemoryError):
+        return None
+    return None
+
+
+def explained(submission: Submission) -> Iterator[Finding]:
+    """A fix says what was wrong and what changed.
+
+    Source: docs.aicity.dev/docs/guides/disputes (actionable; documentation).
+    """
+    if len(submission.prose.strip()) < MIN_EXPLANATION_CHARS:
+        yield Finding(
+            "no_explanation", "There is no explanation: say what was wrong and what changed.", 35
+        )
+
+
+def described(submission: Submission) -> Iterator[Finding]:
+    """Code comes with a word on what it does and how to use it.
+
+    Source: docs.aicity.dev/docs/guides/disputes (``testing``: documentation).
+    """
+    if len(submission.prose.strip()) < MIN_EXPLANATION_CHARS and "#" not in submission.text:
+        yield Finding("no_description", "Say in a few sentences what the code does.", 10)
+
+
+def tested(submission: Submission) -> Iterator[Finding]:
+    """Generated code comes with tests or a worked example.
+
+    Source: docs.aicity.dev/docs/guides/disputes (``code_generation``: tests).
+    """
+    if not _TESTS.search(submission.lower) and "example" not in submission.lower:
+        yield Finding("no_tests", "Add tests, or an example of use.", 10)
+
+
+def asserts(submission: Submission) -> Iterator[Finding]:
+    """Tests that check something.
+
+    Source: docs.aicity.dev/docs/guides/disputes (``testing``: coverage).
+    """
+    code = "\n".join(block.code for block in submission.blocks) or submission.text
+    if not _TESTS.search(code.lower()):
+        yield Finding("no_asserts", "The tests check nothing: add assertions.", 35)
+
+
+def edge_cases(submission: Submission) -> Iterator[Finding]:
+    """Tests that go beyond the plain case.
+
+    Source: docs.aicity.dev/docs/guides/disputes (``testing``: edge cases).
+    """
+    if not _EDGE_CASES.search(submission.lower):
+        yield Finding("no_edge_cases", "Cover edge cases: empty, invalid and boundary input.", 15)
+
+
+GENERATION: tuple[Check, ...] = (has_code, python_parses, tested, described)
+BUG_FIX: tuple[Check, ...] = (has_code, python_parses, explained)
+TESTING: tuple[Check, ...] = (has_code, python_parses, asserts, edge_cases, described)

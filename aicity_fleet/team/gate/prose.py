@@ -1,0 +1,166 @@
+"""Checks for the categories whose deliverable is a text."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from aicity_fleet.team.gate.markdown import count_headings, count_list_items
+from aicity_fleet.team.gate.verdict import Check, Finding, Submission
+
+MIN_REPORT_CHARS = 400
+"""Length below which a report counts as thin, in characters."""
+
+MIN_CONTENT_CHARS = 200
+"""Length below which written content counts as thin, in characters."""
+
+MIN_ANSWER_CHARS = 60
+"""Length below which any answer counts as thin, in characters."""
+
+MIN_NUMBERS = 3
+"""Numbers that an analysis has at least."""
+
+MIN_ORDER_WORDS = 4
+"""With fewer significant words in the order, relevance cannot be judged."""
+
+_SOURCES = re.compile(
+    r"https?://|\bsources?\b|\baccording to\b|\breferences?\b|\[\d{1,3}\]"
+    r"|\(\w[^()\n]{0,60}\b(?:19|20)\d\d\)"
+    r"|\bdoi:|\barxiv\b|\bfrom (?:general|own|prior) knowledge\b",
+    re.I,
+)
+_METHOD = re.compile(
+    r"\bmethod\w*|\bapproach\b|\bcomput\w+|\bcalculat\w+|\bassum\w+|\bsampl\w+|\bmean\b|\bmedian\b"
+    r"|\baverage\b|\bregression\b|\bfilter\w*|\baggregat\w+|\bgrouped\b|\bsteps?\b",
+    re.I,
+)
+_SHOWS_DATA = re.compile(r"^\s*\|.*\|\s*$|\bchart\b|\bplot\b|\bfigure\b|\btable\b|```", re.I | re.M)
+_SAFETY = re.compile(
+    r"\bsecur\w+|\bsecrets?\b|\bpermission\w*|\bleast privilege\b|\brollback\b|\broll back\b"
+    r"|\bhealth ?check\w*|\bretr(?:y|ies)\b|\bbackup\w*|\bmonitor\w*|\balert\w*",
+    re.I,
+)
+_USE = re.compile(r"\buser\w*|\baccessib\w+|\bcontrast\b|\bresponsive\b|\blayout\b|\bflow\w*", re.I)
+_WORD = re.compile(r"[^\W\d_]{5,30}")
+_STOP_WORDS = frozenset(
+    """
+    about above after again against along among another around because before being below
+    between could describe during every following given great having including should their
+    there these thing those three through under until using which while whose within without
+    would write please provide create produce make need needs wanted
+    """.split()  # noqa: SIM905 -- a list of one word per line is no easier to read
+)
+
+
+def thin_answer(submission: Submission) -> Iterator[Finding]:
+    """An answer of a line or two.
+
+    Source: docs.aicity.dev/docs/guides/disputes (``general``: completeness).
+    """
+    if len(submission.text.strip()) < MIN_ANSWER_CHARS:
+        yield Finding("thin", "The answer is very short; cover everything that was asked.", 20)
+
+
+def thin_content(submission: Submission) -> Iterator[Finding]:
+    """Content that hardly is one.
+
+    Source: docs.aicity.dev/docs/guides/disputes (``content_creation``: clarity, structure).
+    """
+    if len(submission.text.strip()) < MIN_CONTENT_CHARS:
+        yield Finding("thin", "The text is very short; write it out.", 20)
+
+
+def thin_report(submission: Submission) -> Iterator[Finding]:
+    """A report without depth.
+
+    Source: docs.aicity.dev/docs/guides/disputes (``research``: depth).
+    """
+    if len(submission.text.strip()) < MIN_REPORT_CHARS:
+        yield Finding("thin", "The report is short; go into depth.", 20)
+
+
+def structured(submission: Submission) -> Iterator[Finding]:
+    """Headings, lists or paragraphs.
+
+    Source: docs.aicity.dev/docs/guides/disputes (``content_creation``: structure).
+    """
+    text = submission.text
+    paragraphs = [part for part in text.split("\n\n") if part.strip()]
+    if not count_headings(text) and count_list_items(text) < 2 and len(paragraphs) < 2:
+        yield Finding("no_structure", "Divide the text with headings or paragraphs.", 15)
+
+
+def headed(submission: Submission) -> Iterator[Finding]:
+    """A report has headings.
+
+    Source: docs.aicity.dev/docs/guides/disputes (``research``, ``design``: structure).
+    """
+    if not count_headings(submission.text):
+        yield Finding("no_headings", "Divide the report with headings.", 15)
+
+
+def sourced(submission: Submission) -> Iterator[Finding]:
+    """Research says where its claims come from.
+
+    Source: docs.aicity.dev/docs/guides/disputes (``research``: sources).
+    """
+    if not _SOURCES.search(submission.text):
+        yield Finding("no_sources", "Name the sources, or say where each claim comes from.", 35)
+
+
+def quantified(submission: Submission) -> Iterator[Finding]:
+    """An analysis holds numbers.
+
+    Source: docs.aicity.dev/docs/guides/disputes (``data_analysis``: accuracy).
+    """
+    if len(re.findall(r"\d[\d.,%]*", submission.text)) < MIN_NUMBERS:
+        yield Finding("no_numbers", "Give the numbers that the analysis rests on.", 35)
+
+
+def methodical(submission: Submission) -> Iterator[Finding]:
+    """An analysis says how it was done, and shows its data.
+
+    Source: docs.aicity.dev/docs/guides/disputes (``data_analysis``: methodology, charts).
+    """
+    if not _METHOD.search(submission.text):
+        yield Finding("no_method", "Say how the numbers were obtained.", 20)
+    if not _SHOWS_DATA.search(submission.text):
+        yield Finding("no_table", "Show the data in a table or chart.", 5)
+
+
+def usable(submission: Submission) -> Iterator[Finding]:
+    """A design speaks of the people who use it.
+
+    Source: docs.aicity.dev/docs/guides/disputes (``design``: usability).
+    """
+    if not _USE.search(submission.text):
+        yield Finding("no_usability", "Say how people use it, and how it stays accessible.", 10)
+
+
+def operable(submission: Submission) -> Iterator[Finding]:
+    """Operations work shows its configuration and speaks of security and failure.
+
+    Source: docs.aicity.dev/docs/guides/disputes (``devops``: reliability, security, documentation).
+    """
+    if not submission.blocks:
+        yield Finding("no_configuration", "Give the configuration or commands in code blocks.", 20)
+    if not _SAFETY.search(submission.text):
+        yield Finding("no_safety", "Cover secrets, permissions, health checks and rollback.", 15)
+
+
+def relevant(submission: Submission) -> Iterator[Finding]:
+    """The text takes up words of the order.
+
+    Source: docs.aicity.dev/docs/guides/disputes (``general``, ``research``: relevance).
+    """
+    words = set(_WORD.findall(submission.task.description.lower()[:20_000])) - _STOP_WORDS
+    if len(words) >= MIN_ORDER_WORDS and not any(word[:6] in submission.lower for word in words):
+        yield Finding("irrelevant", "The text does not take up what the order is about.", 25)
+
+
+DATA_ANALYSIS: tuple[Check, ...] = (quantified, methodical, structured)
+CONTENT: tuple[Check, ...] = (thin_content, structured, relevant)
+RESEARCH: tuple[Check, ...] = (sourced, headed, thin_report, relevant)
+DESIGN: tuple[Check, ...] = (structured, usable, thin_content, relevant)
+DEVOPS: tuple[Check, ...] = (operable, structured)
+GENERAL: tuple[Check, ...] = (thin_answer, relevant)

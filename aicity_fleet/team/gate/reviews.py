@@ -1,0 +1,91 @@
+"""Checks for reviews, of code and of security: findings with a place, a severity and a fix."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from aicity_fleet.team.gate.verdict import Check, Finding, Submission
+
+_CITED_LINE = re.compile(
+    r"\blines?\s{0,2}#?(\d{1,6})|\bL(\d{1,6})\b|\.[A-Za-z]{1,5}:(\d{1,6})\b", re.I
+)
+_CITED_FILE = re.compile(r"\b[\w/-]{1,80}\.(?:[a-z]{1,5})\b")
+_SEVERITY = re.compile(
+    r"\b(?:critical|high|medium|low|informational|info|minor|major|blocker|severity)\b", re.I
+)
+_LABEL = re.compile(
+    r"(?:severity\W{1,6}\w+|^\W{0,8}(?:\d{1,3}[.)]\W{0,4})?"
+    r"(?:critical|high|medium|low|minor|major|blocker)\b)",
+    re.I | re.M,
+)
+_ACTION = re.compile(
+    r"\b(?:fix\w*|recommend\w*|suggest\w*|instead|replace\w*|remediat\w*|mitigat\w*|should"
+    r"|use|add|remove|change|rename|move|extract|avoid|validate|escape|rotate|upgrade)\b",
+    re.I,
+)
+
+
+def cites_lines(submission: Submission) -> Iterator[Finding]:
+    """A review refers to specific lines of the code.
+
+    Source: aicity.dev/blog/when-agents-do-bad-work (references to specific code lines).
+    """
+    if _CITED_LINE.search(submission.text):
+        return
+    if submission.task.code.strip():
+        yield Finding(
+            "no_lines", 'Name the lines that each finding is about, such as "line 12".', 30
+        )
+    elif not _CITED_FILE.search(submission.prose):
+        yield Finding("no_places", "Name the files or places that each finding is about.", 15)
+
+
+def cited_lines_exist(submission: Submission) -> Iterator[Finding]:
+    """The lines that a review refers to are lines of the code.
+
+    Source: aicity.dev/blog/when-agents-do-bad-work (real issues).
+    """
+    code = submission.task.code
+    if not code.strip() or submission.task.repo:
+        return
+    last = code.count("\n") + 1
+    cited = [
+        int(match.group(1) or match.group(2) or match.group(3))
+        for match in _CITED_LINE.finditer(submission.prose)
+    ]
+    if any(line > last for line in cited):
+        yield Finding("wrong_lines", f"The code has {last} lines; a cited line is beyond it.", 20)
+
+
+def severities(submission: Submission) -> Iterator[Finding]:
+    """Findings carry a severity label.
+
+    Source: docs.aicity.dev/docs/guides/disputes (``code_review``, ``security``: severity).
+    """
+    if not _SEVERITY.search(submission.text):
+        yield Finding(
+            "no_severity", "Give each finding a severity: critical, high, medium or low.", 20
+        )
+
+
+def recommendations(submission: Submission) -> Iterator[Finding]:
+    """Every finding says what to do.
+
+    Source: docs.aicity.dev/docs/guides/disputes (actionable recommendations; remediation).
+    """
+    starts = [match.start() for match in _LABEL.finditer(submission.text)]
+    if not starts:
+        sections = [submission.text]
+    else:
+        ends = [*starts[1:], len(submission.text)]
+        sections = [submission.text[a:b] for a, b in zip(starts, ends, strict=True)]
+    missing = sum(1 for section in sections if not _ACTION.search(section))
+    if missing == len(sections):
+        yield Finding("no_fix", "Give each finding a fix or a recommendation.", 25)
+    elif missing:
+        yield Finding("some_without_fix", f"{missing} of the findings have no fix yet.", 10)
+
+
+REVIEW: tuple[Check, ...] = (cites_lines, cited_lines_exist, severities, recommendations)
+SECURITY: tuple[Check, ...] = (cites_lines, cited_lines_exist, severities, recommendations)

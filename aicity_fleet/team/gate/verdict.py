@@ -1,0 +1,80 @@
+"""What the gate looks at and what it says: values only."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from collections.abc import Callable, Iterator
+
+from aicity_fleet.models import AssignedTask
+from aicity_fleet.team.gate.markdown import Block, is_unclosed, prose, read_blocks
+
+HARD = 100
+"""Cost of a finding that fails a deliverable whatever else is right with it."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that is wrong. The message holds nothing of the deliverable, prompt or order."""
+
+    check: str
+    """Name of the check, such as ``truncated``."""
+    message: str
+    """What is wrong and what to do, for the specialist and, at the end, for the buyer."""
+    cost: int
+    """Points off 100; ``HARD`` fails by itself."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Verdict:
+    """What the gate says about one hand-in."""
+
+    score: int
+    """0 to 100; 0 when there is a hard finding."""
+    findings: tuple[Finding, ...]
+    """What is wrong, the costliest first."""
+    pass_mark: int
+
+    @property
+    def has_passed(self) -> bool:
+        """Whether this may be sent."""
+        return self.score >= self.pass_mark and not any(f.cost >= HARD for f in self.findings)
+
+
+@dataclasses.dataclass(frozen=True)
+class Submission:
+    """A hand-in with what the checks need to judge it."""
+
+    text: str
+    task: AssignedTask
+    finish_reason: str
+    forbidden: tuple[str, ...]
+
+    @functools.cached_property
+    def lower(self) -> str:
+        """The text in lower case."""
+        return self.text.lower()
+
+    @functools.cached_property
+    def order(self) -> str:
+        """All that the buyer wrote, in lower case."""
+        return f"{self.task.description}\n{self.task.code}\n{dict(self.task.details)}".lower()
+
+    @functools.cached_property
+    def blocks(self) -> tuple[Block, ...]:
+        """The fenced code blocks."""
+        return read_blocks(self.text)
+
+    @functools.cached_property
+    def prose(self) -> str:
+        """The text outside of fenced code blocks."""
+        return prose(self.text)
+
+    @functools.cached_property
+    def is_unclosed(self) -> bool:
+        """Whether a code fence is left open."""
+        return is_unclosed(self.text)
+
+
+Check = Callable[[Submission], Iterator[Finding]]
+"""A named deterministic check; its docstring says where the rule comes from."""

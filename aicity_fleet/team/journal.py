@@ -1,0 +1,191 @@
+"""The journal: what every model call and tool call of a job asked for and got. No AutoGen here.
+
+It is the resume point, the audit trail and the bill in one. A ``Journal`` stores; a ``Tape`` walks
+one run along it. Entries are plain data, so that any store can keep them.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import inspect
+import json
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, Literal, Protocol
+
+from aicity_fleet.models import JsonObject, Usage
+
+CHARS_PER_TOKEN = 4
+"""Estimate for text whose tokens nobody counted. Never AutoGen's ``count_tokens``: it downloads its
+tables within the event loop, without a timeout."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Entry:
+    """One call and its answer, as plain JSON-serialisable data."""
+
+    ordinal: int
+    """Place among all calls of the job, from 0."""
+    kind: Literal["model", "tool"]
+    request_sha256: str
+    """Hash of the canonical request; an answer is used again for the same request only."""
+    answer: JsonObject
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    estimated_tokens: int = 0
+    """Our own estimate of both together, where the provider counted none."""
+    seconds: float = 0.0
+    finish_reason: str = ""
+
+    def to_json(self) -> JsonObject:
+        """This entry as a JSON object."""
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Entry:
+        """The inverse of ``to_json``; fields that this version does not know are ignored."""
+        names = {field.name for field in dataclasses.fields(cls)}
+        return cls(**{key: value for key, value in data.items() if key in names})
+
+
+class Journal(Protocol):
+    """Where entries are kept. Each method may be a plain function or a coroutine function.
+
+    What a method raises stops the run and leaves ``run_team`` unchanged: a store that lost the
+    lease says so by raising.
+    """
+
+    def recorded(self, ordinal: int) -> Entry | Awaitable[Entry | None] | None:
+        """The entry at this place, if there is one."""
+        ...
+
+    def append(self, entry: Entry) -> Awaitable[None] | None:
+        """Keep an entry; entries come in the order of their ordinals."""
+        ...
+
+    def truncate(self, ordinal: int) -> Awaitable[None] | None:
+        """Discard the entry at this place and all later ones."""
+        ...
+
+
+class MemoryJournal:
+    """A journal that lives as long as its process."""
+
+    def __init__(self) -> None:
+        self.entries: list[Entry] = []
+
+    def recorded(self, ordinal: int) -> Entry | None:
+        """The entry at this place, if there is one."""
+        return self.entries[ordinal] if ordinal < len(self.entries) else None
+
+    def append(self, entry: Entry) -> None:
+        """Keep an entry."""
+        if entry.ordinal != len(self.entries):
+            raise ValueError(f"entry {entry.ordinal} does not follow {len(self.entries) - 1}")
+        self.entries.append(entry)
+
+    def truncate(self, ordinal: int) -> None:
+        """Discard the entry at this place and all later ones."""
+        del self.entries[ordinal:]
+
+
+class Tape:
+    """One run's walk along its journal: counts what was used, and tells new from replayed."""
+
+    def __init__(self, journal: Journal) -> None:
+        self._journal = journal
+        self._ordinal = 0
+        self._is_replaying = True
+        self.bought = Usage()
+        """What this run paid for: replayed calls are not in it."""
+        self.model_calls = 0
+        """Model calls of the job so far, replayed ones included."""
+        self.tokens = 0
+        """Tokens of the job so far, replayed ones included; estimated where nobody counted."""
+        self.finish_reason = ""
+        """Why the model ended its latest answer."""
+        self.failure: Exception | None = None
+        """What the journal raised; the run cannot go on after it."""
+
+    async def replay(self, kind: Literal["model", "tool"], request_sha256: str) -> Entry | None:
+        """The recorded answer to this request, if the run is still on recorded ground.
+
+        A different request at this place discards the rest of the journal.
+        """
+        if not self._is_replaying:
+            return None
+        entry: Entry | None = await self._ask(lambda: self._journal.recorded(self._ordinal))
+        if entry is None:
+            self._is_replaying = False
+            return None
+        if entry.kind != kind or entry.request_sha256 != request_sha256:
+            self._is_replaying = False
+            await self._ask(lambda: self._journal.truncate(self._ordinal))
+            return None
+        self._advance(entry)
+        return entry
+
+    async def record(
+        self,
+        kind: Literal["model", "tool"],
+        request_sha256: str,
+        answer: JsonObject,
+        *,
+        seconds: float,
+        usage: tuple[int, int] = (0, 0),
+        estimate: int = 0,
+        finish_reason: str = "",
+    ) -> Entry:
+        """Append a new answer.
+
+        Args:
+            kind: What was called.
+            request_sha256: Hash of the canonical request.
+            answer: What came back.
+            seconds: How long it took.
+            usage: Prompt and completion tokens, as the provider counted them.
+            estimate: Tokens of the call in case the provider counts none.
+            finish_reason: Why the model ended its answer.
+        """
+        entry = Entry(
+            ordinal=self._ordinal,
+            kind=kind,
+            request_sha256=request_sha256,
+            answer=answer,
+            prompt_tokens=usage[0],
+            completion_tokens=usage[1],
+            estimated_tokens=0 if any(usage) else estimate,
+            seconds=round(seconds, 3),
+            finish_reason=finish_reason,
+        )
+        if kind == "model":
+            self.bought += Usage(1, *usage)
+        self._advance(entry)
+        await self._ask(lambda: self._journal.append(entry))
+        return entry
+
+    def _advance(self, entry: Entry) -> None:
+        self._ordinal += 1
+        if entry.kind == "model":
+            self.model_calls += 1
+            self.tokens += entry.prompt_tokens + entry.completion_tokens + entry.estimated_tokens
+            self.finish_reason = entry.finish_reason
+
+    async def _ask(self, call: Callable[[], Any]) -> Any:
+        try:
+            value = call()
+            return await value if inspect.isawaitable(value) else value
+        except Exception as error:
+            self.failure = error
+            raise
+
+
+def canonical_sha256(request: Mapping[str, Any]) -> str:
+    """Hash a request in a form that depends neither on key order nor on the process."""
+    text = json.dumps(request, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+    return hashlib.sha256(text.encode("ascii")).hexdigest()
+
+
+def estimated_tokens(chars: int) -> int:
+    """Tokens that a text of this many characters has, about."""
+    return -(-chars // CHARS_PER_TOKEN)

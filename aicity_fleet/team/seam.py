@@ -1,0 +1,271 @@
+"""The seam between AutoGen and the model: one wrapper per run around the shared client.
+
+Every model call passes here, so here is where it is answered from the journal or bought, counted,
+stopped before it crosses a bound, and where the original exception is kept: AutoGen loses it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping, Sequence
+from typing import Any, Literal
+
+from autogen_core import CancellationToken, FunctionCall
+from autogen_core.models import (
+    ChatCompletionClient,
+    CreateResult,
+    FinishReasons,
+    LLMMessage,
+    ModelCapabilities,  # type: ignore[attr-defined,unused-ignore]
+    ModelInfo,
+    RequestUsage,
+)
+from autogen_core.tools import Tool, ToolSchema
+from pydantic import BaseModel
+
+from aicity_fleet.models import JsonObject
+from aicity_fleet.team import endings
+from aicity_fleet.team.journal import Entry, Tape, canonical_sha256, estimated_tokens
+from aicity_fleet.team.model import Model
+from aicity_fleet.team.quiet import CallNotes
+from aicity_fleet.team.spec import Limits, TeamSpec
+from aicity_fleet.team.watch import Watch
+
+_FINISH_REASONS: Mapping[str, FinishReasons] = {
+    "stop": "stop",
+    "length": "length",
+    "content_filter": "content_filter",
+    "tool_calls": "function_calls",
+    "function_calls": "function_calls",
+}
+
+_REFUSALS = frozenset({"content_filter", "refusal"})
+"""Finish reasons with which a provider declines; ``refusal`` is ours, for its field of that name."""
+
+
+class SeamClient(ChatCompletionClient):
+    """The model client that a run's specialist sees."""
+
+    component_type = "model"
+
+    def __init__(
+        self,
+        model: Model,
+        tape: Tape,
+        *,
+        spec: TeamSpec,
+        limits: Limits,
+        watch: Watch,
+        is_done: Callable[[], bool],
+        on_answer: Callable[[], None],
+    ) -> None:
+        """Wrap a model for one run.
+
+        Args:
+            model: The shared client.
+            tape: The run's walk along its journal.
+            spec: Bounds of the team.
+            limits: Bounds of the run.
+            watch: Says when to drain.
+            is_done: Whether the turn has its hand-in, so that no further call is worth its price.
+            on_answer: Called after each answer.
+        """
+        self.failure: Exception | None = None
+        """What stopped the run in here, before AutoGen wrapped it."""
+        self._model = model
+        self._tape = tape
+        self._spec = spec
+        self._limits = limits
+        self._watch = watch
+        self._is_done = is_done
+        self._on_answer = on_answer
+
+    async def create(
+        self,
+        messages: Sequence[LLMMessage],
+        *,
+        tools: Sequence[Tool | ToolSchema] = [],
+        tool_choice: Tool | Literal["auto", "required", "none"] = "auto",
+        json_output: bool | type[BaseModel] | None = None,
+        extra_create_args: Mapping[str, Any] = {},
+        cancellation_token: CancellationToken | None = None,
+    ) -> CreateResult:
+        """Answer from the journal, or buy an answer and write it down."""
+        if self._is_done():
+            return _to_result({"content": "Handed in."}, "stop")
+        request = _canonical(messages, tools, tool_choice, json_output, extra_create_args)
+        sha256 = canonical_sha256({"model": self._model.name, **request})
+        try:
+            if self._tape.failure is not None:
+                raise self._tape.failure
+            entry = await self._tape.replay("model", sha256)
+            if entry is None:
+                self._stop_before_crossing(request)
+                call = self._model.client.create(
+                    messages,
+                    tools=tools,
+                    tool_choice=tool_choice,
+                    json_output=json_output,
+                    extra_create_args=extra_create_args,
+                    cancellation_token=cancellation_token,
+                )
+                entry = await self._buy(sha256, call, estimate=_prompt_tokens(request))
+            if entry.finish_reason in _REFUSALS:
+                raise endings.StoppedError(endings.REFUSED)
+        except Exception as error:
+            self.failure = error
+            raise
+        self._on_answer()
+        return _to_result(entry.answer, entry.finish_reason)
+
+    def _stop_before_crossing(self, request: JsonObject) -> None:
+        if self._watch.is_draining:
+            raise endings.draining()
+        if self._tape.model_calls >= self._spec.max_model_calls:
+            raise endings.over_budget()
+        cap = self._limits.max_total_tokens
+        if cap is not None and self._tape.tokens + _prompt_tokens(request) > cap:
+            raise endings.over_budget()
+
+    async def _buy(
+        self, sha256: str, call: Coroutine[Any, Any, CreateResult], *, estimate: int
+    ) -> Entry:
+        started = time.monotonic()
+        # The SDK's own timeout counts between two bytes: a server that dribbles never reaches it.
+        with CallNotes() as notes:
+            async with asyncio.timeout(self._model.config.timeout_seconds):
+                result = await call
+        answer = _to_answer(result, ordinal=self._tape.model_calls)
+        if notes.refusal and not result.content:
+            finish_reason = "refusal"
+        else:
+            finish_reason = _FINISH_REASONS.get(notes.finish_reason, result.finish_reason)
+        return await self._tape.record(
+            "model",
+            sha256,
+            answer,
+            seconds=time.monotonic() - started,
+            usage=(result.usage.prompt_tokens or 0, result.usage.completion_tokens or 0),
+            estimate=estimate + estimated_tokens(len(json.dumps(answer))),
+            finish_reason=finish_reason,
+        )
+
+    async def create_stream(
+        self,
+        messages: Sequence[LLMMessage],
+        *,
+        tools: Sequence[Tool | ToolSchema] = [],
+        tool_choice: Tool | Literal["auto", "required", "none"] = "auto",
+        json_output: bool | type[BaseModel] | None = None,
+        extra_create_args: Mapping[str, Any] = {},
+        cancellation_token: CancellationToken | None = None,
+    ) -> AsyncGenerator[str | CreateResult, None]:
+        """Answer in one piece: nobody watches the chunks, and usage is lost in streams."""
+        yield await self.create(
+            messages,
+            tools=tools,
+            tool_choice=tool_choice,
+            json_output=json_output,
+            extra_create_args=extra_create_args,
+            cancellation_token=cancellation_token,
+        )
+
+    async def close(self) -> None:
+        """Nothing to close: the shared client has another owner."""
+
+    def actual_usage(self) -> RequestUsage:
+        """Tokens that this run bought."""
+        bought = self._tape.bought
+        return RequestUsage(bought.prompt_tokens, bought.completion_tokens)
+
+    def total_usage(self) -> RequestUsage:
+        """Tokens that this run bought."""
+        return self.actual_usage()
+
+    def count_tokens(
+        self, messages: Sequence[LLMMessage], *, tools: Sequence[Tool | ToolSchema] = []
+    ) -> int:
+        """An estimate: the real count downloads its tables within the event loop."""
+        return _prompt_tokens(_canonical(messages, tools, "auto", None, {}))
+
+    def remaining_tokens(
+        self, messages: Sequence[LLMMessage], *, tools: Sequence[Tool | ToolSchema] = []
+    ) -> int:
+        """An estimate against the job's budget."""
+        cap = self._limits.max_total_tokens or 1_000_000
+        return cap - self._tape.tokens - self.count_tokens(messages, tools=tools)
+
+    @property
+    def capabilities(self) -> ModelCapabilities:
+        """The shared client's."""
+        return self._model.client.capabilities
+
+    @property
+    def model_info(self) -> ModelInfo:
+        """The shared client's."""
+        return self._model.client.model_info
+
+
+def _canonical(
+    messages: Sequence[LLMMessage],
+    tools: Sequence[Tool | ToolSchema],
+    tool_choice: Tool | Literal["auto", "required", "none"],
+    json_output: bool | type[BaseModel] | None,
+    extra: Mapping[str, Any],
+) -> JsonObject:
+    return {
+        "messages": [message.model_dump(mode="json") for message in messages],
+        "tools": [dict(tool if isinstance(tool, dict) else tool.schema) for tool in tools],
+        "tool_choice": tool_choice if isinstance(tool_choice, str) else tool_choice.name,
+        "json_output": json_output if isinstance(json_output, bool | None) else str(json_output),
+        "extra": dict(extra),
+    }
+
+
+def _prompt_tokens(request: JsonObject) -> int:
+    return estimated_tokens(len(json.dumps(request["messages"], ensure_ascii=False)))
+
+
+def _to_answer(result: CreateResult, *, ordinal: int) -> JsonObject:
+    """An answer as plain data, with tool calls in a form that AutoGen survives.
+
+    An exception while it reads a call's arguments leaves the team waiting for ever, and it guards
+    against malformed JSON alone: not against nesting too deep, numbers too long, a missing id, or
+    arguments that are no object.
+    """
+    content: Any = result.content
+    if not isinstance(content, str):
+        content = [
+            {
+                "id": call.id or f"call_{ordinal}_{place}",
+                "name": call.name,
+                "arguments": _safe_arguments(call.arguments),
+            }
+            for place, call in enumerate(content)
+        ]
+    return {"content": content, "thought": result.thought}
+
+
+def _safe_arguments(arguments: str) -> str:
+    try:
+        value = json.loads(arguments)
+    except json.JSONDecodeError:
+        return arguments  # AutoGen tells the model so
+    except (ValueError, RecursionError):
+        return "{}"
+    return arguments if isinstance(value, dict) else "{}"
+
+
+def _to_result(answer: JsonObject, finish_reason: str) -> CreateResult:
+    content = answer["content"]
+    if not isinstance(content, str):
+        content = [FunctionCall(call["id"], call["arguments"], call["name"]) for call in content]
+    return CreateResult(
+        finish_reason=_FINISH_REASONS.get(finish_reason, "unknown"),
+        content=content,
+        usage=RequestUsage(0, 0),
+        cached=False,
+        thought=answer.get("thought"),
+    )

@@ -1,0 +1,155 @@
+"""The poll: one look at AI City, every new assigned task accepted into the ledger.
+
+It decides nothing about running or reporting. Polls may overlap, repeat and stop half-way: accepting
+is idempotent, and the next poll sees what this one missed.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import time
+from collections.abc import Callable
+from typing import Literal
+
+import structlog
+
+from aicity_fleet.aicity.client import AICityClient
+from aicity_fleet.errors import (
+    AICityError,
+    AICityRateLimitedError,
+    AICityUnauthorizedError,
+    QueueUnavailableError,
+    TaskRefusedError,
+)
+from aicity_fleet.ledger import Ledger
+from aicity_fleet.models import MAX_TASK_ID_CHARS, JsonObject, parse_task
+
+POLL_LOCK_SECONDS = 300.0
+"""How long one poll may hold off others, in seconds, should its process die."""
+
+DEFAULT_WAIT_SECONDS = 60.0
+"""How long AI City is left alone after a 429 that names no time, or after a 401, in seconds."""
+
+log = structlog.get_logger(__name__)
+
+
+@dataclasses.dataclass(slots=True)
+class PollSummary:
+    """What one poll saw. Flower shows it, and ``aicity-fleet poll`` prints it."""
+
+    status: Literal["ok", "busy", "quiet", "error"] = "ok"
+    """``busy``: another poll was under way. ``quiet``: AI City asked us to wait."""
+    seen: int = 0
+    """Entries listed, whatever they were."""
+    accepted: int = 0
+    """New jobs."""
+    known: int = 0
+    """Tasks that the ledger knew already."""
+    refused: int = 0
+    """Malformed entries, new or known."""
+    not_runnable: int = 0
+    """Tasks in a status that is not ours to run."""
+    pages: int = 0
+    seconds: float = 0.0
+    message: str = ""
+    """Why it ended early, where it did."""
+
+    def to_json(self) -> JsonObject:
+        """This summary as a JSON object."""
+        return dataclasses.asdict(self)
+
+
+def poll(
+    *,
+    client: AICityClient,
+    ledger: Ledger,
+    send: Callable[[str], None],
+    max_input_chars: int,
+) -> PollSummary:
+    """Look at AI City once.
+
+    Args:
+        client: AI City.
+        ledger: Where new tasks become jobs.
+        send: Sends the message of a new job.
+        max_input_chars: Longer tasks are refused.
+
+    Raises:
+        LedgerUnavailableError: Redis went away; the next poll goes on.
+    """
+    summary, began = PollSummary(), time.monotonic()
+    with ledger.marks.only_poll(POLL_LOCK_SECONDS) as mine:
+        if not mine:
+            return PollSummary(status="busy", message="Another poll is under way.")
+        wait = ledger.marks.quiet_seconds()
+        if wait > 0:
+            return PollSummary(
+                status="quiet", message=f"AI City is left alone for {wait:.0f} s more."
+            )
+        try:
+            for page in client.assigned_pages():
+                summary.pages += 1
+                for entry in page:
+                    _take(entry, summary, client, ledger, send, max_input_chars)
+        except AICityError as error:
+            summary.status, summary.message = "error", str(error)
+            _leave_alone(error, ledger)
+            log.warning("poll.failed", error=type(error).__name__, message=str(error))
+        summary.seconds = round(time.monotonic() - began, 3)
+    if summary.accepted or summary.refused:
+        log.info("poll.done", **summary.to_json())
+    return summary
+
+
+def _take(
+    entry: object,
+    summary: PollSummary,
+    client: AICityClient,
+    ledger: Ledger,
+    send: Callable[[str], None],
+    max_input_chars: int,
+) -> None:
+    """Turn one listed entry into a job, or note why not."""
+    summary.seen += 1
+    try:
+        task = parse_task(entry, max_input_chars=max_input_chars)
+    except TaskRefusedError as error:
+        summary.refused += 1
+        task_id = refused_id(entry)
+        if ledger.refuse(task_id, str(error)) == "refused":
+            log.warning("poll.refused", job_id=task_id, reason=str(error))
+        return
+    if not client.contract.is_runnable(task.status):
+        summary.not_runnable += 1
+        return
+    if ledger.accept(task) == "known":
+        summary.known += 1
+        return
+    summary.accepted += 1
+    try:
+        send(task.task_id)
+        ledger.sent(task.task_id)
+    except QueueUnavailableError as error:
+        log.warning("poll.not_sent", job_id=task.task_id, message=str(error))
+
+
+def refused_id(entry: object) -> str:
+    """The id under which a malformed entry is recorded: its own, or one made from its content."""
+    task_id = entry.get("id") if isinstance(entry, dict) else None
+    if (
+        isinstance(task_id, str)
+        and 0 < len(task_id) <= MAX_TASK_ID_CHARS
+        and all("!" <= char <= "~" for char in task_id)
+    ):
+        return task_id
+    digest = hashlib.sha256(json.dumps(entry, sort_keys=True).encode()).hexdigest()
+    return f"unidentified-{digest[:16]}"
+
+
+def _leave_alone(error: AICityError, ledger: Ledger) -> None:
+    if isinstance(error, AICityRateLimitedError):
+        ledger.marks.keep_quiet(error.retry_after_seconds or DEFAULT_WAIT_SECONDS)
+    elif isinstance(error, AICityUnauthorizedError):
+        ledger.marks.keep_quiet(DEFAULT_WAIT_SECONDS)

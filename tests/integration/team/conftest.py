@@ -1,0 +1,79 @@
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from typing import Any
+
+import pytest
+from integration.team.scripted_provider import Provider, ProviderServer
+from unit.team.samples import NONCE, order
+
+from aicity_fleet.models import AssignedTask, TeamResult
+from aicity_fleet.team import Limits, ModelConfig, Watch, team_for
+from aicity_fleet.team.driver import Model, open_model, run_team
+
+RunTeam = Callable[..., Awaitable[TeamResult]]
+
+
+@pytest.fixture(scope="session")
+def provider_server() -> Iterator[ProviderServer]:
+    with ProviderServer() as server:
+        yield server
+
+
+@pytest.fixture
+def provider(provider_server: ProviderServer) -> Provider:
+    return provider_server.open()
+
+
+@pytest.fixture
+def config(provider: Provider) -> ModelConfig:
+    return ModelConfig("scripted-1", provider.base_url, "sk-test-key-000000000000", 5.0)
+
+
+@pytest.fixture
+async def model(config: ModelConfig) -> AsyncIterator[Model]:
+    async with open_model(config) as model:
+        yield model
+
+
+@pytest.fixture(autouse=True)
+async def no_task_is_left() -> AsyncIterator[None]:
+    """Every test: no asyncio task outlives the run that made it."""
+    before = asyncio.all_tasks()
+    yield
+    for _ in range(50):
+        left = asyncio.all_tasks() - before - {asyncio.current_task()}
+        if not left:
+            return
+        await asyncio.sleep(0.01)
+    pytest.fail(f"tasks left behind: {left}")
+
+
+@pytest.fixture
+def run(model: Model) -> RunTeam:
+    """``run_team`` with defaults for what a test does not speak of."""
+
+    async def run_with_defaults(
+        task: AssignedTask | None = None, *, bounds: dict[str, Any] | None = None, **parts: Any
+    ) -> TeamResult:
+        task = task or order()
+        spec = team_for(task.task_type).model_copy(update=bounds or {})
+        defaults: dict[str, Any] = {
+            "spec": spec,
+            "model": model,
+            "limits": Limits(deadline_seconds=10),
+            "watch": Watch(),
+            "nonce": NONCE,
+        }
+        return await run_team(task, **{**defaults, **parts})
+
+    return run_with_defaults
+
+
+@pytest.fixture
+async def marker_model(config: ModelConfig) -> AsyncIterator[Model]:
+    """The same endpoint, as a model that cannot call tools."""
+    async with open_model(dataclasses.replace(config, function_calling=False)) as model:
+        yield model

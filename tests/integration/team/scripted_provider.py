@@ -1,0 +1,168 @@
+"""A model provider on loopback: speaks OpenAI's chat completions, answers from a script, counts.
+
+A stub of the client would find neither retries nor timeouts nor cancellation.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import itertools
+import json
+import socket
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+import uvicorn
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+
+@dataclasses.dataclass(frozen=True)
+class Answer:
+    """What one request gets."""
+
+    message: dict[str, Any] | None = None
+    finish_reason: str = "stop"
+    status: int = 200
+    body: Any = None
+    """Instead of a completion: a JSON value, or text when ``content_type`` is set."""
+    content_type: str = ""
+    headers: dict[str, str] = dataclasses.field(default_factory=dict)
+    delay_seconds: float = 0.0
+    hangs: bool = False
+    usage: dict[str, int] | None = dataclasses.field(
+        default_factory=lambda: {"prompt_tokens": 100, "completion_tokens": 20, "total_tokens": 120}
+    )
+
+    def after(self, seconds: float) -> Answer:
+        return dataclasses.replace(self, delay_seconds=seconds)
+
+
+def text(content: str, finish_reason: str = "stop", **more: Any) -> Answer:
+    return Answer({"role": "assistant", "content": content}, finish_reason, **more)
+
+
+def calls(*tools: tuple[str | None, str], finish_reason: str = "tool_calls", ids: bool = True) -> Answer:
+    """Tool calls; each is a name and its arguments as the raw text that the model wrote."""
+    return Answer(
+        {
+            "role": "assistant",
+            "content": None,
+            "tool_calls": [
+                {
+                    "id": f"call_{place}" if ids else None,
+                    "type": "function",
+                    "function": {"name": name, "arguments": arguments},
+                }
+                for place, (name, arguments) in enumerate(tools)
+            ],
+        },
+        finish_reason,
+    )
+
+
+def submit(content: str, **more: Any) -> Answer:
+    return calls(("submit", json.dumps({"content": content})), **more)
+
+
+def error(status: int, code: str | None = None, message: str = "boom", **more: Any) -> Answer:
+    return Answer(
+        status=status, body={"error": {"message": message, "type": code, "code": code}}, **more
+    )
+
+
+HANG = Answer(hangs=True)
+
+Script = Callable[[dict[str, Any]], Answer]
+
+
+class Provider:
+    """One test's share of the server."""
+
+    def __init__(self, base_url: str) -> None:
+        self.base_url = base_url
+        self.requests: list[dict[str, Any]] = []
+        self.disconnects = 0
+        self.script: Script = lambda _: error(500, message="nothing is scripted")
+
+    def will(self, *answers: Answer) -> None:
+        """Answer with these, in order; the last one again and again."""
+        left = list(answers)
+        self.script = lambda _: left.pop(0) if len(left) > 1 else left[0]
+
+    def texts(self, at: int = -1) -> list[str]:
+        """The contents of a request's messages."""
+        return [str(message.get("content")) for message in self.requests[at]["messages"]]
+
+
+class ProviderServer:
+    """The server, in a thread of its own; each test gets a path of its own."""
+
+    def __init__(self) -> None:
+        self._providers: dict[str, Provider] = {}
+        self._names = itertools.count()
+        self._is_stopping = False
+        self._socket = socket.create_server(("127.0.0.1", 0))
+        app = Starlette(routes=[Route("/{name}/v1/chat/completions", self._complete, methods=["POST"])])
+        self._server = uvicorn.Server(
+            uvicorn.Config(
+                app, log_config=None, lifespan="off", ws="none", timeout_graceful_shutdown=1
+            )
+        )
+        self._thread = threading.Thread(target=self._server.run, args=([self._socket],))
+
+    def __enter__(self) -> ProviderServer:
+        self._thread.start()
+        while not self._server.started:
+            time.sleep(0.005)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._is_stopping = True
+        self._server.should_exit = True
+        self._thread.join(10)
+        self._socket.close()
+        assert not self._thread.is_alive()
+
+    def open(self) -> Provider:
+        name = f"p{next(self._names)}"
+        port = self._socket.getsockname()[1]
+        self._providers[name] = Provider(f"http://127.0.0.1:{port}/{name}/v1")
+        return self._providers[name]
+
+    async def _complete(self, request: Request) -> Response:
+        provider = self._providers[request.path_params["name"]]
+        body = await request.json()
+        provider.requests.append(body)
+        answer = provider.script(body)
+        if answer.hangs or answer.delay_seconds:
+            until = time.monotonic() + (30 if answer.hangs else answer.delay_seconds)
+            while time.monotonic() < until and not self._is_stopping:
+                if await request.is_disconnected():
+                    provider.disconnects += 1
+                    return Response(status_code=499)
+                await asyncio.sleep(0.01)
+        if answer.content_type:
+            return Response(
+                answer.body, answer.status, answer.headers, media_type=answer.content_type
+            )
+        if answer.body is not None:
+            return JSONResponse(answer.body, answer.status, answer.headers)
+        return JSONResponse(
+            {
+                "id": f"chatcmpl-{len(provider.requests)}",
+                "object": "chat.completion",
+                "created": 1,
+                "model": body["model"],
+                "choices": [
+                    {"index": 0, "message": answer.message, "finish_reason": answer.finish_reason}
+                ],
+                "usage": answer.usage,
+            },
+            headers=answer.headers,
+        )

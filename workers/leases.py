@@ -1,0 +1,130 @@
+"""The leases of one process: all renewed in one call, by a thread that the loop cannot starve.
+
+A process that cannot renew stops its jobs before their leases end: by then another may own them.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import structlog
+
+from aicity_fleet.errors import FleetError
+from aicity_fleet.ledger import Lease, Ledger
+from aicity_fleet.team import Watch
+
+FENCE_SHARE = 0.8
+"""After which share of a lease without a renewal its job is stopped."""
+
+log = structlog.get_logger(__name__)
+
+
+class LeaseKeeper:
+    """Renews every lease that this process holds, three times per lease.
+
+    Args:
+        ledger: Where the leases are.
+        lease_seconds: How long one lasts.
+    """
+
+    def __init__(self, ledger: Ledger, lease_seconds: float) -> None:
+        self._ledger, self._lease_seconds = ledger, lease_seconds
+        self._held: dict[str, tuple[Lease, Watch, float]] = {}
+        self._guard = threading.Lock()
+        self._stopping = threading.Event()
+        self._draining = False
+        self._thread = threading.Thread(target=self._loop, name="leases", daemon=True)
+        self._thread.start()
+
+    @property
+    def is_draining(self) -> bool:
+        """Whether this process claims no more jobs."""
+        return self._draining
+
+    @contextmanager
+    def keep(self, lease: Lease, watch: Watch, *, claimed_at: float) -> Iterator[None]:
+        """Renew this lease while the block runs.
+
+        Args:
+            lease: Ours.
+            watch: Stops the job's run when the lease is lost.
+            claimed_at: ``time.monotonic()`` from before the claim was sent.
+        """
+        with self._guard:
+            self._held[lease.job_id] = (lease, watch, claimed_at)
+            draining = self._draining
+        if draining:
+            watch.drain()
+        try:
+            yield
+        finally:
+            with self._guard:
+                self._held.pop(lease.job_id, None)
+
+    def drain(self, grace_seconds: float) -> None:
+        """Stop every run before its next model call, and those that still run after the grace.
+
+        Quick and free of locks that its caller may hold: it runs within a signal handler.
+        """
+        self._draining = True
+        threading.Thread(
+            target=self._drain, args=(grace_seconds,), name="drain", daemon=True
+        ).start()
+
+    def stop(self) -> None:
+        """End the thread; leases that are still held lapse."""
+        self._stopping.set()
+        self._thread.join(timeout=10)
+
+    def renew(self) -> None:
+        """Renew all leases once; stop the runs of those that are lost or about to end."""
+        with self._guard:
+            held = list(self._held.values())
+        if not held:
+            return
+        asked_at = time.monotonic()
+        try:
+            lost = self._ledger.renew(
+                [lease for lease, _, _ in held], lease_seconds=self._lease_seconds
+            )
+        except FleetError as error:
+            log.warning("leases.not_renewed", jobs=len(held), message=str(error))
+            self._fence()
+            return
+        with self._guard:
+            for lease, watch, _ in held:
+                if lease.job_id in lost:
+                    log.warning("lease.lost", job_id=lease.job_id, attempt=lease.token)
+                    watch.abort("lease_lost")
+                elif self._held.get(lease.job_id, (None,))[0] is lease:
+                    self._held[lease.job_id] = (lease, watch, asked_at)
+
+    def _fence(self) -> None:
+        """Stop every run whose lease will end before it can be renewed again."""
+        limit = time.monotonic() - self._lease_seconds * FENCE_SHARE
+        with self._guard:
+            late = [(lease, watch) for lease, watch, at in self._held.values() if at <= limit]
+        for lease, watch in late:
+            log.warning("lease.fenced", job_id=lease.job_id, attempt=lease.token)
+            watch.abort("lease_lost")
+
+    def _drain(self, grace_seconds: float) -> None:
+        for watch in self._watches():
+            watch.drain()
+        self._stopping.wait(grace_seconds)
+        for watch in self._watches():
+            watch.abort("drain")
+
+    def _watches(self) -> list[Watch]:
+        with self._guard:
+            return [watch for _, watch, _ in self._held.values()]
+
+    def _loop(self) -> None:
+        while not self._stopping.wait(self._lease_seconds / 3):
+            try:
+                self.renew()
+            except Exception:
+                log.exception("leases.broken")

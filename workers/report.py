@@ -1,0 +1,161 @@
+"""One report, once: take it from the outbox, send it, make sense of the answer.
+
+The outcome was written down before and is never changed here: the same body under the same
+idempotency key, until there is a definite answer. A failed `complete` never becomes a `fail`.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import uuid
+from typing import Any
+
+import structlog
+
+from aicity_fleet.aicity.client import AICityClient
+from aicity_fleet.errors import (
+    AICityError,
+    AICityGoneError,
+    AICityRateLimitedError,
+    AICityRefusedError,
+    AICityUnauthorizedError,
+)
+from aicity_fleet.ledger import Ledger, NotClaimed, ReportLease
+from aicity_fleet.models import JsonObject
+from workers.run_job import backoff_seconds
+
+REPORT_BACKOFF_SECONDS = (2.0, 300.0)
+"""First and longest wait after a report without a definite answer, in seconds; doubled each time."""
+
+UNAUTHORIZED_SECONDS = 60.0
+"""How long all requests rest after a 401, in seconds: only a person can help."""
+
+log = structlog.get_logger(__name__)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class ReporterParts:
+    """What a dispatcher reports with."""
+
+    ledger: Ledger
+    client: AICityClient
+    agent: str
+    """The fleet's name; part of every idempotency key."""
+    give_up_seconds: float
+    """How long an unanswered report is sent again before a person has to look."""
+
+
+def idempotency_key(agent: str, task_id: str, kind: str) -> str:
+    """The key of a report: the same for every attempt, never random.
+
+    Args:
+        agent: The fleet's name.
+        task_id: AI City's id.
+        kind: ``complete`` or ``fail``.
+    """
+    return str(uuid.uuid5(uuid.NAMESPACE_URL, f"aicity-fleet:{agent}:{task_id}:{kind}"))
+
+
+def report(job_id: str, parts: ReporterParts) -> JsonObject:
+    """Send a finished job's outcome if it is to be sent now.
+
+    Returns:
+        What happened, for Flower: ids, numbers and codes.
+
+    Raises:
+        LedgerUnavailableError: Redis went away; the sweep finds the report again.
+    """
+    held = parts.ledger.take_report(job_id)
+    if isinstance(held, NotClaimed):
+        return {"job_id": job_id, "did": "nothing", "why": held.reason}
+    wait = parts.ledger.marks.quiet_seconds()
+    if wait > 0:
+        return _postpone(held, parts, "AI City asked for quiet", wait)
+    key = idempotency_key(parts.agent, job_id, held.outcome.kind)
+    try:
+        answer = parts.client.report(job_id, held.outcome, key)
+    except AICityError as error:
+        return _answered(error, held, parts)
+    return _settle(held, parts, "accepted", {"answer": _brief(answer)})
+
+
+def _answered(error: AICityError, held: ReportLease, parts: ReporterParts) -> JsonObject:
+    """What each answer but a 2xx means.
+
+    Source: docs.aicity.dev/docs/sdk/errors; 409 is a state conflict that a retry can ignore.
+    """
+    match error:
+        case AICityUnauthorizedError():
+            parts.ledger.marks.keep_quiet(UNAUTHORIZED_SECONDS)
+            log.error("report.unauthorized", job_id=held.job_id, message=str(error))
+            return _postpone(held, parts, str(error), UNAUTHORIZED_SECONDS)
+        case AICityRateLimitedError(retry_after_seconds=wait):
+            wait = wait if wait is not None else _next_wait(held)
+            parts.ledger.marks.keep_quiet(wait)
+            return _postpone(held, parts, str(error), wait)
+        case AICityRefusedError(status=409):
+            return _settle(held, parts, "already_settled", _standing(held, parts))
+        case AICityRefusedError(status=404 | 403):
+            log.warning("report.gone", job_id=held.job_id, message=str(error))
+            return _settle(held, parts, "gone", {"status": error.status, "code": error.code})
+        case AICityRefusedError() | AICityGoneError():
+            return _quarantine(held, parts, str(error))
+        case _ if held.tried_for_seconds > parts.give_up_seconds:
+            hours = parts.give_up_seconds / 3600
+            return _quarantine(held, parts, f"no definite answer for {hours:g} h; last: {error}")
+        case _:
+            return _postpone(
+                held, parts, str(error), max(_next_wait(held), error.retry_after_seconds or 0)
+            )
+
+
+def _standing(held: ReportLease, parts: ReporterParts) -> JsonObject:
+    """After a 409: which ending stands, if the API lets us see."""
+    try:
+        task = parts.client.task(held.job_id)
+    except AICityError as error:
+        return {"status": 409, "standing": f"unknown ({error.status or 'no answer'})"}
+    if task is None:
+        return {"status": 409, "standing": "unknown (the contract cannot read a task)"}
+    standing = str(task.get("status", "unknown"))[:100]
+    expected = "completed" if held.outcome.kind == "complete" else "failed"
+    if standing not in {expected, "quality_check"}:
+        log.warning("report.conflict", job_id=held.job_id, sent=expected, standing=standing)
+    return {"status": 409, "standing": standing}
+
+
+def _next_wait(held: ReportLease) -> float:
+    return backoff_seconds(*REPORT_BACKOFF_SECONDS, held.token - 1)
+
+
+def _settle(
+    held: ReportLease, parts: ReporterParts, verdict: str, details: JsonObject
+) -> JsonObject:
+    ours = parts.ledger.settle(held, {"verdict": verdict, **details})
+    log.info("job.reported", job_id=held.job_id, kind=held.outcome.kind, verdict=verdict)
+    return {"job_id": held.job_id, "did": "settled" if ours else "dropped", "why": verdict}
+
+
+def _postpone(held: ReportLease, parts: ReporterParts, why: str, seconds: float) -> JsonObject:
+    ours = parts.ledger.postpone(held, why, delay_seconds=seconds)
+    log.warning("report.postponed", job_id=held.job_id, seconds=round(seconds, 1), why=why)
+    return {"job_id": held.job_id, "did": "postponed" if ours else "dropped", "why": why}
+
+
+def _quarantine(held: ReportLease, parts: ReporterParts, why: str) -> JsonObject:
+    ours = parts.ledger.quarantine(held, why)
+    log.error("report.quarantined", job_id=held.job_id, why=why)
+    return {"job_id": held.job_id, "did": "quarantined" if ours else "dropped", "why": why}
+
+
+_RECEIPT_FIELDS = ("status", "qualityScore", "paidCents", "updatedScore", "trustTier")
+"""What is kept of AI City's answer where it holds it; the shape is not documented."""
+
+
+def _brief(answer: JsonObject) -> dict[str, Any]:
+    """The small plain values of an answer that are worth keeping."""
+    return {
+        name: answer[name]
+        for name in _RECEIPT_FIELDS
+        if isinstance(answer.get(name), str | int | float) and len(str(answer[name])) <= 100
+    }

@@ -1,0 +1,169 @@
+"""One job, once: claim it, run its team, write down how it ended.
+
+A message is only a hint: the claim decides whether anything runs. Every ending becomes exactly one
+move in the ledger, and a move is refused when the lease is no longer ours.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import random
+import time
+from collections.abc import Callable
+
+import structlog
+
+from aicity_fleet.errors import QueueUnavailableError
+from aicity_fleet.ledger import Lease, Ledger, NotClaimed
+from aicity_fleet.models import (
+    AssignedTask,
+    Completed,
+    Delivered,
+    Failed,
+    Interrupted,
+    JsonObject,
+    Outcome,
+    ProviderFatal,
+    ProviderTrouble,
+    Rejected,
+    Spent,
+    TeamResult,
+)
+from aicity_fleet.team import Watch
+from workers.leases import LeaseKeeper
+
+PROVIDER_BACKOFF_SECONDS = (5.0, 300.0)
+"""First and longest wait after trouble with the model's provider, in seconds; doubled each time."""
+
+PROVIDER_FATAL_SECONDS = 300.0
+"""How long a job waits when only a person can make the provider serve us, in seconds."""
+
+MAX_BROKEN_ATTEMPTS = 3
+"""After how many attempts a job that raises within our own code fails."""
+
+log = structlog.get_logger(__name__)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class WorkerParts:
+    """What a worker process runs jobs with."""
+
+    ledger: Ledger
+    leases: LeaseKeeper
+    run_team: Callable[[AssignedTask, str, Watch], TeamResult]
+    """Runs a job's team to its ending: the task, the job's nonce, and what stops it from outside."""
+    report: Callable[[str], None]
+    """Sends the message that has an outcome reported."""
+    requeue: Callable[[str], None]
+    """Sends the message that has a job run."""
+    owner: str
+    """This process's name in the ledger."""
+    lease_seconds: float
+    max_running: int
+
+
+def run_job(job_id: str, parts: WorkerParts) -> JsonObject:
+    """Run a job if it is to be run now.
+
+    Args:
+        job_id: The job.
+        parts: What this process works with.
+
+    Returns:
+        What happened, for Flower: ids, numbers and codes, never a text of the job.
+
+    Raises:
+        LedgerUnavailableError: Redis went away; the sweep finds the job again.
+    """
+    if parts.leases.is_draining:
+        parts.requeue(job_id)
+        return {"job_id": job_id, "did": "requeued", "why": "drain"}
+    claimed_at = time.monotonic()
+    lease = parts.ledger.claim(
+        job_id, parts.owner, lease_seconds=parts.lease_seconds, max_running=parts.max_running
+    )
+    if isinstance(lease, NotClaimed):
+        return {"job_id": job_id, "did": "nothing", "why": lease.reason}
+    watch = Watch()
+    log.info("job.started", job_id=job_id, attempt=lease.token, task_type=lease.task.task_type)
+    with parts.leases.keep(lease, watch, claimed_at=claimed_at):
+        try:
+            result = parts.run_team(lease.task, lease.nonce, watch)
+        except Exception:
+            log.exception("job.broken", job_id=job_id, attempt=lease.token)
+            result = None
+        ran_ms = int((time.monotonic() - claimed_at) * 1000)
+        if result is None:
+            did = _settle_broken(lease, parts, Spent(ran_ms))
+        else:
+            did = _settle(lease, result, parts, Spent(ran_ms, result.usage, result.model))
+    log.info("job.stopped", job_id=job_id, attempt=lease.token, **did)
+    return {"job_id": job_id, "attempt": lease.token, "seconds": ran_ms / 1000, **did}
+
+
+def _settle(lease: Lease, result: TeamResult, parts: WorkerParts, spent: Spent) -> JsonObject:
+    """Turn the ending of a run into its one move in the ledger."""
+    match result.ending:
+        case Delivered(text=text, score=score):
+            done = Completed(text, spent.ran_ms, result.model, result.agents)
+            return _finish(lease, done, parts, spent, score)
+        case Rejected(code=code, message=message):
+            return _finish(lease, Failed(code, message, spent.ran_ms), parts, spent)
+        case ProviderTrouble(message=message, retry_after_seconds=wait):
+            delay = max(wait or 0.0, backoff_seconds(*PROVIDER_BACKOFF_SECONDS, lease.releases))
+            return _release(lease, parts, spent, message, delay, backoff=True)
+        case ProviderFatal(message=message):
+            log.error("provider.fatal", job_id=lease.job_id, message=message)
+            return _release(lease, parts, spent, message, PROVIDER_FATAL_SECONDS)
+        case Interrupted(reason="lease_lost"):
+            return {"did": "dropped", "why": "lease_lost"}
+        case Interrupted(reason=reason):
+            return _release(lease, parts, spent, reason, 0)
+
+
+def _settle_broken(lease: Lease, parts: WorkerParts, spent: Spent) -> JsonObject:
+    """Our own code raised: again later, and not for ever."""
+    if lease.token < MAX_BROKEN_ATTEMPTS:
+        delay = backoff_seconds(*PROVIDER_BACKOFF_SECONDS, lease.releases)
+        return _release(lease, parts, spent, "internal error", delay, backoff=True)
+    message = "The agent's own software failed on this task."
+    return _finish(lease, Failed("internal", message, spent.ran_ms), parts, spent)
+
+
+def _finish(
+    lease: Lease, outcome: Outcome, parts: WorkerParts, spent: Spent, score: int | None = None
+) -> JsonObject:
+    outcome = _with_total_time(outcome, parts.ledger, lease.job_id)
+    if not parts.ledger.finish(lease, outcome, spent, score=score):
+        return {"did": "dropped", "why": "lease_lost"}
+    try:
+        parts.report(lease.job_id)
+    except QueueUnavailableError as error:  # the sweep finds it due
+        log.warning("report.not_sent", job_id=lease.job_id, message=str(error))
+    why = outcome.code if isinstance(outcome, Failed) else "delivered"
+    return {"did": outcome.kind, "why": why, "model_calls": spent.usage.model_calls}
+
+
+def _with_total_time(outcome: Outcome, ledger: Ledger, job_id: str) -> Outcome:
+    """Count the time of earlier attempts as well: the buyer's task took all of it."""
+    job = ledger.get(job_id)
+    earlier_ms = job.ran_ms if job else 0
+    return dataclasses.replace(outcome, execution_time_ms=earlier_ms + outcome.execution_time_ms)
+
+
+def _release(
+    lease: Lease,
+    parts: WorkerParts,
+    spent: Spent,
+    why: str,
+    delay_seconds: float,
+    *,
+    backoff: bool = False,
+) -> JsonObject:
+    ours = parts.ledger.release(lease, why, spent, delay_seconds=delay_seconds, backoff=backoff)
+    return {"did": "released" if ours else "dropped", "why": why}
+
+
+def backoff_seconds(first: float, longest: float, times: int) -> float:
+    """Full jitter: anything from 0 to the doubled and capped wait, in seconds."""
+    return random.uniform(0, min(longest, first * 2.0 ** min(times, 30)))  # noqa: S311

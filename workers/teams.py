@@ -1,0 +1,69 @@
+"""Runs teams for Celery's threads: on the bridge's loop, with one shared model client."""
+
+from __future__ import annotations
+
+from aicity_fleet.models import AssignedTask, TeamResult
+from aicity_fleet.settings import SIMULATED_MODEL_KEY, Settings
+from aicity_fleet.team import Limits, Model, ModelConfig, Watch, open_model, run_team, team_for
+from workers.bridge import Bridge
+
+
+class TeamRunner:
+    """Hands jobs to the bridge.
+
+    Args:
+        bridge: Whose loop the teams run on.
+        settings: Which model, and which limits.
+
+    Raises:
+        SettingsError: No model key is set.
+    """
+
+    def __init__(self, bridge: Bridge, settings: Settings) -> None:
+        self._bridge, self._settings = bridge, settings
+        self._limits = Limits(
+            deadline_seconds=settings.job_deadline_seconds,
+            max_total_tokens=settings.max_job_tokens,
+        )
+        self._model = bridge.run(_open(model_config(settings)))
+
+    def run(self, task: AssignedTask, nonce: str, watch: Watch) -> TeamResult:
+        """Run a task's team to its ending; waits for it, on the calling thread."""
+        spec = team_for(task.task_type)
+        if self._settings.pass_mark is not None:
+            spec = spec.model_copy(update={"pass_mark": self._settings.pass_mark})
+        return self._bridge.run(
+            run_team(
+                task, spec=spec, model=self._model, limits=self._limits, watch=watch, nonce=nonce
+            )
+        )
+
+    def close(self) -> None:
+        """Close the model client, on its own loop."""
+        self._bridge.run(self._model.close())
+
+
+async def _open(config: ModelConfig) -> Model:
+    return open_model(config)  # on the loop: the client is bound to it
+
+
+def model_config(settings: Settings) -> ModelConfig:
+    """Which model these settings name: the real one, or the simulator's while no key is set.
+
+    Raises:
+        SettingsError: No model key is set, and no simulator stands in.
+    """
+    settings.require("OPENAI_API_KEY")
+    key, base_url = settings.openai_key, settings.openai_base_url
+    if key is None:
+        simulator = settings.simulator_url or ""
+        key_text, base_url = SIMULATED_MODEL_KEY, f"{simulator}/v1"
+    else:
+        key_text = key.get_secret_value()
+    return ModelConfig(
+        name=settings.model,
+        base_url=base_url,
+        api_key=key_text,
+        timeout_seconds=settings.model_timeout_seconds,
+        function_calling=settings.model_tools,
+    )
