@@ -14,9 +14,6 @@ from pydantic import SecretStr
 from aicity_fleet.errors import FleetError
 from aicity_fleet.settings import Settings, unknown_variables
 
-START_WAIT_SECONDS = 15.0
-"""How long a starting process waits for Redis and for a simulator, in seconds."""
-
 _QUIET_LOGGERS = {
     "httpx": logging.WARNING,  # one line per request, with the URL
     "kombu": logging.WARNING,

@@ -86,6 +86,9 @@ class Settings(BaseModel):
     redis_password: SecretStr | None = Field(None, alias="REDIS_PASSWORD")
     """Put into ``REDIS_URL`` where that names no password."""
 
+    start_wait_seconds: float = Field(15, alias="FLEET_START_WAIT_SECONDS", ge=0, le=600)
+    """How long a starting process waits for Redis, and for a simulator, before it gives up."""
+
     agent: str = Field("default", alias="FLEET_AGENT", pattern=r"^[A-Za-z0-9_-]{1,40}$")
     """This fleet's name within its Redis: several fleets can share one server."""
     poll_seconds: float = Field(30, alias="FLEET_POLL_SECONDS", ge=1, le=3600)

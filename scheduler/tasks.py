@@ -16,7 +16,7 @@ from aicity_fleet.celery_app import (
     send,
     settings,
 )
-from aicity_fleet.entry import START_WAIT_SECONDS, exit_on_fleet_error
+from aicity_fleet.entry import exit_on_fleet_error
 from aicity_fleet.ledger import Ledger
 from aicity_fleet.ledger.connection import connect
 from aicity_fleet.models import JsonObject
@@ -48,7 +48,7 @@ def _client() -> AICityClient:
 
 @cache
 def _ledger() -> Ledger:
-    return Ledger.from_settings(settings, wait_seconds=START_WAIT_SECONDS)
+    return Ledger.from_settings(settings, wait_seconds=settings.start_wait_seconds)
 
 
 @cache
@@ -61,8 +61,9 @@ def _check_dispatcher(**_: object) -> None:
     """See at once whether this dispatcher can work at all."""
     if consumes(CONTROL_QUEUE):
         with exit_on_fleet_error():
+            client = _client()  # first: a missing key shows before any waiting
             _ledger()
-            _client().wait_for_simulator(settings, START_WAIT_SECONDS)
+            client.wait_for_simulator(settings, settings.start_wait_seconds)
 
 
 @signals.worker_ready.connect
@@ -81,5 +82,5 @@ def _stop_sweep(**_: object) -> None:
 def _begin_with_a_poll(**_: object) -> None:
     """See whether the clock can work, and poll now instead of one interval from now."""
     with exit_on_fleet_error():
-        connect(settings, wait_seconds=START_WAIT_SECONDS).close()
+        connect(settings, wait_seconds=settings.start_wait_seconds).close()
         app.send_task(POLL, **beat_schedule(settings)["poll"]["options"])

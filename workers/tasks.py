@@ -20,7 +20,7 @@ from aicity_fleet.celery_app import (
     send,
     settings,
 )
-from aicity_fleet.entry import START_WAIT_SECONDS, exit_on_fleet_error
+from aicity_fleet.entry import exit_on_fleet_error
 from aicity_fleet.ledger import Ledger
 from aicity_fleet.models import JsonObject
 from workers.bridge import Bridge
@@ -60,7 +60,7 @@ class Worker:
 
 @cache
 def _ledger() -> Ledger:
-    return Ledger.from_settings(settings, wait_seconds=START_WAIT_SECONDS)
+    return Ledger.from_settings(settings, wait_seconds=settings.start_wait_seconds)
 
 
 @cache
@@ -84,9 +84,10 @@ def _worker() -> Worker:
 
 @cache
 def _reporter() -> ReporterParts:
+    client = AICityClient.from_settings(settings)  # first: a missing key shows before any waiting
     return ReporterParts(
         ledger=_ledger(),
-        client=AICityClient.from_settings(settings),
+        client=client,
         agent=settings.agent,
         give_up_seconds=settings.report_hours * 3600,
     )

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.box import SIMPLE_HEAD
 from rich.live import Live
 from rich.table import Table
 from rich.text import Text
@@ -126,13 +127,14 @@ def _print_changes(tasks: list[DemoTask], seen: dict[str, str]) -> None:
 
 
 def _summarize(result: DemoResult) -> None:
-    table = Table(title="What the fleet did")
-    for heading in ("task", "type", "ending"):
-        table.add_column(heading)
-    for heading in ("quality", "earned", "calls", "tokens", "seconds"):
-        table.add_column(heading, justify="right")
+    table = Table(title="What the fleet did", box=SIMPLE_HEAD)
+    table.add_column("task", no_wrap=True, ratio=1)
+    for heading in ("type", "ending"):
+        table.add_column(heading, no_wrap=True)
+    for heading in ("score", "earned", "calls", "tokens", "sec"):
+        table.add_column(heading, justify="right", no_wrap=True)
     for row in result.rows:
-        ending = f"{row['ending']} → {row['city_status']}"
+        ending = row["city_status"] if row["ending"] == "complete" else f"{row['ending']} (sent)"
         table.add_row(
             Text(row["title"]),
             row["type"],

@@ -32,7 +32,7 @@ def simulator(
     The agent key is ac_live_simulated, the owner token owner_simulated. Submit a task with
     POST /_sim/tasks, for example:
 
-    curl -d '{"taskType":"research","input":{"description":"Compare two queues."}}' localhost:8765/_sim/tasks
+    curl -d '{"taskType": "research", "input": {"description": "..."}}' localhost:8765/_sim/tasks
 
     What happened is at /_sim/report; faults are set with POST /_sim/faults.
     """

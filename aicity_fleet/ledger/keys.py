@@ -17,8 +17,13 @@ KEYS_WITHOUT_TTL = {
     "state:": "an index over the jobs; the sweep drops entries whose job expired",
     "unsent": "an index over queued jobs that still need a message",
     "schema": "the layout's version",
+    "_kombu.": "Celery's bindings of queues",
+    "unacked": "Celery's messages between pop and start",
+    "control": "a Celery queue",
+    "jobs": "a Celery queue",
+    "reports": "a Celery queue",
 }
-"""The ledger's keys that may live for ever, by the beginning of their name, with the reason."""
+"""The fleet's keys that may live for ever, by the beginning of their name, with the reason."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

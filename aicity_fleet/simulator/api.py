@@ -13,10 +13,10 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from aicity_fleet.simulator.agents import Agent
-from aicity_fleet.simulator.registry import CityRefusedError, invalid
 from aicity_fleet.simulator.config import DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE, SUNSET
 from aicity_fleet.simulator.faults import Plan
 from aicity_fleet.simulator.operation import Handler, operation
+from aicity_fleet.simulator.registry import CityRefusedError, invalid
 from aicity_fleet.simulator.replies import object_body, page_of, refusal, success
 from aicity_fleet.simulator.state import Simulator
 from aicity_fleet.simulator.tasks import TaskStatus
@@ -39,15 +39,15 @@ class Api:
         """Every route, with the operation names that faults use."""
         table: list[tuple[str, str, str, Handler]] = [
             ("GET", "/tasks/assigned", "list", self.list_assigned),
-            ("GET", "/tasks/{task_id}", "get", self.get_task),
-            ("POST", "/tasks/{task_id}/complete", "complete", self.complete),
-            ("POST", "/tasks/{task_id}/fail", "fail", self.fail),
+            ("GET", "/tasks/{task_id:path}", "get", self.get_task),
+            ("POST", "/tasks/{task_id:path}/complete", "complete", self.complete),
+            ("POST", "/tasks/{task_id:path}/fail", "fail", self.fail),
             ("GET", "/agents/me", "profile", self.profile),
             ("PATCH", "/agents/me", "profile", self.update_profile),
             ("POST", "/agents", "register", self.register),
             ("GET", "/agents/{agent_id}", "profile", self.public_profile),
             ("POST", "/agents/{agent_id}/reactivate", "register", self.reactivate),
-            ("GET", "/courts/assessments/{task_id}", "assessment", self.assessment),
+            ("GET", "/courts/assessments/{task_id:path}", "assessment", self.assessment),
         ]
         routes = [
             Route(PREFIX + path, operation(self.simulator, name, handler), methods=[method])
@@ -66,12 +66,13 @@ class Api:
         agent = self.simulator.city.registry.agent_of_key(request.headers.get("X-API-Key"))
         limit = self.simulator.config.requests_per_minute
         if limit:
-            window = int(self.simulator.city.now().timestamp()) // WINDOW_SECONDS
+            window, passed = divmod(int(self.simulator.city.now().timestamp()), WINDOW_SECONDS)
             since, used = self._window.get(agent.agent_id, (window, 0))
             used = used + 1 if since == window else 1
             self._window[agent.agent_id] = (window, used)
             if used > limit:
-                raise CityRefusedError(429, "RATE_LIMITED", "too many requests for this key")
+                wait = {"retryAfterSeconds": WINDOW_SECONDS - passed}
+                raise CityRefusedError(429, "RATE_LIMITED", "too many requests for this key", wait)
         return agent
 
     async def list_assigned(self, request: Request, plan: Plan) -> Response:

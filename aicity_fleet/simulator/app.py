@@ -8,9 +8,9 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from aicity_fleet.simulator import api, bridge, control
-from aicity_fleet.simulator.registry import CityRefusedError
 from aicity_fleet.simulator.config import SimulatorConfig
 from aicity_fleet.simulator.model.routes import ModelRoutes
+from aicity_fleet.simulator.registry import CityRefusedError
 from aicity_fleet.simulator.replies import refusal
 from aicity_fleet.simulator.state import Simulator
 

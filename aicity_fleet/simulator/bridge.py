@@ -13,9 +13,9 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from aicity_fleet.simulator.api import completion_faults, exchange_is_gone, read_failure
-from aicity_fleet.simulator.registry import invalid
 from aicity_fleet.simulator.faults import Plan
 from aicity_fleet.simulator.operation import Handler, operation
+from aicity_fleet.simulator.registry import invalid
 from aicity_fleet.simulator.replies import JsonReply, object_body
 from aicity_fleet.simulator.state import Simulator
 
@@ -35,8 +35,8 @@ class Bridge:
             ("GET", "/me", "profile", self.me),
             ("POST", "/register", "register", self.register),
             ("GET", "/tasks/assigned", "list", self.list_assigned),
-            ("POST", "/tasks/{task_id}/complete", "complete", self.complete),
-            ("POST", "/tasks/{task_id}/fail", "fail", self.fail),
+            ("POST", "/tasks/{task_id:path}/complete", "complete", self.complete),
+            ("POST", "/tasks/{task_id:path}/fail", "fail", self.fail),
         ]
         routes = [
             Route(
@@ -56,9 +56,10 @@ class Bridge:
 
     async def register(self, request: Request, _plan: Plan) -> Response:
         """A new agent; the bridge goes on with its key."""
-        city = self.simulator.city
-        agent, key = city.registry.register(city.registry.default_agent.owner_id, await object_body(request))
-        city.registry.bridge_agent = agent
+        registry = self.simulator.city.registry
+        body = await object_body(request)
+        agent, key = registry.register(registry.default_agent.owner_id, body)
+        registry.bridge_agent = agent
         profile = agent.profile()
         shown = {name: profile[name] for name in ("id", "displayName", "trustTier", "overallScore")}
         return JsonReply({**shown, "apiKey": key}, 201)

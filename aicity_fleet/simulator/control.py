@@ -39,8 +39,8 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from aicity_fleet.errors import SimulatorError
-from aicity_fleet.simulator.registry import CityRefusedError, invalid
 from aicity_fleet.simulator.faults import fault_from_json
+from aicity_fleet.simulator.registry import CityRefusedError, invalid
 from aicity_fleet.simulator.replies import JsonReply, bare_refusal, json_body
 from aicity_fleet.simulator.state import Simulator
 from aicity_fleet.simulator.tasks import CityTask
@@ -63,7 +63,7 @@ class Control:
             ("GET", "/health", self.health),
             ("POST", "/tasks", self.submit),
             ("GET", "/tasks", self.list_tasks),
-            ("GET", "/tasks/{task_id}", self.get_task),
+            ("GET", "/tasks/{task_id:path}", self.get_task),
             ("GET", "/report", self.report),
             ("POST", "/faults", self.install_faults),
             ("GET", "/faults", self.list_faults),
@@ -85,6 +85,9 @@ class Control:
         entries = body if isinstance(body, list) else [body]
         for number, entry in enumerate(entries):
             _check_entry(entry, number)
+        ids = [entry["id"] for entry in entries if "raw" not in entry and "id" in entry]
+        if len(set(ids)) < len(ids) or any(task_id in self.simulator.city.tasks for task_id in ids):
+            raise CityRefusedError(409, "CONFLICT", "a task with one of these ids exists")
         return JsonReply({"ids": [self._submit(entry).task_id for entry in entries]}, 201)
 
     async def list_tasks(self, _request: Request) -> Response:

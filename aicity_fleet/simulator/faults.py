@@ -30,6 +30,23 @@ ADDING_KINDS = frozenset({"slow", "duplicate_listing", "shuffle_pages", "list_fi
 MODEL_KINDS = frozenset({"no_choices", "empty_content", "cut", "flawed", "obey"})
 """Kinds that only the model knows."""
 
+FIELD_TYPES: dict[str, Any] = {
+    "kind": str,
+    "operation": str,
+    "task_id": str | None,
+    "count": int | None,
+    "probability": int | float,
+    "seed": int,
+    "status": int,
+    "code": str | None,
+    "headers": dict,
+    "retry_after": int | float | str | None,
+    "seconds": int | float,
+    "after_commit": bool,
+    "fired": int,
+}
+"""What the control side may send, by field."""
+
 HUGE_RETRY_AFTER_SECONDS = 10**9
 """What ``retryAfter: "huge"`` sends: nobody should wait that long."""
 
@@ -185,6 +202,9 @@ def fault_from_json(body: Mapping[str, Any]) -> Fault:
     unknown = sorted(set(given) - names)
     if unknown:
         raise SimulatorError(f"a fault has no {', '.join(unknown)}")
+    wrong = [name for name, value in given.items() if not isinstance(value, FIELD_TYPES[name])]
+    if wrong:
+        raise SimulatorError(f"wrong type of {', '.join(wrong)}")
     if "count" not in given and ("probability" in given or given.get("kind") == "list_finished"):
         given["count"] = None
     if given.get("kind") == "hang":

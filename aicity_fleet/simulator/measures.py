@@ -27,11 +27,12 @@ LIST_ITEM = re.compile(r"^\s*(?:[-*]|\d+[.)]) \S", re.MULTILINE)
 TABLE_RULE = re.compile(r"^\|?[ :]*-{3,}[ :|-]*$", re.MULTILINE)
 NUMBER = re.compile(r"-?\d[\d,]*\.?\d*")
 WORD = re.compile(r"[A-Za-z][A-Za-z'-]+")
-STOP_WORDS = frozenset(
+_STOP_WORDS = (
     "about after again against because before being below between could doing during every "
     "first further having itself other please should their theirs there these thing things "
-    "those through under until where which while would write following using".split()
+    "those through under until where which while would write following using"
 )
+STOP_WORDS = frozenset(_STOP_WORDS.split())
 
 
 def fences(text: str) -> list[tuple[str, str]]:

@@ -8,8 +8,8 @@ from typing import Literal
 from starlette.requests import Request
 from starlette.responses import Response
 
-from aicity_fleet.simulator.registry import CityRefusedError
 from aicity_fleet.simulator.faults import Fault, Plan
+from aicity_fleet.simulator.registry import CityRefusedError
 from aicity_fleet.simulator.replies import Dropped, bare_refusal, garbage, refusal
 from aicity_fleet.simulator.state import Ending, Simulator, now_text, replaced_answer
 from aicity_fleet.simulator.tasks import EndingKind

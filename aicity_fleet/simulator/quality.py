@@ -41,6 +41,9 @@ REFUSAL = re.compile(
 EDGE_CASES = re.compile(
     r"\b(edge|boundary|empty|negative|raises|invalid|zero|none|missing|overflow|unicode)", re.I
 )
+SOURCE_SECTION = re.compile(
+    r"^#{1,6} .*(?:sources|references)\b[^\n]*\n((?:(?!#).*\n?)*)", re.M | re.I
+)
 SOURCES = re.compile(r"https?://\S+|^\s*(?:[-*]|\d+[.)]) .*\(?(?:19|20)\d\d", re.MULTILINE)
 
 
@@ -228,7 +231,10 @@ def _content_creation(work: Work) -> list[Criterion]:
 def _research(work: Work) -> list[Criterion]:
     size, heads = len(m.words(work.text)), len(m.HEADING.findall(work.text))
     sources = len(SOURCES.findall(work.text))
-    has_section = bool(re.search(r"^#{1,6} .*(sources|references)", work.text, re.M | re.I))
+    sections = SOURCE_SECTION.findall(work.text)
+    has_section = bool(sections)
+    listed = max((len(m.LIST_ITEM.findall(section)) for section in sections), default=0)
+    sources = max(sources, listed)
     return [
         _graded("depth", 40, size, 180, f"{size} words under {heads} headings"),
         _graded("sources", 35, sources + has_section, 3, f"{sources} sources"),

@@ -68,6 +68,8 @@ def refusal(error: CityRefusedError, headers: dict[str, str] | None = None) -> J
     content: dict[str, Any] = {"code": error.code, "message": error.message}
     if error.details is not None:
         content["details"] = error.details
+    if error.status == 429 and error.details:
+        headers = {"Retry-After": str(error.details["retryAfterSeconds"]), **(headers or {})}
     return JsonReply({"success": False, "error": content}, error.status, headers)
 
 

@@ -31,6 +31,9 @@ DEFAULT_PORT = 8765
 STOP_SECONDS = 1
 """How long requests that are under way may still take after the signal to stop, in seconds."""
 
+BACKLOG = 1024
+"""How many connections may wait to be accepted."""
+
 START_SECONDS = 10.0
 """How long ``running`` waits for its server, in seconds."""
 
@@ -107,13 +110,13 @@ def make_server(app: Starlette) -> uvicorn.Server:
             server_header=False,
             timeout_keep_alive=30,
             timeout_graceful_shutdown=STOP_SECONDS,
-            backlog=1024,
+            backlog=BACKLOG,
         )
     )
 
 
 def bind(host: str, port: int) -> socket.socket:
-    """A bound socket on an address.
+    """A listening socket on an address.
 
     Raises:
         SimulatorError: The address is in use or cannot be bound.
@@ -124,6 +127,7 @@ def bind(host: str, port: int) -> socket.socket:
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((host, port))
+        listener.listen(BACKLOG)  # from here on a client waits instead of being refused
     except OSError as error:
         listener.close()
         raise SimulatorError(

@@ -146,5 +146,5 @@ def instant(value: datetime) -> str:
 
 def fingerprint(description: str, code: str) -> str:
     """A short hash of a task's content, by which model calls are matched to tasks."""
-    text = f"{description.strip()}\x00{code.strip()}"
+    text = f"{description.strip()}\x00{code.strip()}".replace("\r\n", "\n").replace("\r", "\n")
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16]

@@ -27,6 +27,8 @@ class Coordinator(BaseChatAgent):
         super().__init__(COORDINATOR, "Gives out the order and checks what is handed in.")
         self.verdict: Delivered | Rejected | None = None
         """How the run ended; None while it goes on."""
+        self.failure: Exception | None = None
+        """What went wrong in here, before AutoGen wrapped it."""
         self._review = review
         self._desk = desk
         self._tape = tape
@@ -43,6 +45,17 @@ class Coordinator(BaseChatAgent):
         cancellation_token: CancellationToken,  # noqa: ARG002 -- nothing here waits
     ) -> Response:
         """Brief, ask again, or end."""
+        try:
+            return self._next(messages)
+        except Exception as error:
+            self.failure = error
+            raise
+
+    async def on_reset(self, cancellation_token: CancellationToken) -> None:
+        """Never used: every run has a team of its own."""
+        raise NotImplementedError("a team is built for one run")
+
+    def _next(self, messages: Sequence[BaseChatMessage]) -> Response:
         if not self._has_briefed:
             self._has_briefed = True
             return Response(chat_message=self._text(self._review.brief.text))
@@ -61,10 +74,6 @@ class Coordinator(BaseChatAgent):
             return Response(chat_message=self._text(step.text))
         self.verdict = step
         return Response(chat_message=StopMessage(content="The run has ended.", source=self.name))
-
-    async def on_reset(self, cancellation_token: CancellationToken) -> None:
-        """Never used: every run has a team of its own."""
-        raise NotImplementedError("a team is built for one run")
 
     def _text(self, content: str) -> TextMessage:
         return TextMessage(content=content, source=self.name)

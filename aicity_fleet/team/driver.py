@@ -204,7 +204,8 @@ class _Run:
     def _after_failure(self, error: BaseException | None) -> Ending:
         if self._seam.failure is not None:
             return endings.classify(self._seam.failure)
-        # AutoGen's text may hold prompts; its type says enough to look further.
+        error = self._coordinator.failure or error
+        # The text may hold prompts; the type says enough to look further.
         logger.error("team.broken kind=%s turn=%d", type(error).__name__, self._turns)
         return endings.INTERNAL
 

@@ -59,7 +59,8 @@ def silence() -> None:
     """Set AutoGen's and the SDK's loggers so that no prompt and no server text reaches a log."""
     for name in ("autogen_core", "autogen_core.trace", "autogen_agentchat"):
         logging.getLogger(name).setLevel(logging.CRITICAL)
-    logging.getLogger("openai").setLevel(logging.WARNING)
+    for name in ("openai", "httpx2"):  # one line per request, with its URL
+        logging.getLogger(name).setLevel(logging.WARNING)
     events = logging.getLogger("autogen_core.events")
     events.setLevel(logging.INFO)
     if not any(isinstance(entry, _CallTap) for entry in events.filters):

@@ -124,7 +124,7 @@ class Review:
     def _counts_as_refused(self, text: str) -> Rejected | None:
         self._refusals = self._refusals + 1 if gate.is_refusal(text) else 0
         if self._refusals >= MAX_REFUSALS:
-            return Rejected("refused", "The model declined to do this task.")
+            return Rejected("refused", "The task could not be done as it was ordered.")
         return None
 
 

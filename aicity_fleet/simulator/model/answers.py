@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from aicity_fleet.simulator.model.brief import Brief
-from aicity_fleet.simulator.model.fixing import bug_fix
 from aicity_fleet.simulator.model.figures import data_analysis
+from aicity_fleet.simulator.model.fixing import bug_fix
 from aicity_fleet.simulator.model.general import general
 from aicity_fleet.simulator.model.inability import inability, missing_material
 from aicity_fleet.simulator.model.linter import Linter

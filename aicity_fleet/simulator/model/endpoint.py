@@ -16,6 +16,7 @@ from aicity_fleet.simulator.config import SimulatorConfig
 from aicity_fleet.simulator.model.answers import deliverable
 from aicity_fleet.simulator.model.brief import Brief, content_of, read_brief
 from aicity_fleet.simulator.model.flaws import flawed
+from aicity_fleet.simulator.model.inability import missing_material
 from aicity_fleet.simulator.model.linter import Linter
 
 CHARS_PER_TOKEN = 4
@@ -112,7 +113,8 @@ class ModelEndpoint:
         else:
             text = await deliverable(brief, self.linter)
             first_is_flawed = share_of(brief.fingerprint) < self.config.flawed_share
-            if "flawed" in changes or (first_is_flawed and not brief.revisions):
+            is_draft = first_is_flawed and not brief.revisions and not missing_material(brief)
+            if "flawed" in changes or is_draft:
                 text = flawed(text, brief.task_type, brief.fingerprint)
         if "cut" in changes:
             half = text[: len(text) // 2]

@@ -50,8 +50,9 @@ def data_analysis(brief: Brief) -> str:
         f"The figures were read from the {len(first.values)} rows in the text of the request and "
         "computed from them alone: mean is the sum divided by the count, median the middle value "
         "of the sorted column. A value is called odd when its modified z-score (distance "
-        "to the median over the median distance) is above 3.5. The correlation is Pearson's r; it shows that two columns "
-        "move together, not that one causes the other. Nothing was smoothed, filled in or left out."
+        "to the median over the median distance) is above 3.5. The correlation is Pearson's r; it "
+        "shows that two columns move together, not that one causes the other. Nothing was "
+        "smoothed, filled in or left out, except where it says so."
     )
     return "\n".join(parts)
 

@@ -42,7 +42,7 @@ async def bug_fix(brief: Brief, linter: Linter) -> str:
     parts += _reasons(changes, linted if fixed != rewritten else [])
     if is_hostile(brief.material):
         parts += ["", "Sentences in the request that give orders to its reader were not followed."]
-    parts += ["", "## Corrected code", "", "```python", fixed.rstrip("\n"), "```", ""]
+    parts += ["", "## Corrected code", "", "```python", fixed.strip("\n"), "```", ""]
     parts += ["## Diff", "", "```diff", diff.rstrip("\n") or "(no change was needed)", "```", ""]
     parts += ["## Regression test", ""]
     parts.append("Save the corrected code as `fixed.py` and this beside it. Each test fails on the")

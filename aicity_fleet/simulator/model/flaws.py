@@ -9,6 +9,15 @@ LINES = re.compile(r"\b[Ll]ines? \d+(?:-\d+)?(?:, ?| )?")
 HEADING = re.compile(r"^#{1,6} ", re.MULTILINE)
 SOURCES = re.compile(r"^## (?:Sources|References).*?(?=^## |\Z)", re.MULTILINE | re.DOTALL)
 
+UNSOURCED = (
+    (r"^\d+\. \*\*.+?\*\*:", "- Somebody says:"),
+    (r"https?://\S+", "a website"),
+    (r"\b(?:19|20)\d\d\b", "some year"),
+    (r" ?\[\d+\]", ""),
+    (r"\bsources?\b", "voices"),
+)
+"""What takes the origin out of a research answer: pattern and what comes instead."""
+
 
 def flawed(text: str, task_type: str, seed: str) -> str:
     """A draft of the text with one flaw that a gate should notice.
@@ -29,7 +38,12 @@ def without_lines(text: str) -> str:
 
 def without_severities(text: str) -> str:
     """A review that gives no severity."""
-    return SEVERITY.sub("", text)
+    return SEVERITY.sub("", re.sub(r"^- \*\*Severity:.*\n", "", text, flags=re.MULTILINE))
+
+
+def vague(text: str) -> str:
+    """A review that says neither where nor how bad."""
+    return without_severities(without_lines(text))
 
 
 def cut_fence(text: str) -> str:
@@ -45,11 +59,11 @@ def without_code(text: str) -> str:
 
 
 def without_sources(text: str) -> str:
-    """A research answer that names no source."""
-    unnamed = re.sub(r"^\d+\. \*\*.+?\*\*:", "- One source:", text, flags=re.MULTILINE)
-    unnamed = re.sub(r"^(#+) .*sources.*$", r"\1 What is known", unnamed, flags=re.M | re.I)
-    undated = re.sub(r"\b(?:19|20)\d\d\b", "some year", SOURCES.sub("", unnamed))
-    return re.sub(r"https?://\S+", "a website", undated)
+    """A research answer that does not say where anything comes from."""
+    rest = SOURCES.sub("", text)
+    for pattern, instead in UNSOURCED:
+        rest = re.sub(pattern, instead, rest, flags=re.MULTILINE | re.IGNORECASE)
+    return rest
 
 
 def placeholder(text: str) -> str:
@@ -59,11 +73,11 @@ def placeholder(text: str) -> str:
 
 def stub(text: str) -> str:
     """A text that is far too short."""
-    return HEADING.sub("", text).strip().split("\n\n")[0][:60]
+    return HEADING.sub("", text).strip()[:18]
 
 
 FLAWS = {
-    "code_review": (without_lines, without_severities, cut_fence),
+    "code_review": (vague, cut_fence),
     "bug_fix": (cut_fence, without_code),
     "code_generation": (cut_fence, without_code),
     "testing": (cut_fence, without_code),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from collections import Counter
 
@@ -14,6 +15,9 @@ from aicity_fleet.simulator.model.wording import shortened
 
 MOST_FINDINGS = 14
 """How many findings a review tells in full."""
+
+FEW_FINDINGS = 2
+"""With fewer findings a review also says what can be improved."""
 
 TEXT_DEFECTS = (
     (r"\beval\(", "critical", "text is run as code", "parse it instead, e.g. with `JSON.parse`."),
@@ -64,12 +68,12 @@ async def code_review(brief: Brief, linter: Linter) -> str:
 async def find_all(code: str, linter: Linter) -> list[Finding]:
     """Every finding about a text, the worst first; Python is also seen by the linter."""
     if not parses(code) and not re.search(r"^\s*(def |import |from \w+ import )", code, re.M):
-        return by_severity(find_in_text(code))
+        return by_severity(find_in_text(code) or observations(code))
     own = find_defects(code) if parses(code) else []
     seen = {(finding.topic, finding.line) for finding in own}
     told = [in_words(diagnostic) for diagnostic in await linter.check(code)]
     for finding in told:
-        near = any((finding.topic, finding.line + step) in seen for step in (-2, -1, 0, 1))
+        near = any((finding.topic, finding.line + step) in seen for step in range(-2, 3))
         pasted = finding.topic.startswith("UP03") and any(
             (topic, finding.line + step) in seen
             for topic in ("sql", "shell")
@@ -78,7 +82,38 @@ async def find_all(code: str, linter: Linter) -> list[Finding]:
         if not near and not pasted:
             own.append(finding)
             seen.add((finding.topic, finding.line))
-    return by_severity(own)
+    return by_severity(own if len(own) >= FEW_FINDINGS else own + observations(code))
+
+
+def observations(code: str) -> list[Finding]:
+    """What can be improved in a text without defects: what its readers and callers have to guess."""
+    lines = code.splitlines()
+    written = [number for number, line in enumerate(lines, 1) if line.strip()]
+    first, last = (written[0], written[-1]) if written else (1, 1)
+    nodes = ast.walk(ast.parse(code)) if parses(code) else ()
+    found = [
+        Finding(
+            "described",
+            node.lineno,
+            "low",
+            f"`{node.name}` does not say what it promises",
+            "Without a docstring the caller has to read the body, and nobody can tell a bug from "
+            "an intention.",
+            "add one sentence that names the result, and annotate arguments and result.",
+        )
+        for node in nodes
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)
+        and not ast.get_docstring(node)
+    ]
+    why = "A reader who meets this text first has to find out by himself what it is for."
+    fix = "add one sentence at the top that says what it is for and who uses it."
+    found.append(Finding("purpose", first, "low", "the text does not say its purpose", why, fix))
+    why = (
+        "Nothing shows what happens with empty, missing or wrong values when this line is reached."
+    )
+    fix = "add a test with an empty and with a wrong value, and validate what comes from outside."
+    found.append(Finding("tested", last, "info", "no test goes with this text", why, fix))
+    return found
 
 
 def find_in_text(code: str) -> list[Finding]:
@@ -118,11 +153,6 @@ def _told(number: int, finding: Finding, lines: list[str]) -> list[str]:
 
 def _summary(code: str, findings: list[Finding], tally: str) -> str:
     size = len(code.splitlines())
-    if not findings:
-        return (
-            f"{size} lines were read. Neither the linter nor a reading of the structure found a "
-            "defect; the severity of what remains is low. Recommended: add tests for the edges."
-        )
     worst = findings[0]
     return (
         f"{size} lines were read and checked with ruff and by a walk over the syntax tree. "

@@ -10,7 +10,7 @@ SAME_TOPIC = {
     "SIM105": "except", "S602": "shell", "S605": "shell", "S307": "eval", "S324": "hash",
     "S311": "random", "DTZ003": "utcnow", "F632": "identity", "SIM115": "open", "PLR1704": "except",
     "PLE4703": "mutation", "B909": "mutation", "PLC0206": "mutation", "S604": "shell",
-    "PLC0200": "range", "S607": "shell", "PLW1510": "shell", "PERF203": "retry", "S112": "except",
+    "PLC0200": "short_range", "S607": "shell", "PLW1510": "shell", "PERF203": "retry", "S112": "except",
 }  # fmt: skip
 """Linter rules that say what a finding of the syntax tree says better."""
 

@@ -15,6 +15,8 @@ from aicity_fleet.simulator.model.review import code_of
 SAMPLES = {"int": "1", "float": "1.0", "str": '"a"', "bool": "False", "bytes": 'b"a"'}
 """A plain argument by the name of its type; anything else gets an empty list."""
 
+Function = ast.FunctionDef | ast.AsyncFunctionDef
+
 TRIGGERS = {
     ast.Lt: lambda bound: repr(bound - 1),
     ast.LtE: repr,
@@ -32,18 +34,24 @@ def testing(brief: Brief) -> str:
         return code_generation(brief)
     if not parses(code):
         return general(brief)
+    body = ast.parse(code).body
     functions = [
         node
-        for node in ast.parse(code).body
-        if isinstance(node, ast.FunctionDef) and not node.name.startswith("_")
+        for node in body
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        and not node.name.startswith("_")
     ]
+    classes = [node for node in body if isinstance(node, ast.ClassDef)]
     module = module_name(brief)
-    normal, errors = [], []
+    normal, errors = [module_test(module)], []
     for function in functions:
-        normal.append(normal_test(function))
-        errors += error_tests(function)
-    names = ", ".join(function.name for function in functions)
-    imports = f"import pytest\n\nfrom {module} import {names}\n" if functions else "import pytest\n"
+        normal += normal_tests(function)
+        errors += [*error_tests(function), *call_tests(function)]
+    for node in classes:
+        normal.append(class_test(node))
+    names = ", ".join(node.name for node in (*functions, *classes))
+    imports = "import importlib\nimport inspect\n\nimport pytest\n"
+    imports += f"\nfrom {module} import {names}\n" if names else ""
     suite = "\n\n".join([imports, *filter(None, [*normal, *errors])]).rstrip("\n")
     return "\n".join(
         [
@@ -52,10 +60,11 @@ def testing(brief: Brief) -> str:
             "## What is covered",
             "",
             f"- **Normal cases and boundaries** ({len(normal)} tests): the examples that the "
-            "docstrings promise, on both sides of every limit that they name, and that equal "
-            "arguments give equal answers.",
+            "docstrings promise, on both sides of every limit that they name, and that the "
+            "module and its signatures stay what callers rely on.",
             f"- **Errors and invalid input** ({len(errors)} tests): one test for every `raise`, "
-            "with the smallest argument that reaches it: empty, zero, negative or too large.",
+            "with the smallest argument that reaches it (empty, zero, negative or too large), and "
+            "one for missing and for unknown arguments.",
             "",
             "## The suite",
             "",
@@ -79,25 +88,74 @@ def module_name(brief: Brief) -> str:
     return found[1] if found else "module"
 
 
-def normal_test(function: ast.FunctionDef) -> str:
-    """One test with every example of a docstring, or at least of what must always hold."""
+def module_test(module: str) -> str:
+    """A test that the module can be imported, twice, without an error or another result."""
+    return (
+        f"def test_{module}_can_be_imported_twice():\n"
+        f'    first = importlib.import_module("{module}")\n'
+        f'    assert importlib.import_module("{module}") is first\n'
+    )
+
+
+def class_test(node: ast.ClassDef) -> str:
+    """A test that a class has the methods that its callers use."""
+    names = [item.name for item in node.body if isinstance(item, ast.FunctionDef)]
+    return (
+        f"def test_{node.name}_keeps_its_methods():\n"
+        f"    missing = [name for name in {names!r} if not hasattr({node.name}, name)]\n"
+        f"    assert missing == []\n"
+    )
+
+
+def normal_tests(function: Function) -> list[str]:
+    """A test of the signature, and one with every example of the docstring."""
+    names = [argument.arg for argument in parameters(function)]
+    signature = (
+        f"def test_{function.name}_keeps_its_signature():\n"
+        f"    assert list(inspect.signature({function.name}).parameters)[:{len(names)}] == {names!r}\n"
+    )
     examples = doctest.DocTestParser().get_examples(ast.get_docstring(function) or "")
     cases = [
         (example.source.strip(), example.want.strip())
         for example in examples
         if example.want and parses(example.want.strip()) and "\n" not in example.source.strip()
     ]
-    head = f"def test_{function.name}_"
-    if cases:
-        lines = [f"    assert {call} == {want}" for call, want in cases]
-        return f"{head}keeps_its_promises_at_the_boundaries():\n" + "\n".join(lines) + "\n"
-    call = f"{function.name}({', '.join(sample_arguments(function))})"
-    return f"{head}gives_equal_answers_to_equal_arguments():\n    assert {call} == {call}\n"
+    if not cases:
+        return [signature]
+    singles = {"True", "False", "None"}
+    lines = [
+        f"    assert {call} {'is' if want in singles else '=='} {want}" for call, want in cases
+    ]
+    head = f"def test_{function.name}_keeps_its_promises_at_the_boundaries():\n"
+    return [head + "\n".join(lines) + "\n", signature]
 
 
-def error_tests(function: ast.FunctionDef) -> list[str]:
-    """One test for each guard that raises, as far as its condition can be met."""
+def call_tests(function: Function) -> list[str]:
+    """Tests that a call with missing or unknown arguments is refused."""
     tests = []
+    if len(function.args.defaults) < len(parameters(function)):
+        tests.append(
+            f"def test_{function.name}_rejects_missing_arguments():\n"
+            f"    with pytest.raises(TypeError):\n        {function.name}()\n"
+        )
+    if function.args.kwarg is None:
+        tests.append(
+            f"def test_{function.name}_rejects_an_invalid_keyword():\n"
+            f"    with pytest.raises(TypeError):\n        {function.name}(no_such_argument=None)\n"
+        )
+    return tests
+
+
+def parameters(function: Function) -> list[ast.arg]:
+    """The parameters that can be given by position."""
+    return [*function.args.posonlyargs, *function.args.args]
+
+
+def error_tests(function: Function) -> list[str]:
+    """One test for each guard that raises, as far as its condition can be met."""
+    tests: list[str] = []
+    if isinstance(function, ast.AsyncFunctionDef):
+        return tests  # its guards are reached only when it is awaited
     for node in function.body:
         if not (isinstance(node, ast.If) and isinstance(node.body[0], ast.Raise)):
             continue
@@ -128,7 +186,7 @@ def trigger_of(test: ast.expr) -> tuple[str, str] | None:
     return None
 
 
-def sample_arguments(function: ast.FunctionDef, given: dict[str, str] | None = None) -> list[str]:
+def sample_arguments(function: Function, given: dict[str, str] | None = None) -> list[str]:
     """One plain argument for every parameter that needs one."""
     given = given or {}
     needed = len(function.args.args) - len(function.args.defaults)

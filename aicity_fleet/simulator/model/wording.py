@@ -6,13 +6,14 @@ import re
 from collections import Counter
 from collections.abc import Iterable
 
-STOP_WORDS = frozenset(
+_STOP_WORDS = (
     "a about after all also an and any are as at be been before but by can do does each every for "
     "from had has have how if in into is it its least like make may more most must need needs no "
     "not of on one only or other our out over per please should so some such than that the their "
     "them then there these they this to two under up us use using was we what when where which "
-    "who why will with within would write you your".split()
+    "who why will with within would write you your"
 )
+STOP_WORDS = frozenset(_STOP_WORDS.split())
 WORD = re.compile(r"[A-Za-z][A-Za-z-]{2,}")
 SENTENCE = re.compile(r"(?<=[.!?])\s+(?=[A-Z0-9\"'(])|\n+")
 BULLET = re.compile(r"^\s*(?:[-*]|\d+[.)])\s+")

@@ -22,7 +22,7 @@ _CODE_LINE = re.compile(
     r"|(?:public|private|static|const|let|var|func|fn|function|package|#include|SELECT|CREATE)\b"
     r"|[\w.\[\]]+ ?[-+*/]?= ?\S|\w[\w.]*\(.*\);?$|[{}]\)?;?$|@\w+)"
 )
-_NEWER_SYNTAX = re.compile(r"^\s*(?:type \w+.*=|(?:class|(?:async )?def) \w+\[)", re.MULTILINE)
+_NEWER_SYNTAX = re.compile(r"^[ \t]*(?:type \w+.*=|(?:class|(?:async )?def) \w+\[)", re.MULTILINE)
 _TESTS = re.compile(
     r"\b(?:assert\w*|expect\(|should\.|t\.(?:error|fatal)|test_\w+|it\(|describe\()"
 )
@@ -76,7 +76,8 @@ def syntax_error_line(code: str) -> int | None:
     except SyntaxError as error:
         # Python 3.12 reads f-strings that earlier versions refuse.
         return None if str(error.msg).startswith("f-string") else error.lineno or 1
-    except (ValueError, RecursionError, MemoryError):
+    except (ValueError, RecursionError, MemoryError, SystemError):
+        # Not a fault of the code: too deep for the parser (SystemError: python/cpython#106905).
         return None
     return None
 

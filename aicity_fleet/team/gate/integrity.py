@@ -47,14 +47,14 @@ _PLACEHOLDERS: tuple[tuple[re.Pattern[str], str, int], ...] = (
     ),
     (
         re.compile(
-            r"(?:#|//|/\*|--|<!--)\s*(?:\.\.\.|…)?\s*(?:the )?(?:rest of|remaining|existing) "
+            r"(?:#|//|/\*|--|<!--)[ \t]{0,9}(?:\.\.\.|…)?[ \t]{0,9}(?:the )?(?:rest of|remaining|existing) "
             r"(?:the |your )?(?:code|file|function|implementation|logic)"
             r"|(?:your|implementation|logic|code) goes here|your code here"
         ),
         "code that was left out",
         35,
     ),
-    (re.compile(r"(?:#|//|/\*|--|<!--)\s*(?:todo|fixme)\b"), "a TODO in the code", 20),
+    (re.compile(r"(?:#|//|/\*|--|<!--)[ \t]{0,9}(?:todo|fixme)\b"), "a TODO in the code", 20),
     (
         re.compile(r"^\W{0,4}(?:todo|tbd|to be (?:done|determined|written))\W{0,4}$", re.M),
         "a TODO",
@@ -64,18 +64,30 @@ _PLACEHOLDERS: tuple[tuple[re.Pattern[str], str, int], ...] = (
 
 _REFUSAL = re.compile(
     r"^\W*(?:i['\u2019]m (?:really |very )?sorry|i apologi[sz]e|sorry|unfortunately)?\W*(?:but )?\W*"
-    r"i(?:['\u2019]m| am)?\s*(?:can(?:['\u2019]t|not| not)|won['\u2019]t|will not|am not able to|not able to"
-    r"|unable to|must decline|have to decline|decline)\b"
+    r"i(?:['\u2019]m| am)?\s*(?:can(?:['\u2019]t|not| not)|won['\u2019]t|will not|am not able to"
+    r"|not able to|unable to|must decline|have to decline|decline)\b"
 )
+
+_INABILITY = re.compile(
+    r"\b(?:this|the|your) (?:task|request|order) (?:can ?not|can['\u2019]t|could not) be "
+    r"(?:completed|done|fulfilled|carried out|performed)"
+    r"|\bi (?:can ?not|can['\u2019]t|am unable to|am not able to|could not) (?:do|complete|fulfil"
+    r"|help with|assist|perform|carry out|provide|access|open|process|transcribe)\b"
+)
+
+REFUSAL_OPENING_CHARS = 200
+"""Where a text says that it is none, in characters from its start."""
 
 REFUSAL_MAX_CHARS = 1000
 """A longer text that begins like a refusal is taken for work."""
 
 
 def is_refusal(text: str) -> bool:
-    """Whether a model says in words that it will not do the task."""
+    """Whether a model says in words that it will not, or cannot, do the task."""
     text = text.strip().lower()
-    return len(text) <= REFUSAL_MAX_CHARS and _REFUSAL.match(text) is not None
+    if len(text) > REFUSAL_MAX_CHARS:
+        return False
+    return bool(_REFUSAL.match(text) or _INABILITY.search(text[:REFUSAL_OPENING_CHARS]))
 
 
 def empty(submission: Submission) -> Iterator[Finding]:
@@ -154,7 +166,7 @@ def forbidden(submission: Submission) -> Iterator[Finding]:
 
 
 def refusal(submission: Submission) -> Iterator[Finding]:
-    """A refusal in words, handed in as if it were the work.
+    """A refusal in words, or a word on what is missing, handed in as if it were the work.
 
     Source: aicity.dev/blog/when-agents-do-bad-work.
     """

@@ -34,7 +34,9 @@ _METHOD = re.compile(
     r"|\baverage\b|\bregression\b|\bfilter\w*|\baggregat\w+|\bgrouped\b|\bsteps?\b",
     re.I,
 )
-_SHOWS_DATA = re.compile(r"^\s*\|.*\|\s*$|\bchart\b|\bplot\b|\bfigure\b|\btable\b|```", re.I | re.M)
+_SHOWS_DATA = re.compile(
+    r"^[ \t]*\|.*\|[ \t]*$|\bchart\b|\bplot\b|\bfigure\b|\btable\b|```", re.I | re.M
+)
 _SAFETY = re.compile(
     r"\bsecur\w+|\bsecrets?\b|\bpermission\w*|\bleast privilege\b|\brollback\b|\broll back\b"
     r"|\bhealth ?check\w*|\bretr(?:y|ies)\b|\bbackup\w*|\bmonitor\w*|\balert\w*",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterator
 
@@ -15,10 +16,11 @@ _SEVERITY = re.compile(
     r"\b(?:critical|high|medium|low|informational|info|minor|major|blocker|severity)\b", re.I
 )
 _LABEL = re.compile(
-    r"(?:severity\W{1,6}\w+|^\W{0,8}(?:\d{1,3}[.)]\W{0,4})?"
+    r"(?:severity\W{1,6}\w+|^\W{0,8}(?:\d{1,3}[.)]?\W{0,4})?"
     r"(?:critical|high|medium|low|minor|major|blocker)\b)",
     re.I | re.M,
 )
+_SECTION = re.compile(r"^(?:#{1,6} |\d{1,3}[.)] )", re.M)
 _ACTION = re.compile(
     r"\b(?:fix\w*|recommend\w*|suggest\w*|instead|replace\w*|remediat\w*|mitigat\w*|should"
     r"|use|add|remove|change|rename|move|extract|avoid|validate|escape|rotate|upgrade)\b",
@@ -35,7 +37,7 @@ def cites_lines(submission: Submission) -> Iterator[Finding]:
         return
     if submission.task.code.strip():
         yield Finding(
-            "no_lines", 'Name the lines that each finding is about, such as "line 12".', 30
+            "no_lines", 'Name the lines that each finding is about, such as "line 12".', 35
         )
     elif not _CITED_FILE.search(submission.prose):
         yield Finding("no_places", "Name the files or places that each finding is about.", 15)
@@ -74,17 +76,27 @@ def recommendations(submission: Submission) -> Iterator[Finding]:
 
     Source: docs.aicity.dev/docs/guides/disputes (actionable recommendations; remediation).
     """
-    starts = [match.start() for match in _LABEL.finditer(submission.text)]
-    if not starts:
-        sections = [submission.text]
-    else:
-        ends = [*starts[1:], len(submission.text)]
-        sections = [submission.text[a:b] for a, b in zip(starts, ends, strict=True)]
+    sections = _labelled_sections(submission.text) or [submission.text]
     missing = sum(1 for section in sections if not _ACTION.search(section))
     if missing == len(sections):
         yield Finding("no_fix", "Give each finding a fix or a recommendation.", 25)
     elif missing:
         yield Finding("some_without_fix", f"{missing} of the findings have no fix yet.", 10)
+
+
+def _labelled_sections(text: str) -> list[str]:
+    """The findings: parts under a heading or number that carry a severity label.
+
+    What follows without a label of its own, such as the steps of a fix, belongs to the finding.
+    """
+    starts = [0, *(match.start() for match in _SECTION.finditer(text)), len(text)]
+    sections: list[str] = []
+    for part in (text[a:b] for a, b in itertools.pairwise(starts)):
+        if _LABEL.search(part):
+            sections.append(part)
+        elif sections and not part.startswith("#"):
+            sections[-1] += part
+    return sections
 
 
 REVIEW: tuple[Check, ...] = (cites_lines, cited_lines_exist, severities, recommendations)

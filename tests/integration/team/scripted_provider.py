@@ -47,7 +47,9 @@ def text(content: str, finish_reason: str = "stop", **more: Any) -> Answer:
     return Answer({"role": "assistant", "content": content}, finish_reason, **more)
 
 
-def calls(*tools: tuple[str | None, str], finish_reason: str = "tool_calls", ids: bool = True) -> Answer:
+def calls(
+    *tools: tuple[str | None, str], finish_reason: str = "tool_calls", ids: bool = True
+) -> Answer:
     """Tool calls; each is a name and its arguments as the raw text that the model wrote."""
     return Answer(
         {
@@ -107,8 +109,14 @@ class ProviderServer:
         self._providers: dict[str, Provider] = {}
         self._names = itertools.count()
         self._is_stopping = False
-        self._socket = socket.create_server(("127.0.0.1", 0))
-        app = Starlette(routes=[Route("/{name}/v1/chat/completions", self._complete, methods=["POST"])])
+        # With the protocol named: asyncio sets TCP_NODELAY on such sockets only, and without it
+        # every answer waits 40 ms for a delayed acknowledgement.
+        self._socket = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+        self._socket.bind(("127.0.0.1", 0))
+        self._socket.listen(128)
+        app = Starlette(
+            routes=[Route("/{name}/v1/chat/completions", self._complete, methods=["POST"])]
+        )
         self._server = uvicorn.Server(
             uvicorn.Config(
                 app, log_config=None, lifespan="off", ws="none", timeout_graceful_shutdown=1
@@ -166,3 +174,12 @@ class ProviderServer:
             },
             headers=answer.headers,
         )
+
+
+async def until(condition: Callable[[], object], description: str) -> None:
+    """Wait for something that another task or thread does; fail with its description."""
+    for _ in range(500):
+        if condition():
+            return
+        await asyncio.sleep(0.01)
+    raise AssertionError(f"never happened: {description}")

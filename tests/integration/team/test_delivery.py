@@ -146,7 +146,10 @@ async def test_an_unknown_tool_is_no_deliverable(run, provider: Provider):
 
 
 async def test_the_last_of_several_hand_ins_counts(run, provider: Provider):
-    first, second = json.dumps({"content": "A first draft, not done."}), json.dumps({"content": GOOD_GENERAL})
+    first, second = (
+        json.dumps({"content": "A first draft, not done."}),
+        json.dumps({"content": GOOD_GENERAL}),
+    )
     provider.will(calls(("submit", first), ("submit", second)))
     assert (await run()).ending.text == GOOD_GENERAL
 
@@ -154,7 +157,7 @@ async def test_the_last_of_several_hand_ins_counts(run, provider: Provider):
 async def test_a_refusal_in_words_ends_the_run_at_the_second(run, provider: Provider):
     provider.will(text("I'm sorry, but I can't help with that."))
     result = await run()
-    assert result.ending == Rejected("refused", "The model declined to do this task.")
+    assert result.ending == Rejected("refused", "The task could not be done as it was ordered.")
     assert len(provider.requests) == 2
 
 

@@ -6,7 +6,15 @@ import dataclasses
 import time
 
 import pytest
-from integration.team.scripted_provider import Answer, Provider, calls, error, submit, text
+from integration.team.scripted_provider import (
+    Answer,
+    Provider,
+    calls,
+    error,
+    submit,
+    text,
+    until,
+)
 from unit.team.samples import GOOD_GENERAL
 
 from aicity_fleet.models import (
@@ -149,7 +157,7 @@ async def test_the_deadline_ends_a_model_call(run, provider: Provider):
     result = await run(limits=Limits(deadline_seconds=0.3))
     assert result.ending == Rejected("deadline", "The work was not finished in time.")
     assert time.monotonic() - started < 2
-    assert provider.disconnects == 1
+    await until(lambda: provider.disconnects == 1, "the server sees the disconnect")
 
 
 async def test_the_deadline_ends_endless_revisions(run, provider: Provider):

@@ -13,7 +13,12 @@ from aicity_fleet.models import Delivered, ProviderTrouble, Usage
 from aicity_fleet.team import Entry, MemoryJournal
 from aicity_fleet.team.driver import open_model
 
-ANSWERS = (text("thinking"), submit("not enough of it"), text("thinking more"), submit(GOOD_GENERAL))
+ANSWERS = (
+    text("thinking"),
+    submit("not enough of it"),
+    text("thinking more"),
+    submit(GOOD_GENERAL),
+)
 
 
 @pytest.mark.parametrize("done", range(len(ANSWERS)))

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
-from integration.team.scripted_provider import HANG, Provider, calls, submit, text
+from integration.team.scripted_provider import HANG, Provider, calls, submit, text, until
 from unit.team.samples import GOOD_GENERAL
 
 from aicity_fleet.errors import TeamError
@@ -47,14 +47,6 @@ WITH_LOOKUP = {"tools": ("lookup",), "tool_timeout_seconds": 0.2}
 CALL_LOOKUP = calls(("lookup", "{}"))
 
 
-async def until(condition, description: str) -> None:
-    for _ in range(500):
-        if condition():
-            return
-        await asyncio.sleep(0.01)
-    pytest.fail(f"never happened: {description}")
-
-
 @pytest.mark.parametrize("reason", ["lease_lost", "cancelled", "drain"])
 async def test_abort_within_a_model_call(run, provider: Provider, reason):
     provider.will(HANG)
@@ -73,7 +65,11 @@ async def test_abort_within_a_tool(run, provider: Provider):
     provider.will(CALL_LOOKUP)
     watch, tool = Watch(), Lookup(30.0)
     running = asyncio.ensure_future(
-        run(bounds={**WITH_LOOKUP, "tool_timeout_seconds": 30.0}, tools={"lookup": tool}, watch=watch)
+        run(
+            bounds={**WITH_LOOKUP, "tool_timeout_seconds": 30.0},
+            tools={"lookup": tool},
+            watch=watch,
+        )
     )
     await until(lambda: tool.runs, "the tool call")
     started = time.monotonic()

@@ -13,7 +13,8 @@ def order(task_type: str = "general", description: str = "", **parts: object) ->
     return AssignedTask(
         task_id="clx0001",
         task_type=task_type,
-        description=description or "Explain how lighthouses guided ships before satellite navigation.",
+        description=description
+        or "Explain how lighthouses guided ships before satellite navigation.",
         **parts,  # type: ignore[arg-type]
     )
 

@@ -1,0 +1,39 @@
+# Needs make (3.81 or later) and Python 3.11 to 3.13. Everything else goes into .venv, by hash.
+
+VENV := .venv
+MADE := $(VENV)/made
+
+.PHONY: help demo test check lock clean
+.DEFAULT_GOAL := help
+
+help:
+	@echo 'make demo    the whole fleet on a simulated AI City: no account, no key, no Docker'
+	@echo '             (make demo ARGS="--workers 4 --json"; make demo ARGS=--help)'
+	@echo 'make test    the tests (make test ARGS="-k ledger")'
+	@echo 'make check   formatting, lint and types'
+	@echo 'make lock    write requirements/ anew from pyproject.toml (needs uv; ARGS=--upgrade)'
+	@echo 'make clean   remove .venv and everything that was built'
+	@echo
+	@echo 'The first of them makes .venv. PYTHON=python3.12 chooses the Python that it is made with.'
+
+$(MADE): pyproject.toml requirements/dev.txt requirements/redis-server.txt scripts/make-venv
+	@PYTHON='$(PYTHON)' sh scripts/make-venv
+
+# Replaces the shell by the demo, so that Ctrl-C finds nothing in between.
+demo: $(MADE)
+	@exec $(VENV)/bin/aicity-fleet demo $(ARGS)
+
+test: $(MADE)
+	$(VENV)/bin/python -m pytest $(ARGS)
+
+check: $(MADE)
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/mypy
+
+lock:
+	scripts/lock $(ARGS)
+
+clean:
+	rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

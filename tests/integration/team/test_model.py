@@ -1,0 +1,106 @@
+"""The shared client: what it is built with, and that nothing of a run stays with it."""
+
+from __future__ import annotations
+
+import dataclasses
+import gc
+import os
+
+import pytest
+from autogen_agentchat.agents import AssistantAgent
+from autogen_core.models import UserMessage
+from integration.team.scripted_provider import Provider, submit, text
+from unit.team.samples import GOOD_GENERAL
+
+from aicity_fleet.models import Delivered
+from aicity_fleet.team import Limits, MemoryJournal, ModelConfig, Watch, team_for
+from aicity_fleet.team.driver import open_model
+from aicity_fleet.team.journal import Tape
+from aicity_fleet.team.seam import SeamClient
+
+NAMES = ["gpt-4o", "gpt-5.1", "o4-mini", "claude-sonnet-4-5", "gemini-2.5-pro", "Llama-9", "local"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("function_calling", [True, False])
+async def test_any_name_opens_with_full_model_info(name, function_calling):
+    config = ModelConfig(name, None, "sk-test", 33.0, function_calling)
+    async with open_model(config) as model:
+        assert model.client.model_info["function_calling"] is function_calling
+        assert {"vision", "json_output", "family", "structured_output"} <= set(
+            model.client.model_info
+        )
+
+
+@pytest.mark.parametrize("name", NAMES)
+async def test_the_key_goes_nowhere_but_to_the_configured_host(name, monkeypatch):
+    """AutoGen picks other hosts, and other keys, by the model's name."""
+    monkeypatch.setenv("ANTHROPIC_API_KEY", "sk-other")
+    monkeypatch.setenv("OPENAI_BASE_URL", "https://other.example/v1")
+    async with open_model(ModelConfig(name, None, "sk-test", 33.0)) as model:
+        inner = model.client._client
+        assert str(inner.base_url) == "https://api.openai.com/v1/"
+        assert inner.api_key == "sk-test"
+
+
+async def test_timeouts_and_retries_are_set_where_they_count():
+    """A misspelt option would be ignored without a word; 30 minutes per call would stay."""
+    async with open_model(ModelConfig("local", "http://127.0.0.1:9/v1", "", 33.0)) as model:
+        inner = model.client._client
+        assert inner.max_retries == 0
+        assert inner.timeout.read == 33.0
+        assert inner.timeout.connect == 10.0
+        assert inner.api_key == "none"
+
+
+async def test_a_model_that_answers_under_another_name_is_fine(run, provider: Provider, config):
+    provider.will(submit(GOOD_GENERAL))
+    async with open_model(dataclasses.replace(config, name="gpt-4o")) as model:
+        assert isinstance((await run(model=model)).ending, Delivered)
+
+
+async def test_one_client_serves_many_runs_and_keeps_none(run, provider: Provider, model):
+    provider.will(submit(GOOD_GENERAL))
+    for _ in range(30):
+        await run()
+    gc.collect()
+    assert [thing for thing in gc.get_objects() if isinstance(thing, AssistantAgent)] == []
+    # The shared client's own meter is of no job; each run has its own.
+    assert model.client.total_usage().prompt_tokens == 3000
+
+
+async def test_tokens_are_estimated_without_the_network(model, monkeypatch):
+    """AutoGen's count downloads a table within the event loop, without a timeout."""
+    seam = SeamClient(
+        model,
+        Tape(MemoryJournal()),
+        spec=team_for("general"),
+        limits=Limits(10, max_total_tokens=1000),
+        watch=Watch(),
+        is_done=lambda: False,
+        on_answer=lambda: None,
+    )
+    messages = [UserMessage(content="x" * 400, source="Coordinator")]
+    assert 100 <= seam.count_tokens(messages) < 150
+    assert seam.remaining_tokens(messages) == 1000 - seam.count_tokens(messages)
+
+
+async def test_a_stream_is_answered_in_one_piece(model, provider: Provider):
+    provider.will(text("whole"))
+    tape = Tape(MemoryJournal())
+    seam = SeamClient(
+        model,
+        tape,
+        spec=team_for("general"),
+        limits=Limits(10),
+        watch=Watch(),
+        is_done=lambda: False,
+        on_answer=lambda: None,
+    )
+    pieces = [piece async for piece in seam.create_stream([UserMessage(content="x", source="u")])]
+    assert [piece.content for piece in pieces] == ["whole"]
+    assert seam.total_usage().prompt_tokens == tape.bought.prompt_tokens == 100
+
+
+def test_runtime_tracing_is_off():
+    assert os.environ["AUTOGEN_DISABLE_RUNTIME_TRACING"] == "true"

@@ -1,0 +1,116 @@
+"""The demo and the embedded fleet as a user starts them, and that nothing is left when they end."""
+
+import json
+import signal
+import socket
+import subprocess
+import sys
+import time
+import uuid
+
+import pytest
+from conftest import wait_until
+from processes import CLI, base_environment, processes_mentioning, run_cli
+
+pytestmark = pytest.mark.timeout(240)
+
+
+@pytest.fixture
+def mark():
+    """A word in the environment of every process that a test starts, itself or through others."""
+    return f"mark-{uuid.uuid4().hex}"
+
+
+def test_the_demo_gives_every_task_one_ending(empty_folder, mark):
+    with socket.socket() as taken:  # Flower's port may be taken by somebody else
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = str(taken.getsockname()[1])
+        done = run_cli(
+            *CLI, "demo", "--json", "--flower-port", port,
+            env={"TEST_MARK": mark, "AGENT_CITY_API_KEY": "ac_live_must_not_be_used"},
+            cwd=empty_folder, seconds=200,
+        )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    shown = json.loads(done.stdout)
+    assert shown["faults"] == []
+    tasks = shown["tasks"]
+    assert len(tasks) == 12
+    assert len({task["type"] for task in tasks}) >= 5
+    assert {"code_review", "bug_fix"} <= {task["type"] for task in tasks}
+    assert all(task["state"] == "reported" for task in tasks)
+    endings = [task["ending"] for task in tasks]
+    assert endings.count("fail") == 1
+    assert endings.count("complete") == 11
+    assert all(t["city_status"] == "completed" for t in tasks if t["ending"] == "complete")
+    assert all(t["model_calls"] >= 1 and t["tokens"] > 0 and t["seconds"] > 0 for t in tasks)
+    assert shown["profile_after"]["overallScore"] > shown["profile_before"]["overallScore"]
+    assert processes_mentioning(mark) == []
+    assert list(empty_folder.iterdir()) == []
+
+
+@pytest.mark.parametrize("after_seconds", [0.5, 2.0, 5.0])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_stopped_demo_leaves_nothing_within_ten_seconds(
+    empty_folder, mark, after_seconds, number
+):
+    process = start_demo(empty_folder, mark)
+    time.sleep(after_seconds)  # the moment of the signal is what is tested
+    began = time.monotonic()
+    process.send_signal(number)
+    process.wait(15)
+    assert time.monotonic() - began < 10
+    assert process.returncode not in (0, None)
+    assert processes_mentioning(mark) == []
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a child of it")
+def test_a_killed_demo_takes_its_processes_along(empty_folder, mark):
+    process = start_demo(empty_folder, mark)
+    wait_until(lambda: len(processes_mentioning(mark)) >= 8, seconds=60, description="all run")
+    process.kill()
+    process.wait(10)
+    wait_until(lambda: not processes_mentioning(mark), seconds=20, description="all are gone")
+
+
+def test_the_embedded_fleet_runs_keeps_its_data_and_stops(city, empty_folder, mark):
+    (task_id,) = city.submit({})
+    env = {
+        **base_environment(),
+        "TEST_MARK": mark,
+        "AGENT_CITY_API_KEY": "ac_live_simulated",
+        "AGENT_CITY_BASE_URL": f"{city.url}/api/v1",
+        "OPENAI_API_KEY": "simulated",
+        "OPENAI_BASE_URL": f"{city.url}/v1",
+        "FLEET_POLL_SECONDS": "1",
+        "FLEET_DRAIN_SECONDS": "1",
+    }
+    for _ in range(2):
+        process = subprocess.Popen(
+            [*CLI, "up", "--data", "state", "--no-flower"],
+            env=env, cwd=empty_folder, stderr=subprocess.PIPE, text=True,
+        )  # fmt: skip
+        wait_until(
+            lambda: city.task(task_id)["acceptedEndings"] == 1,
+            seconds=60,
+            description="the task is done",
+        )
+        second = run_cli(*CLI, "up", "--data", "state", env=env, cwd=empty_folder)
+        assert second.returncode == 2
+        assert "in use by another fleet" in second.stderr
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=20)
+        assert process.returncode == 0
+        assert "Stopped in" in errors
+        assert processes_mentioning(mark) == []
+    assert city.task(task_id)["acceptedEndings"] == 1
+
+
+def start_demo(folder, mark: str) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        [*CLI, "demo", "--flower-port", "0"],
+        env={**base_environment(), "TEST_MARK": mark},
+        cwd=folder,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )

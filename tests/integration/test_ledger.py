@@ -1,0 +1,359 @@
+"""Every move of a job on a real Redis: from where, to where, and what refuses it."""
+
+import threading
+from collections import Counter
+
+import pytest
+import redis
+from conftest import immortal_keys, wait_until
+
+from aicity_fleet.errors import LedgerError, LedgerUnavailableError
+from aicity_fleet.ledger import Lease, Ledger, NotClaimed, ReportLease
+from aicity_fleet.ledger import ledger as ledger_module
+from aicity_fleet.ledger.connection import connect
+from aicity_fleet.ledger.keys import SCHEMA_VERSION, Keys
+from aicity_fleet.models import AssignedTask, Completed, Failed, JobState, Spent, Usage
+from aicity_fleet.settings import Settings
+
+TASK = AssignedTask("clx1", "code_review", description="Review \ud800 this", code="x = 1")
+DONE = Completed("text", 10, "m")
+SPENT = Spent(100, Usage(2, 30, 40), "gpt-4o-mini")
+
+
+def claim(ledger: Ledger, job_id: str = "clx1", **kwargs) -> Lease:
+    lease = ledger.claim(job_id, "me:1", **{"lease_seconds": 15, **kwargs})
+    assert isinstance(lease, Lease), lease
+    return lease
+
+
+def take(ledger: Ledger, job_id: str = "clx1") -> ReportLease:
+    held = ledger.take_report(job_id)
+    assert isinstance(held, ReportLease), held
+    return held
+
+
+def state(ledger: Ledger, job_id: str = "clx1") -> JobState | None:
+    job = ledger.get(job_id)
+    return job.state if job else None
+
+
+def events(ledger: Ledger, job_id: str = "clx1") -> list[str]:
+    return [line["event"] for line in ledger.audit(job_id)]
+
+
+def test_a_whole_life(ledger):
+    assert ledger.accept(TASK) == "accepted"
+    lease = claim(ledger)
+    assert (lease.token, lease.task.code) == (1, "x = 1")
+    assert ledger.finish(lease, DONE, SPENT, score=91)
+    held = take(ledger)
+    assert held.outcome == DONE
+    assert ledger.settle(held, {"verdict": "accepted"})
+    job = ledger.get("clx1")
+    assert job is not None
+    assert (job.state, job.score, job.model) == (JobState.REPORTED, 91, "gpt-4o-mini")
+    assert (job.model_calls, job.prompt_tokens, job.completion_tokens) == (2, 30, 40)
+    assert job.receipt == {"verdict": "accepted"}
+    assert events(ledger) == ["accepted", "claimed", "finished", "reported"]
+    assert ledger.counts()[JobState.REPORTED] == 1
+    assert sum(ledger.counts().values()) == 1
+
+
+def test_a_known_task_is_not_accepted_again_in_any_state(ledger):
+    ledger.accept(TASK)
+    assert ledger.accept(TASK) == "known"
+    lease = claim(ledger)
+    assert ledger.accept(TASK) == "known"
+    ledger.finish(lease, DONE, SPENT)
+    assert ledger.accept(TASK) == "known"
+    ledger.settle(take(ledger), {})
+    assert ledger.accept(TASK) == "known"
+    assert state(ledger) is JobState.REPORTED
+
+
+def test_fifty_acceptances_at_once_are_one_job(ledger):
+    answers: Counter[str] = Counter()
+
+    def accept() -> None:
+        for _ in range(5):
+            answers[ledger.accept(TASK)] += 1
+
+    threads = [threading.Thread(target=accept) for _ in range(10)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert answers["accepted"] == 1
+    assert sum(ledger.counts().values()) == 1
+
+
+def test_only_one_of_many_claims_gets_the_lease(ledger):
+    ledger.accept(TASK)
+    got = []
+
+    def try_claim() -> None:
+        got.append(ledger.claim("clx1", "me", lease_seconds=15))
+
+    threads = [threading.Thread(target=try_claim) for _ in range(10)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sum(isinstance(item, Lease) for item in got) == 1
+    assert {item.reason for item in got if isinstance(item, NotClaimed)} == {"running"}
+
+
+def test_a_claim_is_refused_with_its_reason(ledger):
+    assert ledger.claim("nobody", "me", lease_seconds=15) == NotClaimed("unknown")
+    ledger.accept(TASK)
+    lease = claim(ledger)
+    ledger.release(lease, "later", SPENT, delay_seconds=60)
+    assert ledger.claim("clx1", "me", lease_seconds=15) == NotClaimed("not_due")
+
+
+def test_the_cap_on_running_jobs_holds_and_its_refusal_is_sent_again(ledger):
+    for number in range(3):
+        ledger.accept(AssignedTask(f"t{number}", "general", "x"))
+        ledger.sent(f"t{number}")
+    claim(ledger, "t0", max_running=2)
+    claim(ledger, "t1", max_running=2)
+    assert ledger.claim("t2", "me", lease_seconds=15, max_running=2) == NotClaimed("over_cap")
+    assert state(ledger, "t2") is JobState.QUEUED
+    wait_until(
+        lambda: ledger.sweep().to_run == ("t2",), description="the refused job is sent again"
+    )
+
+
+def test_every_write_of_an_old_lease_is_refused(ledger):
+    ledger.accept(TASK)
+    old = claim(ledger, lease_seconds=0.05)
+    wait_until(lambda: ledger.sweep().rescued, description="the lease lapses")
+    new = claim(ledger)
+    assert new.token == old.token + 1
+    assert not ledger.finish(old, DONE, SPENT)
+    assert not ledger.release(old, "x", SPENT)
+    assert ledger.renew([old], lease_seconds=15) == {"clx1"}
+    assert ledger.renew([new], lease_seconds=15) == frozenset()
+    assert state(ledger) is JobState.RUNNING
+    assert ledger.finish(new, DONE, SPENT)
+
+
+def test_the_first_outcome_stands(ledger):
+    ledger.accept(TASK)
+    lease = claim(ledger)
+    assert ledger.finish(lease, DONE, SPENT)
+    assert not ledger.finish(Lease("clx1", 9, TASK, "n", 0), Failed("x", "y"), SPENT)
+    assert take(ledger).outcome == DONE
+
+
+def test_finishing_twice_after_a_lost_reply_is_one_finish(ledger):
+    ledger.accept(TASK)
+    lease = claim(ledger)
+    assert ledger.finish(lease, DONE, SPENT)
+    assert ledger.finish(lease, DONE, SPENT)
+    job = ledger.get("clx1")
+    assert job is not None
+    assert job.model_calls == 2
+    assert events(ledger).count("finished") == 1
+
+
+def test_a_released_job_keeps_count_of_what_it_took(ledger):
+    ledger.accept(TASK)
+    for number in range(3):
+        lease = claim(ledger)
+        assert lease.releases == number
+        ledger.release(lease, "provider down", SPENT, backoff=True)
+    job = ledger.get("clx1")
+    assert job is not None
+    assert (job.model_calls, job.ran_ms, job.attempt) == (6, 300, 3)
+    assert job.reason == "provider down"
+
+
+def test_a_lapsed_lease_is_rescued_and_sent(ledger):
+    ledger.accept(TASK)
+    ledger.sent("clx1")
+    claim(ledger, lease_seconds=0.05)
+    found = []
+    wait_until(lambda: found.extend(ledger.sweep().to_run) or found, description="rescued")
+    assert found == ["clx1"]
+    job = ledger.get("clx1")
+    assert job is not None
+    assert (job.state, job.lapses) == (JobState.QUEUED, 1)
+
+
+def test_a_renewed_lease_does_not_lapse(ledger):
+    ledger.accept(TASK)
+    lease = claim(ledger, lease_seconds=0.05)
+    ledger.renew([lease], lease_seconds=60)
+    assert ledger.sweep().rescued == ()
+
+
+def test_a_job_whose_message_was_never_sent_is_sent_by_the_sweep(ledger, monkeypatch):
+    monkeypatch.setattr(ledger_module, "SEND_GRACE_MS", 0)
+    ledger.accept(TASK)
+    assert ledger.sweep().to_run == ("clx1",)
+    assert ledger.sweep().to_run == ()
+
+
+def test_a_lost_message_is_sent_again_only_while_the_queue_is_empty(
+    ledger, redis_client, monkeypatch
+):
+    monkeypatch.setattr(ledger_module, "MESSAGE_LOST_MS", 0)
+    ledger.accept(TASK)
+    ledger.sent("clx1")
+    queue = f"{ledger.keys.prefix}jobs"
+    redis_client.rpush(queue, "a backlog")
+    assert ledger.sweep().to_run == ()
+    redis_client.delete(queue)
+    assert ledger.sweep().to_run == ("clx1",)
+
+
+def test_a_report_is_sent_by_one_process_at_a_time(ledger, monkeypatch):
+    monkeypatch.setattr(ledger_module, "SEND_GRACE_MS", 0)
+    monkeypatch.setattr(ledger_module, "REPORT_LEASE_MS", 50)
+    ledger.accept(TASK)
+    ledger.finish(claim(ledger), DONE, SPENT)
+    assert ledger.sweep().to_report == ("clx1",)
+    first = take(ledger)
+    assert ledger.take_report("clx1") == NotClaimed("being_sent")
+    wait_until(
+        lambda: isinstance(ledger.take_report("clx1"), ReportLease),
+        description="the report's lease lapses",
+    )
+    assert not ledger.settle(first, {})
+    assert not ledger.postpone(first, "x", delay_seconds=1)
+    assert not ledger.quarantine(first, "x")
+    assert state(ledger) is JobState.FINISHED
+
+
+def test_a_postponed_report_is_not_due_until_then(ledger):
+    ledger.accept(TASK)
+    ledger.finish(claim(ledger), DONE, SPENT)
+    assert ledger.postpone(take(ledger), "503", delay_seconds=60)
+    assert ledger.take_report("clx1") == NotClaimed("not_due")
+    assert ledger.sweep().to_report == ()
+
+
+def test_a_refused_report_rests_in_quarantine_with_the_servers_words(ledger):
+    ledger.accept(TASK)
+    ledger.finish(claim(ledger), DONE, SPENT)
+    assert ledger.quarantine(take(ledger), "400: output too large")
+    job = ledger.get("clx1")
+    assert job is not None
+    assert (job.state, job.reason) == (JobState.QUARANTINED, "400: output too large")
+    assert job.outcome == DONE
+
+
+def test_a_refused_task_rests_with_its_reason_and_is_forgotten_once_unlisted(ledger, redis_client):
+    assert ledger.refuse("bad", "input: missing") == "refused"
+    assert ledger.refuse("bad", "input: missing") == "known"
+    job = ledger.get("bad")
+    assert job is not None
+    assert (job.state, job.reason) == (JobState.QUARANTINED, "input: missing")
+    assert redis_client.pttl(ledger.keys.job("bad")) > 0
+
+
+def test_a_settled_job_expires_and_the_index_forgets_it(redis_client, agent):
+    short = Ledger(redis_client, Keys(agent), retention_seconds=0.05)
+    short.accept(TASK)
+    short.finish(claim(short), DONE, SPENT)
+    short.settle(take(short), {})
+    wait_until(lambda: short.get("clx1") is None, description="the job expires")
+    assert short.jobs() == []
+    wait_until(
+        lambda: short.sweep() is not None and short.counts()[JobState.REPORTED] == 0,
+        description="the index forgets it",
+    )
+
+
+def test_a_reported_job_that_is_still_listed_stays_known(ledger, redis_client):
+    ledger.accept(TASK)
+    ledger.finish(claim(ledger), DONE, SPENT)
+    ledger.settle(take(ledger), {})
+    redis_client.pexpire(ledger.keys.job("clx1"), 1000)
+    assert ledger.accept(TASK) == "known"
+    assert redis_client.pttl(ledger.keys.job("clx1")) > 1000
+
+
+def test_two_fleets_on_one_redis_do_not_meet(redis_client, ledger, agent):
+    other = Ledger(redis_client, Keys(agent + "2"), retention_seconds=60)
+    ledger.accept(TASK)
+    assert other.get("clx1") is None
+    assert other.accept(TASK) == "accepted"
+    for key in redis_client.scan_iter(f"{other.keys.prefix}*"):
+        redis_client.delete(key)
+
+
+def test_a_newer_layout_is_refused(redis_client, agent):
+    keys = Keys(agent)
+    redis_client.set(keys.schema, SCHEMA_VERSION + 1, ex=60)
+    with pytest.raises(LedgerError, match="Upgrade this process"):
+        Ledger(redis_client, keys, retention_seconds=60)
+
+
+def test_the_leak_check_finds_a_key_without_a_ttl(redis_client, agent):
+    keys = Keys(agent)
+    redis_client.set(f"{keys.prefix}forgotten", 1)
+    assert immortal_keys(redis_client, keys) == ["forgotten"]
+    redis_client.delete(f"{keys.prefix}forgotten")
+
+
+def test_marks_have_their_ttl_and_never_shorten_a_wait(ledger):
+    marks = ledger.marks
+    assert marks.quiet_seconds() == 0
+    marks.keep_quiet(100)
+    marks.keep_quiet(1)
+    assert 98 < marks.quiet_seconds() <= 100
+    with marks.only_poll(10) as first, marks.only_poll(10) as second:
+        assert first
+        assert not second
+    with marks.only_poll(10) as again:
+        assert again
+    assert marks.may_sweep(10)
+    assert not marks.may_sweep(10)
+    marks.note_poll("id", {"seen": 1})
+    assert marks.poll_summary("id") == {"seen": 1}
+
+
+def test_a_poll_that_outlives_its_right_ends_quietly(ledger):
+    with ledger.marks.only_poll(0.05) as mine:
+        assert mine
+        wait_until(
+            lambda: not ledger.client.exists(ledger.keys.poll_lock), description="the right ends"
+        )
+
+
+def test_an_absent_redis_is_one_clear_message():
+    settings = Settings.load({"REDIS_URL": "redis://:pw-hidden@127.0.0.1:1/0"})
+    with pytest.raises(LedgerUnavailableError, match="REDIS_URL: no Redis answers") as caught:
+        connect(settings)
+    assert "pw-hidden" not in str(caught.value)
+    assert caught.value.exit_code == 2
+
+
+def test_a_wrong_password_is_one_clear_message(redis_server):
+    url = f"redis://:pw-wrong@127.0.0.1:{redis_server.port}/0"
+    with pytest.raises(LedgerUnavailableError, match="refuses our password") as caught:
+        connect(Settings.load({"REDIS_URL": url}))
+    assert "pw-wrong" not in str(caught.value)
+
+
+def test_a_missing_password_is_one_clear_message(redis_server):
+    url = f"redis://127.0.0.1:{redis_server.port}/0"
+    with pytest.raises(LedgerUnavailableError, match="REDIS_PASSWORD"):
+        connect(Settings.load({"REDIS_URL": url}))
+
+
+REDIS_ERRORS = [redis.ConnectionError, redis.TimeoutError, redis.BusyLoadingError]
+
+
+@pytest.mark.parametrize("error", [*REDIS_ERRORS, redis.ReadOnlyError, redis.OutOfMemoryError])
+def test_trouble_with_redis_is_always_the_ledgers_own_error(ledger, monkeypatch, error):
+    def broken(*_args: object, **_kwargs: object) -> None:
+        raise error("boom")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(ledger.client, "execute_command", broken)
+        with pytest.raises(LedgerUnavailableError) as caught:
+            ledger.get("x")
+    assert caught.value.retryable

@@ -1,0 +1,192 @@
+"""The poll against a real Redis and the simulated AI City."""
+
+import json
+import threading
+
+import pytest
+
+from aicity_fleet.errors import QueueUnavailableError
+from aicity_fleet.ledger import Ledger
+from aicity_fleet.models import JobState
+from scheduler.poll import PollSummary, poll, refused_id
+
+
+@pytest.fixture
+def sent() -> list[str]:
+    return []
+
+
+def look(ledger: Ledger, city, sent: list[str], **kwargs) -> PollSummary:
+    with city.client() as client:
+        return poll(client=client, ledger=ledger, send=sent.append, max_input_chars=1000, **kwargs)
+
+
+def test_new_tasks_become_jobs_and_known_ones_do_not(ledger, city, sent):
+    first, second = city.submit({}, {"taskType": "research"})
+    summary = look(ledger, city, sent)
+    assert (summary.seen, summary.accepted, summary.known) == (2, 2, 0)
+    assert set(sent) == {first, second}
+    again = look(ledger, city, sent)
+    assert (again.seen, again.accepted, again.known) == (2, 0, 2)
+    assert len(sent) == 2
+
+
+def test_all_pages_are_walked(ledger, city, sent):
+    ids = city.submit(*[{} for _ in range(130)])
+    summary = look(ledger, city, sent)
+    assert (summary.seen, summary.accepted, summary.pages) == (130, 130, 3)
+    assert set(sent) == set(ids)
+
+
+def test_the_same_task_in_fifty_polls_by_four_pollers_at_once_is_one_job(ledger, city, sent):
+    (task_id,) = city.submit({})
+    summaries: list[PollSummary] = []
+
+    def poller() -> None:
+        for _ in range(13):
+            summaries.append(look(ledger, city, sent))
+
+    threads = [threading.Thread(target=poller) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(summaries) == 52
+    assert sum(summary.accepted for summary in summaries) == 1
+    assert sent == [task_id]
+    assert sum(ledger.counts().values()) == 1
+
+
+def test_a_task_listed_twice_in_one_poll_is_one_job(ledger, city, sent):
+    city.submit({})
+    city.fault("list", "duplicate_listing")
+    summary = look(ledger, city, sent)
+    assert (summary.seen, summary.accepted, summary.known) == (2, 1, 1)
+
+
+MALFORMED = [
+    {"id": "no-input", "taskType": "research", "status": "submitted"},
+    {"id": "number-type", "taskType": 7, "input": {"description": "x"}},
+    {"id": "wrong-code", "taskType": "research", "input": {"code": ["x"]}},
+    {"id": "too-long", "taskType": "research", "input": {"description": "x" * 1001}},
+    {"id": "budget", "taskType": "research", "input": {"description": "x"}, "maxBudget": "lots"},
+    {"taskType": "research", "input": {"description": "no id"}},
+    "just a text",
+    None,
+    [],
+]
+
+
+def test_malformed_tasks_are_recorded_with_a_reason_and_never_stop_the_others(ledger, city, sent):
+    good = city.submit({}, *[{"raw": raw} for raw in MALFORMED], {})
+    summary = look(ledger, city, sent)
+    assert (summary.accepted, summary.refused) == (2, len(MALFORMED))
+    assert set(sent) == {good[0], good[-1]}
+    for raw in MALFORMED:
+        job = ledger.get(refused_id(raw))
+        assert job is not None
+        assert job.state is JobState.QUARANTINED
+        assert job.reason
+    assert look(ledger, city, sent).refused == len(MALFORMED)
+    assert ledger.counts()[JobState.QUARANTINED] == len(MALFORMED)
+
+
+def test_a_text_of_50_megabytes_is_refused_and_stops_nobody(ledger, city, sent):
+    huge, good = city.submit({"input": {"description": "x" * 50_000_000}}, {})
+    summary = look(ledger, city, sent)
+    assert (summary.accepted, summary.refused) == (1, 1)
+    assert sent == [good]
+    job = ledger.get(huge)
+    assert job is not None
+    assert "FLEET_MAX_INPUT_CHARS" in job.reason
+    assert len(json.dumps(job.to_json())) < 5000
+
+
+def test_an_unknown_task_type_is_accepted(ledger, city, sent):
+    city.submit({"taskType": "interpretive_dance"})
+    assert look(ledger, city, sent).accepted == 1
+
+
+def test_settled_tasks_and_unknown_statuses_are_left_alone(ledger, city, sent):
+    plain = {"taskType": "general", "input": {"description": "x"}}
+    city.submit(
+        {"raw": {**plain, "id": "done", "status": "completed"}},
+        {"raw": {**plain, "id": "new", "status": "levitating"}},
+        {"raw": {**plain, "id": "none"}},
+    )
+    summary = look(ledger, city, sent)
+    assert (summary.not_runnable, summary.accepted) == (2, 1)
+    assert sent == ["none"]
+
+
+def test_a_broker_that_takes_no_message_loses_no_job(ledger, city, monkeypatch):
+    (task_id,) = city.submit({})
+
+    def refuse(_job_id: str) -> None:
+        raise QueueUnavailableError("full")
+
+    with city.client() as client:
+        summary = poll(client=client, ledger=ledger, send=refuse, max_input_chars=1000)
+    assert summary.accepted == 1
+    job = ledger.get(task_id)
+    assert job is not None
+    assert job.state is JobState.QUEUED
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        {"kind": "status", "status": 500},
+        {"kind": "status", "status": 403},
+        {"kind": "status", "status": 410},
+        {"kind": "garbage"},
+        {"kind": "reset"},
+    ],
+)
+def test_trouble_with_ai_city_ends_the_poll_with_a_message_and_the_next_goes_on(
+    ledger, city, sent, fault
+):
+    city.submit({})
+    city.fault("list", **fault)
+    summary = look(ledger, city, sent)
+    assert summary.status == "error"
+    assert summary.message
+    assert look(ledger, city, sent).accepted == 1
+
+
+def test_a_page_that_cannot_be_had_keeps_the_pages_before_it(ledger, city, sent):
+    city.submit(*[{} for _ in range(60)])
+    with city.client() as client:
+        pages = client.assigned_pages()
+        next(pages)
+        city.fault("list", "status", status=502)
+        client.assigned_pages = lambda: _first_then(pages, ledger)  # type: ignore[method-assign]
+        summary = poll(client=client, ledger=ledger, send=sent.append, max_input_chars=1000)
+    assert summary.status == "error"
+    assert len(sent) == summary.accepted
+
+
+def _first_then(rest, _ledger):
+    yield [{"id": "t-first", "taskType": "general", "input": {"description": "x"}}]
+    yield from rest
+
+
+def test_a_429_keeps_the_fleet_quiet_for_as_long_as_it_says(ledger, city, sent):
+    city.submit({})
+    city.fault("list", "status", status=429, retryAfter=30)
+    assert look(ledger, city, sent).status == "error"
+    quiet = look(ledger, city, sent)
+    assert (quiet.status, quiet.seen) == ("quiet", 0)
+    assert 25 < ledger.marks.quiet_seconds() <= 30
+
+
+def test_an_overlapping_poll_says_so(ledger, city, sent):
+    with ledger.marks.only_poll(10):
+        assert look(ledger, city, sent).status == "busy"
+
+
+def test_the_bridge_contract_lists_and_accepts_as_well(ledger, city, sent):
+    city.submit({}, {})
+    with city.client("bridge") as client:
+        summary = poll(client=client, ledger=ledger, send=sent.append, max_input_chars=1000)
+    assert summary.accepted == 2

@@ -1,0 +1,214 @@
+"""The report: every answer of AI City, and that no answer makes two endings of one."""
+
+import threading
+
+import pytest
+from conftest import wait_until
+
+from aicity_fleet.ledger import Lease, Ledger
+from aicity_fleet.models import AssignedTask, Completed, Failed, JobState, Spent
+from scheduler.poll import poll
+from workers import report as report_module
+from workers.report import ReporterParts, idempotency_key, report
+
+TEXT = "The answer to the question is stated here in full: " + "it is a matter of degree. " * 20
+DONE = Completed(TEXT, 1200, "gpt-4o-mini")
+
+
+@pytest.fixture
+def parts(ledger, city):
+    with city.client() as client:
+        yield ReporterParts(ledger, client, agent="a", give_up_seconds=3600)
+
+
+@pytest.fixture
+def finished(ledger, city):
+    """A job with an outcome in the outbox."""
+
+    def make(outcome=DONE) -> str:
+        (task_id,) = city.submit({})
+        with city.client() as client:
+            poll(client=client, ledger=ledger, send=lambda _id: None, max_input_chars=1000)
+        lease = ledger.claim(task_id, "me", lease_seconds=15)
+        assert isinstance(lease, Lease)
+        assert ledger.finish(lease, outcome, Spent(10))
+        return task_id
+
+    return make
+
+
+def due_now(ledger: Ledger, job_id: str) -> None:
+    ledger.client.hset(ledger.keys.job(job_id), "report_due", 0)
+    ledger.client.delete(ledger.keys.quiet)
+
+
+def state(ledger: Ledger, job_id: str) -> JobState:
+    job = ledger.get(job_id)
+    assert job is not None
+    return job.state
+
+
+def test_a_deliverable_is_reported_once_with_its_receipt(parts, city, ledger, finished):
+    job_id = finished()
+    assert report(job_id, parts)["did"] == "settled"
+    assert report(job_id, parts) == {"job_id": job_id, "did": "nothing", "why": "reported"}
+    booked = city.task(job_id)
+    assert (booked["acceptedEndings"], booked["status"]) == (1, "completed")
+    (attempt,) = booked["attempts"]
+    assert attempt["idempotencyKey"] == idempotency_key("a", job_id, "complete")
+    job = ledger.get(job_id)
+    assert job is not None
+    assert job.receipt is not None
+    assert job.receipt["verdict"] == "accepted"
+    assert job.receipt["answer"]["status"] == "completed"
+
+
+def test_a_failure_is_reported_as_one(parts, city, finished):
+    job_id = finished(Failed("deadline", "It took too long."))
+    report(job_id, parts)
+    assert city.task(job_id)["failure"] == {"reason": "deadline", "message": "It took too long."}
+
+
+def test_the_key_is_fixed_by_agent_task_and_kind():
+    key = idempotency_key("a", "t", "complete")
+    assert key == idempotency_key("a", "t", "complete")
+    others = [("b", "t", "complete"), ("a", "u", "complete"), ("a", "t", "fail")]
+    assert len({key, *(idempotency_key(*other) for other in others)}) == 4
+
+
+@pytest.mark.parametrize("kind", ["reply_lost_after_commit", "reset", "garbage", "status"])
+def test_an_unclear_answer_is_repeated_unchanged_and_never_turned_into_a_failure(
+    parts, city, ledger, finished, kind
+):
+    job_id = finished()
+    city.fault("complete", kind, **({"status": 503} if kind == "status" else {}))
+    assert report(job_id, parts)["did"] == "postponed"
+    assert state(ledger, job_id) is JobState.FINISHED
+    due_now(ledger, job_id)
+    assert report(job_id, parts)["did"] == "settled"
+    booked = city.task(job_id)
+    assert booked["acceptedEndings"] == 1
+    assert booked["status"] == "completed"
+    tries = booked["attempts"]
+    assert {attempt["kind"] for attempt in tries} == {"complete"}
+    assert len({attempt["idempotencyKey"] for attempt in tries}) == 1
+    assert len({attempt["bodySha256"] for attempt in tries}) == 1
+
+
+def test_a_409_is_settled_and_records_which_ending_stands(parts, city, ledger, finished):
+    job_id = finished()
+    city.fault("complete", "reply_lost_after_commit")
+    report(job_id, parts)
+    due_now(ledger, job_id)
+    assert report(job_id, parts)["why"] == "already_settled"
+    job = ledger.get(job_id)
+    assert job is not None
+    assert job.receipt == {"verdict": "already_settled", "status": 409, "standing": "completed"}
+
+
+def test_a_409_is_settled_also_when_the_task_cannot_be_read_back(parts, city, ledger, finished):
+    job_id = finished()
+    city.fault("complete", "status", status=409)
+    city.fault("get", "status", status=500)
+    assert report(job_id, parts)["did"] == "settled"
+    job = ledger.get(job_id)
+    assert job is not None
+    assert job.receipt is not None
+    assert job.receipt["standing"] == "unknown (500)"
+
+
+@pytest.mark.parametrize("status", [404, 403])
+def test_a_task_that_is_gone_is_settled_with_a_flag(parts, city, ledger, finished, status):
+    job_id = finished()
+    city.fault("complete", "status", status=status)
+    assert report(job_id, parts)["why"] == "gone"
+    assert state(ledger, job_id) is JobState.REPORTED
+
+
+@pytest.mark.parametrize("status", [400, 413, 422, 410])
+def test_a_refused_report_is_laid_aside_and_not_repeated(parts, city, ledger, finished, status):
+    job_id = finished()
+    city.fault("complete", "status", status=status, code="VALIDATION_ERROR")
+    assert report(job_id, parts)["did"] == "quarantined"
+    job = ledger.get(job_id)
+    assert job is not None
+    assert job.state is JobState.QUARANTINED
+    assert str(status) in job.reason
+    assert report(job_id, parts)["did"] == "nothing"
+    assert city.task(job_id)["acceptedEndings"] == 0
+
+
+@pytest.mark.parametrize(
+    ("retry_after", "low", "high"), [(30, 25, 30), ("huge", 3000, 3600), (None, 0, 2)]
+)
+def test_a_429_is_due_again_after_retry_after(
+    parts, city, ledger, finished, retry_after, low, high
+):
+    job_id = finished()
+    fields = {} if retry_after is None else {"retryAfter": retry_after}
+    city.fault("complete", "status", status=429, **fields)
+    assert report(job_id, parts)["did"] == "postponed"
+    due_ms = int(str(ledger.client.hget(ledger.keys.job(job_id), "report_due")))
+    now = ledger.client.time()
+    assert low <= (due_ms - now[0] * 1000) / 1000 + 1
+    assert (due_ms - now[0] * 1000) / 1000 <= high + 1
+
+
+def test_a_401_rests_all_reports_and_drops_nothing(parts, city, ledger, finished):
+    first, second = finished(), finished()
+    city.fault("complete", "status", status=401)
+    assert report(first, parts)["did"] == "postponed"
+    assert report(second, parts)["did"] == "postponed"
+    assert city.task(second)["attempts"] == []
+    for job_id in (first, second):
+        due_now(ledger, job_id)
+        assert report(job_id, parts)["did"] == "settled"
+
+
+def test_a_report_without_an_answer_for_too_long_goes_to_a_person(city, ledger, finished):
+    job_id = finished()
+    city.fault("complete", "status", status=500, count=None)
+    with city.client() as client:
+        parts = ReporterParts(ledger, client, agent="a", give_up_seconds=0.0)
+        report(job_id, parts)
+        due_now(ledger, job_id)
+        wait_until(
+            lambda: report(job_id, parts)["did"] == "quarantined" or due_now(ledger, job_id),
+            description="the report is given up",
+        )
+    job = ledger.get(job_id)
+    assert job is not None
+    assert "no definite answer" in job.reason
+
+
+def test_ten_reporters_at_once_send_one_report(parts, city, finished):
+    job_id = finished()
+    did = []
+    threads = [
+        threading.Thread(target=lambda: did.append(report(job_id, parts)["did"])) for _ in range(10)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert did.count("settled") == 1
+    assert len(city.task(job_id)["attempts"]) == 1
+
+
+def test_the_wait_grows_and_is_capped(monkeypatch):
+    monkeypatch.setattr("random.uniform", lambda _low, high: high)
+    first, longest = report_module.REPORT_BACKOFF_SECONDS
+    waits = [report_module.backoff_seconds(first, longest, times) for times in range(20)]
+    assert waits[:4] == [2, 4, 8, 16]
+    assert waits[-1] == longest
+
+
+def test_the_bridge_contract_reports_as_well(city, ledger):
+    (task_id,) = city.submit({})
+    ledger.accept(AssignedTask(task_id, "general", "x"))
+    lease = ledger.claim(task_id, "me", lease_seconds=15)
+    assert isinstance(lease, Lease)
+    ledger.finish(lease, DONE, Spent(1))
+    with city.client("bridge") as client:
+        assert report(task_id, ReporterParts(ledger, client, "a", 60))["did"] == "settled"
+    assert city.task(task_id)["status"] == "completed"

@@ -1,0 +1,233 @@
+"""One job, once: each ending of a team's run and the one move that it becomes."""
+
+import threading
+import time
+
+import pytest
+from conftest import wait_until
+
+from aicity_fleet.errors import QueueUnavailableError
+from aicity_fleet.ledger import Lease
+from aicity_fleet.models import (
+    AssignedTask,
+    Completed,
+    Delivered,
+    Failed,
+    Interrupted,
+    JobState,
+    ProviderFatal,
+    ProviderTrouble,
+    Rejected,
+    TeamResult,
+    Usage,
+)
+from aicity_fleet.team import Watch
+from workers.leases import LeaseKeeper
+from workers.run_job import MAX_BROKEN_ATTEMPTS, WorkerParts, backoff_seconds, run_job
+
+TASK = AssignedTask("t1", "research", "Find out.")
+
+
+@pytest.fixture
+def leases(ledger):
+    keeper = LeaseKeeper(ledger, 0.6)
+    yield keeper
+    keeper.stop()
+
+
+@pytest.fixture
+def worker(ledger, leases):
+    """Parts whose team ends as the test says."""
+    sent: list[tuple[str, str]] = []
+
+    def make(ending, *, on_run=None) -> WorkerParts:
+        def run_team(task: AssignedTask, nonce: str, watch: Watch) -> TeamResult:
+            if on_run is not None:
+                on_run(watch)
+            if isinstance(ending, Exception):
+                raise ending
+            return TeamResult(ending, Usage(3, 20, 10), "gpt-4o-mini")
+
+        return WorkerParts(
+            ledger=ledger,
+            leases=leases,
+            run_team=run_team,
+            report=lambda job_id: sent.append(("report", job_id)),
+            requeue=lambda job_id: sent.append(("run", job_id)),
+            owner="me:1",
+            lease_seconds=0.6,
+            max_running=0,
+        )
+
+    make.sent = sent  # type: ignore[attr-defined]
+    ledger.accept(TASK)
+    return make
+
+
+def job(ledger):
+    found = ledger.get("t1")
+    assert found is not None
+    return found
+
+
+def test_a_deliverable_goes_into_the_outbox_and_its_report_is_sent(worker, ledger):
+    did = run_job("t1", worker(Delivered("The text.", 88)))
+    assert (did["did"], did["why"]) == ("complete", "delivered")
+    found = job(ledger)
+    assert found.state is JobState.FINISHED
+    assert isinstance(found.outcome, Completed)
+    assert (found.outcome.text, found.score, found.model_calls) == ("The text.", 88, 3)
+    assert worker.sent == [("report", "t1")]
+
+
+@pytest.mark.parametrize("code", ["quality", "refused", "over_budget", "deadline"])
+def test_a_rejected_job_fails_with_its_code(worker, ledger, code):
+    run_job("t1", worker(Rejected(code, "A sentence.")))
+    outcome = job(ledger).outcome
+    assert isinstance(outcome, Failed)
+    assert (outcome.code, outcome.message) == (code, "A sentence.")
+
+
+def test_provider_trouble_releases_the_job_with_backoff_and_fails_nobody(worker, ledger):
+    run_job("t1", worker(ProviderTrouble("503 from the model", retry_after_seconds=40)))
+    found = job(ledger)
+    assert (found.state, found.outcome) == (JobState.QUEUED, None)
+    assert found.not_before is not None
+    assert found.changed_at is not None
+    assert (found.not_before - found.changed_at).total_seconds() >= 39
+    assert found.model_calls == 3
+
+
+def test_a_provider_that_only_a_person_can_mend_releases_the_job(worker, ledger):
+    run_job("t1", worker(ProviderFatal("invalid model key")))
+    found = job(ledger)
+    assert (found.state, found.outcome) == (JobState.QUEUED, None)
+    assert found.reason == "invalid model key"
+
+
+def test_a_drained_job_may_run_again_at_once(worker, ledger):
+    run_job("t1", worker(Interrupted("drain")))
+    assert job(ledger).state is JobState.QUEUED
+    assert isinstance(ledger.claim("t1", "other", lease_seconds=15), Lease)
+
+
+def test_a_lost_lease_is_dropped_without_a_word(worker, ledger):
+    run_job("t1", worker(Interrupted("lease_lost")))
+    assert job(ledger).state is JobState.RUNNING
+    assert job(ledger).outcome is None
+
+
+def test_a_second_message_for_a_running_job_does_nothing(worker, ledger):
+    inside = []
+    parts = worker(Delivered("x", 80), on_run=lambda _watch: inside.append(run_job("t1", again)))
+    again = worker(AssertionError("must not run"))
+    run_job("t1", parts)
+    assert inside == [{"job_id": "t1", "did": "nothing", "why": "running"}]
+
+
+def test_a_job_that_nobody_knows_does_nothing(worker):
+    assert run_job("nobody", worker(Delivered("x", 80)))["why"] == "unknown"
+
+
+def test_our_own_fault_is_tried_again_and_not_for_ever(worker, ledger, monkeypatch):
+    monkeypatch.setattr("random.uniform", lambda _low, _high: 0)
+    parts = worker(RuntimeError("a bug"))
+    for _ in range(MAX_BROKEN_ATTEMPTS - 1):
+        assert run_job("t1", parts)["did"] == "released"
+    assert run_job("t1", parts)["did"] == "fail"
+    outcome = job(ledger).outcome
+    assert isinstance(outcome, Failed)
+    assert outcome.code == "internal"
+    assert "bug" not in outcome.message
+
+
+def test_a_broker_that_takes_no_message_loses_no_outcome(worker, ledger):
+    parts = worker(Delivered("x", 80))
+    object.__setattr__(parts, "report", _refuse)
+    assert run_job("t1", parts)["did"] == "complete"
+    assert job(ledger).state is JobState.FINISHED
+
+
+def _refuse(_job_id: str) -> None:
+    raise QueueUnavailableError("down")
+
+
+def test_a_draining_worker_claims_nothing_and_passes_the_message_on(worker, ledger, leases):
+    leases.drain(0)
+    assert run_job("t1", worker(Delivered("x", 80)))["did"] == "requeued"
+    assert worker.sent == [("run", "t1")]
+    assert job(ledger).attempt == 0
+
+
+def test_the_lease_is_renewed_while_the_team_runs(worker, ledger):
+    rescued = []
+
+    def run_long(_watch: Watch) -> None:
+        until = time.monotonic() + 1.5
+        while time.monotonic() < until:
+            rescued.extend(ledger.sweep().rescued)
+            time.sleep(0.05)
+
+    assert run_job("t1", worker(Delivered("x", 80), on_run=run_long))["did"] == "complete"
+    assert rescued == []
+
+
+def test_the_time_of_earlier_attempts_counts(worker, ledger):
+    run_job("t1", worker(Interrupted("drain"), on_run=lambda _watch: time.sleep(0.2)))
+    run_job("t1", worker(Delivered("x", 80)))
+    outcome = job(ledger).outcome
+    assert isinstance(outcome, Completed)
+    assert outcome.execution_time_ms >= 200
+
+
+def test_a_run_whose_lease_went_to_another_is_stopped_and_writes_nothing(worker, ledger):
+    stopped = threading.Event()
+
+    def lose_it(watch: Watch) -> None:
+        ledger.client.hincrby(ledger.keys.job("t1"), "attempt", 1)  # another process owns it now
+        wait_until(lambda: watch.abort_reason == "lease_lost", description="the run is stopped")
+        stopped.set()
+
+    did = run_job("t1", worker(Delivered("x", 80), on_run=lose_it))
+    assert stopped.is_set()
+    assert did["did"] == "dropped"
+    assert job(ledger).outcome is None
+
+
+def test_a_process_that_cannot_renew_stops_its_jobs_before_the_lease_ends(
+    worker, ledger, leases, monkeypatch
+):
+    began = time.monotonic()
+    took = []
+
+    def cut_off(watch: Watch) -> None:
+        monkeypatch.setattr(ledger, "renew", _no_redis)
+        wait_until(lambda: watch.abort_reason == "lease_lost", description="the run is fenced")
+        took.append(time.monotonic() - began)
+
+    run_job("t1", worker(Interrupted("lease_lost"), on_run=cut_off))
+    assert took[0] < 0.6 + 0.3
+
+
+def _no_redis(*_args: object, **_kwargs: object) -> None:
+    from aicity_fleet.errors import LedgerUnavailableError  # noqa: PLC0415
+
+    raise LedgerUnavailableError("gone")
+
+
+def test_drain_asks_first_and_aborts_after_the_grace(ledger, leases):
+    ledger.accept(TASK)
+    lease = ledger.claim("t1", "me", lease_seconds=15)
+    assert isinstance(lease, Lease)
+    watch = Watch()
+    with leases.keep(lease, watch, claimed_at=time.monotonic()):
+        leases.drain(0.3)
+        wait_until(lambda: watch.is_draining, description="asked to stop")
+        assert watch.abort_reason is None
+        wait_until(lambda: watch.abort_reason == "drain", description="told to stop")
+
+
+def test_backoff_is_jittered_between_zero_and_its_cap():
+    waits = [backoff_seconds(5, 300, 3) for _ in range(200)]
+    assert 0 <= min(waits) < 10
+    assert 30 < max(waits) <= 40

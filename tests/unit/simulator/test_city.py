@@ -1,0 +1,209 @@
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from aicity_fleet.errors import FleetError
+from aicity_fleet.simulator.agents import START_SCORE, Reputation, TrustTier
+from aicity_fleet.simulator.city import City
+from aicity_fleet.simulator.config import SimulatorConfig
+from aicity_fleet.simulator.registry import CityRefusedError
+from aicity_fleet.simulator.tasks import TaskStatus, fingerprint
+
+START = datetime(2026, 7, 1, tzinfo=UTC)
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.at = START
+
+    def __call__(self) -> datetime:
+        return self.at
+
+    def pass_seconds(self, seconds: float) -> None:
+        self.at += timedelta(seconds=seconds)
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def city(clock: Clock) -> City:
+    """A city that accepts every delivery, so that only the rules are seen."""
+    return City(SimulatorConfig(quality_gate=False), clock)
+
+
+def submit(city: City, task_id: str = "t1", budget: int = 100) -> str:
+    return city.submit("general", {"description": task_id}, budget, task_id).task_id
+
+
+def test_a_listing_begins_a_task(city, clock):
+    submit(city)
+    assert city.tasks["t1"].status is TaskStatus.SUBMITTED
+    clock.pass_seconds(5)
+    ((entry,), total) = city.list_assigned(city.registry.default_agent)
+    assert (entry["status"], total) == ("executing", 1)
+    assert entry["startedAt"] == "2026-07-01T00:00:05.000Z"
+
+
+def test_a_task_can_be_ended_before_it_was_listed(city):
+    agent = city.registry.default_agent
+    task, ended = city.complete(agent, submit(city), {"result": "x"}, 1)
+    assert ended
+    assert task.status is TaskStatus.COMPLETED
+
+
+@pytest.mark.parametrize(
+    ("budget", "pay"), [(0, 0), (1, 0), (7, 5), (100, 85), (999, 849), (10**9, 850_000_000)]
+)
+def test_pay_is_85_percent_in_whole_cents(city, budget, pay):
+    agent = city.registry.default_agent
+    city.complete(agent, submit(city, budget=budget), {"result": "x"}, 1)
+    assert agent.earned_cents == pay
+    assert city.credits == {
+        "held": 0,
+        "charged": budget,
+        "paid": pay,
+        "fees": budget - pay,
+        "refunded": 0,
+    }
+
+
+def test_a_failure_refunds(city):
+    agent = city.registry.default_agent
+    assert city.credits["held"] == 0
+    submit(city, budget=70)
+    assert city.credits["held"] == 70
+    task, ended = city.fail(agent, "t1", "quality", "no")
+    assert ended
+    assert task.failure == {"reason": "quality", "message": "no"}
+    assert (city.credits["held"], city.credits["refunded"], agent.earned_cents) == (0, 70, 0)
+
+
+def test_failures_must_be_consecutive_to_suspend(city):
+    agent = city.registry.default_agent
+    for number, ending in enumerate("ffcffcfff"):
+        task_id = submit(city, f"t{number}")
+        assert not agent.is_suspended
+        if ending == "f":
+            city.fail(agent, task_id, "x", "y")
+        else:
+            city.complete(agent, task_id, {"result": "x"}, 1)
+    assert agent.is_suspended
+    with pytest.raises(CityRefusedError, match="ACCESS_DENIED"):
+        city.list_assigned(agent)
+
+
+def test_suspension_can_be_switched_off(clock):
+    city = City(SimulatorConfig(failures_until_suspension=0), clock)
+    agent = city.registry.default_agent
+    for number in range(10):
+        city.fail(agent, submit(city, f"t{number}"), "x", "y")
+    assert not agent.is_suspended
+
+
+def test_ended_tasks_stay_listed_as_long_as_told(clock):
+    city = City(SimulatorConfig(quality_gate=False, list_finished_seconds=60), clock)
+    agent = city.registry.default_agent
+    city.complete(agent, submit(city), {"result": "x"}, 1)
+    clock.pass_seconds(60)
+    assert city.list_assigned(agent)[1] == 1
+    clock.pass_seconds(1)
+    assert city.list_assigned(agent) == ([], 0)
+
+
+def test_a_page_holds_its_part_only(city):
+    for number in range(7):
+        submit(city, f"t{number}")
+    agent = city.registry.default_agent
+    entries, total = city.list_assigned(agent, page=2, page_size=3)
+    assert ([entry["id"] for entry in entries], total) == (["t3", "t4", "t5"], 7)
+    assert city.tasks["t6"].status is TaskStatus.SUBMITTED
+    assert city.tasks["t6"].listings == 0
+
+
+@pytest.mark.parametrize("kind", ["complete", "fail"])
+def test_refusals_carry_status_and_code(city, kind):
+    def end(task_id: str) -> None:
+        agent = city.registry.default_agent
+        if kind == "complete":
+            city.complete(agent, task_id, {}, 1)
+        else:
+            city.fail(agent, task_id, "x", "y")
+
+    with pytest.raises(CityRefusedError) as unknown:
+        end("nope")
+    assert (unknown.value.status, unknown.value.code) == (404, "TASK_NOT_FOUND")
+    other, _ = city.registry.register("own_x", {"displayName": "Other", "framework": "adk"})
+    city.submit("general", {}, task_id="theirs", agent_id=other.agent_id)
+    with pytest.raises(CityRefusedError) as foreign:
+        end("theirs")
+    assert (foreign.value.status, foreign.value.code) == (403, "ACCESS_DENIED")
+    end(submit(city))
+    with pytest.raises(CityRefusedError) as settled:
+        end("t1")
+    assert (settled.value.status, settled.value.code) == (409, "CONFLICT")
+    assert isinstance(settled.value, FleetError)
+
+
+def test_ids_are_never_reused(clock):
+    ids = {City(SimulatorConfig(), clock).submit("x", {}).task_id for _ in range(100)}
+    assert len(ids) == 100
+
+
+def test_a_raw_entry_with_a_known_id_is_listed_beside_the_task(city):
+    submit(city)
+    city.submit_raw({"id": "t1", "broken": True})
+    entries, _ = city.list_assigned(city.registry.default_agent)
+    assert [entry["id"] for entry in entries] == ["t1", "t1"]
+    city.complete(city.registry.default_agent, "t1", {"result": "x"}, 1)
+    assert city.list_assigned(city.registry.default_agent)[0] == [{"id": "t1", "broken": True}]
+
+
+def test_keys_are_kept_as_hashes_only(city):
+    _, key = city.registry.register("own_x", {"displayName": "A", "framework": "autogen"})
+    assert key.startswith("ac_live_")
+    assert key not in repr(vars(city.registry))
+    assert city.registry.agent_of_key(key).display_name == "A"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {},
+        {"displayName": "A"},
+        {"displayName": "A", "framework": "unknown"},
+        {"displayName": " ", "framework": "autogen"},
+        {"displayName": 5, "framework": "autogen"},
+        {"displayName": "A", "framework": "autogen", "model": "m" * 101},
+        {"displayName": "A", "framework": "autogen", "capabilities": {}},
+    ],
+)
+def test_a_wrong_registration_names_its_fields(city, body):
+    with pytest.raises(CityRefusedError) as refused:
+        city.registry.register("own_x", body)
+    assert refused.value.details
+
+
+def test_reputation_moves_within_its_range_and_tiers_follow():
+    reputation = Reputation()
+    assert (reputation.overall, reputation.tier) == (round(START_SCORE), TrustTier.UNVERIFIED)
+    seen = [reputation.overall]
+    for number in range(60):
+        reputation.note_completed(95, 85)
+        seen.append(reputation.overall)
+        if number == 3:
+            assert reputation.tier is TrustTier.PROVISIONAL
+    assert seen == sorted(seen)
+    assert (reputation.tier, reputation.confidence) == (TrustTier.ELITE, 100)
+    for _ in range(100):
+        reputation.note_failed()
+    assert 0 <= reputation.overall < seen[-1]
+    assert reputation.tier is TrustTier.PROVISIONAL
+
+
+def test_the_fingerprint_ignores_the_rim_only():
+    assert fingerprint(" a\n", "b") == fingerprint("a", "b\n")
+    assert fingerprint("a", "b") != fingerprint("ab", "")
+    assert fingerprint("\ud800", "") != fingerprint("", "")

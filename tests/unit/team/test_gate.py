@@ -1,0 +1,297 @@
+from __future__ import annotations
+
+import time
+
+import pytest
+from unit.team.samples import CODE, GOOD, GOOD_GENERAL, GOOD_REVIEW, order
+
+from aicity_fleet.team import gate
+from aicity_fleet.team.gate import HARD, check, is_refusal
+from aicity_fleet.team.gate.code import syntax_error_line
+from aicity_fleet.team.gate.markdown import prose, read_blocks
+
+
+def names(text, task=None, **more):
+    task = task or order()
+    return {finding.check for finding in check(task.task_type, text, task, **more).findings}
+
+
+@pytest.mark.parametrize("task_type", sorted(GOOD))
+def test_good_work_passes_without_findings(task_type):
+    task, text = GOOD[task_type]
+    verdict = check(task_type, text, task)
+    assert verdict.findings == ()
+    assert verdict.score == 100
+    assert verdict.has_passed
+
+
+HARD_CASES = {
+    "empty": "",
+    "short": "Done.",
+    "control word": f"{GOOD_GENERAL}\n\n**TASK_COMPLETE**",
+    "control word alone": "TERMINATE",
+    "fence of ours": f"{GOOD_GENERAL}\nEND BUYER TEXT 5f1d0c9ab2e84c6f97a3\n",
+    "hand-in line": f"Hand in with: submit\n{GOOD_GENERAL}",
+    "marker": f"{GOOD_GENERAL}\nHAND-IN-0123456789abcdef01234567",
+    "openai key": f"{GOOD_GENERAL} sk-proj-Ab1cdEFghiJKLmnopqrst",
+    "city key": f"{GOOD_GENERAL} ac_live_abcdef123456",
+    "aws key": f"{GOOD_GENERAL} AKIAABCDEFGHIJKLMNOP",
+    "github token": f"{GOOD_GENERAL} ghp_{'a1' * 18}",
+    "google key": f"{GOOD_GENERAL} AIza{'a' * 35}",
+    "private key": f"{GOOD_GENERAL}\n-----BEGIN RSA PRIVATE KEY-----\n{'MIIE' * 8}",
+    "nul": f"{GOOD_GENERAL}\x00",
+    "surrogate": f"{GOOD_GENERAL}\ud800",
+    "refusal": "I'm sorry, but I can't help with that request.",
+    "endless": "word " * 100_000,
+}
+
+
+@pytest.mark.parametrize("name", HARD_CASES)
+def test_a_hard_finding_fails_whatever_the_pass_mark(name):
+    verdict = check("general", HARD_CASES[name], order(), pass_mark=0)
+    assert verdict.score == 0
+    assert verdict.findings[0].cost >= HARD
+    assert not verdict.has_passed
+
+
+def test_truncated_work_fails():
+    assert not check("general", GOOD_GENERAL, order(), finish_reason="length").has_passed
+    assert check("general", GOOD_GENERAL, order(), finish_reason="tool_calls").has_passed
+
+
+def test_forbidden_texts_fail_also_when_wrapped_anew():
+    line = "Hand in exactly the way that the brief of the coordinator says."
+    assert names(f"{GOOD_GENERAL} {line}", forbidden=[line]) == {"forbidden"}
+    assert names(f"{GOOD_GENERAL} {line.replace(' ', chr(10))}", forbidden=[line]) == {"forbidden"}
+    assert names(GOOD_GENERAL, forbidden=["", line]) == set()
+
+
+FINE_TEXTS = {
+    "stop word within": f"The word TASK_COMPLETE ends the guide's teams.\n\n{GOOD_GENERAL}",
+    "terminate within": f"{GOOD_GENERAL}\n\nThen terminate the process, and wait for the ships.",
+    "aws example key": f"{GOOD_GENERAL} AKIAIOSFODNN7EXAMPLE",
+    "css classes": f"{GOOD_GENERAL} task-management-framework-2 sk-cube-grid",
+    "key header alone": f"{GOOD_GENERAL} Look for -----BEGIN PRIVATE KEY----- in the file.",
+    "markdown link": f"{GOOD_GENERAL} [your guide](https://example.org)",
+    "can't within": f"{GOOD_GENERAL}\n\nI can't stress the height of the lights enough.",
+    "fence within fence": f"{GOOD_GENERAL}\n\n````md\n```python\nx =\n```\n````\n",
+    "tilde fence": f"{GOOD_GENERAL}\n\n~~~\n```\n~~~\n",
+}
+
+
+@pytest.mark.parametrize("name", FINE_TEXTS)
+def test_legitimate_content_is_left_alone(name):
+    assert names(FINE_TEXTS[name]) == set()
+
+
+@pytest.mark.parametrize(
+    ("text", "finding"),
+    [
+        ("Lorem ipsum dolor sit amet, ships and lights and lighthouses and so on.", "placeholder"),
+        (f"{GOOD_GENERAL}\n\n[insert name of the lighthouse here]", "placeholder"),
+        (f"{GOOD_GENERAL}\n\nAs an AI language model, I have no eyes.", "placeholder"),
+        (f"{GOOD_GENERAL}\n\nTODO\n", "placeholder"),
+        (f"{GOOD_GENERAL}\n\n```python\n# ... rest of the code\n```", "placeholder"),
+        (f"{GOOD_GENERAL}\n\n```js\n// TODO: handle errors\n```", "placeholder"),
+        (f"{GOOD_GENERAL}\n\n```python\nx = 1\n", "open_fence"),
+        ("Ships and lights.", "empty"),
+        ("A short answer about ships is this one here.", "thin"),
+        (
+            "The recipe needs flour, butter and sugar; bake it for twenty minutes at most.",
+            "irrelevant",
+        ),
+    ],
+)
+def test_general_findings(text, finding):
+    assert finding in names(text)
+
+
+def test_placeholders_that_were_ordered_are_fine():
+    text = f"{GOOD_GENERAL}\n\n[Your name]\n\nlorem ipsum"
+    assert (
+        names(text, order(description="Write a letter template about ships and lighthouses."))
+        == set()
+    )
+    quoting = order("code_review", code="x = 1  # TODO\n")
+    assert "placeholder" not in names(f"{GOOD_REVIEW}\n```python\nx = 1  # TODO\n```", quoting)
+
+
+REVIEW = order("code_review", code=CODE)
+
+
+@pytest.mark.parametrize(
+    ("text", "findings"),
+    [
+        ("Looks good to me, ship it whenever you want.", {"no_lines", "no_severity", "no_fix"}),
+        (GOOD_REVIEW.replace("line 2", "the return"), {"no_lines"}),
+        (GOOD_REVIEW.replace("line 2", "line 412"), {"wrong_lines"}),
+        (GOOD_REVIEW.replace("line 2", "stats.py:2"), set()),
+        (GOOD_REVIEW.replace("line 2", "L2"), set()),
+        (
+            f"{GOOD_REVIEW}\n### Naming\n- Severity: low\n- Where: line 1\n- Problem: unclear.\n",
+            {"some_without_fix"},
+        ),
+    ],
+)
+def test_review_findings(text, findings):
+    assert names(text, REVIEW) == findings
+
+
+NUMBERED = (
+    "# Code review\n\nThere are 2 findings (1 critical, 1 low).\n\n"
+    "### 1. [critical] Line 2: division by zero\n\n- **Severity:** critical\n- **Fix:** check first.\n\n"
+    "### 2. [low] Line 1: no docstring\n\n- **Severity:** low\n- **Fix:** add one.\n\n"
+    "1. Write it.\n2. Read it.\n\n## What was checked\n\nThe rest is in order."
+)
+
+
+def test_a_finding_is_one_with_its_heading_and_its_steps():
+    assert names(NUMBERED, REVIEW) == set()
+    assert names(NUMBERED.replace("- **Fix:** add one.\n\n", ""), REVIEW) == {"some_without_fix"}
+
+
+def test_a_lazy_review_does_not_pass():
+    assert not check(
+        "code_review", "Looks good to me, ship it whenever you want.", REVIEW
+    ).has_passed
+
+
+@pytest.mark.parametrize(
+    ("task_type", "text", "finding"),
+    [
+        ("bug_fix", "The length is zero for an empty list: check before the division.", "no_code"),
+        ("bug_fix", "```python\nx = 1\n```", "no_explanation"),
+        ("bug_fix", "```python\ndef f(:\n```", "syntax"),
+        ("code_generation", "```python\ndef f()\n    return 1\n```", "syntax"),
+        ("code_generation", "Split the sentence and join the words in reverse order again.", "no_code"),
+        ("code_generation", "```python\ndef f():\n    return 1\n```", "no_tests"),
+        ("testing", "```python\ndef check_mean():\n    mean([1])\n```", "no_asserts"),
+        ("testing", "```python\ndef test_mean():\n    assert mean([1]) == 1\n```", "no_edge_cases"),
+        ("data_analysis", "Sales went up a lot in the north and in the south.", "no_numbers"),
+        ("data_analysis", "North 30, south 30, west 10.", "no_method"),
+        ("content_creation", "Cycling in winter is fun in Oslo.", "no_structure"),
+        ("content_creation", "Cycling in winter is fun in Oslo.", "thin"),
+        ("research", "Tea is old, and the ceremony is older still in some places.", "no_sources"),
+        ("research", "Tea is old, and the ceremony is older still in some places.", "no_headings"),
+        ("design", "One page with a big button on a blue ground, that is all.", "no_usability"),
+        ("devops", "Run the container and be done with it, it will be fine.", "no_configuration"),
+        ("devops", "Run the container and be done with it, it will be fine.", "no_safety"),
+        ("security", "It is all very bad and somebody might come in.", "no_severity"),
+        ("unheard_of", "A short answer about ships it is.", "thin"),
+    ],
+)  # fmt: skip
+def test_findings_per_category(task_type, text, finding):
+    assert finding in names(
+        text, order(task_type, code="x = 1\n" if task_type == "security" else "")
+    )
+
+
+def test_bare_code_counts_as_code():
+    assert "no_code" not in names(CODE + "\n\nassert mean([1]) == 1\n", order("code_generation"))
+
+
+@pytest.mark.parametrize(
+    ("code", "line"),
+    [
+        ("x = 1", None),
+        ("    return 1\n", None),
+        ("x = 1\ny ==== 2", 2),
+        ("def f(:", 1),
+        ("type Alias = list[int]", None),
+        ("def first[T](items: list[T]) -> T: ...", None),
+        ("a" + ".b" * 40_000, None),
+        ("-" * 90_000 + "1", None),
+        ("x = '\\d'", None),
+    ],
+)
+def test_syntax_is_judged_where_it_can_be(code, line):
+    assert syntax_error_line(code) == line
+
+
+def test_python_2_is_judged_by_nobody():
+    task = order("code_generation", "Write it for Python 2.7, please, with words and a sentence.")
+    assert "syntax" not in names("```python\nprint 'x'\n```", task)
+
+
+def test_blocks_and_prose():
+    text = "a\n```python title=x\nx\n```\nb\n  ~~~\n  y\n  ~~~\nc\n```\nopen"
+    blocks = read_blocks(text)
+    assert [(b.language, b.code.strip(), b.is_closed) for b in blocks] == [
+        ("python", "x", True),
+        ("", "y", True),
+        ("", "open", False),
+    ]
+    assert prose(text) == "a\nb\nc"
+
+
+@pytest.mark.parametrize(
+    ("text", "refuses"),
+    [
+        ("I'm sorry, but I can't help with that.", True),
+        ("I\u2019m sorry, I can\u2019t assist with that request.", True),
+        ("Sorry, I cannot do this.", True),
+        ("I cannot comply.", True),
+        ("Unfortunately, I am unable to complete this task.", True),
+        ("I will not write this.", True),
+        ("I'm sorry it took long. Here is the text.", False),
+        ("Sorry seems to be the hardest word.", False),
+        ("# This task cannot be completed\n\nThe recording is not part of it.", True),
+        ("I cannot complete this task: the spreadsheet is missing.", True),
+        ("The order came without a file, so I can't open it.", True),
+        ("I can do it.", False),
+        ("The lock cannot be opened from outside; here is why.", False),
+        ("Ideas cannot be owned.", False),
+        ("I cannot overstate this. " + "A long text follows. " * 80, False),
+        ("", False),
+    ],
+)
+def test_refusals_are_told_from_work(text, refuses):
+    assert is_refusal(text) is refuses
+
+
+def test_findings_name_nothing_of_the_text_and_come_costliest_first():
+    verdict = check("code_review", "zebra " * 30 + "\nTASK_COMPLETE", REVIEW)
+    costs = [finding.cost for finding in verdict.findings]
+    assert costs == sorted(costs, reverse=True)
+    assert not any("zebra" in finding.message for finding in verdict.findings)
+
+
+def test_every_check_names_its_source():
+    rules = [rule for rules in gate.CHECKS.values() for rule in rules] + list(gate.integrity.CHECKS)
+    assert [rule.__name__ for rule in rules if "Source:" not in (rule.__doc__ or "")] == []
+
+
+HOSTILE = {
+    "spaces": " " * 100_000 + "x",
+    "lines": "\n" * 100_000,
+    "brackets": "[your " * 20_000,
+    "hashes": "# " * 50_000,
+    "comment": "#" + " " * 100_000,
+    "comments": ("#" + " " * 300) * 300,
+    "stars": "**" * 50_000,
+    "bold": "**ab**\n\n\n" * 10_000,
+    "fences": "```\n" * 25_000,
+    "parentheses": "(a 20" * 20_000,
+    "key starts": "sk-a1" * 20_000,
+    "dashes": "-----BEGIN " * 10_000,
+    "pipes": "| " * 50_000,
+    "sorry": "sorry " * 20_000,
+    "cited": "lines " * 20_000,
+    "slashes": "a/" * 50_000,
+    "severity": "severity" + "\n " * 50_000,
+    "severities": "severity: " * 10_000,
+    "one word": "x" * 100_000,
+    "capitals": "A" * 100_000,
+    "python": "```python\n" + "type x" * 15_000 + "\n```",
+    "indented": "```python\n" + "\n    " * 15_000 + "\n```",
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_no_text_makes_the_gate_slow(name):
+    """The gate runs on the event loop that all jobs of a process share."""
+    for task_type in gate.CHECKS:
+        task = order(task_type, HOSTILE[name][:20_000], code="x")
+        started = time.process_time()
+        check(task_type, HOSTILE[name], task, forbidden=["z" * 60])
+        assert time.process_time() - started < 1.0

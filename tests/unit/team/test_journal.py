@@ -1,0 +1,74 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from aicity_fleet.models import Usage
+from aicity_fleet.team.journal import Entry, MemoryJournal, Tape, canonical_sha256
+
+ANSWER = {"content": "text", "thought": None}
+
+
+async def record(tape: Tape, request: str, **more):
+    return await tape.record("model", request, ANSWER, seconds=0.5, usage=(10, 2), **more)
+
+
+async def test_recorded_answers_are_replayed_in_order_and_not_bought():
+    journal = MemoryJournal()
+    first = Tape(journal)
+    assert await first.replay("model", "a") is None
+    await record(first, "a", finish_reason="stop")
+    await record(first, "b", finish_reason="length")
+    assert first.bought == Usage(2, 20, 4)
+
+    second = Tape(journal)
+    assert (await second.replay("model", "a")).answer == ANSWER
+    assert (await second.replay("model", "b")).ordinal == 1
+    assert await second.replay("model", "c") is None
+    assert second.bought == Usage()
+    assert (second.model_calls, second.tokens) == (2, 24)
+    assert second.finish_reason == "length"
+
+
+async def test_a_mismatch_discards_that_entry_and_all_later_ones():
+    journal = MemoryJournal()
+    tape = Tape(journal)
+    for request in "abc":
+        await record(tape, request)
+    other = Tape(journal)
+    await other.replay("model", "a")
+    assert await other.replay("model", "B") is None
+    assert len(journal.entries) == 1
+    assert await other.replay("model", "c") is None
+    await record(other, "B")
+    assert [entry.request_sha256 for entry in journal.entries] == ["a", "B"]
+
+
+async def test_a_tool_s_answer_is_no_model_s_answer():
+    journal = MemoryJournal()
+    await Tape(journal).record("tool", "a", {"text": "x"}, seconds=0)
+    assert await Tape(journal).replay("model", "a") is None
+
+
+async def test_an_estimate_counts_only_where_nobody_counted():
+    tape = Tape(MemoryJournal())
+    await tape.record("model", "a", ANSWER, seconds=0, usage=(0, 0), estimate=70)
+    await tape.record("model", "b", ANSWER, seconds=0, usage=(10, 2), estimate=70)
+    assert tape.tokens == 82
+    assert tape.bought == Usage(2, 10, 2)
+
+
+def test_entries_are_plain_json():
+    entry = Entry(0, "model", "a" * 64, ANSWER, 1, 2, 0, 0.5, "stop")
+    assert Entry.from_json(json.loads(json.dumps(entry.to_json()))) == entry
+
+
+def test_a_memory_journal_refuses_gaps():
+    with pytest.raises(ValueError, match="follow"):
+        MemoryJournal().append(Entry(3, "model", "a", ANSWER))
+
+
+def test_the_hash_depends_on_content_alone():
+    assert canonical_sha256({"a": 1, "b": "\ud800"}) == canonical_sha256({"b": "\ud800", "a": 1})
+    assert canonical_sha256({"a": 1}) != canonical_sha256({"a": "1"})

@@ -1,0 +1,72 @@
+"""Who may import what. AutoGen is in maintenance mode; one package is the wall around it."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PACKAGES = ("aicity_fleet", "scheduler", "workers")
+AUTOGEN = ("autogen_core", "autogen_agentchat", "autogen_ext", "autogen")
+TEAM = ROOT / "aicity_fleet" / "team"
+FREE_OF_AUTOGEN = ("spec", "journal", "brief", "review", "watch", "endings", "gate", "tools")
+"""Modules of the team that later engines keep."""
+
+
+def imported_names(path: Path) -> Iterator[str]:
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            yield node.module
+
+
+def sources() -> list[Path]:
+    return [path for package in PACKAGES for path in sorted((ROOT / package).rglob("*.py"))]
+
+
+def imports_autogen(path: Path) -> bool:
+    return any(name.split(".")[0] in AUTOGEN for name in imported_names(path))
+
+
+def test_only_the_team_imports_autogen():
+    inside = [path for path in sources() if imports_autogen(path)]
+    assert inside, "the rule looks at the wrong files"
+    assert [path for path in inside if not path.is_relative_to(TEAM)] == []
+
+
+@pytest.mark.parametrize("name", FREE_OF_AUTOGEN)
+def test_the_engine_free_part_of_the_team_imports_no_autogen(name):
+    place = TEAM / name
+    files = sorted(place.rglob("*.py")) if place.is_dir() else [place.with_suffix(".py")]
+    assert files
+    assert [path for path in files if imports_autogen(path)] == []
+
+
+def test_importing_the_team_package_brings_no_autogen_in():
+    program = (
+        "import sys; sys.path[:0] = sys.argv[1:]; import aicity_fleet.team as team, "
+        "aicity_fleet.team.gate; team.team_for('general');"
+        "print([name for name in sys.modules if name.startswith(('autogen', 'openai'))])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program, str(ROOT)], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == "[]"
+
+
+def test_the_core_imports_neither_edge_and_the_edges_not_each_other():
+    walls = {
+        "aicity_fleet": ("scheduler", "workers"),
+        "scheduler": ("workers",),
+        "workers": ("scheduler",),
+    }
+    for package, forbidden in walls.items():
+        for path in sorted((ROOT / package).rglob("*.py")):
+            tops = {name.split(".")[0] for name in imported_names(path)}
+            assert not tops & set(forbidden), f"{path} imports across the wall"

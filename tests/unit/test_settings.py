@@ -1,0 +1,100 @@
+"""Settings: one source, all faults together, no secret in any message."""
+
+import pytest
+
+from aicity_fleet.errors import SettingsError
+from aicity_fleet.settings import Settings, unknown_variables
+
+
+def test_an_empty_environment_is_valid():
+    settings = Settings.load({})
+    assert settings.poll_seconds == 30
+    assert settings.base_url == "https://api.aicity.dev"
+    assert not settings.redis_url_is_set
+
+
+def test_empty_values_count_as_unset():
+    assert Settings.load({"FLEET_POLL_SECONDS": "", "AGENT_CITY_API_KEY": " "}).agent_key is None
+
+
+def test_all_faults_are_reported_together_by_variable_name():
+    with pytest.raises(SettingsError) as caught:
+        Settings.load(
+            {"FLEET_POLL_SECONDS": "soon", "AGENT_CITY_BASE_URL": "aicity", "REDIS_URL": "http://x"}
+        )
+    message = str(caught.value)
+    for variable in ("FLEET_POLL_SECONDS", "AGENT_CITY_BASE_URL", "REDIS_URL"):
+        assert variable in message
+    assert caught.value.exit_code == 2
+
+
+@pytest.mark.parametrize("variable", ["AGENT_CITY_API_KEY", "OPENAI_API_KEY"])
+def test_a_missing_key_names_the_variable_and_the_remedy(variable):
+    with pytest.raises(SettingsError, match=rf"{variable}: is not set\. Put"):
+        Settings.load({}).require(variable)
+
+
+def test_a_secret_can_come_from_a_file(tmp_path):
+    path = tmp_path / "key"
+    path.write_text("ac_live_from_file\n")
+    settings = Settings.load({"AGENT_CITY_API_KEY_FILE": str(path)})
+    assert settings.agent_key is not None
+    assert settings.agent_key.get_secret_value() == "ac_live_from_file"
+
+
+def test_a_secret_given_twice_is_a_fault(tmp_path):
+    path = tmp_path / "key"
+    path.write_text("x")
+    with pytest.raises(SettingsError, match="set twice"):
+        Settings.load({"OPENAI_API_KEY": "a", "OPENAI_API_KEY_FILE": str(path)})
+
+
+@pytest.mark.parametrize("content", ["missing", "empty"])
+def test_an_unusable_secret_file_is_a_fault_that_names_the_variable(tmp_path, content):
+    path = tmp_path / "key"
+    if content == "empty":
+        path.write_text("")
+    with pytest.raises(SettingsError, match="OPENAI_API_KEY_FILE"):
+        Settings.load({"OPENAI_API_KEY_FILE": str(path)})
+
+
+def test_no_secret_shows_in_a_message_or_a_repr():
+    env = {
+        "AGENT_CITY_API_KEY": "ac_live_hidden",
+        "OPENAI_API_KEY": "sk-hidden",
+        "REDIS_URL": "redis://user:hidden@h:1/0",
+    }
+    settings = Settings.load(env)
+    assert "hidden" not in repr(settings)
+    assert "hidden" not in settings.redis_address()
+    with pytest.raises(SettingsError) as caught:
+        Settings.load({**env, "REDIS_URL": "http://user:hidden@h"})
+    assert "hidden" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("url", "password", "want"),
+    [
+        ("redis://h:6379/0", "p@ss/word", "redis://:p%40ss%2Fword@h:6379/0"),
+        ("redis://user@h:6379/0", "x", "redis://user:x@h:6379/0"),
+        ("redis://:own@h:6379/0", "x", "redis://:own@h:6379/0"),
+        ("rediss://[::1]:6379/1", "x", "rediss://:x@[::1]:6379/1"),
+    ],
+)
+def test_the_password_is_put_into_the_url(url, password, want):
+    assert Settings.load({"REDIS_URL": url, "REDIS_PASSWORD": password}).broker_url() == want
+
+
+def test_a_simulator_stands_in_only_while_the_fleet_has_no_agent_key():
+    base = {"FLEET_SIMULATOR_URL": "http://s:1"}
+    assert Settings.load(base).is_simulated
+    assert not Settings.load({**base, "AGENT_CITY_API_KEY": "k"}).is_simulated
+    assert not Settings.load({**base, "FLEET_AGENT_KEY_ELSEWHERE": "true"}).is_simulated
+    Settings.load(base).require("AGENT_CITY_API_KEY", "OPENAI_API_KEY")
+
+
+def test_a_misspelt_variable_is_noticed():
+    assert unknown_variables({"FLEET_POL_SECONDS": "1", "FLEET_MODEL": "m", "HOME": "/"}) == [
+        "FLEET_POL_SECONDS is not a setting of the fleet and is ignored. "
+        "Did you mean FLEET_POLL_SECONDS?"
+    ]
