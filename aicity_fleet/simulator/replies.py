@@ -17,7 +17,7 @@ from starlette.types import Receive, Scope, Send
 from aicity_fleet.errors import SimulatorError
 from aicity_fleet.simulator.registry import CityRefusedError, invalid
 
-MAX_BODY_BYTES = 16 * 1024 * 1024
+MAX_BODY_BYTES = 64 * 1024 * 1024
 """Largest request body that is read, in bytes; inferred, no limit is documented."""
 
 DROP_EXTENSION = "aicity.drop"

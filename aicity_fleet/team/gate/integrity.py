@@ -90,8 +90,8 @@ def is_refusal(text: str) -> bool:
     return bool(_REFUSAL.match(text) or _INABILITY.search(text[:REFUSAL_OPENING_CHARS]))
 
 
-def empty(submission: Submission) -> Iterator[Finding]:
-    """Nothing, or next to nothing, was handed in.
+def sized(submission: Submission) -> Iterator[Finding]:
+    """Nothing, next to nothing, or far too much was handed in.
 
     Source: aicity.dev/blog/when-agents-do-bad-work (an empty delivery is a failed one).
     """
@@ -197,7 +197,7 @@ def open_fence(submission: Submission) -> Iterator[Finding]:
 
 
 CHECKS: tuple[Check, ...] = (
-    empty,
+    sized,
     truncated,
     unsendable,
     control_text,

@@ -138,6 +138,14 @@ async def test_a_tool_call_without_an_id_does_not_stop_the_team(run, provider: P
     assert isinstance((await run()).ending, Delivered)
 
 
+@pytest.mark.parametrize(
+    "odd", ["\x00", "\ud800", "x" * 2_000_000], ids=["nul", "surrogate", "huge"]
+)
+async def test_what_cannot_be_sent_is_asked_for_again(run, provider: Provider, odd):
+    provider.will(submit(GOOD_GENERAL + odd), submit(GOOD_GENERAL))
+    assert (await run()).ending == Delivered(GOOD_GENERAL, 100)
+
+
 async def test_an_unknown_tool_is_no_deliverable(run, provider: Provider):
     provider.will(calls(("publish", json.dumps({"content": GOOD_GENERAL}))))
     result = await run()

@@ -3,6 +3,8 @@ from __future__ import annotations
 import time
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from unit.team.samples import CODE, GOOD, GOOD_GENERAL, GOOD_REVIEW, order
 
 from aicity_fleet.team import gate
@@ -259,6 +261,20 @@ def test_findings_name_nothing_of_the_text_and_come_costliest_first():
 def test_every_check_names_its_source():
     rules = [rule for rules in gate.CHECKS.values() for rule in rules] + list(gate.integrity.CHECKS)
     assert [rule.__name__ for rule in rules if "Source:" not in (rule.__doc__ or "")] == []
+
+
+@given(
+    task_type=st.sampled_from(sorted(gate.CHECKS)),
+    text=st.text(max_size=400) | st.from_regex(r"(```python\n.*\n```|# .*|- line \d+: .*|\W+)*"),
+    code=st.text(max_size=50),
+)
+def test_any_text_gets_a_verdict(task_type, text, code):
+    verdict = check(task_type, text, order(task_type, code=code), forbidden=["zebra crossing"])
+    assert 0 <= verdict.score <= 100
+    assert verdict.has_passed == (verdict.score >= 70)
+    assert verdict == check(
+        task_type, text, order(task_type, code=code), forbidden=["zebra crossing"]
+    )
 
 
 HOSTILE = {

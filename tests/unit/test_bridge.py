@@ -1,0 +1,74 @@
+"""The bridge between threads and the loop."""
+
+import asyncio
+import threading
+from concurrent.futures import CancelledError, ThreadPoolExecutor
+
+import pytest
+
+from workers.bridge import Bridge
+
+
+@pytest.fixture
+def bridge():
+    bridge = Bridge()
+    yield bridge
+    bridge.stop()
+
+
+def test_many_threads_wait_on_one_loop(bridge):
+    together = threading.Barrier(21)
+    loops = []
+
+    async def job() -> None:
+        loops.append(asyncio.get_running_loop())
+        await asyncio.to_thread(together.wait, 10)
+
+    threads = [threading.Thread(target=lambda: bridge.run(job())) for _ in range(20)]
+    # One more waits at the barrier, so that all twenty must be under way at once.
+    executor_size = 20
+
+    async def widen() -> None:
+        asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(executor_size))
+
+    bridge.run(widen())
+    for thread in threads:
+        thread.start()
+    together.wait(10)
+    for thread in threads:
+        thread.join()
+    assert len(set(loops)) == 1
+
+
+def test_an_error_comes_back_to_its_caller(bridge):
+    async def fail() -> None:
+        raise KeyError("mine")
+
+    with pytest.raises(KeyError, match="mine"):
+        bridge.run(fail())
+
+
+def test_stopping_cancels_what_still_runs_and_may_be_repeated():
+    bridge = Bridge()
+    started, cancelled = threading.Event(), threading.Event()
+
+    async def forever() -> None:
+        started.set()
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            cancelled.set()
+            raise
+
+    def wait() -> None:
+        with pytest.raises(CancelledError):
+            bridge.run(forever())
+
+    thread = threading.Thread(target=wait)
+    thread.start()
+    started.wait(5)
+    bridge.stop()
+    bridge.stop()
+    thread.join(5)
+    assert cancelled.is_set()
+    assert not thread.is_alive()

@@ -1,0 +1,65 @@
+"""Logs carry no secret, and a fault ends a process readably."""
+
+import io
+import logging
+
+import pytest
+import structlog
+
+from aicity_fleet.entry import configure_logging, exit_on_fleet_error
+from aicity_fleet.errors import FleetError, SettingsError
+from aicity_fleet.settings import Settings
+
+
+@pytest.fixture
+def log_output(monkeypatch):
+    """What a process with these secrets writes; the loggers are put back afterwards."""
+    root = logging.getLogger()
+    before = (list(root.handlers), root.level, structlog.get_config())
+    settings = Settings.load(
+        {
+            "OPENAI_API_KEY": "sk-model-secret",
+            "REDIS_URL": "redis://h:1/0",
+            "REDIS_PASSWORD": "redis-secret",
+            "FLEET_LOG_FORMAT": "json",
+        }
+    )
+    configure_logging(settings)
+    output = io.StringIO()
+    handler = root.handlers[0]
+    assert isinstance(handler, logging.StreamHandler)
+    handler.setStream(output)
+    yield output
+    root.handlers[:], level, config = before
+    root.setLevel(level)
+    structlog.configure(**config)
+
+
+def test_a_secret_in_an_event_a_message_or_a_traceback_is_replaced(log_output):
+    log = structlog.get_logger("test")
+    log.info("asked", url="redis://:redis-secret@h:1/0", key="sk-model-secret")
+    logging.getLogger("some.library").warning("failed with %s", "sk-model-secret")
+    try:
+        raise ValueError("sk-model-secret")
+    except ValueError:
+        log.exception("broken")
+    text = log_output.getvalue()
+    assert "asked" in text
+    assert "broken" in text
+    assert "secret]" in text
+    assert "sk-model-secret" not in text
+    assert "redis-secret" not in text
+
+
+def test_a_library_that_logs_prompts_is_silent(log_output):
+    for name in ("autogen_core", "autogen_core.events", "httpx"):
+        logging.getLogger(name).info("PROMPT-TEXT")
+    assert "PROMPT-TEXT" not in log_output.getvalue()
+
+
+@pytest.mark.parametrize(("error", "code"), [(SettingsError("x"), 2), (FleetError("x"), 1)])
+def test_a_fault_ends_the_process_with_its_message_and_code(error, code, capsys):
+    with pytest.raises(SystemExit) as caught, exit_on_fleet_error():
+        raise error
+    assert caught.value.code == code
+    assert capsys.readouterr().err == "aicity-fleet: x\n"
