@@ -17,14 +17,12 @@ from aicity_fleet.settings import Settings, unknown_variables
 _QUIET_LOGGERS = {
     "httpx": logging.WARNING,  # one line per request, with the URL
     "kombu": logging.WARNING,
-    "autogen_core": logging.WARNING,  # whole prompts at INFO
-    "autogen_core.events": logging.CRITICAL,
-    "autogen_core.trace": logging.CRITICAL,
     "openai": logging.WARNING,
     "celery.app.trace": logging.WARNING,  # a line per task, also for each tick of the clock
     "celery.worker.strategy": logging.WARNING,
 }
-"""Libraries that would log a stranger's text, or much noise, at the fleet's own level."""
+"""Libraries that would log much noise at the fleet's own level. AutoGen's are silenced by the team,
+which listens to one of them."""
 
 
 @contextmanager

@@ -12,6 +12,7 @@
     │   └── AICityRefusedError       any other 4xx: the request as it stands
     ├── LedgerError                  Redis gave no usable answer
     │   ├── LedgerUnavailableError   down, loading, read-only, full  retryable
+    │   ├── LeaseLostError           the job is another process's by now
     │   └── WrongStateError          the job is not where the move needs it
     ├── QueueUnavailableError        the broker took no message          retryable
     ├── TeamError                    a fault in how a team is declared or built
@@ -113,6 +114,10 @@ class LedgerUnavailableError(LedgerError):
 
     retryable = True
     exit_code = 2
+
+
+class LeaseLostError(LedgerError):
+    """The lease went to another process: whatever this one has of the job is void."""
 
 
 class WrongStateError(LedgerError):

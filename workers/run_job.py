@@ -13,10 +13,10 @@ from collections.abc import Callable
 
 import structlog
 
-from aicity_fleet.errors import QueueUnavailableError
+from aicity_fleet.errors import LeaseLostError, QueueUnavailableError
 from aicity_fleet.ledger import Lease, Ledger, NotClaimed
+from aicity_fleet.ledger.journal import LedgerJournal
 from aicity_fleet.models import (
-    AssignedTask,
     Completed,
     Delivered,
     Failed,
@@ -29,7 +29,7 @@ from aicity_fleet.models import (
     Spent,
     TeamResult,
 )
-from aicity_fleet.team import Watch
+from aicity_fleet.team import Journal, Watch
 from workers.leases import LeaseKeeper
 
 PROVIDER_BACKOFF_SECONDS = (5.0, 300.0)
@@ -50,8 +50,8 @@ class WorkerParts:
 
     ledger: Ledger
     leases: LeaseKeeper
-    run_team: Callable[[AssignedTask, str, Watch], TeamResult]
-    """Runs a job's team to its ending: the task, the job's nonce, and what stops it from outside."""
+    run_team: Callable[[Lease, Watch, Journal], TeamResult]
+    """Runs a job's team to its ending: the job, what stops it from outside, what it bought before."""
     report: Callable[[str], None]
     """Sends the message that has an outcome reported."""
     requeue: Callable[[str], None]
@@ -88,7 +88,9 @@ def run_job(job_id: str, parts: WorkerParts) -> JsonObject:
     log.info("job.started", job_id=job_id, attempt=lease.token, task_type=lease.task.task_type)
     with parts.leases.keep(lease, watch, claimed_at=claimed_at):
         try:
-            result = parts.run_team(lease.task, lease.nonce, watch)
+            result = parts.run_team(lease, watch, LedgerJournal(parts.ledger, lease, watch))
+        except LeaseLostError:
+            return {"job_id": job_id, "attempt": lease.token, "did": "dropped", "why": "lease_lost"}
         except Exception:
             log.exception("job.broken", job_id=job_id, attempt=lease.token)
             result = None

@@ -2,9 +2,19 @@
 
 from __future__ import annotations
 
-from aicity_fleet.models import AssignedTask, TeamResult
+from aicity_fleet.ledger import Lease
+from aicity_fleet.models import TeamResult
 from aicity_fleet.settings import SIMULATED_MODEL_KEY, Settings
-from aicity_fleet.team import Limits, Model, ModelConfig, Watch, open_model, run_team, team_for
+from aicity_fleet.team import (
+    Journal,
+    Limits,
+    Model,
+    ModelConfig,
+    Watch,
+    open_model,
+    run_team,
+    team_for,
+)
 from workers.bridge import Bridge
 
 
@@ -27,14 +37,24 @@ class TeamRunner:
         )
         self._model = bridge.run(_open(model_config(settings)))
 
-    def run(self, task: AssignedTask, nonce: str, watch: Watch) -> TeamResult:
-        """Run a task's team to its ending; waits for it, on the calling thread."""
-        spec = team_for(task.task_type)
+    def run(self, lease: Lease, watch: Watch, journal: Journal) -> TeamResult:
+        """Run a job's team to its ending; waits for it, on the calling thread.
+
+        Raises:
+            LedgerError: Whatever the journal raises.
+        """
+        spec = team_for(lease.task.task_type)
         if self._settings.pass_mark is not None:
             spec = spec.model_copy(update={"pass_mark": self._settings.pass_mark})
         return self._bridge.run(
             run_team(
-                task, spec=spec, model=self._model, limits=self._limits, watch=watch, nonce=nonce
+                lease.task,
+                spec=spec,
+                model=self._model,
+                limits=self._limits,
+                watch=watch,
+                nonce=lease.nonce,
+                journal=journal,
             )
         )
 

@@ -14,6 +14,7 @@ SCHEMA_VERSION = 1
 KEYS_WITHOUT_TTL = {
     "job:": "a job stays until it is settled; settling gives it FLEET_RETENTION_DAYS",
     "audit:": "as its job",
+    "journal:": "as its job",
     "state:": "an index over the jobs; the sweep drops entries whose job expired",
     "unsent": "an index over queued jobs that still need a message",
     "schema": "the layout's version",
@@ -72,6 +73,10 @@ class Keys:
     def audit(self, job_id: str) -> str:
         """A job's audit trail, a capped list of JSON lines. As its job."""
         return f"{self.prefix}audit:{job_id}"
+
+    def journal(self, job_id: str) -> str:
+        """What a job's team bought, a list of JSON entries. As its job."""
+        return f"{self.prefix}journal:{job_id}"
 
     def state(self, state: str) -> str:
         """The jobs in one state, a sorted set; the score is when something is next due. No TTL."""

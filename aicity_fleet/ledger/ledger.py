@@ -156,6 +156,14 @@ class Ledger:
             )
         )
 
+    def journal_append(self, lease: Lease, ordinal: int, entry: str) -> bool:
+        """Keep an entry of a running job's journal; False when the job is no longer ours."""
+        return bool(self._run("journal_append", lease.job_id, lease.token, ordinal, entry))
+
+    def journal_truncate(self, lease: Lease, ordinal: int) -> bool:
+        """Discard a running job's journal from one entry on; False when it is no longer ours."""
+        return bool(self._run("journal_truncate", lease.job_id, lease.token, ordinal))
+
     def take_report(self, job_id: str) -> ReportLease | NotClaimed:
         """Take the right to send a finished job's report."""
         reply = self._run("take_report", job_id, REPORT_LEASE_MS)
@@ -202,6 +210,11 @@ class Ledger:
             lines = self.client.lrange(self.keys.audit(job_id), 0, -1)
         trail = [json.loads(line) for line in lines]
         return [{**line, "at": datetime.fromtimestamp(line["at"] / 1000, UTC)} for line in trail]
+
+    def journal(self, job_id: str) -> list[str]:
+        """The entries of a job's journal, oldest first, as JSON texts."""
+        with wrapped("read a journal"):
+            return [str(entry) for entry in self.client.lrange(self.keys.journal(job_id), 0, -1)]
 
     def counts(self) -> dict[JobState, int]:
         """How many jobs stand in each state."""

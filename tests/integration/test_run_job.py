@@ -21,7 +21,7 @@ from aicity_fleet.models import (
     TeamResult,
     Usage,
 )
-from aicity_fleet.team import Watch
+from aicity_fleet.team import Journal, Watch
 from workers.leases import LeaseKeeper
 from workers.run_job import MAX_BROKEN_ATTEMPTS, WorkerParts, backoff_seconds, run_job
 
@@ -41,7 +41,7 @@ def worker(ledger, leases):
     sent: list[tuple[str, str]] = []
 
     def make(ending, *, on_run=None) -> WorkerParts:
-        def run_team(task: AssignedTask, nonce: str, watch: Watch) -> TeamResult:
+        def run_team(lease: Lease, watch: Watch, journal: Journal) -> TeamResult:
             if on_run is not None:
                 on_run(watch)
             if isinstance(ending, Exception):

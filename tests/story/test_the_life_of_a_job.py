@@ -12,7 +12,6 @@ from aicity_fleet.aicity.contract import load_contract
 from aicity_fleet.celery_app import REPORT, RUN_JOB
 from aicity_fleet.ledger import Lease, Ledger
 from aicity_fleet.models import (
-    AssignedTask,
     Delivered,
     Ending,
     JobState,
@@ -25,7 +24,7 @@ from aicity_fleet.settings import SIMULATED_KEY
 from aicity_fleet.simulator.app import create_app
 from aicity_fleet.simulator.config import SimulatorConfig
 from aicity_fleet.simulator.serve import running
-from aicity_fleet.team import Watch
+from aicity_fleet.team import Journal, Watch
 from scheduler.poll import PollSummary, poll
 from scheduler.sweep import sweep
 from workers.leases import LeaseKeeper
@@ -73,7 +72,7 @@ class Fleet:
         )
         return run_job(job_id, parts)
 
-    def team(self, task: AssignedTask, nonce: str, watch: Watch) -> TeamResult:
+    def team(self, lease: Lease, watch: Watch, journal: Journal) -> TeamResult:
         return TeamResult(self.ending, Usage(1, 10, 10), "gpt-4o-mini")
 
     def state(self, job_id: str) -> JobState:

@@ -48,6 +48,23 @@ def test_the_engine_free_part_of_the_team_imports_no_autogen(name):
     assert [path for path in files if imports_autogen(path)] == []
 
 
+UNSAFE = {
+    "load_component": "runs code on foreign data",
+    "UserProxyAgent": "reads stdin",
+    "TextMentionTermination": "ends a run on a buyer's text",
+    "LocalCommandLineCodeExecutor": "runs code with the worker's environment",
+    "remaining_tokens": "AutoGen's own raises for unknown models",
+}
+
+
+def test_nothing_uses_the_parts_of_autogen_that_are_unsafe_here():
+    for path in sources():
+        tree = ast.parse(path.read_text("utf-8"))
+        used = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
+        used |= {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
+        assert not used & set(UNSAFE), path
+
+
 def test_importing_the_team_package_brings_no_autogen_in():
     program = (
         "import sys; sys.path[:0] = sys.argv[1:]; import aicity_fleet.team as team, "

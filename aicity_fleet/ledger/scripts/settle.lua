@@ -10,4 +10,5 @@ move(id, 'reported', NOW)
 note(id, 'reported', ARGV[3])
 redis.call('PEXPIRE', key('job', id), ARGV[4])
 redis.call('PEXPIRE', key('audit', id), ARGV[4])
+redis.call('PEXPIRE', key('journal', id), ARGV[4])
 return 1

@@ -1,0 +1,20 @@
+-- Append an entry to the journal of a running job.
+-- ARGV: id, token, ordinal, entry JSON
+-- Reply: 1; 0 when the token is not the current one. The same entry again (its first reply was lost)
+--        is answered 1.
+local id, ordinal = ARGV[1], tonumber(ARGV[3])
+if not owns_run(id, ARGV[2]) then
+  return 0
+end
+local journal = key('journal', id)
+local length = redis.call('LLEN', journal)
+if length > ordinal then
+  redis.call('LTRIM', journal, 0, ordinal - 1)
+  if ordinal == 0 then
+    redis.call('DEL', journal)
+  end
+elseif length < ordinal then
+  return redis.error_reply('JOURNAL entry ' .. ordinal .. ' does not follow ' .. length - 1)
+end
+redis.call('RPUSH', journal, ARGV[4])
+return 1
