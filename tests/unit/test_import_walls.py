@@ -87,3 +87,35 @@ def test_the_core_imports_neither_edge_and_the_edges_not_each_other():
         for path in sorted((ROOT / package).rglob("*.py")):
             tops = {name.split(".")[0] for name in imported_names(path)}
             assert not tops & set(forbidden), f"{path} imports across the wall"
+
+
+FOREIGN = {
+    "httpx": {"aicity_fleet/aicity", "aicity_fleet/embedded", "aicity_fleet/team"},
+    "redis": {"aicity_fleet/ledger"},
+    "celery": {"aicity_fleet/celery_app.py", "scheduler/tasks.py", "workers/tasks.py"},
+    "kombu": {"aicity_fleet/celery_app.py"},
+    "starlette": {"aicity_fleet/simulator"},
+    "uvicorn": {"aicity_fleet/simulator"},
+    "typer": {"aicity_fleet/cli"},
+}
+"""Where each library may be imported: the module that wraps it."""
+
+
+@pytest.mark.parametrize("library", FOREIGN)
+def test_a_library_is_imported_only_where_it_is_wrapped(library):
+    users = [
+        path.relative_to(ROOT).as_posix()
+        for path in sources()
+        if library in {name.split(".")[0] for name in imported_names(path)}
+    ]
+    assert users, "the rule looks at the wrong files"
+    for where in users:
+        assert any(where == spot or where.startswith(f"{spot}/") for spot in FOREIGN[library]), (
+            where
+        )
+
+
+def test_no_module_has_a_name_that_says_nothing():
+    empty = {"utils", "helpers", "common", "misc", "manager", "base", "util", "helper"}
+    for path in [*sources(), *(ROOT / "tests").rglob("*.py")]:
+        assert path.stem not in empty, path

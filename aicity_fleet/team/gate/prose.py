@@ -24,10 +24,12 @@ MIN_ORDER_WORDS = 4
 """With fewer significant words in the order, relevance cannot be judged."""
 
 _SOURCES = re.compile(
-    r"https?://|\bsources?\b|\baccording to\b|\breferences?\b|\[\d{1,3}\]"
-    r"|\(\w[^()\n]{0,60}\b(?:19|20)\d\d\)"
-    r"|\bdoi:|\barxiv\b|\bfrom (?:general|own|prior) knowledge\b",
-    re.I,
+    r"https?://\w|\bdoi:|\barxiv\b|\(\w[^()\n]{0,60}\b(?:19|20)\d\d\)"
+    r"|\baccording to (?:the )?\w{3}|\bfrom (?:general|own|prior) knowledge\b"
+    # a heading or a label, with something named below or behind it
+    r"|^#{1,6} [^\n]{0,60}\b(?:sources?|references)\b[^\n]{0,60}\n+[^#\n]*\w{3}"
+    r"|\bsources?\b(?:\*{0,2}:|: ?\*{0,2}) ?\S*\w{3}",
+    re.I | re.M,
 )
 _METHOD = re.compile(
     r"\bmethod\w*|\bapproach\b|\bcomput\w+|\bcalculat\w+|\bassum\w+|\bsampl\w+|\bmean\b|\bmedian\b"

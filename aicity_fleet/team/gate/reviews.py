@@ -12,12 +12,16 @@ _CITED_LINE = re.compile(
     r"\blines?\s{0,2}#?(\d{1,6})|\bL(\d{1,6})\b|\.[A-Za-z]{1,5}:(\d{1,6})\b", re.I
 )
 _CITED_FILE = re.compile(r"\b[\w/-]{1,80}\.(?:[a-z]{1,5})\b")
-_SEVERITY = re.compile(
-    r"\b(?:critical|high|medium|low|informational|info|minor|major|blocker|severity)\b", re.I
-)
 _LABEL = re.compile(
-    r"(?:severity\W{1,6}\w+|^\W{0,8}(?:\d{1,3}[.)]?\W{0,4})?"
+    r"(?:severity\W{1,6}(?:critical|high|medium|low|info\w*|minor|major|blocker)\b|^\W{0,8}(?:\d{1,3}[.)]?\W{0,4})?"
     r"(?:critical|high|medium|low|minor|major|blocker)\b)",
+    re.I | re.M,
+)
+_LABELLED = re.compile(
+    r"severity\W{1,6}(?:critical|high|medium|low|info\w*|minor|major|blocker)\b"
+    r"|\b(?:critical|high|medium|low|info\w*|minor|major|blocker)\W{1,4}severity\b"
+    r"|^\W{0,8}(?:[#\d.]{1,4}\W{0,4})?(?:critical|high|medium|low|minor|major|blocker|info)\b"
+    r"|[\[(*|:]\W{0,3}(?:critical|high|medium|low|minor|major|blocker|info)\W{0,3}[\])*|:]",
     re.I | re.M,
 )
 _SECTION = re.compile(r"^(?:#{1,6} |\d{1,3}[.)] )", re.M)
@@ -61,13 +65,13 @@ def cited_lines_exist(submission: Submission) -> Iterator[Finding]:
 
 
 def severities(submission: Submission) -> Iterator[Finding]:
-    """Findings carry a severity label.
+    """Findings carry a severity label: a value, beside the word or at the head of the finding.
 
     Source: docs.aicity.dev/docs/guides/disputes (``code_review``, ``security``: severity).
     """
-    if not _SEVERITY.search(submission.text):
+    if not _LABELLED.search(submission.text):
         yield Finding(
-            "no_severity", "Give each finding a severity: critical, high, medium or low.", 20
+            "no_severity", "Give each finding a severity: critical, high, medium or low.", 35
         )
 
 

@@ -152,6 +152,55 @@ def test_a_finding_is_one_with_its_heading_and_its_steps():
     assert names(NUMBERED.replace("- **Fix:** add one.\n\n", ""), REVIEW) == {"some_without_fix"}
 
 
+@pytest.mark.parametrize(
+    ("spoil", "finding"),
+    [
+        (lambda text: text.replace("critical", "odd").replace("low", "odd"), "no_severity"),
+        (lambda text: text.replace("Line 2", "Here").replace("Line 1", "There"), "no_lines"),
+    ],
+)
+def test_a_review_without_lines_or_without_a_severity_value_does_not_pass(spoil, finding):
+    verdict = check("code_review", spoil(NUMBERED), REVIEW)
+    assert finding in names(spoil(NUMBERED), REVIEW)
+    assert not verdict.has_passed
+
+
+@pytest.mark.parametrize(
+    "label",
+    [
+        "Severity: high",
+        "**Severity:** medium",
+        "[low]",
+        "### Critical: x",
+        "| high |",
+        "high severity",
+    ],
+)
+def test_a_severity_is_found_in_each_usual_form(label):
+    text = f"The loop on line 1 never ends.\n\n{label}\n\nFix: add a bound to it, and test it.\n"
+    assert "no_severity" not in names(text, REVIEW)
+
+
+@pytest.mark.parametrize(
+    ("said", "is_sourced"),
+    [
+        ("One source of trouble is the rain.", False),
+        ("This is known [1].", False),
+        ("## Sources\n\n## Limits\n\nNone.", False),
+        ("## Sources\n\n- The order itself, first paragraph", True),
+        ("See https://example.org/tea for more.", True),
+        ("Tea came in 1610 (Smith, 1998).", True),
+        ("According to the order, tea is old.", True),
+        ("**Source:** the order", True),
+        ("This is from general knowledge.", True),
+    ],
+)
+def test_research_names_its_sources(said, is_sourced):
+    assert (
+        "no_sources" not in names(f"# Tea\n\nTea is old.\n\n{said}\n", order("research"))
+    ) is is_sourced
+
+
 def test_a_lazy_review_does_not_pass():
     assert not check(
         "code_review", "Looks good to me, ship it whenever you want.", REVIEW
