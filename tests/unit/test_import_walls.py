@@ -5,29 +5,15 @@ from __future__ import annotations
 import ast
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from source_files import ROOT, imported_names, sources
 
-ROOT = Path(__file__).parents[2]
-PACKAGES = ("aicity_fleet", "scheduler", "workers")
 AUTOGEN = ("autogen_core", "autogen_agentchat", "autogen_ext", "autogen")
 TEAM = ROOT / "aicity_fleet" / "team"
 FREE_OF_AUTOGEN = ("spec", "journal", "brief", "review", "watch", "endings", "gate", "tools")
 """Modules of the team that later engines keep."""
-
-
-def imported_names(path: Path) -> Iterator[str]:
-    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
-        if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-            yield node.module
-
-
-def sources() -> list[Path]:
-    return [path for package in PACKAGES for path in sorted((ROOT / package).rglob("*.py"))]
 
 
 def imports_autogen(path: Path) -> bool:

@@ -1,0 +1,33 @@
+"""Whatever our code imports is declared: an environment without the dev tools has it as well."""
+
+import importlib.metadata
+import re
+import sys
+import tomllib
+
+import pytest
+from source_files import PACKAGES, ROOT, imported_names, sources
+
+
+def declared() -> set[str]:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    return {normal(re.split(r"[\[<>=!~; ]", text)[0]) for text in project["dependencies"]}
+
+
+def normal(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+BROUGHT_BY = {"click": "celery", "kombu": "celery"}
+"""Libraries that come with another and belong to its interface."""
+
+
+@pytest.mark.parametrize("path", sources(), ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_every_import_is_declared(path):
+    distributions = importlib.metadata.packages_distributions()
+    for name in imported_names(path):
+        top = name.split(".")[0]
+        if top in sys.stdlib_module_names or top in PACKAGES or top == "__future__":
+            continue
+        names = {normal(found) for found in distributions[top]} | {BROUGHT_BY.get(top, "")}
+        assert names & declared(), f"{top} is not in pyproject.toml"
