@@ -22,6 +22,12 @@ from aicity_fleet.embedded.ports import LOOPBACK
 from aicity_fleet.embedded.supervisor import stop_requests
 from aicity_fleet.errors import FleetError
 
+STATES_WIDTH = 66
+"""What the live table's other columns take, in characters."""
+
+FIGURES_WIDTH = 71
+"""What the summary's other columns take, in characters."""
+
 
 def demo(
     workers: Annotated[int, typer.Option(min=1, max=16, help="How many worker processes.")] = 2,
@@ -108,14 +114,21 @@ def _watch(running: Demo, stopping: threading.Event, timeout: float) -> None:
 def _table(tasks: list[DemoTask]) -> Table:
     table = Table("task", "type", "state", "attempts", "calls", "tokens")
     for task in tasks:
-        job = task.job
+        job, title = task.job, _fitting(task.title, beside=STATES_WIDTH)
         if job is None:
-            table.add_row(Text(task.title), task.task_type, Text("assigned", "dim"), "", "", "")
+            table.add_row(title, task.task_type, Text("assigned", "dim"), "", "", "")
             continue
         tokens = job.prompt_tokens + job.completion_tokens
         counts = (str(job.attempt), str(job.model_calls or ""), str(tokens or ""))
-        table.add_row(Text(task.title), task.task_type, state_text(job.state), *counts)
+        table.add_row(title, task.task_type, state_text(job.state), *counts)
     return table
+
+
+def _fitting(title: str, *, beside: int) -> Text:
+    """A title cut to what the terminal has left beside the other columns."""
+    text = Text(title)
+    text.truncate(max(10, console.width - beside), overflow="ellipsis")
+    return text
 
 
 def _print_changes(tasks: list[DemoTask], seen: dict[str, str]) -> None:
@@ -127,16 +140,15 @@ def _print_changes(tasks: list[DemoTask], seen: dict[str, str]) -> None:
 
 
 def _summarize(result: DemoResult) -> None:
-    table = Table(title="What the fleet did", box=SIMPLE_HEAD)
-    table.add_column("task", no_wrap=True, ratio=1)
-    for heading in ("type", "ending"):
+    table = Table(title="What the fleet did", box=SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
+    for heading in ("task", "type", "ending"):
         table.add_column(heading, no_wrap=True)
     for heading in ("score", "earned", "calls", "tokens", "sec"):
         table.add_column(heading, justify="right", no_wrap=True)
     for row in result.rows:
         ending = row["city_status"] if row["ending"] == "complete" else f"{row['ending']} (sent)"
         table.add_row(
-            Text(row["title"]),
+            _fitting(row["title"], beside=FIGURES_WIDTH),
             row["type"],
             Text(ending, "green" if row["city_status"] == "completed" else "yellow"),
             "-" if row["score"] is None else str(row["score"]),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Annotated
 
 import typer
@@ -11,6 +12,7 @@ from rich.text import Text
 
 from aicity_fleet.cli.display import console, moment, print_json, state_text
 from aicity_fleet.cli.market import AsJson
+from aicity_fleet.embedded.state_folder import find_running_fleet
 from aicity_fleet.errors import FleetError
 from aicity_fleet.ledger import Job, Ledger
 from aicity_fleet.models import Completed, Failed, JobState
@@ -28,7 +30,7 @@ def jobs(
     as_json: AsJson = False,
 ) -> None:
     """List the fleet's jobs, the latest of each state first."""
-    ledger = Ledger.from_settings(Settings.load())
+    ledger = open_ledger()
     found = ledger.jobs(state or tuple(JobState), limit=limit)
     counts = ledger.counts()
     if as_json:
@@ -60,7 +62,7 @@ def job(
     as_json: AsJson = False,
 ) -> None:
     """Show one job: its states, attempts, model calls, cost and deliverable."""
-    ledger = Ledger.from_settings(Settings.load())
+    ledger = open_ledger()
     found = ledger.get(job_id)
     if found is None:
         raise FleetError(
@@ -102,6 +104,16 @@ def job(
         case Failed(code=code, message=message):
             console.rule("failure")
             console.print(Text(f"{code}: {message}"))
+
+
+def open_ledger() -> Ledger:
+    """The ledger that the environment names, or that of the fleet that runs embedded here.
+
+    Raises:
+        FleetError: A setting is wrong, or Redis does not answer.
+    """
+    find_running_fleet(os.environ)
+    return Ledger.from_settings(Settings.load())
 
 
 def ending_of(job: Job) -> str:

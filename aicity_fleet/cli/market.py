@@ -13,6 +13,7 @@ from rich.table import Table
 
 from aicity_fleet.aicity.client import AICityClient
 from aicity_fleet.cli.display import console, notes, print_json
+from aicity_fleet.embedded.state_folder import find_running_fleet
 from aicity_fleet.errors import SettingsError
 from aicity_fleet.ledger import Ledger
 from aicity_fleet.models import JsonObject
@@ -132,6 +133,7 @@ def poll(
     as_json: AsJson = False,
 ) -> None:
     """Have a dispatcher poll AI City now, and print what it saw."""
+    find_running_fleet(os.environ)
     from aicity_fleet.celery_app import POLL, app, settings  # noqa: PLC0415 - reads the settings
 
     ledger = Ledger.from_settings(settings)

@@ -57,6 +57,7 @@ def up(
                 supervisor.start(redis_program(server))
                 env |= {"REDIS_URL": server.url}
                 env.pop("REDIS_PASSWORD", None)
+                folder.publish(server.url)
                 settings = Settings.load(env)
             connect(settings, wait_seconds=10).close()
             for program in fleet_programs(env, workers=workers, threads=settings.worker_threads):
@@ -65,6 +66,10 @@ def up(
                 port, password = free_port(flower_port), new_password()
                 supervisor.start(flower_program(env, port=port, password=password))
                 notes.print(f"Flower: http://{LOOPBACK}:{port} (user fleet, password {password})")
+            if data is not None and folder.redis_url.exists():
+                notes.print(
+                    f"For other commands: export REDIS_URL_FILE={folder.redis_url.absolute()}"
+                )
             notes.print(f"Logs: {folder.logs}. Ctrl-C stops everything.")
             while not stopping.wait(CHECK_SECONDS):
                 for name, status in supervisor.check():

@@ -4,10 +4,26 @@ from __future__ import annotations
 
 import fcntl
 import os
+from collections.abc import MutableMapping
 from pathlib import Path
 from typing import Self
 
 from aicity_fleet.errors import SettingsError
+
+DEFAULT_AGENT = "default"
+"""The fleet's name where ``FLEET_AGENT`` gives none."""
+
+
+def find_running_fleet(environ: MutableMapping[str, str]) -> None:
+    """Point an environment that names no Redis at the embedded fleet that runs in the usual folder.
+
+    So `aicity-fleet jobs` beside `aicity-fleet up` needs no setting.
+    """
+    if environ.get("REDIS_URL") or environ.get("REDIS_URL_FILE"):
+        return
+    folder = StateFolder(None, environ.get("FLEET_AGENT") or DEFAULT_AGENT)
+    if folder.redis_url.exists():
+        environ["REDIS_URL_FILE"] = str(folder.redis_url)
 
 
 class StateFolder:
@@ -30,6 +46,18 @@ class StateFolder:
     def redis(self) -> Path:
         """Where Redis keeps its data."""
         return self.path / "redis"
+
+    @property
+    def redis_url(self) -> Path:
+        """Where the embedded Redis can be reached, while it runs; readable by its owner alone."""
+        return self.path / "redis.url"
+
+    def publish(self, redis_url: str) -> None:
+        """Let other commands of this user find the embedded Redis."""
+        self.redis_url.unlink(missing_ok=True)
+        handle = os.open(self.redis_url, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(handle, "w", encoding="ascii") as file:
+            file.write(f"{redis_url}\n")
 
     @property
     def logs(self) -> Path:
@@ -55,4 +83,5 @@ class StateFolder:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.redis_url.unlink(missing_ok=True)
         os.close(self._lock)

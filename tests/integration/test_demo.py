@@ -84,10 +84,11 @@ def test_the_embedded_fleet_runs_keeps_its_data_and_stops(city, empty_folder, ma
         "OPENAI_BASE_URL": f"{city.url}/v1",
         "FLEET_POLL_SECONDS": "1",
         "FLEET_DRAIN_SECONDS": "1",
+        "XDG_DATA_HOME": str(empty_folder / "data"),
     }
     for _ in range(2):
         process = subprocess.Popen(
-            [*CLI, "up", "--data", "state", "--no-flower"],
+            [*CLI, "up", "--no-flower"],
             env=env, cwd=empty_folder, stderr=subprocess.PIPE, text=True,
         )  # fmt: skip
         wait_until(
@@ -95,7 +96,14 @@ def test_the_embedded_fleet_runs_keeps_its_data_and_stops(city, empty_folder, ma
             seconds=60,
             description="the task is done",
         )
-        second = run_cli(*CLI, "up", "--data", "state", env=env, cwd=empty_folder)
+        wait_until(
+            lambda: run_cli(*CLI, "job", task_id, env=env, cwd=empty_folder).returncode == 0,
+            seconds=60,
+            description="its Redis is up, with the data of the last run, and other commands find it",
+        )
+        polled = run_cli(*CLI, "poll", "--json", env=env, cwd=empty_folder)
+        assert json.loads(polled.stdout)["status"] in ("ok", "busy")
+        second = run_cli(*CLI, "up", env=env, cwd=empty_folder)
         assert second.returncode == 2
         assert "in use by another fleet" in second.stderr
         process.send_signal(signal.SIGINT)
@@ -103,6 +111,7 @@ def test_the_embedded_fleet_runs_keeps_its_data_and_stops(city, empty_folder, ma
         assert process.returncode == 0
         assert "Stopped in" in errors
         assert processes_mentioning(mark) == []
+        assert list(empty_folder.rglob("redis.url")) == []
     assert city.task(task_id)["acceptedEndings"] == 1
 
 
