@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import uuid
-from typing import Any
+from typing import Any, Literal
 
 import structlog
 
@@ -67,6 +67,8 @@ def report(job_id: str, parts: ReporterParts) -> JsonObject:
     """
     held = parts.ledger.take_report(job_id)
     if isinstance(held, NotClaimed):
+        if held.reason == "held":
+            log.error("report.held", job_id=job_id, why="it would be the third failure in a row")
         return {"job_id": job_id, "did": "nothing", "why": held.reason}
     wait = parts.ledger.marks.quiet_seconds()
     if wait > 0:
@@ -99,10 +101,11 @@ def _answered(error: AICityError, held: ReportLease, parts: ReporterParts) -> Js
             log.warning("report.gone", job_id=held.job_id, message=str(error))
             return _settle(held, parts, "gone", {"status": error.status, "code": error.code})
         case AICityRefusedError() | AICityGoneError():
-            return _quarantine(held, parts, str(error))
+            return _quarantine(held, parts, str(error), was_refused=True)
         case _ if held.tried_for_seconds > parts.give_up_seconds:
             hours = parts.give_up_seconds / 3600
-            return _quarantine(held, parts, f"no definite answer for {hours:g} h; last: {error}")
+            why = f"no definite answer for {hours:g} h; last: {error}"
+            return _quarantine(held, parts, why, was_refused=False)
         case _:
             return _postpone(
                 held, parts, str(error), max(_next_wait(held), error.retry_after_seconds or 0)
@@ -131,9 +134,29 @@ def _next_wait(held: ReportLease) -> float:
 def _settle(
     held: ReportLease, parts: ReporterParts, verdict: str, details: JsonObject
 ) -> JsonObject:
-    ours = parts.ledger.settle(held, {"verdict": verdict, **details})
+    meaning = _meaning(held, verdict, details)
+    ours = parts.ledger.settle(held, {"verdict": verdict, **details}, meaning)
     log.info("job.reported", job_id=held.job_id, kind=held.outcome.kind, verdict=verdict)
     return {"job_id": held.job_id, "did": "settled" if ours else "dropped", "why": verdict}
+
+
+def _meaning(
+    held: ReportLease, verdict: str, details: JsonObject
+) -> Literal["success", "failure", "nothing"]:
+    """What a settled report does to the agent's row of failures.
+
+    A delivery that AI City's own quality check failed counts as a failure, to be on the safe side.
+    Source: docs.aicity.dev/docs/concepts/glossary says three failures and not which.
+    """
+    if verdict == "gone":
+        return "nothing"
+    answer = details.get("answer", {})
+    status = details.get("standing") or answer.get("status")
+    if status == "failed":
+        return "failure"
+    if status == "completed":
+        return "success"
+    return "success" if held.outcome.kind == "complete" else "failure"
 
 
 def _postpone(held: ReportLease, parts: ReporterParts, why: str, seconds: float) -> JsonObject:
@@ -142,8 +165,10 @@ def _postpone(held: ReportLease, parts: ReporterParts, why: str, seconds: float)
     return {"job_id": held.job_id, "did": "postponed" if ours else "dropped", "why": why}
 
 
-def _quarantine(held: ReportLease, parts: ReporterParts, why: str) -> JsonObject:
-    ours = parts.ledger.quarantine(held, why)
+def _quarantine(
+    held: ReportLease, parts: ReporterParts, why: str, *, was_refused: bool
+) -> JsonObject:
+    ours = parts.ledger.quarantine(held, why, was_refused=was_refused)
     log.error("report.quarantined", job_id=held.job_id, why=why)
     return {"job_id": held.job_id, "did": "quarantined" if ours else "dropped", "why": why}
 

@@ -17,6 +17,7 @@ KEYS_WITHOUT_TTL = {
     "journal:": "as its job",
     "state:": "an index over the jobs; the sweep drops entries whose job expired",
     "unsent": "an index over queued jobs that still need a message",
+    "guard:": "how many failures in a row stand: for as long as they do",
     "schema": "the layout's version",
     "_kombu.": "Celery's bindings of queues",
     "unacked": "Celery's messages between pop and start",

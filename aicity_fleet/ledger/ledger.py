@@ -42,6 +42,11 @@ MESSAGE_LOST_MS = 10_000
 REPORT_LEASE_MS = 60_000
 """How long one process may take to send a report, in milliseconds: two request timeouts."""
 
+MAX_FAILURES_IN_A_ROW = 2
+"""How many failures in a row the guard lets out. AI City suspends an agent after three.
+
+Source: docs.aicity.dev/docs/concepts/glossary."""
+
 SWEEP_LIMIT = 200
 """How many jobs of each kind one sweep makes runnable."""
 
@@ -165,29 +170,48 @@ class Ledger:
         return bool(self._run("journal_truncate", lease.job_id, lease.token, ordinal))
 
     def take_report(self, job_id: str) -> ReportLease | NotClaimed:
-        """Take the right to send a finished job's report."""
-        reply = self._run("take_report", job_id, REPORT_LEASE_MS)
+        """Take the right to send a finished job's report.
+
+        A failure that would be the third in a row is held instead (``NotClaimed("held")``).
+        """
+        reply = self._run("take_report", job_id, REPORT_LEASE_MS, MAX_FAILURES_IN_A_ROW)
         if not reply[0]:
             return NotClaimed(reply[1])
         outcome = outcome_from_json(json.loads(reply[1]))
         return ReportLease(job_id, int(reply[0]), outcome, int(reply[2]) / 1000)
 
-    def settle(self, report: ReportLease, receipt: JsonObject) -> bool:
-        """Write down AI City's definite answer; False when the report is another's by now."""
-        return bool(
-            self._run(
-                "settle", report.job_id, report.token, json.dumps(receipt), self._retention_ms
-            )
-        )
+    def settle(
+        self,
+        report: ReportLease,
+        receipt: JsonObject,
+        meaning: Literal["success", "failure", "nothing"] = "nothing",
+    ) -> bool:
+        """Write down AI City's definite answer; False when the report is another's by now.
+
+        Args:
+            report: Ours.
+            receipt: The answer.
+            meaning: What it does to the agent's reputation. A success ends the row of failures and
+                lets one held failure go.
+        """
+        answer = (json.dumps(receipt), self._retention_ms, meaning, MAX_FAILURES_IN_A_ROW)
+        return bool(self._run("settle", report.job_id, report.token, *answer))
 
     def postpone(self, report: ReportLease, why: str, *, delay_seconds: float) -> bool:
         """Have a report sent again later; False when it is another's by now."""
         delay_ms = int(delay_seconds * 1000)
         return bool(self._run("postpone", report.job_id, report.token, delay_ms, why))
 
-    def quarantine(self, report: ReportLease, why: str) -> bool:
-        """Lay a refused report aside for a person; False when it is another's by now."""
-        return bool(self._run("quarantine", report.job_id, report.token, why))
+    def quarantine(self, report: ReportLease, why: str, *, was_refused: bool) -> bool:
+        """Lay a report aside for a person; False when it is another's by now.
+
+        Args:
+            report: Ours.
+            why: AI City's words.
+            was_refused: Whether AI City refused it for certain, so that it cannot have been accepted.
+        """
+        verdict = (why, int(was_refused), MAX_FAILURES_IN_A_ROW)
+        return bool(self._run("quarantine", report.job_id, report.token, *verdict))
 
     def sweep(self) -> SweepResult:
         """Make lapsed, stale and due work runnable; whoever calls sends the messages."""

@@ -222,7 +222,7 @@ def test_a_report_is_sent_by_one_process_at_a_time(ledger, monkeypatch):
     )
     assert not ledger.settle(first, {})
     assert not ledger.postpone(first, "x", delay_seconds=1)
-    assert not ledger.quarantine(first, "x")
+    assert not ledger.quarantine(first, "x", was_refused=True)
     assert state(ledger) is JobState.FINISHED
 
 
@@ -237,7 +237,7 @@ def test_a_postponed_report_is_not_due_until_then(ledger):
 def test_a_refused_report_rests_in_quarantine_with_the_servers_words(ledger):
     ledger.accept(TASK)
     ledger.finish(claim(ledger), DONE, SPENT)
-    assert ledger.quarantine(take(ledger), "400: output too large")
+    assert ledger.quarantine(take(ledger), "400: output too large", was_refused=True)
     job = ledger.get("clx1")
     assert job is not None
     assert (job.state, job.reason) == (JobState.QUARANTINED, "400: output too large")

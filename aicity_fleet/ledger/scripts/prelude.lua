@@ -15,6 +15,20 @@ end
 
 local NOW = now_ms()
 
+-- The guard counts failures that AI City accepted (`failed`) and how many of them lie before a success
+-- for certain (`cleared`); the difference is the row that stands. A failure that was sent and has no
+-- definite answer yet may have been accepted: it is pending, and counts as well.
+local GUARD = PREFIX .. 'guard:counts'
+local GUARD_PENDING = PREFIX .. 'guard:pending'
+
+local function guard_count(name)
+  return tonumber(redis.call('HGET', GUARD, name) or '0')
+end
+
+local function failures_in_a_row()
+  return guard_count('failed') - guard_count('cleared') + redis.call('SCARD', GUARD_PENDING)
+end
+
 -- Append a line to a job's audit trail.
 local function note(id, event, detail)
   local audit = key('audit', id)
@@ -66,4 +80,13 @@ local function add_usage(id, first)
   redis.call('HINCRBY', job, 'prompt_tokens', ARGV[first + 2])
   redis.call('HINCRBY', job, 'completion_tokens', ARGV[first + 3])
   redis.call('HINCRBY', job, 'ran_ms', ARGV[first + 4])
+end
+
+-- Let one held failure go, if the guard has room for it.
+local function let_one_go(most)
+  local held = redis.call('ZRANGE', key('state', 'held'), 0, 0)[1]
+  if held and failures_in_a_row() < tonumber(most) then
+    move(held, 'finished', NOW)
+    note(held, 'let_go')
+  end
 end

@@ -1,11 +1,16 @@
 -- finished -> quarantined, by the holder of the report: a person has to look. Nothing is dropped.
--- ARGV: id, token, why
+-- ARGV: id, token, why, 1 when AI City refused it for certain: then it is no failure of the
+--       agent's; failures in a row that the guard lets out
 -- Reply: 1, or 0 when the token is not the current one
 local id = ARGV[1]
 if not owns_report(id, ARGV[2]) then
   return 0
 end
 redis.call('HSET', key('job', id), 'reason', ARGV[3])
+if ARGV[4] == '1' then
+  redis.call('SREM', GUARD_PENDING, id)
+  let_one_go(ARGV[5])
+end
 move(id, 'quarantined', NOW)
 note(id, 'quarantined', ARGV[3])
 return 1

@@ -1,5 +1,6 @@
 -- finished -> reported, by the holder of the report.
--- ARGV: id, token, receipt JSON, retention in ms
+-- ARGV: id, token, receipt JSON, retention in ms, what it means for the agent's reputation:
+--       'success', 'failure' or 'nothing'; failures in a row that the guard lets out
 -- Reply: 1, or 0 when the token is not the current one
 local id = ARGV[1]
 if not owns_report(id, ARGV[2]) then
@@ -8,6 +9,16 @@ end
 redis.call('HSET', key('job', id), 'receipt', ARGV[3])
 move(id, 'reported', NOW)
 note(id, 'reported', ARGV[3])
+redis.call('SREM', GUARD_PENDING, id)
+local mark = tonumber(redis.call('HGET', key('job', id), 'guard_mark') or '0')
+if ARGV[5] == 'failure' then
+  redis.call('HINCRBY', GUARD, 'failed', 1)
+else
+  if ARGV[5] == 'success' and mark > guard_count('cleared') then
+    redis.call('HSET', GUARD, 'cleared', mark)
+  end
+  let_one_go(ARGV[6]) -- and not after a failure: one between two successes
+end
 redis.call('PEXPIRE', key('job', id), ARGV[4])
 redis.call('PEXPIRE', key('audit', id), ARGV[4])
 redis.call('PEXPIRE', key('journal', id), ARGV[4])

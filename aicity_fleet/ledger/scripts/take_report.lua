@@ -1,10 +1,13 @@
 -- Grant the right to send a finished job's report to one process at a time.
--- ARGV: id, lease in ms
+-- ARGV: id, lease in ms, failures in a row after which the guard lets no further one out
 -- Reply: {token, outcome JSON, ms since the report was first tried} or {'', reason}
+--
+-- The guard holds a failure back that would be one too many; one that was sent before may always be
+-- sent again, for it is the same one.
 local id = ARGV[1]
 local job = key('job', id)
 local fields = redis.call('HMGET', job, 'state', 'report_due', 'report_lease_until', 'outcome',
-  'first_report_at')
+  'first_report_at', 'outcome_kind')
 if fields[1] ~= 'finished' then
   return {'', fields[1] or 'unknown'}
 end
@@ -13,6 +16,17 @@ if tonumber(fields[2]) > NOW then
 end
 if tonumber(fields[3] or '0') > NOW then
   return {'', 'being_sent'}
+end
+if fields[6] == 'complete' then
+  -- Should it be accepted, then after the failures that are settled by now, whenever its answer comes.
+  redis.call('HSETNX', job, 'guard_mark', guard_count('failed'))
+elseif redis.call('SISMEMBER', GUARD_PENDING, id) == 0 then
+  if failures_in_a_row() >= tonumber(ARGV[3]) then
+    move(id, 'held', NOW)
+    note(id, 'held', failures_in_a_row() .. ' failures in a row stand already')
+    return {'', 'held'}
+  end
+  redis.call('SADD', GUARD_PENDING, id)
 end
 local token = redis.call('HINCRBY', job, 'report_attempt', 1)
 local first = tonumber(fields[5] or NOW)

@@ -1,0 +1,150 @@
+"""The guard: AI City suspends an agent after three failures in a row, and never gets the third."""
+
+import random
+
+import pytest
+
+from aicity_fleet.ledger import Lease
+from aicity_fleet.models import Completed, Failed, JobState, Outcome, Spent
+from scheduler.poll import poll
+from workers.report import ReporterParts, report
+
+DONE, FAILED = Completed("text", 1, "m"), Failed("quality", "No.")
+
+
+@pytest.fixture
+def parts(ledger, city):
+    with city.client() as client:
+        yield ReporterParts(ledger, client, agent="a", give_up_seconds=3600)
+
+
+@pytest.fixture
+def finish(ledger, city):
+    """Submit tasks and write these outcomes; gives the job ids in order."""
+
+    def make(*outcomes: Outcome) -> list[str]:
+        ids = city.submit(*[{} for _ in outcomes])
+        with city.client() as client:
+            poll(client=client, ledger=ledger, send=lambda _id: None, max_input_chars=1000)
+        for job_id, outcome in zip(ids, outcomes, strict=True):
+            lease = ledger.claim(job_id, "me", lease_seconds=15)
+            assert isinstance(lease, Lease)
+            ledger.finish(lease, outcome, Spent(1))
+        return ids
+
+    return make
+
+
+def states(ledger, ids: list[str]) -> list[str]:
+    return [str(job.state) for job_id in ids if (job := ledger.get(job_id)) is not None]
+
+
+def retry_now(ledger, job_id: str) -> None:
+    ledger.client.hset(ledger.keys.job(job_id), "report_due", 0)
+
+
+def longest_row(city) -> int:
+    """The longest row of failures that the city accepted, in the order in which it accepted them."""
+    endings = sorted(
+        (attempt["at"], task["status"])
+        for task in city.report()["tasks"].values()
+        for attempt in task["attempts"]
+        if attempt["accepted"]
+    )
+    longest = row = 0
+    for _, status in endings:
+        row = row + 1 if status == "failed" else 0
+        longest = max(longest, row)
+    return longest
+
+
+def test_the_third_failure_in_a_row_is_held(parts, city, ledger, finish):
+    ids = finish(FAILED, FAILED, FAILED, FAILED)
+    did = [report(job_id, parts)["why"] for job_id in ids]
+    assert did == ["accepted", "accepted", "held", "held"]
+    assert states(ledger, ids) == ["reported", "reported", "held", "held"]
+    assert longest_row(city) == 2
+    with city.client() as client:
+        assert client.profile()["status"] == "active"
+
+
+def test_a_success_ends_the_row_and_lets_one_held_failure_go(parts, city, ledger, finish):
+    ids = finish(FAILED, FAILED, FAILED, FAILED)
+    for job_id in ids:
+        report(job_id, parts)
+    (good,) = finish(DONE)
+    report(good, parts)
+    assert sorted(states(ledger, ids[2:])) == ["finished", "held"]
+    assert {report(job_id, parts)["why"] for job_id in ids[2:]} == {"accepted", "held"}
+    assert longest_row(city) == 2
+    assert ledger.counts()[JobState.HELD] == 1
+
+
+def test_a_failure_whose_answer_was_lost_counts_as_accepted(parts, city, ledger, finish):
+    first, second, third = finish(FAILED, FAILED, FAILED)
+    city.fault("fail", "reply_lost_after_commit", count=2)
+    assert report(first, parts)["did"] == "postponed"
+    assert report(second, parts)["did"] == "postponed"
+    assert report(third, parts)["why"] == "held"
+    retry_now(ledger, first)
+    assert report(first, parts)["why"] == "already_settled"
+    assert report(third, parts)["why"] == "held"
+    assert longest_row(city) == 2
+
+
+def test_a_failure_that_was_refused_does_not_count(parts, city, ledger, finish):
+    ids = finish(FAILED, FAILED, FAILED)
+    city.fault("fail", "status", status=422)
+    assert [report(job_id, parts)["did"] for job_id in ids] == ["quarantined", "settled", "settled"]
+
+
+def test_a_delivery_that_the_citys_own_check_failed_counts(parts, city, ledger, finish):
+    ids = finish(DONE, FAILED, FAILED)
+    held = ledger.take_report(ids[0])
+    ledger.settle(held, {"verdict": "accepted"}, "failure")
+    assert [report(job_id, parts)["why"] for job_id in ids[1:]] == ["accepted", "held"]
+
+
+def test_a_success_whose_answer_came_late_does_not_clear_the_failures_after_it(
+    parts, city, ledger, finish
+):
+    good, *bad = finish(DONE, FAILED, FAILED, FAILED)
+    city.fault("complete", "reply_lost_after_commit")
+    assert report(good, parts)["did"] == "postponed"
+    assert [report(job_id, parts)["why"] for job_id in bad[:2]] == ["accepted", "accepted"]
+    retry_now(ledger, good)
+    assert report(good, parts)["why"] == "already_settled"
+    assert report(bad[2], parts)["why"] == "held"
+    assert longest_row(city) == 2
+
+
+def test_a_failure_held_for_nothing_is_let_go(parts, city, ledger, finish):
+    first, second, third = finish(FAILED, FAILED, FAILED)
+    city.fault("fail", "status", status=500, count=2)  # not accepted, which nobody can know yet
+    report(first, parts)
+    report(second, parts)
+    assert report(third, parts)["why"] == "held"
+    city.fault("fail", "status", status=422, count=2)
+    for job_id in (first, second):
+        retry_now(ledger, job_id)
+        assert report(job_id, parts)["did"] == "quarantined"
+    assert report(third, parts)["why"] == "accepted"
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_whatever_the_order_there_is_never_a_third(parts, city, ledger, finish, seed):
+    rng = random.Random(seed)  # noqa: S311
+    outcomes = [rng.choice([DONE, FAILED, FAILED]) for _ in range(15)]
+    ids = finish(*outcomes)
+    city.fault("fail", "reply_lost_after_commit", probability=0.3, seed=seed)
+    city.fault("complete", "reply_lost_after_commit", probability=0.3, seed=seed)
+    for _ in range(4):
+        for job_id in rng.sample(ids, len(ids)):
+            if ledger.get(job_id).state is JobState.FINISHED:
+                retry_now(ledger, job_id)
+            report(job_id, parts)
+    assert longest_row(city) <= 2
+    tasks = city.report()["tasks"].values()
+    assert all(task["acceptedEndings"] <= 1 for task in tasks)
+    left = {str(ledger.get(job_id).state) for job_id in ids}
+    assert left <= {"reported", "held", "finished"}
