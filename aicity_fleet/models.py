@@ -22,6 +22,9 @@ AGENT_NAMES = ("Coordinator", "Worker")
 MAX_TASK_ID_CHARS = 200
 """Longest task id that is accepted, in characters; AI City's examples have about 25."""
 
+MAX_DEPTH = 50
+"""How deep the JSON of a task may be nested; deeper serves nothing but to break readers."""
+
 
 class JobState(enum.StrEnum):
     """Where a job stands in the ledger."""
@@ -113,6 +116,8 @@ def parse_task(raw: object, *, max_input_chars: int) -> AssignedTask:
     """
     if not isinstance(raw, dict):
         raise TaskRefusedError(f"the entry is a JSON {_json_kind(raw)}, not an object")
+    if _depth_exceeds(raw, MAX_DEPTH):
+        raise TaskRefusedError(f"input: nested deeper than {MAX_DEPTH} levels")
     try:
         wire = _WireTask.model_validate(raw)
     except ValidationError as error:
@@ -143,6 +148,26 @@ def parse_task(raw: object, *, max_input_chars: int) -> AssignedTask:
             "FLEET_MAX_INPUT_CHARS allows"
         )
     return task
+
+
+def _depth_exceeds(value: object, limit: int) -> bool:
+    """Whether a JSON value is nested deeper than this; does not recurse."""
+    level = [value]
+    for _ in range(limit):
+        level = [
+            inner
+            for outer in level
+            for inner in (
+                outer.values()
+                if isinstance(outer, dict)
+                else outer
+                if isinstance(outer, list)
+                else ()
+            )
+        ]
+        if not level:
+            return False
+    return True
 
 
 def _json_chars(value: object) -> int:

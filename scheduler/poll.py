@@ -24,7 +24,7 @@ from aicity_fleet.errors import (
     TaskRefusedError,
 )
 from aicity_fleet.ledger import Ledger
-from aicity_fleet.models import MAX_TASK_ID_CHARS, JsonObject, parse_task
+from aicity_fleet.models import MAX_TASK_ID_CHARS, AssignedTask, JsonObject, parse_task
 
 POLL_LOCK_SECONDS = 300.0
 """How long one poll may hold off others, in seconds, should its process die."""
@@ -114,7 +114,7 @@ def _take(
     """Turn one listed entry into a job, or note why not."""
     summary.seen += 1
     try:
-        task = parse_task(entry, max_input_chars=max_input_chars)
+        task = _parse(entry, max_input_chars)
     except TaskRefusedError as error:
         summary.refused += 1
         task_id = refused_id(entry)
@@ -133,6 +133,16 @@ def _take(
         ledger.sent(task.task_id)
     except QueueUnavailableError as error:
         log.warning("poll.not_sent", job_id=task.task_id, message=str(error))
+
+
+def _parse(entry: object, max_input_chars: int) -> AssignedTask:
+    """Parse an entry, and refuse it whatever goes wrong: one bad task never stops another."""
+    try:
+        return parse_task(entry, max_input_chars=max_input_chars)
+    except TaskRefusedError:
+        raise
+    except Exception as error:
+        raise TaskRefusedError(f"the entry cannot be read ({type(error).__name__})") from error
 
 
 def refused_id(entry: object) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
@@ -26,6 +27,9 @@ from aicity_fleet.models import JsonObject
 
 MAX_RESPONSE_BYTES = 256 * 1024 * 1024
 """The largest answer that is read: a page of tasks may hold one absurd text beside good tasks."""
+
+KEPT_DEPTH = 100
+"""Down to which level absurdly deep JSON is kept."""
 
 MAX_RETRY_AFTER_SECONDS = 3600.0
 """The longest ``Retry-After`` that is obeyed; a longer one is taken for a mistake."""
@@ -58,8 +62,8 @@ def open_envelope(where: str, response: httpx.Response, body: bytes) -> tuple[An
     Source: docs.aicity.dev/docs/api; not every endpoint is known to wrap its answer.
     """
     try:
-        decoded: Any = json.loads(body) if body.strip() else {}
-    except (ValueError, RecursionError):
+        decoded: Any = _decode(body) if body.strip() else {}
+    except ValueError:
         decoded = None
     envelope: JsonObject = decoded if isinstance(decoded, dict) else {}
     status = response.status_code
@@ -70,6 +74,36 @@ def open_envelope(where: str, response: httpx.Response, body: bytes) -> tuple[An
     if "data" in envelope:
         return envelope["data"], envelope
     return decoded, envelope
+
+
+_JSON_TOKEN = re.compile(rb'"(?:[^"\\]|\\.)*"|[\[\]{}]', re.DOTALL)
+
+
+def _decode(body: bytes) -> Any:
+    """Decode JSON; what is nested too deep for that is cut off, so that its neighbours survive.
+
+    What is left of it is still deeper than a task may be, and so is refused by itself.
+
+    Raises:
+        ValueError: It is not JSON.
+    """
+    try:
+        return json.loads(body)
+    except RecursionError:
+        pass
+    kept, depth, start = [], 0, 0
+    for token in _JSON_TOKEN.finditer(body):
+        mark = token.group()
+        if mark in b"[{":
+            depth += 1
+            if depth == KEPT_DEPTH:
+                kept.append(body[start : token.start()] + b"null")
+        elif mark in b"]}":
+            if depth == KEPT_DEPTH:
+                start = token.end()
+            depth -= 1
+    kept.append(body[start:])
+    return json.loads(b"".join(kept))
 
 
 def _error_for(

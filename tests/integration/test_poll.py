@@ -3,8 +3,11 @@
 import json
 import threading
 
+import httpx
 import pytest
 
+from aicity_fleet.aicity.client import AICityClient
+from aicity_fleet.aicity.contract import load_contract
 from aicity_fleet.errors import QueueUnavailableError
 from aicity_fleet.ledger import Ledger
 from aicity_fleet.models import JobState
@@ -64,6 +67,13 @@ def test_a_task_listed_twice_in_one_poll_is_one_job(ledger, city, sent):
     assert (summary.seen, summary.accepted, summary.known) == (2, 1, 1)
 
 
+def nested(depth: int) -> object:
+    value: object = "x"
+    for _ in range(depth):
+        value = [value]
+    return value
+
+
 MALFORMED = [
     {"id": "no-input", "taskType": "research", "status": "submitted"},
     {"id": "number-type", "taskType": 7, "input": {"description": "x"}},
@@ -71,6 +81,7 @@ MALFORMED = [
     {"id": "too-long", "taskType": "research", "input": {"description": "x" * 1001}},
     {"id": "budget", "taskType": "research", "input": {"description": "x"}, "maxBudget": "lots"},
     {"taskType": "research", "input": {"description": "no id"}},
+    {"id": "deep", "taskType": "research", "input": {"description": "x", "y": nested(600)}},
     "just a text",
     None,
     [],
@@ -100,6 +111,24 @@ def test_a_text_of_50_megabytes_is_refused_and_stops_nobody(ledger, city, sent):
     assert job is not None
     assert "FLEET_MAX_INPUT_CHARS" in job.reason
     assert len(json.dumps(job.to_json())) < 5000
+
+
+def test_a_text_nested_too_deep_for_any_reader_stops_nobody(ledger, sent):
+    good = '{"id": "good-%d", "taskType": "research", "input": {"description": "x ] } [ {"}}'
+    deep = '{"id": "deep", "taskType": "research", "input": {"description": "x", "y": %s}}'
+    page = ",".join([good % 1, deep % ("[" * 100_000 + "]" * 100_000), good % 2])
+
+    def handler(_request: httpx.Request) -> httpx.Response:
+        return httpx.Response(200, text=f'{{"success": true, "data": [{page}]}}')
+
+    transport = httpx.MockTransport(handler)
+    with AICityClient("http://city", "k", load_contract("api"), transport=transport) as client:
+        summary = poll(client=client, ledger=ledger, send=sent.append, max_input_chars=1000)
+    assert (summary.status, summary.accepted, summary.refused) == ("ok", 2, 1)
+    assert sent == ["good-1", "good-2"]
+    job = ledger.get("deep")
+    assert job is not None
+    assert "nested deeper" in job.reason
 
 
 def test_an_unknown_task_type_is_accepted(ledger, city, sent):

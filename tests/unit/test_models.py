@@ -47,6 +47,7 @@ def test_an_unknown_task_type_is_no_fault():
         ({"taskType": None}, "taskType"),
         ({"taskType": ""}, "taskType"),
         ({"taskType": "a\nb"}, "taskType"),
+        ({"input": {"description": "x", "deep": json.loads("[" * 60 + "]" * 60)}}, "nested deeper"),
         ({"id": 7}, "id"),
         ({"id": ""}, "id"),
         ({"id": "x" * 201}, "id"),
