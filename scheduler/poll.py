@@ -154,7 +154,11 @@ def refused_id(entry: object) -> str:
         and all("!" <= char <= "~" for char in task_id)
     ):
         return task_id
-    digest = hashlib.sha256(json.dumps(entry, sort_keys=True).encode()).hexdigest()
+    try:
+        text = json.dumps(entry, sort_keys=True)
+    except RecursionError:
+        text = "too deep"
+    digest = hashlib.sha256(text.encode()).hexdigest()
     return f"unidentified-{digest[:16]}"
 
 

@@ -34,6 +34,7 @@ def sweep(*, ledger: Ledger, send: Callable[[str, str], None]) -> SweepResult:
     try:
         for job_id in found.to_run:
             send(RUN_JOB, job_id)
+            ledger.sent(job_id)
         for job_id in found.to_report:
             send(REPORT, job_id)
     except QueueUnavailableError as error:  # what was not sent is found due again

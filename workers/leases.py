@@ -16,8 +16,8 @@ from aicity_fleet.errors import FleetError
 from aicity_fleet.ledger import Lease, Ledger
 from aicity_fleet.team import Watch
 
-FENCE_SHARE = 0.8
-"""After which share of a lease without a renewal its job is stopped."""
+FENCE_SHARE = 0.7
+"""After which share of a lease without a renewal its job is stopped: two renewals were missed."""
 
 log = structlog.get_logger(__name__)
 
@@ -36,8 +36,12 @@ class LeaseKeeper:
         self._guard = threading.Lock()
         self._stopping = threading.Event()
         self._draining = False
-        self._thread = threading.Thread(target=self._loop, name="leases", daemon=True)
-        self._thread.start()
+        self._threads = [
+            threading.Thread(target=target, name=name, daemon=True)
+            for name, target in (("leases", self._renew_always), ("fence", self._fence_always))
+        ]
+        for thread in self._threads:
+            thread.start()
 
     @property
     def is_draining(self) -> bool:
@@ -77,10 +81,11 @@ class LeaseKeeper:
     def stop(self) -> None:
         """End the thread; leases that are still held lapse."""
         self._stopping.set()
-        self._thread.join(timeout=10)
+        for thread in self._threads:
+            thread.join(timeout=10)
 
     def renew(self) -> None:
-        """Renew all leases once; stop the runs of those that are lost or about to end."""
+        """Renew all leases once; stop the runs of those that are lost."""
         with self._guard:
             held = list(self._held.values())
         if not held:
@@ -92,7 +97,6 @@ class LeaseKeeper:
             )
         except FleetError as error:
             log.warning("leases.not_renewed", jobs=len(held), message=str(error))
-            self._fence()
             return
         with self._guard:
             for lease, watch, _ in held:
@@ -103,11 +107,13 @@ class LeaseKeeper:
                     self._held[lease.job_id] = (lease, watch, asked_at)
 
     def _fence(self) -> None:
-        """Stop every run whose lease will end before it can be renewed again."""
+        """Stop every run whose lease was not renewed in time."""
         limit = time.monotonic() - self._lease_seconds * FENCE_SHARE
         with self._guard:
             late = [(lease, watch) for lease, watch, at in self._held.values() if at <= limit]
         for lease, watch in late:
+            if watch.abort_reason is not None:
+                continue
             log.warning("lease.fenced", job_id=lease.job_id, attempt=lease.token)
             watch.abort("lease_lost")
 
@@ -122,7 +128,12 @@ class LeaseKeeper:
         with self._guard:
             return [watch for _, watch, _ in self._held.values()]
 
-    def _loop(self) -> None:
+    def _fence_always(self) -> None:
+        """Watch the clock apart from the renewals: one that hangs must not hold this up."""
+        while not self._stopping.wait(self._lease_seconds / 20):
+            self._fence()
+
+    def _renew_always(self) -> None:
         while not self._stopping.wait(self._lease_seconds / 3):
             try:
                 self.renew()

@@ -65,14 +65,13 @@ def report(job_id: str, parts: ReporterParts) -> JsonObject:
     Raises:
         LedgerUnavailableError: Redis went away; the sweep finds the report again.
     """
+    if parts.ledger.marks.quiet_seconds() > 0:  # nothing is sent; the sweep finds it due again
+        return {"job_id": job_id, "did": "nothing", "why": "quiet"}
     held = parts.ledger.take_report(job_id)
     if isinstance(held, NotClaimed):
         if held.reason == "held":
             log.error("report.held", job_id=job_id, why="it would be the third failure in a row")
         return {"job_id": job_id, "did": "nothing", "why": held.reason}
-    wait = parts.ledger.marks.quiet_seconds()
-    if wait > 0:
-        return _postpone(held, parts, "AI City asked for quiet", wait)
     key = idempotency_key(parts.agent, job_id, held.outcome.kind)
     try:
         answer = parts.client.report(job_id, held.outcome, key)
@@ -97,9 +96,8 @@ def _answered(error: AICityError, held: ReportLease, parts: ReporterParts) -> Js
             return _postpone(held, parts, str(error), wait)
         case AICityRefusedError(status=409):
             return _settle(held, parts, "already_settled", _standing(held, parts))
-        case AICityRefusedError(status=404 | 403):
-            log.warning("report.gone", job_id=held.job_id, message=str(error))
-            return _settle(held, parts, "gone", {"status": error.status, "code": error.code})
+        case AICityRefusedError(status=404 | 403) if error.code:
+            return _perhaps_gone(error, held, parts)
         case AICityRefusedError() | AICityGoneError():
             return _quarantine(held, parts, str(error), was_refused=True)
         case _ if held.tried_for_seconds > parts.give_up_seconds:
@@ -110,6 +108,26 @@ def _answered(error: AICityError, held: ReportLease, parts: ReporterParts) -> Js
             return _postpone(
                 held, parts, str(error), max(_next_wait(held), error.retry_after_seconds or 0)
             )
+
+
+def _perhaps_gone(error: AICityError, held: ReportLease, parts: ReporterParts) -> JsonObject:
+    """AI City itself says that the task is not there, or not ours: believed if reading it agrees.
+
+    A 403 or 404 can also come from the edge before AI City, or from a wrong path in the contract. What
+    was worked for is not given up for either.
+    """
+    try:
+        task = parts.client.task(held.job_id)
+    except AICityRefusedError as second:
+        is_gone = second.status in {403, 404} and bool(second.code)
+    except AICityError as second:
+        return _postpone(held, parts, str(second), _next_wait(held))
+    else:
+        is_gone = task is None or task.get("status") in {"completed", "failed", "refunded"}
+    if not is_gone:
+        return _quarantine(held, parts, str(error), was_refused=True)
+    log.warning("report.gone", job_id=held.job_id, message=str(error))
+    return _settle(held, parts, "gone", {"status": error.status, "code": error.code})
 
 
 def _standing(held: ReportLease, parts: ReporterParts) -> JsonObject:
@@ -148,15 +166,15 @@ def _meaning(
     A delivery that AI City's own quality check failed counts as a failure, to be on the safe side.
     Source: docs.aicity.dev/docs/concepts/glossary says three failures and not which.
     """
-    if verdict == "gone":
-        return "nothing"
     answer = details.get("answer", {})
     status = details.get("standing") or answer.get("status")
-    if status == "failed":
+    if verdict == "gone":
+        return "nothing"
+    if status == "failed" or (held.outcome.kind == "fail" and status != "completed"):
         return "failure"
-    if status == "completed":
+    if status == "completed" or (verdict == "accepted" and status is None):
         return "success"
-    return "success" if held.outcome.kind == "complete" else "failure"
+    return "nothing"  # not known yet, or not for certain
 
 
 def _postpone(held: ReportLease, parts: ReporterParts, why: str, seconds: float) -> JsonObject:

@@ -10,10 +10,11 @@ import dataclasses
 import random
 import time
 from collections.abc import Callable
+from typing import Literal
 
 import structlog
 
-from aicity_fleet.errors import LeaseLostError, QueueUnavailableError
+from aicity_fleet.errors import LeaseLostError, LedgerError, QueueUnavailableError
 from aicity_fleet.ledger import Lease, Ledger, NotClaimed
 from aicity_fleet.ledger.journal import LedgerJournal
 from aicity_fleet.models import (
@@ -28,6 +29,7 @@ from aicity_fleet.models import (
     Rejected,
     Spent,
     TeamResult,
+    Usage,
 )
 from aicity_fleet.team import Journal, Watch
 from workers.leases import LeaseKeeper
@@ -91,6 +93,9 @@ def run_job(job_id: str, parts: WorkerParts) -> JsonObject:
             result = parts.run_team(lease, watch, LedgerJournal(parts.ledger, lease, watch))
         except LeaseLostError:
             return {"job_id": job_id, "attempt": lease.token, "did": "dropped", "why": "lease_lost"}
+        except LedgerError as error:
+            log.warning("job.ledger_absent", job_id=job_id, attempt=lease.token, message=str(error))
+            result = TeamResult(Interrupted("drain"), Usage(), "")
         except Exception:
             log.exception("job.broken", job_id=job_id, attempt=lease.token)
             result = None
@@ -113,7 +118,7 @@ def _settle(lease: Lease, result: TeamResult, parts: WorkerParts, spent: Spent) 
             return _finish(lease, Failed(code, message, spent.ran_ms), parts, spent)
         case ProviderTrouble(message=message, retry_after_seconds=wait):
             delay = max(wait or 0.0, backoff_seconds(*PROVIDER_BACKOFF_SECONDS, lease.releases))
-            return _release(lease, parts, spent, message, delay, backoff=True)
+            return _release(lease, parts, spent, message, delay, counts_as="releases")
         case ProviderFatal(message=message):
             log.error("provider.fatal", job_id=lease.job_id, message=message)
             return _release(lease, parts, spent, message, PROVIDER_FATAL_SECONDS)
@@ -125,9 +130,9 @@ def _settle(lease: Lease, result: TeamResult, parts: WorkerParts, spent: Spent) 
 
 def _settle_broken(lease: Lease, parts: WorkerParts, spent: Spent) -> JsonObject:
     """Our own code raised: again later, and not for ever."""
-    if lease.token < MAX_BROKEN_ATTEMPTS:
-        delay = backoff_seconds(*PROVIDER_BACKOFF_SECONDS, lease.releases)
-        return _release(lease, parts, spent, "internal error", delay, backoff=True)
+    if lease.breaks + 1 < MAX_BROKEN_ATTEMPTS:
+        delay = backoff_seconds(*PROVIDER_BACKOFF_SECONDS, lease.breaks)
+        return _release(lease, parts, spent, "internal error", delay, counts_as="breaks")
     message = "The agent's own software failed on this task."
     return _finish(lease, Failed("internal", message, spent.ran_ms), parts, spent)
 
@@ -160,9 +165,9 @@ def _release(
     why: str,
     delay_seconds: float,
     *,
-    backoff: bool = False,
+    counts_as: Literal["", "releases", "breaks"] = "",
 ) -> JsonObject:
-    ours = parts.ledger.release(lease, why, spent, delay_seconds=delay_seconds, backoff=backoff)
+    ours = parts.ledger.release(lease, why, spent, delay_seconds=delay_seconds, counts_as=counts_as)
     return {"did": "released" if ours else "dropped", "why": why}
 
 

@@ -67,7 +67,9 @@ def _ledger() -> Ledger:
 def _worker() -> Worker:
     settings.require("OPENAI_API_KEY")
     ledger, bridge = _ledger(), Bridge()
-    leases = LeaseKeeper(ledger, settings.lease_seconds)
+    # A connection of its own that gives up soon: a renewal that comes late is worth nothing.
+    quick = Ledger.from_settings(settings, timeout_seconds=max(0.2, settings.lease_seconds / 6))
+    leases = LeaseKeeper(quick, settings.lease_seconds)
     teams = TeamRunner(bridge, settings)
     parts = WorkerParts(
         ledger=ledger,

@@ -14,12 +14,15 @@ from aicity_fleet.errors import LedgerError, LedgerUnavailableError
 from aicity_fleet.settings import Settings
 
 
-def connect(settings: Settings, *, wait_seconds: float = 0) -> redis.Redis:
+def connect(
+    settings: Settings, *, wait_seconds: float = 0, timeout_seconds: float = 5
+) -> redis.Redis:
     """Open a connection pool to Redis and see that it answers.
 
     Args:
         settings: Where Redis is.
         wait_seconds: How long to wait for a Redis that is still starting.
+        timeout_seconds: How long one command may take.
 
     Raises:
         LedgerUnavailableError: Redis does not answer or refuses us; the message names why.
@@ -27,7 +30,7 @@ def connect(settings: Settings, *, wait_seconds: float = 0) -> redis.Redis:
     client = redis.Redis.from_url(
         settings.broker_url(),
         decode_responses=True,
-        socket_timeout=5,
+        socket_timeout=timeout_seconds,
         socket_connect_timeout=3,
         health_check_interval=10,
         retry=Retry(ExponentialBackoff(cap=0.5, base=0.05), 3),

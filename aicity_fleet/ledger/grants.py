@@ -19,6 +19,8 @@ class Lease:
     """The random text that the job's fences and markers are made of."""
     releases: int
     """How often provider trouble has sent the job back already."""
+    breaks: int = 0
+    """How often our own code has failed on it already."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

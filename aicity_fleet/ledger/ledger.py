@@ -47,6 +47,9 @@ MAX_FAILURES_IN_A_ROW = 2
 
 Source: docs.aicity.dev/docs/concepts/glossary."""
 
+MAX_LAPSES = 5
+"""After how many lapsed leases a job rests in quarantine: it may be what kills its workers."""
+
 SWEEP_LIMIT = 200
 """How many jobs of each kind one sweep makes runnable."""
 
@@ -72,14 +75,21 @@ class Ledger:
         self._check_schema()
 
     @classmethod
-    def from_settings(cls, settings: Settings, *, wait_seconds: float = 0) -> Ledger:
+    def from_settings(
+        cls, settings: Settings, *, wait_seconds: float = 0, timeout_seconds: float = 5
+    ) -> Ledger:
         """Connect to the Redis that the settings name.
+
+        Args:
+            settings: Where Redis is.
+            wait_seconds: How long to wait for a Redis that is still starting.
+            timeout_seconds: How long one command may take.
 
         Raises:
             LedgerUnavailableError: Redis does not answer, or refuses us.
             LedgerError: The ledger was written by a newer version of the fleet.
         """
-        client = connect(settings, wait_seconds=wait_seconds)
+        client = connect(settings, wait_seconds=wait_seconds, timeout_seconds=timeout_seconds)
         retention = settings.retention_days * 86400
         return cls(client, Keys(settings.agent), retention_seconds=retention)
 
@@ -108,10 +118,9 @@ class Ledger:
         reply = self._run("claim", job_id, owner, int(lease_seconds * 1000), max_running)
         if not reply[0]:
             return NotClaimed(reply[1])
-        token, task, nonce, releases = reply
-        return Lease(
-            job_id, int(token), AssignedTask.from_json(json.loads(task)), nonce, int(releases)
-        )
+        token, task, nonce, releases, breaks = reply
+        assigned = AssignedTask.from_json(json.loads(task))
+        return Lease(job_id, int(token), assigned, nonce, int(releases), int(breaks))
 
     def renew(self, leases: Iterable[Lease], *, lease_seconds: float) -> frozenset[str]:
         """Prolong many leases in one call; gives the ids of the jobs that are no longer ours."""
@@ -129,7 +138,7 @@ class Ledger:
         spent: Spent,
         *,
         delay_seconds: float = 0,
-        backoff: bool = False,
+        counts_as: Literal["", "releases", "breaks"] = "",
     ) -> bool:
         """Hand a running job back; False when it is no longer ours.
 
@@ -138,12 +147,12 @@ class Ledger:
             why: One line for the audit trail.
             spent: What the attempt took.
             delay_seconds: How long it must wait before it may be claimed again.
-            backoff: Whether this counts towards ``Lease.releases``.
+            counts_as: Which count of the lease this adds to, if any.
         """
         return bool(
             self._run(
                 "release",
-                *(lease.job_id, lease.token, int(delay_seconds * 1000), why, int(backoff)),
+                *(lease.job_id, lease.token, int(delay_seconds * 1000), why, counts_as),
                 *_spent_args(spent),
             )
         )
@@ -216,7 +225,8 @@ class Ledger:
     def sweep(self) -> SweepResult:
         """Make lapsed, stale and due work runnable; whoever calls sends the messages."""
         reply = self._run(
-            "sweep", SWEEP_LIMIT, MESSAGE_LOST_MS, REPORT_LEASE_MS // 6, self._retention_ms
+            "sweep",
+            *(SWEEP_LIMIT, MESSAGE_LOST_MS, REPORT_LEASE_MS // 6, self._retention_ms, MAX_LAPSES),
         )
         return SweepResult(*(tuple(ids) for ids in reply))
 

@@ -131,6 +131,17 @@ def test_a_failure_held_for_nothing_is_let_go(parts, city, ledger, finish):
     assert report(third, parts)["why"] == "accepted"
 
 
+def test_a_failure_that_was_given_up_is_cleared_by_a_success(parts, city, ledger, finish):
+    ids = finish(FAILED, FAILED)
+    for job_id in ids:
+        ledger.quarantine(ledger.take_report(job_id), "no answer for 24 h", was_refused=False)
+    (third,) = finish(FAILED)
+    assert report(third, parts)["why"] == "held"
+    (good,) = finish(DONE)
+    report(good, parts)
+    assert report(third, parts)["why"] == "accepted"
+
+
 @pytest.mark.parametrize("seed", range(8))
 def test_whatever_the_order_there_is_never_a_third(parts, city, ledger, finish, seed):
     rng = random.Random(seed)  # noqa: S311

@@ -162,7 +162,7 @@ def test_a_released_job_keeps_count_of_what_it_took(ledger):
     for number in range(3):
         lease = claim(ledger)
         assert lease.releases == number
-        ledger.release(lease, "provider down", SPENT, backoff=True)
+        ledger.release(lease, "provider down", SPENT, counts_as="releases")
     job = ledger.get("clx1")
     assert job is not None
     assert (job.model_calls, job.ran_ms, job.attempt) == (6, 300, 3)
@@ -179,6 +179,44 @@ def test_a_lapsed_lease_is_rescued_and_sent(ledger):
     job = ledger.get("clx1")
     assert job is not None
     assert (job.state, job.lapses) == (JobState.QUEUED, 1)
+
+
+def test_a_job_that_its_workers_never_survive_is_laid_aside(ledger, monkeypatch):
+    monkeypatch.setattr(ledger_module, "MAX_LAPSES", 2)
+    ledger.accept(TASK)
+    for _ in range(2):
+        claim(ledger, lease_seconds=0.02)
+        wait_until(lambda: ledger.sweep().rescued, description="the lease lapses")
+    job = ledger.get("clx1")
+    assert job is not None
+    assert job.state is JobState.QUARANTINED
+    assert "2 of its leases lapsed" in job.reason
+    assert ledger.sweep().to_run == ()
+
+
+def test_reports_that_nobody_takes_do_not_pile_up(ledger, redis_client, monkeypatch):
+    monkeypatch.setattr(ledger_module, "SEND_GRACE_MS", 0)
+    ledger.accept(TASK)
+    ledger.finish(claim(ledger), DONE, SPENT)
+    queue = f"{ledger.keys.prefix}reports"
+    redis_client.rpush(queue, "waits")
+    assert ledger.sweep().to_report == ()
+    redis_client.delete(queue)
+    assert ledger.sweep().to_report == ("clx1",)
+
+
+def test_a_sweep_that_dies_before_it_sends_is_made_good_also_over_a_backlog(
+    ledger, redis_client, monkeypatch
+):
+    monkeypatch.setattr(ledger_module, "SEND_GRACE_MS", 0)
+    monkeypatch.setattr(ledger_module, "MESSAGE_LOST_MS", 50)
+    ledger.accept(TASK)
+    redis_client.rpush(f"{ledger.keys.prefix}jobs", "a backlog")
+    assert ledger.sweep().to_run == ("clx1",)
+    wait_until(lambda: ledger.sweep().to_run == ("clx1",), description="it is found again")
+    ledger.sent("clx1")
+    assert ledger.sweep().to_run == ()
+    redis_client.delete(f"{ledger.keys.prefix}jobs")
 
 
 def test_a_renewed_lease_does_not_lapse(ledger):

@@ -2,10 +2,13 @@
 
 import threading
 
+import httpx
 import pytest
 from conftest import wait_until
 
-from aicity_fleet.ledger import Lease, Ledger
+from aicity_fleet.aicity.client import AICityClient
+from aicity_fleet.aicity.contract import load_contract
+from aicity_fleet.ledger import Lease, Ledger, ReportLease
 from aicity_fleet.models import AssignedTask, Completed, Failed, JobState, Spent
 from scheduler.poll import poll
 from workers import report as report_module
@@ -120,9 +123,49 @@ def test_a_409_is_settled_also_when_the_task_cannot_be_read_back(parts, city, le
 @pytest.mark.parametrize("status", [404, 403])
 def test_a_task_that_is_gone_is_settled_with_a_flag(parts, city, ledger, finished, status):
     job_id = finished()
-    city.fault("complete", "status", status=status)
+    city.fault("complete", "status", status=status, code="ACCESS_DENIED")
+    city.fault("get", "status", status=404, code="TASK_NOT_FOUND")
     assert report(job_id, parts)["why"] == "gone"
     assert state(ledger, job_id) is JobState.REPORTED
+
+
+@pytest.mark.parametrize("status", [404, 403])
+def test_a_task_that_can_be_read_is_not_gone(parts, city, ledger, finished, status):
+    job_id = finished()
+    city.fault("complete", "status", status=status, code="NOT_FOUND")  # a wrong path, say
+    assert report(job_id, parts)["did"] == "quarantined"
+    job = ledger.get(job_id)
+    assert job is not None
+    assert job.outcome == DONE
+
+
+def test_a_page_of_the_edge_gives_no_delivery_up(ledger, finished):
+    job_id = finished()
+    edge = httpx.MockTransport(lambda _request: httpx.Response(403, text="<html>blocked</html>"))
+    with AICityClient("http://city", "k", load_contract("api"), transport=edge) as client:
+        assert report(job_id, ReporterParts(ledger, client, "a", 60))["did"] == "quarantined"
+
+
+@pytest.mark.parametrize(
+    ("kind", "verdict", "details", "meaning"),
+    [
+        ("complete", "accepted", {"answer": {"status": "completed"}}, "success"),
+        ("complete", "accepted", {"answer": {}}, "success"),
+        ("complete", "accepted", {"answer": {"status": "quality_check"}}, "nothing"),
+        ("complete", "accepted", {"answer": {"status": "failed"}}, "failure"),
+        ("complete", "already_settled", {"standing": "unknown (500)"}, "nothing"),
+        ("complete", "already_settled", {"standing": "executing"}, "nothing"),
+        ("complete", "already_settled", {"standing": "completed"}, "success"),
+        ("fail", "accepted", {"answer": {}}, "failure"),
+        ("fail", "already_settled", {"standing": "unknown (500)"}, "failure"),
+        ("fail", "already_settled", {"standing": "completed"}, "success"),
+        ("fail", "gone", {"status": 404}, "nothing"),
+    ],
+)
+def test_what_a_receipt_means_for_the_reputation(kind, verdict, details, meaning):
+    outcome = DONE if kind == "complete" else Failed("x", "y")
+    held = ReportLease("t", 1, outcome, 0.0)
+    assert report_module._meaning(held, verdict, details) == meaning
 
 
 @pytest.mark.parametrize("status", [400, 413, 422, 410])
@@ -158,7 +201,7 @@ def test_a_401_rests_all_reports_and_drops_nothing(parts, city, ledger, finished
     first, second = finished(), finished()
     city.fault("complete", "status", status=401)
     assert report(first, parts)["did"] == "postponed"
-    assert report(second, parts)["did"] == "postponed"
+    assert report(second, parts) == {"job_id": second, "did": "nothing", "why": "quiet"}
     assert city.task(second)["attempts"] == []
     for job_id in (first, second):
         due_now(ledger, job_id)

@@ -1,10 +1,11 @@
 -- queued -> running. The fencing token is the number of the attempt.
 -- ARGV: id, owner, lease in ms, most running jobs at once or 0
--- Reply: {token, task JSON, nonce, releases} or {'', reason}
+-- Reply: {token, task JSON, nonce, releases, breaks} or {'', reason}
 local id, lease = ARGV[1], tonumber(ARGV[3])
 local cap = tonumber(ARGV[4])
 local job = key('job', id)
-local fields = redis.call('HMGET', job, 'state', 'not_before', 'task', 'nonce', 'releases')
+local fields = redis.call('HMGET', job, 'state', 'not_before', 'task', 'nonce', 'releases',
+  'breaks')
 if not fields[1] then
   return {'', 'unknown'}
 end
@@ -22,4 +23,4 @@ local token = redis.call('HINCRBY', job, 'attempt', 1)
 move(id, 'running', NOW + lease)
 redis.call('HSET', job, 'owner', ARGV[2], 'started_at', NOW)
 note(id, 'claimed', 'attempt ' .. token .. ' by ' .. ARGV[2])
-return {tostring(token), fields[3], fields[4], fields[5] or '0'}
+return {tostring(token), fields[3], fields[4], fields[5] or '0', fields[6] or '0'}

@@ -7,9 +7,11 @@ if not owns_report(id, ARGV[2]) then
   return 0
 end
 redis.call('HSET', key('job', id), 'reason', ARGV[3])
+local was_pending = redis.call('SREM', GUARD_PENDING, id)
 if ARGV[4] == '1' then
-  redis.call('SREM', GUARD_PENDING, id)
   let_one_go(ARGV[5])
+elseif was_pending == 1 then
+  redis.call('HINCRBY', GUARD, 'failed', 1) -- it may stand: counted, so that a success can clear it
 end
 move(id, 'quarantined', NOW)
 note(id, 'quarantined', ARGV[3])

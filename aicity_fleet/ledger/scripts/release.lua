@@ -1,5 +1,5 @@
 -- running -> queued, by the holder of the lease.
--- ARGV: id, token, delay in ms, why, 1 when this counts towards the backoff,
+-- ARGV: id, token, delay in ms, why, the count that this adds to ('releases' or 'breaks') or '',
 --       then what the attempt used, see `add_usage`
 -- Reply: 1, or 0 when the token is not the current one
 local id = ARGV[1]
@@ -7,8 +7,8 @@ if not owns_run(id, ARGV[2]) then
   return 0
 end
 add_usage(id, 6)
-if ARGV[5] == '1' then
-  redis.call('HINCRBY', key('job', id), 'releases', 1)
+if ARGV[5] ~= '' then
+  redis.call('HINCRBY', key('job', id), ARGV[5], 1)
 end
 redis.call('HSET', key('job', id), 'reason', ARGV[4])
 queue(id, NOW + ARGV[3])

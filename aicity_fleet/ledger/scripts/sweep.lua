@@ -1,6 +1,7 @@
 -- One walk over what is due: lapsed leases, jobs without a message, reports that wait.
 -- ARGV: most jobs of each kind, ms after which a message counts as lost, ms until a report that is
---       handed out here is handed out again, retention in ms
+--       handed out here is handed out again, retention in ms, lapsed leases after
+--       which a job is laid aside
 -- Reply: {rescued ids, ids to send to the jobs queue, ids to send to the reports queue}
 local limit = tonumber(ARGV[1])
 
@@ -15,25 +16,35 @@ for _, id in ipairs(rescued) do
   local owner = redis.call('HGET', job, 'owner')
   queue(id, NOW)
   note(id, 'rescued', 'lease ' .. lapses .. ' lapsed, was ' .. (owner or ''))
+  if lapses >= tonumber(ARGV[5]) then
+    redis.call('HSET', job, 'reason', lapses .. ' of its leases lapsed: it may kill its worker')
+    move(id, 'quarantined', NOW)
+    note(id, 'quarantined', 'too many leases lapsed')
+  end
 end
 
 local send = due(PREFIX .. 'unsent')
 -- A message that was sent and never led to a claim is lost; but only an empty queue proves it, else
 -- a long backlog would be multiplied.
-if #send == 0 and redis.call('LLEN', PREFIX .. 'jobs') == 0 then
+if redis.call('LLEN', PREFIX .. 'jobs') == 0 then
   for _, id in ipairs(due(key('state', 'queued'))) do
     local sent_at = tonumber(redis.call('HGET', key('job', id), 'sent_at') or '0')
-    if sent_at + ARGV[2] <= NOW then
+    if sent_at + ARGV[2] <= NOW and not redis.call('ZSCORE', PREFIX .. 'unsent', id) then
       send[#send + 1] = id
     end
   end
 end
 for _, id in ipairs(send) do
-  redis.call('ZREM', PREFIX .. 'unsent', id)
+  -- Until whoever sends it says so, it counts as unsent: should that process die now.
+  redis.call('ZADD', PREFIX .. 'unsent', NOW + ARGV[2], id)
   redis.call('HSET', key('job', id), 'sent_at', NOW)
 end
 
-local reports = due(key('state', 'finished'))
+-- Reports that nobody takes, because AI City hangs, must not pile up as messages.
+local reports = {}
+if redis.call('LLEN', PREFIX .. 'reports') == 0 then
+  reports = due(key('state', 'finished'))
+end
 for _, id in ipairs(reports) do
   redis.call('ZADD', key('state', 'finished'), NOW + ARGV[3], id)
 end
