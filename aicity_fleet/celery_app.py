@@ -8,6 +8,7 @@ process, readably, where a setting is wrong.
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 import click
@@ -15,6 +16,7 @@ from celery import Celery, signals
 from kombu import Queue
 from kombu.exceptions import OperationalError
 
+from aicity_fleet.embedded.state_folder import find_running_fleet
 from aicity_fleet.entry import configure_logging, exit_on_fleet_error, warn_of_unknown_variables
 from aicity_fleet.errors import QueueUnavailableError
 from aicity_fleet.ledger.keys import Keys
@@ -64,7 +66,9 @@ class FleetCelery(Celery):
 
 
 with exit_on_fleet_error():
-    settings = Settings.load()
+    environment = dict(os.environ)
+    find_running_fleet(environment)  # `celery call` beside `aicity-fleet up` needs no setting
+    settings = Settings.load(environment)
 
 app = FleetCelery("aicity_fleet")
 app.conf.update(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import difflib
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal
@@ -38,13 +39,30 @@ def _check_url(value: str) -> str:
 
 def _check_redis_url(value: SecretStr) -> SecretStr:
     parts = urlsplit(value.get_secret_value())
-    if parts.scheme not in {"redis", "rediss"} or not parts.hostname:
-        raise ValueError("is not a redis:// or rediss:// URL with a host")
+    try:
+        is_whole = bool(parts.hostname) and parts.port != 0
+    except ValueError:  # no number, or too large
+        is_whole = False
+    if parts.scheme not in {"redis", "rediss"} or not is_whole:
+        raise ValueError("is not a redis:// or rediss:// URL with a host and a valid port")
+    if not re.fullmatch(r"/?\d*", parts.path) or parts.query or parts.fragment:
+        raise ValueError(
+            "may hold nothing behind the port but the number of a database; a password with "
+            "special characters belongs into REDIS_PASSWORD"
+        )
     return value
+
+
+def _check_secret(value: SecretStr) -> SecretStr:
+    text = value.get_secret_value().strip()
+    if not text.isascii() or not text.isprintable():
+        raise ValueError("holds characters that no key has; was it copied whole?")
+    return SecretStr(text)
 
 
 HttpUrl = Annotated[str, AfterValidator(_check_url)]
 RedisUrl = Annotated[SecretStr, AfterValidator(_check_redis_url)]
+Secret = Annotated[SecretStr, AfterValidator(_check_secret)]
 
 
 class Settings(BaseModel):
@@ -52,9 +70,9 @@ class Settings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
 
-    agent_key: SecretStr | None = Field(None, alias="AGENT_CITY_API_KEY")
+    agent_key: Secret | None = Field(None, alias="AGENT_CITY_API_KEY")
     """The agent's own key (``ac_live_...``), returned once at registration."""
-    owner_token: SecretStr | None = Field(None, alias="AGENT_CITY_OWNER_TOKEN")
+    owner_token: Secret | None = Field(None, alias="AGENT_CITY_OWNER_TOKEN")
     """The owner's token; only ``aicity-fleet register`` needs it."""
     base_url: HttpUrl = Field(PRODUCTION_URL, alias="AGENT_CITY_BASE_URL")
     """Where the AI City API is; a bare host gets the contract's version prefix."""
@@ -70,7 +88,7 @@ class Settings(BaseModel):
     agent_key_elsewhere: bool = Field(False, alias="FLEET_AGENT_KEY_ELSEWHERE")
     """Whether another process of this fleet holds the agent's key: then no simulator stands in."""
 
-    openai_key: SecretStr | None = Field(None, alias="OPENAI_API_KEY")
+    openai_key: Secret | None = Field(None, alias="OPENAI_API_KEY")
     """The model provider's key."""
     openai_base_url: HttpUrl | None = Field(None, alias="OPENAI_BASE_URL")
     """Another OpenAI-compatible endpoint than OpenAI's own."""

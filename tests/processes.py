@@ -94,16 +94,16 @@ def run_cli(
     )
 
 
-def processes_mentioning(text: str) -> list[str]:
-    """Command lines of living processes that hold a text (Linux)."""
+def processes_of(folder: Path) -> list[str]:
+    """Command lines of living processes that were started in a folder, or work below it (Linux)."""
     found = []
     for entry in Path("/proc").glob("[0-9]*"):
         try:
             line = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
-            environment = (entry / "environ").read_bytes().decode(errors="replace")
+            works_in = (entry / "cwd").readlink()
         except OSError:
             continue
-        if text in line or text in environment:
+        if line and works_in.is_relative_to(folder):
             found.append(line)
     return found
 

@@ -12,10 +12,10 @@ from rich.text import Text
 
 from aicity_fleet.models import JobState
 
-console = Console()
-"""Where results go: standard output."""
+console = Console(markup=False)
+"""Where results go: standard output. No markup: much of what is shown was written by strangers."""
 
-notes = Console(stderr=True)
+notes = Console(stderr=True, markup=False)
 """Where progress and remarks go: standard error."""
 
 STATE_STYLES = {

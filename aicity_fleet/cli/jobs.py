@@ -112,8 +112,9 @@ def open_ledger() -> Ledger:
     Raises:
         FleetError: A setting is wrong, or Redis does not answer.
     """
-    find_running_fleet(os.environ)
-    return Ledger.from_settings(Settings.load())
+    environment = dict(os.environ)
+    find_running_fleet(environment)
+    return Ledger.from_settings(Settings.load(environment))
 
 
 def ending_of(job: Job) -> str:

@@ -13,7 +13,6 @@ from rich.table import Table
 
 from aicity_fleet.aicity.client import AICityClient
 from aicity_fleet.cli.display import console, notes, print_json
-from aicity_fleet.embedded.state_folder import find_running_fleet
 from aicity_fleet.errors import SettingsError
 from aicity_fleet.ledger import Ledger
 from aicity_fleet.models import JsonObject
@@ -70,7 +69,7 @@ def register(
     if as_json:
         print_json(agent)
         return
-    console.print(f"Registered [bold]{agent.get('displayName', name)}[/] ({agent.get('id', '?')}).")
+    console.print(f"Registered {agent.get('displayName', name)} ({agent.get('id', '?')}).")
     if key_file is not None and "apiKey" not in agent:
         console.print(f"Its key is in {key_file}; use it with AGENT_CITY_API_KEY_FILE={key_file}")
         return
@@ -133,7 +132,6 @@ def poll(
     as_json: AsJson = False,
 ) -> None:
     """Have a dispatcher poll AI City now, and print what it saw."""
-    find_running_fleet(os.environ)
     from aicity_fleet.celery_app import POLL, app, settings  # noqa: PLC0415 - reads the settings
 
     ledger = Ledger.from_settings(settings)

@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from aicity_fleet.aicity.client import AICityClient
+from aicity_fleet.aicity.contract import load_contract
 from aicity_fleet.cli.display import notes
 from aicity_fleet.embedded.fleet import (
     fleet_programs,
@@ -21,7 +22,7 @@ from aicity_fleet.embedded.ports import LOOPBACK, free_port
 from aicity_fleet.embedded.redis_server import new_redis_server
 from aicity_fleet.embedded.state_folder import StateFolder
 from aicity_fleet.embedded.supervisor import Supervisor, stop_requests
-from aicity_fleet.errors import AICityUnavailableError
+from aicity_fleet.errors import AICityError, AICityUnauthorizedError, ContractError
 from aicity_fleet.ledger.connection import connect
 from aicity_fleet.settings import Settings
 
@@ -44,9 +45,10 @@ def up(
     Needs AGENT_CITY_API_KEY and OPENAI_API_KEY. Without REDIS_URL it starts a Redis of its own.
     Ctrl-C stops everything; jobs that were running are handed on to the next start.
     """
-    settings = Settings.load()
-    settings.require("AGENT_CITY_API_KEY", "OPENAI_API_KEY")
     env = {name: value for name, value in os.environ.items() if name != "FLEET_SIMULATOR_URL"}
+    settings = Settings.load(env)
+    has_key = bool(load_contract(settings.contract, settings.contract_file).key_header)
+    settings.require(*(["AGENT_CITY_API_KEY"] if has_key else []), "OPENAI_API_KEY")
     _greet(settings)
     with StateFolder(data, settings.agent) as folder, stop_requests() as stopping:
         stop_seconds = settings.drain_seconds + 10
@@ -84,13 +86,16 @@ def _greet(settings: Settings) -> None:
     """See whether AI City knows this agent, before anything is started.
 
     Raises:
-        AICityError: It refused us; a passing outage is only noted.
+        AICityUnauthorizedError: It does not know our key; anything else is only noted.
+        SettingsError: The key is missing.
     """
     with AICityClient.from_settings(settings) as client:
         try:
             profile = client.profile()
-        except AICityUnavailableError as error:
-            notes.print(f"AI City does not answer yet: {error}", style="yellow")
+        except AICityUnauthorizedError:
+            raise
+        except (AICityError, ContractError) as error:  # the profile is not needed for working
+            notes.print(f"The agent's profile cannot be read now: {error}", style="yellow")
             return
     notes.print(
         f"Agent {profile.get('displayName', '?')} ({profile.get('id', '?')}): trust tier "

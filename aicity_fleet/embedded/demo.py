@@ -189,7 +189,10 @@ class Demo:
 
     def _ask(self, method: str, path: str, **kwargs: Any) -> JsonObject:
         try:
-            answer = httpx.request(method, self._simulator + path, timeout=10, **kwargs)
+            # trust_env off: a proxy of the user's has no business between two local processes.
+            answer = httpx.request(
+                method, self._simulator + path, timeout=10, trust_env=False, **kwargs
+            )
             answer.raise_for_status()
             return dict(answer.json())
         except httpx.HTTPError as error:
@@ -205,6 +208,8 @@ def _environment(user: Mapping[str, str], redis_url: str) -> dict[str, str]:
         "FLEET_AGENT": "demo",
         "FLEET_POLL_SECONDS": "2",
         "FLEET_DRAIN_SECONDS": "1",
+        "NO_PROXY": ",".join(filter(None, [user.get("NO_PROXY"), LOOPBACK, "localhost"])),
+        "no_proxy": ",".join(filter(None, [user.get("no_proxy"), LOOPBACK, "localhost"])),
     }
 
 

@@ -80,6 +80,7 @@ class StateFolder:
             raise SettingsError(
                 f"--data: {self.path} is in use by another fleet. Stop that one, or name another folder."
             ) from None
+        self.redis_url.unlink(missing_ok=True)  # of a fleet that was killed
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -2,9 +2,10 @@
 
 import json
 import stat
+import subprocess
 
 import pytest
-from processes import CLI, run_cli
+from processes import CLI, base_environment, run_cli
 
 from aicity_fleet.ledger import Lease
 from aicity_fleet.models import AssignedTask, Completed, Failed, Spent, Usage
@@ -158,6 +159,25 @@ def test_an_absent_ai_city_is_a_readable_error(env, empty_folder):
     away = {**env, "AGENT_CITY_API_KEY": "k", "AGENT_CITY_BASE_URL": "http://127.0.0.1:1"}
     done = run(away, empty_folder, "profile", code=1)
     assert "did not answer" in done.stderr
+
+
+def test_up_starts_although_the_profile_cannot_be_read_and_shows_foreign_text_as_it_is(
+    env, city, empty_folder
+):
+    city.fault("profile", "status", status=404, code="[/red]", count=None)
+    away = {**env, "AGENT_CITY_API_KEY": "ac_live_simulated", "OPENAI_API_KEY": "k",
+            "AGENT_CITY_BASE_URL": f"{city.url}/api/v1", "XDG_DATA_HOME": str(empty_folder)}  # fmt: skip
+    process = subprocess.Popen(
+        [*CLI, "up", "--no-flower"], env={**base_environment(), **away}, cwd=empty_folder,
+        stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    assert process.stderr is not None
+    first = process.stderr.readline() + process.stderr.readline()
+    process.terminate()
+    rest = process.communicate(timeout=40)[1]
+    assert "cannot be read now" in first
+    assert "[/red]" in first + rest
+    assert process.returncode == 0
 
 
 def test_a_poll_without_a_dispatcher_says_so(env, empty_folder, ledger):

@@ -6,30 +6,37 @@ import socket
 import subprocess
 import sys
 import time
-import uuid
 
 import pytest
 from conftest import wait_until
-from processes import CLI, base_environment, processes_mentioning, run_cli
+from processes import CLI, base_environment, processes_of, run_cli
 
 pytestmark = pytest.mark.timeout(240)
 
 
 @pytest.fixture
-def mark():
-    """A word in the environment of every process that a test starts, itself or through others."""
-    return f"mark-{uuid.uuid4().hex}"
+def folder(tmp_path):
+    """Where a test's processes run: what lives there afterwards was left behind."""
+    folder = tmp_path / "empty"
+    (folder / "tmp").mkdir(parents=True)
+    yield folder
+    assert processes_of(folder) == []
 
 
-def test_the_demo_gives_every_task_one_ending(empty_folder, mark):
+def environment(folder, **variables: str) -> dict[str, str]:
+    """The demo's own folder lies in the test's, so that its Redis is found as well."""
+    return {"TMPDIR": str(folder / "tmp"), **variables}
+
+
+def test_the_demo_gives_every_task_one_ending(folder):
     with socket.socket() as taken:  # Flower's port may be taken by somebody else
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = str(taken.getsockname()[1])
         done = run_cli(
             *CLI, "demo", "--json", "--flower-port", port,
-            env={"TEST_MARK": mark, "AGENT_CITY_API_KEY": "ac_live_must_not_be_used"},
-            cwd=empty_folder, seconds=200,
+            env=environment(folder, AGENT_CITY_API_KEY="ac_live_must_not_be_used", HTTP_PROXY="http://127.0.0.1:1"),
+            cwd=folder, seconds=200,
         )  # fmt: skip
     assert done.returncode == 0, done.stderr
     shown = json.loads(done.stdout)
@@ -45,51 +52,48 @@ def test_the_demo_gives_every_task_one_ending(empty_folder, mark):
     assert all(t["city_status"] == "completed" for t in tasks if t["ending"] == "complete")
     assert all(t["model_calls"] >= 1 and t["tokens"] > 0 and t["seconds"] > 0 for t in tasks)
     assert shown["profile_after"]["overallScore"] > shown["profile_before"]["overallScore"]
-    assert processes_mentioning(mark) == []
-    assert list(empty_folder.iterdir()) == []
+    assert processes_of(folder) == []
+    assert [path.name for path in folder.rglob("*")] == ["tmp"]
 
 
 @pytest.mark.parametrize("after_seconds", [0.5, 2.0, 5.0])
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_stopped_demo_leaves_nothing_within_ten_seconds(
-    empty_folder, mark, after_seconds, number
-):
-    process = start_demo(empty_folder, mark)
+def test_a_stopped_demo_leaves_nothing_within_ten_seconds(folder, after_seconds, number):
+    process = start_demo(folder)
     time.sleep(after_seconds)  # the moment of the signal is what is tested
     began = time.monotonic()
     process.send_signal(number)
     process.wait(15)
     assert time.monotonic() - began < 10
     assert process.returncode not in (0, None)
-    assert processes_mentioning(mark) == []
+    assert processes_of(folder) == []
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a child of it")
-def test_a_killed_demo_takes_its_processes_along(empty_folder, mark):
-    process = start_demo(empty_folder, mark)
-    wait_until(lambda: len(processes_mentioning(mark)) >= 8, seconds=60, description="all run")
+def test_a_killed_demo_takes_its_processes_along(folder):
+    process = start_demo(folder)
+    wait_until(lambda: len(processes_of(folder)) >= 8, seconds=60, description="all run")
     process.kill()
     process.wait(10)
-    wait_until(lambda: not processes_mentioning(mark), seconds=20, description="all are gone")
+    wait_until(lambda: not processes_of(folder), seconds=20, description="all are gone")
 
 
-def test_the_embedded_fleet_runs_keeps_its_data_and_stops(city, empty_folder, mark):
+def test_the_embedded_fleet_runs_keeps_its_data_and_stops(city, folder):
     (task_id,) = city.submit({})
     env = {
         **base_environment(),
-        "TEST_MARK": mark,
         "AGENT_CITY_API_KEY": "ac_live_simulated",
         "AGENT_CITY_BASE_URL": f"{city.url}/api/v1",
         "OPENAI_API_KEY": "simulated",
         "OPENAI_BASE_URL": f"{city.url}/v1",
         "FLEET_POLL_SECONDS": "1",
         "FLEET_DRAIN_SECONDS": "1",
-        "XDG_DATA_HOME": str(empty_folder / "data"),
+        "XDG_DATA_HOME": str(folder / "data"),
     }
     for _ in range(2):
         process = subprocess.Popen(
             [*CLI, "up", "--no-flower"],
-            env=env, cwd=empty_folder, stderr=subprocess.PIPE, text=True,
+            env=env, cwd=folder, stderr=subprocess.PIPE, text=True,
         )  # fmt: skip
         wait_until(
             lambda: city.task(task_id)["acceptedEndings"] == 1,
@@ -97,28 +101,28 @@ def test_the_embedded_fleet_runs_keeps_its_data_and_stops(city, empty_folder, ma
             description="the task is done",
         )
         wait_until(
-            lambda: run_cli(*CLI, "job", task_id, env=env, cwd=empty_folder).returncode == 0,
+            lambda: run_cli(*CLI, "job", task_id, env=env, cwd=folder).returncode == 0,
             seconds=60,
             description="its Redis is up, with the data of the last run, and other commands find it",
         )
-        polled = run_cli(*CLI, "poll", "--json", env=env, cwd=empty_folder)
+        polled = run_cli(*CLI, "poll", "--json", env=env, cwd=folder)
         assert json.loads(polled.stdout)["status"] in ("ok", "busy")
-        second = run_cli(*CLI, "up", env=env, cwd=empty_folder)
+        second = run_cli(*CLI, "up", env=env, cwd=folder)
         assert second.returncode == 2
         assert "in use by another fleet" in second.stderr
         process.send_signal(signal.SIGINT)
         _, errors = process.communicate(timeout=20)
         assert process.returncode == 0
         assert "Stopped in" in errors
-        assert processes_mentioning(mark) == []
-        assert list(empty_folder.rglob("redis.url")) == []
+        assert processes_of(folder) == []
+        assert list(folder.rglob("redis.url")) == []
     assert city.task(task_id)["acceptedEndings"] == 1
 
 
-def start_demo(folder, mark: str) -> subprocess.Popen[bytes]:
+def start_demo(folder) -> subprocess.Popen[bytes]:
     return subprocess.Popen(
         [*CLI, "demo", "--flower-port", "0"],
-        env={**base_environment(), "TEST_MARK": mark},
+        env={**base_environment(), **environment(folder)},
         cwd=folder,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,

@@ -85,6 +85,31 @@ def test_the_password_is_put_into_the_url(url, password, want):
     assert Settings.load({"REDIS_URL": url, "REDIS_PASSWORD": password}).broker_url() == want
 
 
+@pytest.mark.parametrize(
+    "url",
+    [
+        "redis://user:pa/ss-hidden@host:6379/0",
+        "redis://user:123/ss-hidden@host:6379/0",
+        "redis://:hidden#x@host/0",
+        "redis://h:99999/0",
+        "redis://h:port/0",
+        "redis://h:6379/0?foo=hidden",
+    ],
+)
+def test_a_redis_url_that_cannot_be_right_is_one_message_without_its_password(url):
+    with pytest.raises(SettingsError, match="REDIS_URL") as caught:
+        Settings.load({"REDIS_URL": url})
+    assert "hidden" not in str(caught.value)
+
+
+def test_a_key_is_stripped_and_has_to_be_plain_ascii():
+    settings = Settings.load({"OPENAI_API_KEY": " sk-x\n"})
+    assert settings.openai_key is not None
+    assert settings.openai_key.get_secret_value() == "sk-x"
+    with pytest.raises(SettingsError, match="OPENAI_API_KEY: holds characters"):
+        Settings.load({"OPENAI_API_KEY": "sk-é"})
+
+
 def test_a_simulator_stands_in_only_while_the_fleet_has_no_agent_key():
     base = {"FLEET_SIMULATOR_URL": "http://s:1"}
     assert Settings.load(base).is_simulated
