@@ -6,6 +6,7 @@ import os
 from typing import Annotated
 
 import typer
+from rich.box import SIMPLE_HEAD
 from rich.markdown import Markdown
 from rich.table import Table
 from rich.text import Text
@@ -37,9 +38,12 @@ def jobs(
         summaries = [{**item.to_json(), "task": None, "outcome": None} for item in found]
         print_json({"counts": counts, "jobs": summaries})
         return
-    table = Table(
-        "job", "type", "state", "attempts", "calls", "tokens", "seconds", "ending", "changed"
-    )
+    table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
+    # The id is what the next command is given: whatever has to give way, it is shown whole.
+    widest = max((len(item.job_id) for item in found), default=3)
+    table.add_column("job", no_wrap=True, min_width=widest)
+    for heading in ("type", "state", "tries", "calls", "tokens", "sec", "ending", "changed (UTC)"):
+        table.add_column(heading, overflow="ellipsis", no_wrap=True)
     for item in found:
         tokens = item.prompt_tokens + item.completion_tokens
         table.add_row(

@@ -59,6 +59,12 @@ def test_jobs_are_listed_for_people_and_for_scripts(env, empty_folder, two_jobs)
     assert none["jobs"] == []
 
 
+def test_a_narrow_terminal_shows_every_job_id_whole(env, empty_folder, two_jobs):
+    shown = run({**env, "COLUMNS": "50"}, empty_folder, "jobs").stdout
+    assert "clx-done" in shown
+    assert "clx-failed" in shown
+
+
 def test_one_job_shows_states_attempts_calls_cost_and_deliverable(env, empty_folder, two_jobs):
     shown = run(env, empty_folder, "job", "clx-done").stdout
     for part in ("claimed", "finished", "1000 in, 500 out", "$0.000450", "The deliverable."):
