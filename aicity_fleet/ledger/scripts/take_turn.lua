@@ -1,0 +1,11 @@
+-- Take the right to do something that one process does at a time, for as long as it may last.
+-- ARGV: name, token of the taker, ms
+-- Reply: 1, or 0 while another has it
+local turns = PREFIX .. 'turns'
+local held_until = tonumber(redis.call('HGET', turns, ARGV[1] .. ':until') or '0')
+if held_until > NOW then
+  return 0
+end
+redis.call('HSET', turns, ARGV[1] .. ':until', NOW + ARGV[3], ARGV[1] .. ':token', ARGV[2])
+redis.call('PEXPIRE', turns, 86400 * 1000)
+return 1
