@@ -30,8 +30,9 @@ from aicity_fleet.ledger.controls import Controls
 from aicity_fleet.models import MAX_TASK_ID_CHARS, AssignedTask, JsonObject, parse_task
 from aicity_fleet.steps import Step, reached
 
-POLL_LOCK_SECONDS = 300.0
-"""How long one poll may hold off others, in seconds, should its process die."""
+POLL_TURN_SECONDS = 45.0
+"""How long one page of a poll may take, in seconds, and so how long a poll that died holds off others: a
+little more than the longest request."""
 
 DEFAULT_WAIT_SECONDS = 60.0
 """How long AI City is left alone after a 429 that names no time, in seconds."""
@@ -85,8 +86,8 @@ def poll(
         LedgerUnavailableError: Redis went away; the next poll goes on.
     """
     summary, began = PollSummary(), time.monotonic()
-    with ledger.marks.only_poll(POLL_LOCK_SECONDS) as mine:
-        if not mine:
+    with ledger.marks.only_poll(POLL_TURN_SECONDS) as prolong:
+        if prolong is None:
             return PollSummary(status="busy", message="Another poll is under way.")
         controls = ledger.controls.read()
         if hindrance := _hindrance(controls, ledger):
@@ -96,6 +97,8 @@ def poll(
                 ledger.controls.seed_guard(_failures_in_a_row(client))
             for page in client.assigned_pages():
                 reached(Step.POLLED)
+                if not prolong():  # it took too long: another poll is under way by now
+                    break
                 summary.pages += 1
                 for entry in page:
                     _take(entry, summary, client, ledger, send, max_input_chars)

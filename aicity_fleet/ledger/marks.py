@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import redis
@@ -29,15 +29,21 @@ class Marks:
         self._client, self._keys, self._scripts = client, keys, scripts
 
     @contextmanager
-    def only_poll(self, seconds: float) -> Iterator[bool]:
-        """Hold the right to poll, at most this long; yields False while another poll is under way."""
+    def only_poll(self, seconds: float) -> Iterator[Callable[[], bool] | None]:
+        """Hold the right to poll, at most this long at a time.
+
+        Yields:
+            A function that prolongs it, and says whether it is still ours; None while another poll is
+            under way.
+        """
         token = secrets.token_hex(8)
-        mine = self._take_turn("poll", token, seconds)
+        if not self._take_turn("poll", token, seconds):
+            yield None
+            return
         try:
-            yield mine
+            yield lambda: self._take_turn("poll", token, seconds)
         finally:
-            if mine:  # 0 when it took longer than its right: then it is another's by now
-                self._scripts.run("end_turn", "poll", token)
+            self._scripts.run("end_turn", "poll", token)
 
     def may_sweep(self, seconds: float) -> bool:
         """Whether this process is the first to sweep within this tick."""

@@ -342,9 +342,10 @@ def test_marks_have_their_ttl_and_never_shorten_a_wait(ledger):
     controls.keep_quiet(100)
     controls.keep_quiet(1)
     assert 98 < controls.quiet_seconds() <= 100
-    with marks.only_poll(10) as first, marks.only_poll(10) as second:
-        assert first
-        assert not second
+    with marks.only_poll(10) as prolong, marks.only_poll(10) as second:
+        assert prolong is not None
+        assert prolong()
+        assert second is None
     with marks.only_poll(10) as again:
         assert again
     assert marks.may_sweep(10)
@@ -360,7 +361,7 @@ def test_a_poll_that_outlives_its_right_does_not_end_the_next_ones(ledger):
 
         def another_polls() -> bool:
             turn = ledger.marks.only_poll(10)
-            if turn.__enter__():
+            if turn.__enter__() is not None:
                 got.append(turn)
             return bool(got)
 
