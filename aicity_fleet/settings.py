@@ -127,8 +127,9 @@ class Settings(BaseModel):
     """How long the texts of a task may be together; a longer task is refused."""
     pass_mark: int | None = Field(None, alias="FLEET_PASS_MARK", ge=0, le=100)
     """The gate's score from which a deliverable is sent; each team's own (70) by default."""
-    drain_seconds: float = Field(20, alias="FLEET_DRAIN_SECONDS", ge=0, le=3600)
-    """How long a stopping worker lets the model calls in flight finish."""
+    drain_seconds: float = Field(6, alias="FLEET_DRAIN_SECONDS", ge=0, le=3600)
+    """How long a stopping worker lets the model calls in flight finish. Whoever stops it has to wait some
+    seconds longer; the default fits into the 10 s that Docker waits unless it is told otherwise."""
     report_hours: float = Field(24, alias="FLEET_REPORT_HOURS", gt=0, le=720)
     """How long an unanswered report is sent again before a person has to look."""
     retention_days: float = Field(14, alias="FLEET_RETENTION_DAYS", gt=0, le=365)

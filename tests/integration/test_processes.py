@@ -145,6 +145,26 @@ def test_a_worker_told_to_stop_hands_its_jobs_over(slow_fleet, slow_city, ledger
     assert not any(line["event"] == "rescued" for trail in trails for line in trail)
 
 
+def test_ten_seconds_of_grace_are_enough_for_calls_that_take_longer(
+    redis_server, ledger, agent, empty_folder
+):
+    """Docker kills what has not stopped after 10 s; with the default drain no lease has to lapse."""
+    config = SimulatorConfig(model_latency_seconds=(60.0, 60.0), quality_gate=False)
+    with running(create_app(config)) as url:
+        city = SimulatedCity(url)
+        city.submit(*[{} for _ in range(8)])
+        env = environment(redis_server, agent, city) | {"FLEET_LEASE_SECONDS": "60"}
+        del env["FLEET_DRAIN_SECONDS"]
+        fleet = FleetProcesses(env, empty_folder)
+        fleet.start("dispatcher", "beat", "worker1")
+        wait_until(lambda: ledger.counts()[JobState.RUNNING] == 8, seconds=60, description="all run")
+        assert fleet.end("worker1", seconds=10) == 0, fleet.log("worker1")
+        assert ledger.counts()[JobState.RUNNING] == 0
+        assert ledger.counts()[JobState.QUEUED] == 8
+        assert {job.lapses for job in ledger.jobs()} == {0}
+        fleet.stop()
+
+
 def test_the_jobs_of_a_killed_worker_are_rescued(slow_fleet, slow_city, ledger):
     ids = slow_city.submit(*[{} for _ in range(4)])
     slow_fleet.start("dispatcher", "beat", "worker1")

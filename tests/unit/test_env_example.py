@@ -25,8 +25,9 @@ COMPOSE_ALONE = {
 }
 """Variables that docker-compose.yml reads and the fleet does not."""
 
-OTHER_DEFAULTS = {"REDIS_URL", "FLEET_SIMULATOR_URL"}
-"""Settings whose default is another in docker-compose.yml: there they name a service."""
+OTHER_DEFAULTS = {"REDIS_URL", "FLEET_SIMULATOR_URL", "FLEET_DRAIN_SECONDS"}
+"""Settings whose default is another in docker-compose.yml: there they name a service, or it gives more time
+to stop."""
 
 LINE = re.compile(r"^#?([A-Z][A-Z0-9_]*)=(.*)$")
 
