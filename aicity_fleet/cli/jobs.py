@@ -125,7 +125,8 @@ def ending_of(job: Job) -> str:
         case Failed(code=code):
             return f"fail ({code})"
         case _:
-            return "refused" if job.state is JobState.QUARANTINED else "-"
+            is_malformed = job.task is None and job.state is JobState.QUARANTINED
+            return "malformed" if is_malformed else "-"
 
 
 def plain_lines(value: JsonObject) -> list[tuple[str, str]]:

@@ -274,3 +274,13 @@ def test_the_owner_of_a_refused_job_sees_the_models_own_words(run, ledger):
     assert "the model's last words" in shown
     assert "I cannot see any [1mrepository." in shown
     assert "last_words" in run("job", "a", "--json")
+
+
+def test_what_ended_without_an_outcome_is_not_called_a_failure(run, ledger):
+    ledger.refuse("bad", "input: missing")
+    accept(ledger, "a")
+    ledger.operator.cancel("a", "no")
+    listed = {line.split()[0]: line for line in run("jobs").splitlines() if line.strip()}
+    assert "malformed" in listed["bad"]
+    assert "malformed" not in listed["a"]
+    assert "input: missing" in run("job", "bad")
