@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 import aicity_fleet
-from aicity_fleet.cli import demo, jobs, market, simulator, up
+from aicity_fleet.cli import demo, jobs, market, moves, simulator, status, switches, up
 from aicity_fleet.entry import exit_on_fleet_error
 
 app = typer.Typer(
@@ -22,8 +22,15 @@ app.command("demo")(demo.demo)
 app.command("register")(market.register)
 app.command("profile")(market.profile)
 app.command("poll")(market.poll)
+app.command("status")(status.status)
 app.command("jobs")(jobs.jobs)
 app.command("job")(jobs.job)
+app.command("pause")(switches.pause)
+app.command("resume")(switches.resume)
+app.command("cancel")(moves.cancel)
+app.command("park")(moves.park)
+app.command("replay")(moves.replay)
+app.command("release")(moves.release)
 app.command("simulator")(simulator.simulator)
 
 

@@ -38,9 +38,26 @@ def state_text(state: JobState) -> Text:
     return Text(str(state), style=STATE_STYLES[state])
 
 
+def foreign(text: str) -> Text:
+    """A text by a stranger, without the control characters that would steer the terminal."""
+    return Text("".join(char for char in text if char.isprintable() or char in "\n\t"))
+
+
 def moment(value: datetime | None) -> str:
     """A moment in UTC, to the second."""
     return value.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S") if value else "-"
+
+
+def duration(seconds: float) -> str:
+    """A duration in one or two units, for people."""
+    whole = int(seconds)
+    if whole < 120:
+        return f"{whole} s"
+    if whole < 2 * 3600:
+        return f"{whole // 60} min"
+    if whole < 48 * 3600:
+        return f"{whole // 3600} h {whole % 3600 // 60} min"
+    return f"{whole // 86400} days"
 
 
 def dollars(cents: int | Decimal) -> str:

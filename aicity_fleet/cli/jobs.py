@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import json
 from typing import Annotated
 
 import typer
@@ -11,14 +11,17 @@ from rich.markdown import Markdown
 from rich.table import Table
 from rich.text import Text
 
-from aicity_fleet.cli.display import console, moment, print_json, state_text
+from aicity_fleet.cli.access import open_ledger
+from aicity_fleet.cli.display import console, foreign, moment, print_json, state_text
 from aicity_fleet.cli.market import AsJson
-from aicity_fleet.embedded.state_folder import find_running_fleet
 from aicity_fleet.errors import FleetError
-from aicity_fleet.ledger import Job, Ledger
-from aicity_fleet.models import Completed, Failed, JobState
+from aicity_fleet.ledger import Job
+from aicity_fleet.models import Completed, Failed, JobState, JsonObject
 from aicity_fleet.prices import cost_usd
-from aicity_fleet.settings import Settings
+from aicity_fleet.team import Entry
+
+MAX_LAST_WORDS = 2000
+"""How much of the model's last words is shown, in characters."""
 
 
 def jobs(
@@ -74,9 +77,10 @@ def job(
             "a reported one is forgotten after FLEET_RETENTION_DAYS."
         )
     trail = ledger.audit(job_id)
+    words = last_words(ledger.journal(job_id)) if isinstance(found.outcome, Failed) else ""
     cost = cost_usd(found.model, found.prompt_tokens, found.completion_tokens)
     if as_json:
-        print_json({**found.to_json(), "cost_usd": cost, "audit": trail})
+        print_json({**found.to_json(), "cost_usd": cost, "audit": trail, "last_words": words})
         return
     table = Table(title=Text(f"job {job_id}"), show_header=False, title_justify="left")
     table.add_row("state", state_text(found.state))
@@ -91,15 +95,15 @@ def job(
     table.add_row("ran", f"{found.ran_ms / 1000:.1f} s")
     table.add_row("ending", Text(ending_of(found)))
     if found.reason:
-        table.add_row("why", Text(found.reason))
+        table.add_row("why", foreign(found.reason))
     if found.score is not None:
         table.add_row("gate", f"{found.score} of 100")
-    if found.receipt:
-        table.add_row("receipt", Text(str(found.receipt)))
+    for name, value in plain_lines(found.receipt or {}):
+        table.add_row(foreign(f"AI City: {name}"), foreign(value))
     console.print(table)
     steps = Table("at (UTC)", "event", "detail", box=None)
     for line in trail:
-        steps.add_row(moment(line["at"]), line["event"], Text(str(line["detail"])))
+        steps.add_row(moment(line["at"]), line["event"], foreign(_detail(str(line["detail"]))))
     console.print(steps)
     match found.outcome:
         case Completed(text=text):
@@ -108,17 +112,9 @@ def job(
         case Failed(code=code, message=message):
             console.rule("failure")
             console.print(Text(f"{code}: {message}"))
-
-
-def open_ledger() -> Ledger:
-    """The ledger that the environment names, or that of the fleet that runs embedded here.
-
-    Raises:
-        FleetError: A setting is wrong, or Redis does not answer.
-    """
-    environment = dict(os.environ)
-    find_running_fleet(environment)
-    return Ledger.from_settings(Settings.load(environment))
+            if words:
+                console.rule("the model's last words (AI City is not told them)")
+                console.print(foreign(words))
 
 
 def ending_of(job: Job) -> str:
@@ -129,4 +125,54 @@ def ending_of(job: Job) -> str:
         case Failed(code=code):
             return f"fail ({code})"
         case _:
-            return "refused" if job.state is JobState.QUARANTINED else "-"
+            is_malformed = job.task is None and job.state is JobState.QUARANTINED
+            return "malformed" if is_malformed else "-"
+
+
+def plain_lines(value: JsonObject) -> list[tuple[str, str]]:
+    """A JSON object as lines of name and value; what lies deeper has its path as name."""
+    lines: list[tuple[str, str]] = []
+    for name, item in value.items():
+        if isinstance(item, dict):
+            lines += [(f"{name}.{inner}", text) for inner, text in plain_lines(item)]
+        elif item is not None:
+            lines.append((name, item if isinstance(item, str) else json.dumps(item)))
+    return lines
+
+
+def last_words(journal: list[str]) -> str:
+    """What the model said last, in its answer or in what it handed in; empty when it said nothing."""
+    for text in reversed(journal):
+        entry = Entry.from_json(json.loads(text))
+        if entry.kind != "model":
+            continue
+        content = entry.answer.get("content")
+        if isinstance(content, str) and content.strip():
+            return content.strip()[:MAX_LAST_WORDS]
+        for call in content if isinstance(content, list) else ():
+            said = _handed_in(call)
+            if said:
+                return said[:MAX_LAST_WORDS]
+    return ""
+
+
+def _handed_in(call: JsonObject) -> str:
+    """The longest text among the arguments of a tool call."""
+    try:
+        arguments = json.loads(call.get("arguments") or "{}")
+    except (ValueError, RecursionError):
+        return ""
+    if not isinstance(arguments, dict):
+        return ""
+    return max((v.strip() for v in arguments.values() if isinstance(v, str)), key=len, default="")
+
+
+def _detail(detail: str) -> str:
+    """A trail's detail for people: a receipt stands there as JSON."""
+    try:
+        value = json.loads(detail)
+    except ValueError:
+        return detail
+    if not isinstance(value, dict):
+        return detail
+    return ", ".join(f"{name} {text}" for name, text in plain_lines(value))

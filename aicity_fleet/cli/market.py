@@ -12,9 +12,9 @@ import typer
 from rich.table import Table
 
 from aicity_fleet.aicity.client import AICityClient
+from aicity_fleet.cli.access import open_ledger
 from aicity_fleet.cli.display import console, notes, print_json
 from aicity_fleet.errors import SettingsError
-from aicity_fleet.ledger import Ledger
 from aicity_fleet.models import JsonObject
 from aicity_fleet.settings import Settings
 
@@ -134,7 +134,7 @@ def poll(
     """Have a dispatcher poll AI City now, and print what it saw."""
     from aicity_fleet.celery_app import POLL, app, settings  # noqa: PLC0415 - reads the settings
 
-    ledger = Ledger.from_settings(settings)
+    ledger = open_ledger(settings)
     poll_id = str(app.send_task(POLL, expires=wait))
     deadline = time.monotonic() + wait
     summary = None

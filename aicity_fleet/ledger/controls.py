@@ -81,6 +81,8 @@ class Controls:
     """Failures that may stand besides, because the ledger does not know what was before it."""
     guard_is_new: bool
     """Whether the guard knows nothing yet, and has not assumed anything either."""
+    jobs_in_hand: int
+    """Jobs that go on by themselves: queued, running, or waiting for AI City's answer."""
     breakers: tuple[Breaker, ...]
     availability: str
     """What AI City was told last; empty when it was told nothing."""
@@ -108,7 +110,7 @@ class ControlPanel:
 
     def read(self) -> Controls:
         """How everything stands now."""
-        now, fields, seen, assumed, breakers, knows = self._scripts.run("read_controls")
+        now, fields, seen, assumed, breakers, knows, in_hand = self._scripts.run("read_controls")
         values = dict(zip(fields[::2], fields[1::2], strict=True))
         quiet_ms = int(values.get("quiet_until", 0)) - now
         return Controls(
@@ -123,6 +125,7 @@ class ControlPanel:
             failures_in_a_row=seen,
             failures_assumed=assumed,
             guard_is_new=not knows,
+            jobs_in_hand=in_hand,
             breakers=tuple(
                 _breaker(endpoint, json.loads(text), now)
                 for endpoint, text in zip(breakers[::2], breakers[1::2], strict=True)

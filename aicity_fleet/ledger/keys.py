@@ -57,6 +57,20 @@ class Keys:
         """What one poll saw, as JSON, by its Celery task id. TTL: some minutes."""
         return f"{self.prefix}poll:{poll_id}"
 
+    @property
+    def last_poll(self) -> str:
+        """What the latest poll saw and when, as JSON. TTL: a day."""
+        return f"{self.prefix}last_poll"
+
+    @property
+    def turns(self) -> str:
+        """Whose turn it is to poll and to sweep, a hash; the scripts write it. TTL: a day."""
+        return f"{self.prefix}turns"
+
+    def queue(self, name: str) -> str:
+        """A Celery queue of this fleet, a list of messages. No TTL."""
+        return f"{self.prefix}{name}"
+
     def job(self, job_id: str) -> str:
         """A job's record, a hash. No TTL until it is settled."""
         return f"{self.prefix}job:{job_id}"

@@ -6,6 +6,7 @@ import json
 import secrets
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 
 import redis
 
@@ -15,7 +16,10 @@ from aicity_fleet.ledger.lua import Scripts
 from aicity_fleet.models import JsonObject
 
 POLL_NOTE_SECONDS = 300
-"""How long the summary of a poll stays readable, in seconds."""
+"""How long the summary of a poll stays readable under its id, in seconds."""
+
+LAST_POLL_SECONDS = 86_400
+"""How long the summary of the latest poll stays readable, in seconds."""
 
 
 class Marks:
@@ -50,15 +54,39 @@ class Marks:
         return self._take_turn("sweep", "", seconds)
 
     def note_poll(self, poll_id: str, summary: JsonObject) -> None:
-        """Keep what a poll saw for whoever asked for it."""
+        """Keep what a poll saw for whoever asked for it, and as the latest, with its time.
+
+        A poll that only found another under way is not the latest: it saw nothing.
+        """
         with wrapped("note a poll"):
             self._client.set(self._keys.poll(poll_id), json.dumps(summary), ex=POLL_NOTE_SECONDS)
+            if summary.get("status") != "busy":
+                seconds, microseconds = self._client.time()
+                latest = {**summary, "at": seconds * 1000 + microseconds // 1000}
+                self._client.set(self._keys.last_poll, json.dumps(latest), ex=LAST_POLL_SECONDS)
 
     def poll_summary(self, poll_id: str) -> JsonObject | None:
         """What a poll saw; None while it has not ended, or ended long ago."""
         with wrapped("read a poll"):
             text = self._client.get(self._keys.poll(poll_id))
         return dict(json.loads(str(text))) if text else None
+
+    def last_poll(self) -> JsonObject | None:
+        """What the latest poll saw; ``at`` is an aware datetime. None when none ended within a day."""
+        with wrapped("read the latest poll"):
+            text = self._client.get(self._keys.last_poll)
+        if not text:
+            return None
+        latest = dict(json.loads(str(text)))
+        return {**latest, "at": datetime.fromtimestamp(latest["at"] / 1000, UTC)}
+
+    def swept_at(self) -> datetime | None:
+        """When the latest sweep's turn ended, which is within one tick of its beginning; None when no
+        dispatcher has swept for a day. It may lie a moment ahead.
+        """
+        with wrapped("read the latest sweep"):
+            until = self._client.hget(self._keys.turns, "sweep:until")
+        return datetime.fromtimestamp(int(str(until)) / 1000, UTC) if until else None
 
     def _take_turn(self, name: str, token: str, seconds: float) -> bool:
         return bool(self._scripts.run("take_turn", name, token, max(1, int(seconds * 1000))))

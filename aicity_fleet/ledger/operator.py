@@ -8,6 +8,15 @@ from __future__ import annotations
 from aicity_fleet.errors import WrongStateError
 from aicity_fleet.ledger.controls import MAX_FAILURES_IN_A_ROW
 from aicity_fleet.ledger.lua import Scripts
+from aicity_fleet.models import JobState
+
+POSSIBLE_IN = {
+    "cancel": (JobState.QUEUED, JobState.RUNNING),
+    "park": (JobState.QUEUED, JobState.FINISHED, JobState.HELD),
+    "replay": (JobState.QUARANTINED, JobState.HELD),
+    "release": (JobState.QUARANTINED, JobState.HELD),
+}
+"""From which states each move can be made; the scripts decide, and may know more that stands against it."""
 
 _REMEDIES = {
     "no_task": "its task was malformed, so there is nothing to run; correct it at AI City",
@@ -20,6 +29,30 @@ _REMEDIES = {
     "guard": "it would be the third failure in a row, after which AI City suspends the agent; it goes "
     "by itself after a success, and --despite-guard sends it now",
 }
+
+_ELSEWHERE = {
+    "cancelled": {
+        JobState.FINISHED: "it has ended, and 'park' keeps its report back",
+        JobState.HELD: "it has ended, and 'park' keeps its report back",
+        JobState.QUARANTINED: "it rests already",
+    },
+    "parked": {
+        JobState.RUNNING: "'cancel' stops it, and then it rests",
+        JobState.QUARANTINED: "it rests already",
+    },
+    "replayed": {
+        JobState.QUEUED: "it runs by itself",
+        JobState.RUNNING: "'cancel' stops it, and then it can be",
+        JobState.FINISHED: "'park' lays it aside, and then it can be unless it was sent",
+    },
+    "released": {
+        JobState.QUEUED: "it has no outcome yet",
+        JobState.RUNNING: "it has no outcome yet",
+        JobState.FINISHED: "its report goes out by itself",
+    },
+}
+_SETTLED = "AI City has its outcome, and nothing can be done about it any more"
+_UNKNOWN = "'aicity-fleet jobs' lists those that it knows"
 
 
 class OperatorMoves:
@@ -41,14 +74,12 @@ class OperatorMoves:
         """
         answer, state = self._scripts.run("cancel", job_id, why)
         if not answer:
-            raise _refused(
-                job_id, "cancelled", state, "only a queued or running job can be; see 'park'"
-            )
+            raise _refused(job_id, "cancelled", state)
         return bool(answer == "cancelled")
 
     def park(self, job_id: str, why: str) -> str:
         """Lay a queued, finished or held job aside; gives the state it was in."""
-        return self._move("park", "parked", "queued, finished or held", job_id, why)
+        return self._move("park", "parked", job_id, why)
 
     def replay(self, job_id: str, why: str) -> str:
         """Run a quarantined or held job anew; gives the state it was in.
@@ -56,7 +87,7 @@ class OperatorMoves:
         Its outcome is discarded, and its journal with it, for the same answers would lead to the same
         outcome. Without an outcome the journal stays, and nothing is bought twice.
         """
-        return self._move("replay", "replayed", "quarantined or held", job_id, why)
+        return self._move("replay", "replayed", job_id, why)
 
     def release(self, job_id: str, why: str, *, despite_guard: bool = False) -> str:
         """Report the outcome of a quarantined or held job as it stands; gives the state it was in.
@@ -67,16 +98,26 @@ class OperatorMoves:
             despite_guard: Send a failure although it may be the third in a row.
         """
         more = (MAX_FAILURES_IN_A_ROW, int(despite_guard))
-        return self._move("send", "released", "quarantined or held", job_id, why, *more)
+        return self._move("send", "released", job_id, why, *more)
 
-    def _move(self, script: str, done: str, needed: str, job_id: str, why: str, *more: int) -> str:
+    def _move(self, script: str, done: str, job_id: str, why: str, *more: int) -> str:
         moved, state, obstacle = self._scripts.run(script, job_id, why, *more)
         if not moved:
-            remedy = _REMEDIES.get(obstacle, f"only a job that is {needed} can be")
-            raise _refused(job_id, done, state, remedy)
+            raise _refused(job_id, done, state, obstacle)
         return str(state)
 
 
-def _refused(job_id: str, done: str, state: str, remedy: str) -> WrongStateError:
-    where = f"it is {state}" if state else "the ledger does not know it"
-    return WrongStateError(f"Job '{job_id}' cannot be {done}: {where}; {remedy}.")
+def _refused(job_id: str, done: str, state: str, obstacle: str = "") -> WrongStateError:
+    """Why a job cannot be moved, and what helps.
+
+    Args:
+        job_id: The job.
+        done: What it cannot be.
+        state: Where it is; empty when the ledger does not know it.
+        obstacle: What stands against it although its state does not.
+    """
+    begin = f"Job '{job_id}' cannot be {done}:"
+    if not state:
+        return WrongStateError(f"{begin} the ledger does not know it; {_UNKNOWN}.")
+    remedy = _REMEDIES.get(obstacle) or _ELSEWHERE[done].get(JobState(state), _SETTLED)
+    return WrongStateError(f"{begin} it is {state}; {remedy}.")

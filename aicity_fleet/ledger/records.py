@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -13,6 +13,9 @@ from aicity_fleet.ledger.connection import wrapped
 from aicity_fleet.ledger.job import Job
 from aicity_fleet.ledger.keys import Keys
 from aicity_fleet.models import JobState, JsonObject
+
+BATCH = 100
+"""How many jobs are read at once where all are; their tasks can be long."""
 
 
 class Records:
@@ -72,3 +75,19 @@ class Records:
         return [
             Job.from_fields(i, record) for i, record in zip(ids, records, strict=True) if record
         ]
+
+    def every(self, states: Sequence[JobState]) -> Iterator[Job]:
+        """All jobs in these states, the earliest due first, read in batches."""
+        for state in states:
+            with wrapped("list jobs"):
+                ids = [str(job_id) for job_id in self.client.zrange(self.keys.state(state), 0, -1)]
+            for start in range(0, len(ids), BATCH):
+                batch = ids[start : start + BATCH]
+                with wrapped("list jobs"):
+                    pipe = self.client.pipeline(transaction=False)
+                    for job_id in batch:
+                        pipe.hgetall(self.keys.job(job_id))
+                    records: list[Any] = pipe.execute()
+                for job_id, record in zip(batch, records, strict=True):
+                    if record and record["state"] == state:  # else it moved on, and may come twice
+                        yield Job.from_fields(job_id, record)

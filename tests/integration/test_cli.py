@@ -6,7 +6,9 @@ import subprocess
 
 import pytest
 from processes import CLI, base_environment, run_cli
+from typer.testing import CliRunner
 
+from aicity_fleet.cli import app
 from aicity_fleet.ledger import Lease
 from aicity_fleet.models import AssignedTask, Completed, Failed, Spent, Usage
 
@@ -42,9 +44,14 @@ def two_jobs(ledger):
 
 def test_help_names_every_command(empty_folder):
     shown = run({}, empty_folder, "--help").stdout
-    for command in ("up", "demo", "register", "profile", "poll", "jobs", "job", "simulator"):
+    for command in (
+        *("up", "demo", "register", "profile", "poll", "status", "jobs", "job", "simulator"),
+        *("pause", "resume", "cancel", "park", "replay", "release"),
+    ):
         assert command in shown
-        assert run({}, empty_folder, command, "--help").stdout
+        help_of = CliRunner().invoke(app, [command, "--help"])  # a process each would take long
+        assert help_of.exit_code == 0
+        assert "Usage" in help_of.output
     assert run({}, empty_folder, "--version").stdout.startswith("aicity-fleet ")
 
 

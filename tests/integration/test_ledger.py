@@ -354,6 +354,30 @@ def test_marks_have_their_ttl_and_never_shorten_a_wait(ledger):
     assert marks.poll_summary("id") == {"seen": 1}
 
 
+def test_the_latest_poll_and_sweep_stay_readable_with_their_time(ledger, redis_client):
+    marks = ledger.marks
+    assert (marks.last_poll(), marks.swept_at()) == (None, None)
+    marks.note_poll("one", {"status": "ok", "seen": 3})
+    marks.note_poll("two", {"status": "busy", "seen": 0})
+    latest = marks.last_poll()
+    assert latest is not None
+    assert latest["seen"] == 3, "one that only found another under way saw nothing"
+    now = ledger.controls.read().now
+    assert abs((now - latest["at"]).total_seconds()) < 10
+    assert 86_000 < redis_client.ttl(ledger.keys.last_poll) <= 86_400
+    marks.may_sweep(2)
+    assert abs((now - marks.swept_at()).total_seconds()) < 10
+
+
+def test_every_job_is_read_whatever_their_number(ledger):
+    for number in range(250):
+        ledger.accept(AssignedTask(f"t{number}", "general", "x"))
+    claim(ledger, "t7")
+    queued = [job.job_id for job in ledger.every([JobState.QUEUED])]
+    assert len(queued) == len(set(queued)) == 249
+    assert [job.job_id for job in ledger.every([JobState.RUNNING, JobState.HELD])] == ["t7"]
+
+
 def test_a_poll_that_outlives_its_right_does_not_end_the_next_ones(ledger):
     with ledger.marks.only_poll(0.05) as mine:
         assert mine

@@ -19,8 +19,10 @@ if fields[3] == 'fail' and not despite_guard and failures_in_a_row() >= tonumber
 end
 if despite_guard then
   redis.call('HSET', job, 'despite_guard', 1)
+else
+  redis.call('HDEL', job, 'despite_guard')
 end
-redis.call('HDEL', job, 'refused', 'first_report_at', 'reason', 'cancel')
+redis.call('HDEL', job, 'first_report_at', 'reason', 'cancel')
 redis.call('HSET', job, 'report_due', NOW, 'report_lease_until', 0)
 move(id, 'finished', NOW)
 note(id, 'sent_on', ARGV[2])

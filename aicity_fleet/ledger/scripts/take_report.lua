@@ -39,6 +39,7 @@ elseif redis.call('SISMEMBER', GUARD_PENDING, id) == 0 then
   redis.call('SADD', GUARD_PENDING, id)
 end
 local token = redis.call('HINCRBY', job, 'report_attempt', 1)
+redis.call('HDEL', job, 'refused') -- from now on it may be accepted, whatever came of an earlier try
 local first = tonumber(fields[5] or NOW)
 redis.call('HSET', job, 'report_lease_until', NOW + ARGV[2], 'first_report_at', first, 'tried', 1)
 redis.call('ZADD', key('state', 'finished'), NOW + ARGV[2], id)

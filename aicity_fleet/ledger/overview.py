@@ -1,0 +1,96 @@
+"""How a whole fleet stands at one moment: jobs, switches, queues, and who was active when.
+
+It only reads, and judges nothing; what is wrong and what helps, the command ``status`` says.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections import Counter
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from aicity_fleet.ledger.connection import wrapped
+from aicity_fleet.ledger.controls import Controls
+from aicity_fleet.ledger.ledger import Ledger
+from aicity_fleet.models import JobState, JsonObject
+
+QUEUES = ("control", "jobs", "reports")
+"""The Celery queues whose lengths are told: polls, jobs to run, reports to send."""
+
+MOST_READ = 2000
+"""How many jobs of one state are looked at for the oldest of them."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Overview:
+    """How a fleet stands."""
+
+    counts: Mapping[JobState, int]
+    controls: Controls
+    oldest_queued_at: datetime | None
+    """When the oldest queued job was accepted."""
+    overdue_seconds: float
+    """How long the most overdue queued job could have run already; 0 when none is due."""
+    owners: Mapping[str, int]
+    """The processes that hold leases, and how many each."""
+    oldest_report_at: datetime | None
+    """When the oldest outcome that waits in the outbox was written."""
+    report_trouble: str
+    """What came back when that report was tried last; empty when nothing did."""
+    queues: Mapping[str, int]
+    """How many messages wait in each Celery queue."""
+    last_poll: JsonObject | None
+    """What the latest poll saw, and ``at``; None when none ended within a day."""
+    swept_at: datetime | None
+    """When a dispatcher swept last; None when none did within a day."""
+
+    def age_seconds(self, moment: datetime | None) -> float | None:
+        """How long ago a moment was by Redis's clock; None for no moment."""
+        return None if moment is None else max(0.0, (self.controls.now - moment).total_seconds())
+
+
+def read_overview(ledger: Ledger) -> Overview:
+    """How the fleet stands now.
+
+    Raises:
+        LedgerUnavailableError: Redis does not answer.
+    """
+    keys, counts, controls = ledger.keys, ledger.counts(), ledger.controls.read()
+    with wrapped("read the queues"):
+        pipe = ledger.client.pipeline(transaction=False)
+        for name in QUEUES:
+            pipe.llen(keys.queue(name))
+        pipe.zrange(keys.state(JobState.QUEUED), 0, 0, withscores=True)
+        *lengths, first_due = pipe.execute()
+    now_ms = controls.now.timestamp() * 1000
+    queued = _fields(ledger, JobState.QUEUED, "accepted_at")
+    finished = _fields(ledger, JobState.FINISHED, "finished_at", "reason")
+    oldest = min((row for row in finished if row[0]), key=lambda row: int(row[0]), default=("", ""))
+    return Overview(
+        counts=counts,
+        controls=controls,
+        oldest_queued_at=_moment(min((row[0] for row in queued if row[0]), key=int, default="")),
+        overdue_seconds=max(0.0, (now_ms - first_due[0][1]) / 1000) if first_due else 0.0,
+        owners=dict(Counter(row[0] for row in _fields(ledger, JobState.RUNNING, "owner"))),
+        oldest_report_at=_moment(oldest[0]),
+        report_trouble=oldest[1],
+        queues=dict(zip(QUEUES, lengths, strict=True)),
+        last_poll=ledger.marks.last_poll(),
+        swept_at=ledger.marks.swept_at(),
+    )
+
+
+def _fields(ledger: Ledger, state: JobState, *names: str) -> list[tuple[str, ...]]:
+    """These fields of the jobs in a state; empty strings for what is missing."""
+    with wrapped("read jobs"):
+        ids: Any = ledger.client.zrange(ledger.keys.state(state), 0, MOST_READ - 1)
+        pipe = ledger.client.pipeline(transaction=False)
+        for job_id in ids:
+            pipe.hmget(ledger.keys.job(job_id), names)
+        return [tuple(value or "" for value in row) for row in pipe.execute()]
+
+
+def _moment(milliseconds: str) -> datetime | None:
+    return datetime.fromtimestamp(int(milliseconds) / 1000, UTC) if milliseconds else None

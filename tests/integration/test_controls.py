@@ -1,0 +1,522 @@
+"""What is switched off and how every process obeys: pauses, the stop, quiet, the guard, breakers."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+
+import pytest
+import redis
+from conftest import wait_until
+
+from aicity_fleet.availability import tell_availability, wants_to_be_busy
+from aicity_fleet.errors import AICityUnavailableError, LedgerError
+from aicity_fleet.ledger import Lease, Ledger, NotClaimed, ReportLease
+from aicity_fleet.ledger import controls as controls_module
+from aicity_fleet.ledger import ledger as ledger_module
+from aicity_fleet.ledger.keys import Keys
+from aicity_fleet.models import AssignedTask, Completed, Failed, Outcome, Spent
+from scheduler.poll import poll
+from workers.report import ReporterParts, report
+
+DONE, FAILED = Completed("text", 1, "m"), Failed("quality", "No.")
+HERE = "https://model.example/v1"
+
+
+@pytest.fixture
+def others(redis_server, ledger, agent) -> Iterator[list[Ledger]]:
+    """Ledgers as three other processes hold them, each on a connection of its own."""
+    clients = [redis.Redis.from_url(redis_server.url, decode_responses=True) for _ in range(3)]
+    yield [Ledger(client, Keys(agent), retention_seconds=3600) for client in clients]
+    for client in clients:
+        client.close()
+
+
+@pytest.fixture(autouse=True)
+def _no_grace(monkeypatch):
+    monkeypatch.setattr(ledger_module, "SEND_GRACE_MS", 0)
+
+
+def accept(ledger: Ledger, *ids: str) -> None:
+    for job_id in ids:
+        ledger.accept(AssignedTask(job_id, "general", "x"))
+
+
+def claim(ledger: Ledger, job_id: str, **kwargs) -> Lease | NotClaimed:
+    return ledger.claim(job_id, "me:1", **{"lease_seconds": 15, **kwargs})
+
+
+def claimed(ledger: Ledger, job_id: str, **kwargs) -> Lease:
+    lease = claim(ledger, job_id, **kwargs)
+    assert isinstance(lease, Lease), lease
+    return lease
+
+
+def finish(ledger: Ledger, job_id: str, outcome: Outcome) -> None:
+    accept(ledger, job_id)
+    ledger.finish(claimed(ledger, job_id), outcome, Spent(1))
+
+
+def settle(ledger: Ledger, job_id: str, meaning: str) -> None:
+    held = ledger.take_report(job_id)
+    assert isinstance(held, ReportLease), held
+    ledger.settle(held, {}, meaning)  # type: ignore[arg-type]
+
+
+def fail_twice(ledger: Ledger) -> None:
+    for job_id in ("bad1", "bad2"):
+        finish(ledger, job_id, FAILED)
+        settle(ledger, job_id, "failure")
+
+
+def poll_once(ledger: Ledger, city) -> str:
+    with city.client() as client:
+        return poll(
+            client=client, ledger=ledger, send=lambda _id: None, max_input_chars=1000
+        ).status
+
+
+# --- pauses ---------------------------------------------------------------------------------------
+
+
+def test_a_pause_keeps_its_beginning_and_its_reason(ledger):
+    assert ledger.controls.pause("starts", "holiday")
+    assert not ledger.controls.pause("starts", "another reason")
+    switch = ledger.controls.read().paused["starts"]
+    assert switch.why == "holiday"
+    assert abs((ledger.controls.read().now - switch.since_at).total_seconds()) < 5
+    assert ledger.controls.resume("starts")
+    assert not ledger.controls.resume("starts")
+    assert ledger.controls.read().paused == {}
+
+
+def test_starts_that_are_paused_stop_every_process_and_go_on_where_they_stood(ledger, others):
+    accept(ledger, "a", "b", "c")
+    running = claimed(others[0], "a")
+    ledger.controls.pause("starts", "x")
+    for other in others:
+        assert claim(other, "b") == NotClaimed("paused")
+        assert other.sweep().to_run == ()
+    assert others[0].renew([running], lease_seconds=15).lost == frozenset(), "running ones go on"
+    assert others[0].finish(running, DONE, Spent(1))
+    assert others[1].sweep().to_report == ("a",)
+    ledger.controls.resume("starts")
+    assert sorted(others[2].sweep().to_run) == ["b", "c"], "each is sent once, none is lost"
+    assert others[1].sweep().to_run == ()
+
+
+def test_reports_that_are_paused_stop_every_process_and_are_sent_once_afterwards(ledger, others):
+    finish(ledger, "a", DONE)
+    ledger.controls.pause("reports", "x")
+    for other in others:
+        assert other.take_report("a") == NotClaimed("paused")
+        assert other.sweep().to_report == ()
+    accept(ledger, "b")
+    assert isinstance(claim(others[0], "b"), Lease), "jobs start all the same"
+    ledger.controls.resume("reports")
+    assert others[0].sweep().to_report == ("a",)
+    got = [other.take_report("a") for other in others]
+    assert sum(isinstance(item, ReportLease) for item in got) == 1
+
+
+def test_an_intake_that_is_paused_asks_ai_city_for_nothing_and_loses_nothing(ledger, others, city):
+    ids = city.submit({}, {})
+    ledger.controls.pause("intake", "x")
+    assert {poll_once(other, city) for other in others} == {"paused"}
+    assert sum(ledger.counts().values()) == 0
+    ledger.controls.resume("intake")
+    assert poll_once(others[0], city) == "ok"
+    assert {job.job_id for job in ledger.jobs()} == set(ids)
+
+
+def test_a_pause_reaches_every_process_within_two_seconds(ledger, others):
+    """Three processes claim and finish as fast as they can; once a pause is seen, none claims again."""
+    ids = [f"t{number}" for number in range(1500)]
+    accept(ledger, *ids)
+    runs: list[list[str]] = [[], [], []]
+    saw_pause = [threading.Event() for _ in others]
+    late, stop = [], threading.Event()
+
+    def work(number: int) -> None:
+        mine = [job_id for job_id in ids if hash(job_id) % 3 == number]
+        for job_id in mine:
+            answer = claim(others[number], job_id)
+            while answer == NotClaimed("paused") and not stop.wait(0.01):
+                saw_pause[number].set()
+                answer = claim(others[number], job_id)
+            if not isinstance(answer, Lease):
+                return
+            if saw_pause[number].is_set():
+                late.append(job_id)
+            runs[number].append(job_id)
+            others[number].finish(answer, DONE, Spent(1))
+
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(3)]
+    for thread in threads:
+        thread.start()
+    wait_until(lambda: all(runs), description="all three work")
+    ledger.controls.pause("starts", "x")
+    paused_at = time.monotonic()
+    assert all(event.wait(2) for event in saw_pause)
+    assert time.monotonic() - paused_at < 2
+    stop.wait(0.5)
+    assert late == []
+    done = sum(map(len, runs))
+    assert 0 < done < len(ids)
+    ledger.controls.resume("starts")
+    wait_until(lambda: sum(map(len, runs)) > done, description="they go on")
+    ledger.controls.pause("starts", "x")
+    stop.set()
+    for thread in threads:
+        thread.join()
+    ran = [job_id for mine in runs for job_id in mine]
+    assert len(ran) == len(set(ran)), "no job ran twice"
+    assert len(ledger.jobs(limit=2000)) == len(ids), "no job is lost"
+
+
+# --- the stop on a refused key, and quiet ---------------------------------------------------------
+
+
+def test_a_refused_key_stops_reports_and_polls_until_it_is_lifted(ledger, others, city):
+    finish(ledger, "a", DONE)
+    assert ledger.controls.stop("401: revoked", "fingerprint")
+    assert not ledger.controls.stop("401: revoked", "fingerprint")
+    stopped = others[0].controls.read().stopped
+    assert stopped is not None
+    assert (stopped.why, stopped.key) == ("401: revoked", "fingerprint")
+    assert others[0].take_report("a") == NotClaimed("stopped")
+    assert others[1].sweep().to_report == ()
+    assert poll_once(others[2], city) == "stopped"
+    accept(ledger, "b")
+    assert isinstance(claim(others[0], "b"), Lease), "what was accepted is worked"
+    assert ledger.controls.lift_stop()
+    assert not ledger.controls.lift_stop()
+    assert isinstance(others[0].take_report("a"), ReportLease)
+    assert poll_once(others[2], city) == "ok"
+
+
+def test_one_poll_in_a_while_tries_a_refused_key_again_and_its_success_lifts_the_stop(
+    ledger, others, city, monkeypatch
+):
+    ledger.controls.stop("401: revoked", "k")
+    assert not any(other.controls.may_probe() for other in others), "it was tried just now"
+    monkeypatch.setattr(controls_module, "UNAUTHORIZED_PROBE_SECONDS", 0.2)
+    wait_until(others[0].controls.may_probe, description="the time has come")
+    assert not others[1].controls.may_probe()
+    wait_until(lambda: poll_once(others[2], city) == "ok", description="a poll tries the key")
+    assert ledger.controls.read().stopped is None
+
+
+def test_a_wish_for_quiet_holds_reports_and_polls_and_is_never_shortened(ledger, others, city):
+    finish(ledger, "a", DONE)
+    ledger.controls.keep_quiet(1)
+    ledger.controls.keep_quiet(0.1)
+    assert others[0].take_report("a") == NotClaimed("quiet")
+    assert others[1].sweep().to_report == ()
+    assert poll_once(others[2], city) == "quiet"
+    wait_until(
+        lambda: isinstance(others[0].take_report("a"), ReportLease), description="it is over"
+    )
+    assert ledger.controls.read().quiet_seconds == 0
+
+
+# --- the guard ------------------------------------------------------------------------------------
+
+
+def test_a_new_guard_learns_the_row_from_the_profile(ledger):
+    assert ledger.controls.read().guard_is_new
+    assert ledger.controls.seed_guard(1)
+    assert not ledger.controls.seed_guard(0), "it knows by now"
+    controls = ledger.controls.read()
+    assert (controls.failures_in_a_row, controls.guard_is_new) == (1, False)
+    finish(ledger, "bad", FAILED)
+    settle(ledger, "bad", "failure")
+    assert ledger.controls.read().guard_is_closed
+
+
+def test_a_guard_that_cannot_know_assumes_the_worst_and_lets_jobs_start(ledger):
+    assert ledger.controls.seed_guard(None)
+    controls = ledger.controls.read()
+    assert (controls.failures_assumed, controls.guard_is_closed, controls.holds_failures) == (
+        *(2, False),
+        True,
+    )
+    finish(ledger, "bad", FAILED)
+    assert ledger.take_report("bad") == NotClaimed("held")
+    accept(ledger, "a", "b")
+    claimed(ledger, "a")
+    claimed(ledger, "b")
+
+
+def test_the_first_success_ends_the_assumption_and_lets_one_failure_go(ledger):
+    ledger.controls.seed_guard(None)
+    for job_id in ("bad1", "bad2"):
+        finish(ledger, job_id, FAILED)
+        assert ledger.take_report(job_id) == NotClaimed("held")
+    finish(ledger, "good", DONE)
+    settle(ledger, "good", "success")
+    controls = ledger.controls.read()
+    assert (controls.failures_in_a_row, controls.failures_assumed) == (0, 0)
+    assert sorted(ledger.get(i).state for i in ("bad1", "bad2")) == ["finished", "held"]
+
+
+def test_assumed_and_seen_failures_add_up(ledger):
+    ledger.controls.seed_guard(None)
+    finish(ledger, "bad", FAILED)
+    ledger.take_report("bad")
+    ledger.operator.release("bad", "x", despite_guard=True)
+    settle(ledger, "bad", "failure")
+    controls = ledger.controls.read()
+    assert (controls.failures_in_a_row, controls.failures_assumed) == (1, 2)
+    assert not controls.guard_is_closed
+
+
+def test_a_guard_that_was_wiped_begins_anew_with_the_next_poll(ledger, city):
+    fail_twice(ledger)
+    for key in ledger.client.scan_iter(f"{ledger.keys.prefix}*"):
+        ledger.client.delete(key)
+    assert ledger.controls.read().guard_is_new
+    poll_once(ledger, city)
+    assert not ledger.controls.read().guard_is_new
+
+
+def test_while_two_failures_stand_jobs_start_one_at_a_time_until_a_success(ledger, others):
+    accept(ledger, "a", "b", "c", "d")
+    fail_twice(ledger)
+    assert len(ledger.sweep().to_run) == 1, "messages as well"
+    first = claimed(others[0], "a")
+    assert claim(others[1], "b") == NotClaimed("guard")
+    assert ledger.sweep().to_run == ()
+    others[0].finish(first, FAILED, Spent(1))
+    assert ledger.take_report("a") == NotClaimed("held")
+    second = claimed(others[1], "b")
+    assert claim(others[2], "c") == NotClaimed("guard")
+    others[1].finish(second, DONE, Spent(1))
+    settle(ledger, "b", "success")
+    claimed(others[0], "c")
+    claimed(others[1], "d")
+    assert ledger.get("a").state == "finished", "one failure goes between two successes"
+
+
+# --- breakers -------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def quick(monkeypatch):
+    """A breaker that opens for a moment only, so that a test can wait for it."""
+    monkeypatch.setattr(controls_module, "BREAKER_SECONDS", (0.2, 1.0))
+
+
+def breaker(ledger: Ledger):
+    (found,) = ledger.controls.read().breakers
+    return found
+
+
+def test_three_troubles_in_a_row_open_it_for_all_on_that_endpoint_alone(ledger, others):
+    accept(ledger, "a", "b")
+    assert [others[n].controls.provider_trouble(HERE, "503") for n in range(2)] == [0, 0]
+    assert breaker(ledger).open_until is None
+    assert 3 < others[2].controls.provider_trouble(HERE, "503") < 7
+    assert claim(ledger, "a", endpoint=HERE) == NotClaimed("provider_down")
+    assert isinstance(claim(ledger, "a", endpoint="https://other.example"), Lease)
+
+
+def test_a_success_in_between_begins_the_count_anew(ledger):
+    for _ in range(2):
+        ledger.controls.provider_trouble(HERE, "503")
+    assert ledger.controls.provider_works(HERE)
+    assert not ledger.controls.provider_works(HERE)
+    assert ledger.controls.provider_trouble(HERE, "503") == 0
+
+
+def test_half_open_it_lets_one_through_whose_success_closes_it(ledger, others, quick):
+    accept(ledger, "a", "b", "c")
+    for _ in range(3):
+        ledger.controls.provider_trouble(HERE, "503")
+    wait_until(lambda: isinstance(claim(others[0], "a", endpoint=HERE), Lease), description="one")
+    assert claim(others[1], "b", endpoint=HERE) == NotClaimed("provider_down")
+    assert claim(others[2], "c", endpoint=HERE) == NotClaimed("provider_down")
+    ledger.controls.provider_works(HERE)
+    assert ledger.controls.read().breakers == ()
+    claimed(others[1], "b", endpoint=HERE)
+    claimed(others[2], "c", endpoint=HERE)
+
+
+def test_the_job_that_was_held_off_is_sent_when_it_is_worth_trying(ledger, quick):
+    accept(ledger, "a")
+    assert ledger.sweep().to_run == ("a",)
+    ledger.sent("a")
+    for _ in range(3):
+        ledger.controls.provider_trouble(HERE, "503")
+    assert claim(ledger, "a", endpoint=HERE) == NotClaimed("provider_down")
+    assert ledger.sweep().to_run == ()
+    wait_until(lambda: ledger.sweep().to_run == ("a",), description="the breaker is half open")
+
+
+def test_a_probe_that_fails_opens_it_for_longer(ledger, quick):
+    accept(ledger, "a")
+    first = [ledger.controls.provider_trouble(HERE, "503") for _ in range(3)][-1]
+    wait_until(lambda: isinstance(claim(ledger, "a", endpoint=HERE), Lease), description="probe")
+    second = ledger.controls.provider_trouble(HERE, "503")
+    assert first < 0.25
+    assert 0.3 < second < 0.5
+
+
+def test_a_probe_that_is_never_heard_of_again_makes_way_for_another(ledger, monkeypatch, quick):
+    monkeypatch.setattr(ledger_module, "PROBE_SECONDS", 0.2)
+    accept(ledger, "a", "b")
+    for _ in range(3):
+        ledger.controls.provider_trouble(HERE, "503")
+    wait_until(lambda: isinstance(claim(ledger, "a", endpoint=HERE), Lease), description="probe")
+    wait_until(lambda: isinstance(claim(ledger, "b", endpoint=HERE), Lease), description="another")
+
+
+def test_troubles_that_were_under_way_do_not_escalate_it(ledger):
+    waits = [ledger.controls.provider_trouble(HERE, "503") for _ in range(23)]
+    assert waits[:2] == [0, 0]
+    assert max(waits) == waits[2] < 7, "twenty jobs at once are one outage"
+    assert breaker(ledger).troubles == 23
+
+
+def test_what_the_provider_asks_for_is_waited_for_at_least(ledger):
+    assert 28 < ledger.controls.provider_trouble(HERE, "429", wait_seconds=30) <= 30
+    accept(ledger, "a")
+    assert claim(ledger, "a", endpoint=HERE) == NotClaimed("provider_down")
+
+
+def test_what_only_a_person_can_mend_opens_it_at_once_and_for_long(ledger):
+    assert 200 < ledger.controls.provider_trouble(HERE, "401", is_fatal=True) < 400
+    found = breaker(ledger)
+    assert (found.is_fatal, found.why, found.open_until is not None) == (True, "401", True)
+    accept(ledger, "a")
+    assert claim(ledger, "a", endpoint=HERE) == NotClaimed("provider_down")
+    ledger.controls.provider_works(HERE)
+    claimed(ledger, "a", endpoint=HERE)
+
+
+# --- what AI City is told of it -------------------------------------------------------------------
+
+
+class ToldCity:
+    """Counts what it is told."""
+
+    def __init__(self, city) -> None:
+        self.real, self.told, self.is_down = city.client(), [], False
+        self.contract = self.real.contract
+
+    def set_availability(self, wanted: str) -> None:
+        if self.is_down:
+            raise AICityUnavailableError("down", 503)
+        self.real.set_availability(wanted)
+        self.told.append(wanted)
+
+
+@pytest.fixture
+def told(city):
+    client = ToldCity(city)
+    yield client
+    client.real.close()
+
+
+def test_busy_and_available_are_each_told_once(ledger, told):
+    def tell() -> None:
+        for _ in range(3):
+            tell_availability(told, ledger.controls)  # type: ignore[arg-type]
+
+    tell()
+    assert told.told == []
+    ledger.controls.pause("intake", "x")
+    tell()
+    ledger.controls.pause("starts", "x")
+    tell()
+    assert told.told == ["busy"]
+    ledger.controls.resume("intake")
+    tell()
+    assert told.told == ["busy"]
+    ledger.controls.resume("starts")
+    tell()
+    assert told.told == ["busy", "available"]
+    assert ledger.controls.read().availability == "available"
+    assert told.real.profile()["availability"] == "available"
+
+
+def test_what_could_not_be_told_is_told_later(ledger, told):
+    ledger.controls.pause("intake", "x")
+    told.is_down = True
+    tell_availability(told, ledger.controls)  # type: ignore[arg-type]
+    told.is_down = False
+    ledger.controls.keep_quiet(100)
+    tell_availability(told, ledger.controls)  # type: ignore[arg-type]
+    assert told.told == []
+    ledger.client.hdel(f"{ledger.keys.prefix}controls", "quiet_until")
+    tell_availability(told, ledger.controls)  # type: ignore[arg-type]
+    assert told.told == ["busy"]
+
+
+def test_a_fatal_provider_makes_the_agent_busy_and_ordinary_trouble_does_not(ledger):
+    for _ in range(3):
+        ledger.controls.provider_trouble(HERE, "503")
+    assert not wants_to_be_busy(ledger.controls.read())
+    ledger.controls.provider_trouble(HERE, "401", is_fatal=True)
+    assert wants_to_be_busy(ledger.controls.read())
+
+
+def test_a_closed_guard_makes_the_agent_busy_and_the_success_available_again(ledger, city):
+    with city.client() as client:
+        parts = ReporterParts(ledger, client, agent="a", give_up_seconds=3600)
+        ids = city.submit({}, {}, {}, {})
+        poll_once(ledger, city)
+        for job_id in ids[:2]:
+            ledger.finish(claimed(ledger, job_id), FAILED, Spent(1))
+            report(job_id, parts)
+        assert client.profile()["availability"] == "busy"
+        ledger.finish(claimed(ledger, ids[2]), DONE, Spent(1))
+        report(ids[2], parts)
+        assert client.profile()["availability"] == "available"
+
+
+def test_a_closed_guard_with_nothing_left_to_try_takes_work_again(ledger, told):
+    """Only a success opens it, and a busy agent without a job would never have one."""
+    fail_twice(ledger)
+    finish(ledger, "bad3", FAILED)
+    assert wants_to_be_busy(ledger.controls.read()), "a report waits: it may be held, or gone"
+    tell_availability(told, ledger.controls)  # type: ignore[arg-type]
+    assert ledger.take_report("bad3") == NotClaimed("held")
+    assert not wants_to_be_busy(ledger.controls.read())
+    tell_availability(told, ledger.controls)  # type: ignore[arg-type]
+    accept(ledger, "new1", "new2")
+    tell_availability(told, ledger.controls)  # type: ignore[arg-type]
+    assert told.told == ["busy", "available", "busy"]
+
+
+# --- the layout's version -------------------------------------------------------------------------
+
+
+def test_a_ledger_of_layout_1_is_read_and_worked_on(redis_client, agent, ledger):
+    """As version 0.1 wrote it: fewer fields, no controls."""
+    keys = ledger.keys
+    redis_client.set(keys.schema, 1)
+    task = '{"task_id": "old", "task_type": "general", "description": "x"}'
+    redis_client.hset(
+        keys.job("old"),
+        mapping={"state": "queued", "task": task, "task_type": "general", "nonce": "ab", "attempt": 2,
+                 "lapses": 1, "accepted_at": 1, "listed_at": 1, "changed_at": 1, "not_before": 1},
+    )  # fmt: skip
+    redis_client.zadd(keys.state("queued"), {"old": 1})
+    redis_client.zadd(f"{keys.prefix}unsent", {"old": 1})
+    old = Ledger(redis_client, keys, retention_seconds=60)
+    assert old.sweep().to_run == ("old",)
+    lease = claimed(old, "old")
+    assert lease.token == 3
+    old.finish(lease, DONE, Spent(1))
+    settle(old, "old", "success")
+    assert redis_client.get(keys.schema) == "1", "reading it does not upgrade it"
+    old.upgrade_schema()
+    assert redis_client.get(keys.schema) == "2"
+
+
+def test_a_ledger_of_layout_3_is_refused(redis_client, ledger):
+    redis_client.set(ledger.keys.schema, 3)
+    with pytest.raises(LedgerError, match=r"layout 3, .* knows 2\. Upgrade this process"):
+        Ledger(redis_client, ledger.keys, retention_seconds=60)

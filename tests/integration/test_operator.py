@@ -1,0 +1,358 @@
+"""What a person may do with a job, from every place where it can stand, on a real Redis."""
+
+from __future__ import annotations
+
+import pytest
+from conftest import wait_until
+
+from aicity_fleet.errors import WrongStateError
+from aicity_fleet.ledger import Lease, Ledger, NotClaimed, ReportLease
+from aicity_fleet.ledger.operator import POSSIBLE_IN
+from aicity_fleet.models import AssignedTask, Completed, Failed, JobState, Outcome, Spent
+
+DONE, FAILED = Completed("text", 1, "m"), Failed("quality", "No.")
+SPENT = Spent(1)
+JOB = "clx1"
+
+
+def accept(ledger: Ledger, job_id: str = JOB) -> None:
+    assert ledger.accept(AssignedTask(job_id, "research", "Find out")) == "accepted"
+
+
+def claim(ledger: Ledger, job_id: str = JOB, **kwargs: object) -> Lease:
+    lease = ledger.claim(job_id, "me:1", **{"lease_seconds": 15, **kwargs})
+    assert isinstance(lease, Lease), lease
+    return lease
+
+
+def finish(ledger: Ledger, outcome: Outcome, job_id: str = JOB) -> None:
+    accept(ledger, job_id)
+    assert ledger.finish(claim(ledger, job_id), outcome, SPENT) is JobState.FINISHED
+
+
+def take(ledger: Ledger, job_id: str = JOB) -> ReportLease:
+    report = ledger.take_report(job_id)
+    assert isinstance(report, ReportLease), report
+    return report
+
+
+def close_guard(ledger: Ledger) -> None:
+    for number in range(2):
+        finish(ledger, FAILED, f"bad{number}")
+        ledger.settle(take(ledger, f"bad{number}"), {}, "failure")
+
+
+def deliver(ledger: Ledger, job_id: str) -> None:
+    """A success, which AI City accepts."""
+    finish(ledger, DONE, job_id)
+    assert ledger.settle(take(ledger, job_id), {}, "success")
+
+
+def state(ledger: Ledger, job_id: str = JOB) -> str:
+    job = ledger.get(job_id)
+    return str(job.state) if job else "unknown"
+
+
+# --- where a job can stand ------------------------------------------------------------------------
+
+
+def unknown(_ledger: Ledger) -> None:
+    """Nothing of it is known."""
+
+
+def queued(ledger: Ledger) -> None:
+    accept(ledger)
+
+
+def running(ledger: Ledger) -> None:
+    accept(ledger)
+    claim(ledger)
+
+
+def finished(ledger: Ledger) -> None:
+    finish(ledger, DONE)
+
+
+def finished_and_being_sent(ledger: Ledger) -> None:
+    finish(ledger, DONE)
+    take(ledger)
+
+
+def finished_and_sent_in_vain(ledger: Ledger) -> None:
+    finish(ledger, DONE)
+    ledger.postpone(take(ledger), "503", delay_seconds=60)
+
+
+def reported(ledger: Ledger) -> None:
+    finish(ledger, DONE)
+    ledger.settle(take(ledger), {}, "success")
+
+
+def held(ledger: Ledger) -> None:
+    close_guard(ledger)
+    finish(ledger, FAILED)
+    assert ledger.take_report(JOB) == NotClaimed("held")
+
+
+def malformed(ledger: Ledger) -> None:
+    ledger.refuse(JOB, "input: missing")
+
+
+def cancelled(ledger: Ledger) -> None:
+    accept(ledger)
+    ledger.operator.cancel(JOB, "no")
+
+
+def delivery_refused(ledger: Ledger) -> None:
+    finish(ledger, DONE)
+    ledger.quarantine(take(ledger), "422: too long", was_refused=True)
+
+
+def delivery_unanswered(ledger: Ledger) -> None:
+    finish(ledger, DONE)
+    ledger.quarantine(take(ledger), "no answer for 24 h", was_refused=False)
+
+
+def failure_refused(ledger: Ledger) -> None:
+    finish(ledger, FAILED)
+    ledger.quarantine(take(ledger), "422: no", was_refused=True)
+
+
+def failure_unanswered(ledger: Ledger) -> None:
+    finish(ledger, FAILED)
+    ledger.quarantine(take(ledger), "no answer for 24 h", was_refused=False)
+
+
+def failure_after_a_refused_delivery(ledger: Ledger) -> None:
+    delivery_refused(ledger)
+    ledger.operator.replay(JOB, "again")
+    assert ledger.finish(claim(ledger), FAILED, SPENT) is JobState.QUARANTINED
+
+
+def parked_third_failure(ledger: Ledger) -> None:
+    held(ledger)
+    ledger.operator.park(JOB, "later")
+
+
+UNKNOWN, REPORTED = "does not know it; 'aicity-fleet jobs'", "is reported; AI City has its outcome"
+RESTS = "is quarantined; it rests already"
+NO_OUTCOME = "is quarantined; it has no outcome that could be reported; 'replay'"
+THIRD = "third failure in a row, after which AI City suspends.*--despite-guard"
+MAYBE = "AI City may have accepted its report.*'release'"
+ENDED = "it has ended, and 'park' keeps its report back"
+SENT_NOW = "is finished; its report is being sent right now"
+GOES_OUT, LAY = "is finished; its report goes out by itself", "is finished; 'park' lays it aside"
+
+# Each cell is where the job is afterwards, or what the refusal says (a pattern, with a blank in it).
+TABLE = [
+    # where it stands                  cancel         park           replay         release
+    (unknown,                          UNKNOWN,       UNKNOWN,       UNKNOWN,       UNKNOWN),
+    (queued,                           "quarantined", "quarantined", "is queued; it runs by itself",
+                                                                            "it has no outcome yet"),
+    (running,                          "running",     "'cancel' stops it", "'cancel' stops it",
+                                                                            "it has no outcome yet"),
+    (finished,                         ENDED,         "quarantined", LAY,           GOES_OUT),
+    (finished_and_being_sent,          ENDED,         SENT_NOW,      LAY,           GOES_OUT),
+    (finished_and_sent_in_vain,        ENDED,         "quarantined", LAY,           GOES_OUT),
+    (reported,                         REPORTED,      REPORTED,      REPORTED,      REPORTED),
+    (held,                             ENDED,         "quarantined", "queued",      THIRD),
+    (malformed,                        RESTS,         RESTS,         "its task was malformed",
+                                                                                    NO_OUTCOME),
+    (cancelled,                        RESTS,         RESTS,         "queued",      NO_OUTCOME),
+    (delivery_refused,                 RESTS,         RESTS,         "queued",      "finished"),
+    (delivery_unanswered,              RESTS,         RESTS,         MAYBE,         "finished"),
+    (failure_refused,                  RESTS,         RESTS,         "queued",      "finished"),
+    (failure_unanswered,               RESTS,         RESTS,         MAYBE,         "finished"),
+    (failure_after_a_refused_delivery, RESTS,         RESTS,         "queued",
+                                              "a completion was sent to AI City before; 'replay'"),
+    (parked_third_failure,             RESTS,         RESTS,         "queued",      THIRD),
+]  # fmt: skip
+MOVES = ("cancel", "park", "replay", "release")
+CELLS = [
+    pytest.param(row[0], move, cell, id=f"{row[0].__name__}-{move}")
+    for row in TABLE
+    for move, cell in zip(MOVES, row[1:], strict=True)
+]
+
+
+@pytest.mark.parametrize(("stand", "move", "expected"), CELLS)
+def test_every_move_from_everywhere(ledger, stand, move, expected):
+    stand(ledger)
+    before, trail = state(ledger), len(ledger.audit(JOB))
+    make = getattr(ledger.operator, move)
+    if " " not in expected:
+        assert before in POSSIBLE_IN[move]
+        make(JOB, "why not")
+        assert state(ledger) == expected
+        assert ledger.audit(JOB)[-1]["detail"] == "why not"
+        return
+    with pytest.raises(WrongStateError, match=expected) as caught:
+        make(JOB, "why not")
+    assert str(caught.value).startswith(f"Job '{JOB}' cannot be ")
+    assert state(ledger) == before
+    assert len(ledger.audit(JOB)) == trail
+
+
+# --- what each move means ------------------------------------------------------------------------
+
+
+def journal_of(ledger: Ledger, lease: Lease) -> None:
+    assert ledger.journal_append(lease, 0, '{"a": 1}')
+    assert ledger.journal_append(lease, 1, '{"a": 2}')
+
+
+def test_a_replayed_failure_begins_afresh_without_its_journal(ledger):
+    close_guard(ledger)
+    accept(ledger)
+    lease = claim(ledger)
+    journal_of(ledger, lease)
+    ledger.finish(lease, FAILED, SPENT, score=12)
+    ledger.take_report(JOB)
+    assert ledger.operator.replay(JOB, "better luck") == "held"
+    assert ledger.journal(JOB) == []
+    job = ledger.get(JOB)
+    assert job is not None
+    assert (job.outcome, job.score, job.reason, job.lapses) == (None, None, "", 0)
+    assert ledger.finish(claim(ledger), DONE, SPENT) is JobState.FINISHED
+    assert take(ledger).outcome == DONE
+
+
+def test_a_replayed_job_whose_leases_lapsed_goes_on_from_its_journal(ledger, monkeypatch):
+    monkeypatch.setattr("aicity_fleet.ledger.ledger.MAX_LAPSES", 1)
+    accept(ledger)
+    lease = claim(ledger, lease_seconds=0.05)
+    journal_of(ledger, lease)
+    wait_until(
+        lambda: ledger.sweep() and state(ledger) == "quarantined", description="its lease lapses"
+    )
+    ledger.operator.replay(JOB, "the machine was at fault")
+    assert len(ledger.journal(JOB)) == 2
+    again = claim(ledger)
+    assert again.token == lease.token + 1
+    assert again.nonce == lease.nonce, "the fences are the same, so the journal fits"
+
+
+def test_a_replayed_job_gets_its_message_from_the_next_sweep(ledger):
+    cancelled(ledger)
+    ledger.operator.replay(JOB, "after all")
+    assert ledger.sweep().to_run == (JOB,)
+
+
+def test_a_released_report_is_handed_out_by_the_next_sweep_and_sent_unchanged(ledger):
+    delivery_unanswered(ledger)
+    ledger.operator.release(JOB, "once more")
+    assert ledger.sweep().to_report == (JOB,)
+    assert take(ledger).outcome == DONE
+
+
+def test_a_delivery_that_was_refused_released_and_parked_unsent_can_be_replayed(ledger):
+    delivery_refused(ledger)
+    ledger.operator.release(JOB, "the limit was raised")
+    ledger.operator.park(JOB, "it was not")
+    assert ledger.operator.replay(JOB, "shorter") == "quarantined"
+
+
+def test_a_delivery_that_was_refused_and_then_unanswered_cannot_be_replayed(ledger):
+    delivery_refused(ledger)
+    ledger.operator.release(JOB, "the limit was raised")
+    ledger.quarantine(take(ledger), "no answer for 24 h", was_refused=False)
+    with pytest.raises(WrongStateError, match=MAYBE):
+        ledger.operator.replay(JOB, "shorter")
+
+
+def test_the_third_failure_goes_only_despite_the_guard(ledger):
+    held(ledger)
+    with pytest.raises(WrongStateError, match=THIRD):
+        ledger.operator.release(JOB, "go")
+    assert ledger.take_report(JOB) == NotClaimed("held")
+    assert ledger.operator.release(JOB, "I know", despite_guard=True) == "held"
+    assert take(ledger).outcome == FAILED
+
+
+def test_a_wish_to_defy_the_guard_ends_with_the_outcome_that_it_was_for(ledger):
+    held(ledger)
+    ledger.operator.release(JOB, "I know", despite_guard=True)
+    ledger.operator.park(JOB, "on second thoughts")
+    ledger.operator.replay(JOB, "anew")
+    ledger.finish(claim(ledger), FAILED, SPENT)
+    assert ledger.take_report(JOB) == NotClaimed("held")
+
+
+def test_a_later_release_takes_back_the_wish_to_defy_the_guard(ledger):
+    held(ledger)
+    ledger.operator.release(JOB, "I know", despite_guard=True)
+    ledger.operator.park(JOB, "on second thoughts")
+    with pytest.raises(WrongStateError, match=THIRD):
+        ledger.operator.release(JOB, "go")
+    deliver(ledger, "good")
+    ledger.operator.release(JOB, "go")
+    for number in range(2):  # two others are quicker
+        finish(ledger, FAILED, f"worse{number}")
+        ledger.settle(take(ledger, f"worse{number}"), {}, "failure")
+    assert ledger.take_report(JOB) == NotClaimed("held")
+
+
+def test_a_released_failure_goes_by_itself_once_the_guard_is_open(ledger):
+    held(ledger)
+    ledger.operator.park(JOB, "later")
+    deliver(ledger, "good")
+    assert ledger.operator.release(JOB, "now") == "quarantined"
+    assert take(ledger).outcome == FAILED
+
+
+def test_a_parked_failure_that_may_have_been_accepted_still_counts(ledger):
+    finish(ledger, FAILED)
+    ledger.postpone(take(ledger), "503", delay_seconds=0)
+    assert ledger.controls.read().failures_in_a_row == 1
+    ledger.operator.park(JOB, "later")
+    assert ledger.controls.read().failures_in_a_row == 1
+
+
+def test_a_parked_failure_that_is_released_counts_anew_and_is_cleared_by_one_success(ledger):
+    """Its first try may have been accepted as well as its second, with a success in between."""
+    finish(ledger, FAILED)
+    ledger.postpone(take(ledger), "503", delay_seconds=0)
+    ledger.operator.park(JOB, "later")
+    ledger.operator.release(JOB, "now")
+    ledger.settle(take(ledger), {}, "failure")
+    assert ledger.controls.read().failures_in_a_row == 2
+    deliver(ledger, "good")
+    assert ledger.controls.read().failures_in_a_row == 0
+
+
+def test_cancelling_a_running_job_tells_its_worker_and_keeps_what_it_returns(ledger):
+    accept(ledger)
+    lease = claim(ledger)
+    assert not ledger.operator.cancel(JOB, "no longer wanted")
+    assert ledger.renew([lease], lease_seconds=15).cancelled == {JOB}
+    assert ledger.release(lease, "cancelled", SPENT)
+    job = ledger.get(JOB)
+    assert job is not None
+    assert (job.state, job.reason) == (JobState.QUARANTINED, "no longer wanted")
+    assert ledger.take_report(JOB) == NotClaimed("quarantined")
+
+
+def test_a_cancelled_job_that_ends_in_the_same_moment_is_not_reported(ledger):
+    accept(ledger)
+    lease = claim(ledger)
+    ledger.operator.cancel(JOB, "no")
+    assert ledger.finish(lease, DONE, SPENT) is JobState.QUARANTINED
+    assert ledger.take_report(JOB) == NotClaimed("quarantined")
+    assert ledger.operator.release(JOB, "well, then") == "quarantined"
+    assert take(ledger).outcome == DONE
+
+
+def test_a_cancelled_job_whose_worker_died_rests_when_its_lease_lapses(ledger):
+    accept(ledger)
+    claim(ledger, lease_seconds=0.05)
+    ledger.operator.cancel(JOB, "no")
+    wait_until(
+        lambda: ledger.sweep() and state(ledger) == "quarantined", description="its lease lapses"
+    )
+    assert ledger.sweep().to_run == ()
+
+
+def test_a_cancelled_job_stays_cancelled_although_ai_city_still_lists_it(ledger):
+    cancelled(ledger)
+    assert ledger.accept(AssignedTask(JOB, "research", "Find out")) == "known"
+    assert state(ledger) == "quarantined"

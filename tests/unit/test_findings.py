@@ -1,0 +1,123 @@
+"""What the command ``status`` says of a fleet's standing: what is wrong, and what helps."""
+
+import re
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from aicity_fleet.cli.findings import find
+from aicity_fleet.ledger.controls import Breaker, Controls, Switch
+from aicity_fleet.ledger.overview import Overview
+from aicity_fleet.models import JobState
+
+NOW = datetime(2026, 7, 1, 12, tzinfo=UTC)
+OFF = Switch(NOW - timedelta(hours=1), "AI City answered 401.")
+POLL = {"at": NOW - timedelta(seconds=20), "status": "ok", "message": ""}
+
+
+def ago(**kwargs: float) -> datetime:
+    return NOW - timedelta(**kwargs)
+
+
+def breaker(*, is_fatal: bool, is_open: bool = True) -> Breaker:
+    until = NOW + timedelta(minutes=1) if is_open else None
+    return Breaker("https://model.example", 3, until, "HTTP 401", is_fatal)
+
+
+def overview(**changes) -> Overview:
+    controls = {
+        "now": NOW, "paused": {}, "stopped": None, "quiet_seconds": 0.0, "failures_in_a_row": 0,
+        "failures_assumed": 0, "guard_is_new": False, "jobs_in_hand": 0, "breakers": (), "availability": "",
+    }  # fmt: skip
+    controls = {name: changes.pop(name, value) for name, value in controls.items()}
+    counts = {**dict.fromkeys(JobState, 0), **changes.pop("counts", {})}
+    values = {
+        "oldest_queued_at": None, "overdue_seconds": 0.0, "owners": {}, "oldest_report_at": None,
+        "report_trouble": "", "queues": {"control": 0, "jobs": 0, "reports": 0}, "last_poll": POLL,
+        "swept_at": ago(seconds=1), **changes,
+    }  # fmt: skip
+    return Overview(counts=counts, controls=Controls(**controls), **values)
+
+
+def test_a_fleet_that_works_gives_nothing_to_say():
+    assert find(overview(), poll_seconds=30) == []
+    busy = overview(
+        counts={JobState.QUEUED: 5, JobState.RUNNING: 2, JobState.FINISHED: 1},
+        overdue_seconds=300,
+        oldest_report_at=ago(seconds=30),
+    )
+    assert find(busy, poll_seconds=30) == []
+
+
+NEEDS_PERSON = [
+    ({"stopped": OFF}, "refuses the agent's key", "AGENT_CITY_API_KEY.*aicity-fleet resume"),
+    ({"swept_at": None}, "No dispatcher has swept within a day", "aicity-fleet up"),
+    ({"swept_at": ago(seconds=31)}, "No dispatcher has swept for 31 s", "inspect ping"),
+    ({"last_poll": None}, "No poll has ended within a day", "beat"),
+    ({"last_poll": {**POLL, "at": ago(hours=3)}}, "for 3 h 0 min", "beat"),
+    (
+        {"last_poll": None, "queues": {"control": 3, "jobs": 0, "reports": 0}},
+        "No poll has ended",
+        "the dispatcher takes none",
+    ),
+    (
+        {"counts": {JobState.QUEUED: 1}, "overdue_seconds": 60.0},
+        "could have started 60 s ago",
+        "workers",
+    ),
+    ({"breakers": (breaker(is_fatal=True),)}, "will not serve us: HTTP 401", "key, quota"),
+    ({"breakers": (breaker(is_fatal=True, is_open=False),)}, "will not serve us", "key, quota"),
+    ({"counts": {JobState.QUARANTINED: 2}}, "2 jobs are in quarantine", "--state quarantined"),
+    ({"counts": {JobState.HELD: 1}}, "1 job is held", "replay --state held.*--despite-guard"),
+]
+
+
+@pytest.mark.parametrize(("changes", "what", "remedy"), NEEDS_PERSON)
+def test_what_needs_a_person_says_so_with_its_remedy(changes, what, remedy):
+    (finding,) = find(overview(**changes), poll_seconds=30)
+    assert finding.needs_person
+    assert what in finding.what
+    assert re.search(remedy, finding.remedy)
+
+
+REMARKS = [
+    ({"paused": {"starts": OFF}}, "starts, so no job starts"),
+    ({"quiet_seconds": 90.0}, "left alone for 90 s"),
+    ({"failures_in_a_row": 2}, "The guard is closed: 2 failures"),
+    ({"failures_assumed": 2}, "The guard assumes that 2"),
+    ({"breakers": (breaker(is_fatal=False),)}, "is in trouble; nothing starts there"),
+    ({"oldest_report_at": ago(minutes=20), "report_trouble": "HTTP 503"}, "20 min. HTTP 503"),
+    ({"last_poll": {**POLL, "status": "error", "message": "HTTP 503"}}, "failed: HTTP 503"),
+]
+
+
+@pytest.mark.parametrize(("changes", "what"), REMARKS)
+def test_what_mends_itself_or_was_wished_is_only_remarked(changes, what):
+    (finding,) = find(overview(**changes), poll_seconds=30)
+    assert not finding.needs_person
+    assert what in finding.what
+
+
+WAITS = {"counts": {JobState.QUEUED: 1}, "overdue_seconds": 600.0}
+
+
+@pytest.mark.parametrize(
+    "reason", [{"paused": {"starts": OFF}}, {"breakers": (breaker(is_fatal=False),)}]
+)
+def test_jobs_that_wait_for_a_known_reason_do_not_accuse_the_workers(reason):
+    found = find(overview(**WAITS, **reason), poll_seconds=30)
+    assert not any("no worker takes jobs" in finding.what for finding in found)
+
+
+def test_reports_that_wait_for_a_known_reason_are_not_remarked_twice():
+    late = {"oldest_report_at": ago(hours=2)}
+    for reason in ({"stopped": OFF}, {"quiet_seconds": 5.0}, {"paused": {"reports": OFF}}):
+        assert len(find(overview(**late, **reason), poll_seconds=30)) == 1
+
+
+def test_what_needs_a_person_comes_first():
+    found = find(
+        overview(quiet_seconds=5.0, paused={"starts": OFF}, counts={JobState.HELD: 1}),
+        poll_seconds=30,
+    )
+    assert [finding.needs_person for finding in found] == [True, False, False]
