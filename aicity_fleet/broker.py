@@ -7,6 +7,7 @@ that a worker waits instead of connecting in a tight loop. Decides nothing about
 
 from __future__ import annotations
 
+import re
 import threading
 import time
 from collections import Counter
@@ -26,12 +27,27 @@ back would stand still that long, and could not be told from one that is stuck."
 LOOK_SECONDS = 2.0
 """How long one look at the queues may take, in seconds."""
 
-REFUSALS = (redis.OutOfMemoryError, redis.ReadOnlyError, redis.exceptions.MasterDownError)
+
+class RefusedError(redis.ResponseError):
+    """Redis takes no writes for a reason that redis-py has no class for: a full disk, say."""
+
+
+REFUSALS = (
+    redis.OutOfMemoryError,
+    redis.ReadOnlyError,
+    redis.exceptions.MasterDownError,
+    RefusedError,
+)
 """What Redis answers to a write that it may take later. Measured: each of them ends a Celery worker
 ("Unrecoverable error") unless it counts as a lost connection."""
 
-_REFUSAL_WORDS = ("MISCONF", "NOREPLICAS")
-"""How the same begins where redis-py has no class of its own: the disk is full, a replica is missing."""
+_REFUSAL_OF = {
+    "OOM": redis.OutOfMemoryError,
+    "READONLY": redis.ReadOnlyError,
+    "MISCONF": RefusedError,
+    "NOREPLICAS": RefusedError,
+}
+_REFUSAL_CODE = re.compile(r"(?:^|[-\s])(OOM|READONLY|MISCONF|NOREPLICAS) ")
 
 log = structlog.get_logger(__name__)
 
@@ -59,8 +75,8 @@ def reason(error: BaseException | None) -> str:
                 return "it does not answer in time"
             case redis.ConnectionError() | OSError():
                 return "it cannot be reached"
-        if str(seen).startswith(_REFUSAL_WORDS):
-            return f"it takes no writes ({str(seen).split(' ', 1)[0]})"
+            case RefusedError():
+                return f"it takes no writes: {str(seen)[:120]}"
         seen = seen.__cause__
     return f"it answers {type(error).__name__}"
 
@@ -106,16 +122,43 @@ def _ask_for_a_write(client: Any, key: str) -> None:
     Raises:
         redis.RedisError: It does not.
     """
-    try:
-        client.execute_command("SETRANGE", key, 0, "")
-    except redis.ResponseError as error:
-        if str(error).startswith(_REFUSAL_WORDS):
-            raise redis.ConnectionError(str(error)) from error
-        raise
+    client.execute_command("SETRANGE", key, 0, "")
+
+
+def as_refusal(error: redis.ResponseError) -> redis.ResponseError:
+    """The refusal that an answer is, where redis-py has no class for it.
+
+    Redis 6.2 wraps what a script's command was answered: measured, a read-only Redis ended every worker
+    with a plain ``ResponseError`` from one of kombu's own scripts.
+    """
+    if isinstance(error, REFUSALS) or (found := _REFUSAL_CODE.search(str(error))) is None:
+        return error
+    return _REFUSAL_OF[found[1]](str(error))
+
+
+class _Answers:
+    """Names refusals where answers are read."""
+
+    def read_response(self, *args: Any, **kwargs: Any) -> Any:
+        try:
+            return super().read_response(*args, **kwargs)  # type: ignore[misc]
+        except redis.ResponseError as error:
+            raise as_refusal(error) from error.__cause__
+
+
+class PlainConnection(_Answers, redis.Connection):
+    """A connection to Redis."""
+
+
+class TlsConnection(_Answers, redis.SSLConnection):
+    """A connection to Redis through TLS."""
 
 
 class Channel(kombu_redis.Channel):
     """A channel that exists only while Redis takes writes."""
+
+    connection_class = PlainConnection
+    connection_class_ssl = TlsConnection
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from celery import bootsteps
 
-from aicity_fleet.celery_app import app as app
+from aicity_fleet.celery_app import app
 
 
 class Stall(bootsteps.StartStopStep):

@@ -5,7 +5,7 @@ import redis
 import structlog
 from kombu.exceptions import OperationalError
 
-from aicity_fleet.broker import Outage, reason
+from aicity_fleet.broker import Outage, RefusedError, as_refusal, reason
 
 REASONS = {
     redis.BusyLoadingError("Redis is loading the dataset in memory"): "loads",
@@ -14,8 +14,7 @@ REASONS = {
     redis.AuthenticationError("invalid password"): "password",
     redis.TimeoutError("Timeout reading from socket"): "in time",
     redis.ConnectionError("Error 111"): "reached",
-    redis.ConnectionError("MISCONF Errors writing to the AOF file"): "reached",
-    redis.ResponseError("MISCONF Errors writing to the AOF file"): "MISCONF",
+    RefusedError("MISCONF Errors writing to the AOF file"): "MISCONF",
     redis.ResponseError("unknown command"): "ResponseError",
 }
 
@@ -46,3 +45,21 @@ def test_an_outage_is_one_line_per_change():
         outage.over()
         outage.over()
     assert [line["event"] for line in lines] == ["redis.away", "redis.away", "redis.back"]
+
+
+WRAPPED = "Error running script (call to f_1): @user_script:9: @user_script: 9: -{} and so on."
+
+
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [
+        ("MISCONF Errors writing to the AOF file", RefusedError),
+        ("NOREPLICAS Not enough good replicas to write.", RefusedError),
+        (WRAPPED.format("READONLY You can't write"), redis.ReadOnlyError),
+        (WRAPPED.format("OOM command not allowed"), redis.OutOfMemoryError),
+        (WRAPPED.format("ERR something else"), redis.ResponseError),
+        ("unknown command 'ROOM '", redis.ResponseError),
+    ],
+)
+def test_a_refusal_is_known_by_its_code_also_within_a_script(text, kind):
+    assert type(as_refusal(redis.ResponseError(text))) is kind

@@ -44,7 +44,7 @@ def test_plain_information_is_never_dropped():
 def raised(error: Exception):
     try:
         raise error
-    except Exception:
+    except Exception:  # noqa: BLE001 - that is what is tested
         return sys.exc_info()
 
 
