@@ -55,6 +55,7 @@ WRAPPED = "Error running script (call to f_1): @user_script:9: @user_script: 9: 
     [
         ("MISCONF Errors writing to the AOF file", RefusedError),
         ("NOREPLICAS Not enough good replicas to write.", RefusedError),
+        ("UNBLOCKED force unblock from blocking operation", RefusedError),
         (WRAPPED.format("READONLY You can't write"), redis.ReadOnlyError),
         (WRAPPED.format("OOM command not allowed"), redis.OutOfMemoryError),
         (WRAPPED.format("ERR something else"), redis.ResponseError),
