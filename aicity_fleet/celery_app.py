@@ -9,12 +9,10 @@ process, readably, where a setting is wrong.
 from __future__ import annotations
 
 import os
-import warnings
 from typing import Any
 
 import click
 from celery import Celery, signals
-from celery.exceptions import CPendingDeprecationWarning
 from kombu import Queue
 from kombu.exceptions import OperationalError
 
@@ -79,9 +77,6 @@ with exit_on_fleet_error():
     environment = dict(os.environ)
     find_running_fleet(environment)  # `celery call` beside `aicity-fleet up` needs no setting
     settings = Settings.load(environment)
-
-# Nine lines at every lost connection, about a default that Celery 6 will change and that is set here.
-warnings.filterwarnings("ignore", category=CPendingDeprecationWarning)
 
 app = FleetCelery("aicity_fleet")
 app.conf.update(

@@ -50,9 +50,9 @@ class FleetTask(Task):  # type: ignore[type-arg]
     throws = (FleetError,)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        """Run the body."""
+        """Run the body, within the request that the worker made: Celery's own would push an empty one."""
         with bodies.one():
-            return super().__call__(*args, **kwargs)
+            return self.run(*args, **kwargs)
 
     def on_failure(self, exc: Exception, *_: Any) -> None:
         """Say why, once: Celery logs expected errors below the level that is shown."""

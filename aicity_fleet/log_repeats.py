@@ -20,11 +20,19 @@ QUIET_SECONDS = 30.0
 _LIBRARIES = {"redis", "kombu"}
 """Whose exceptions, when Redis is away, say all in one line."""
 
+_CHANGES = "aicity_fleet.broker"
+"""The logger of ours that says each change once by itself: away, back and away again are three lines."""
+
+_NOISE = "worker_cancel_long_running_tasks_on_connection_loss"
+"""Celery explains this setting in nine lines at every lost connection, also where it is set."""
+
 _MAX_REMEMBERED = 500
 
 
 class RepeatFilter(logging.Filter):
     """Drops repeated warnings, and the tracebacks of lost connections in Celery's own lines.
+
+    Of the libraries it drops repeated errors as well; ours are rare, and each is another one.
 
     Args:
         now: A clock in seconds.
@@ -39,7 +47,11 @@ class RepeatFilter(logging.Filter):
         """Whether this line is to be written."""
         if record.levelno < logging.WARNING:
             return True
+        if record.name == "py.warnings" and _NOISE in record.getMessage():
+            return False
         _drop_traceback(record)
+        if record.name == _CHANGES or (record.levelno > logging.WARNING and _is_ours(record)):
+            return True
         key, now = _words(record), self._now()
         if now - self._said.get(key, -QUIET_SECONDS) < QUIET_SECONDS:
             return False
@@ -49,10 +61,14 @@ class RepeatFilter(logging.Filter):
         return True
 
 
+def _is_ours(record: logging.LogRecord) -> bool:
+    return isinstance(record.msg, Mapping)
+
+
 def _words(record: logging.LogRecord) -> str:
     """What a line says, without its numbers; of ours, ids are kept."""
-    if isinstance(record.msg, Mapping):
-        fields: Mapping[str, Any] = record.msg
+    if _is_ours(record):
+        fields: Mapping[str, Any] = record.msg  # type: ignore[assignment]
         said = {k: v for k, v in fields.items() if k != "timestamp" and isinstance(v, str | bool)}
         return f"{record.name} {sorted(said.items())}"
     return f"{record.name} {re.sub(r'[0-9]+', '0', record.getMessage())}"

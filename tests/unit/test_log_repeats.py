@@ -41,6 +41,18 @@ def test_plain_information_is_never_dropped():
     assert all(keep(record("job.started", level=logging.INFO)) for _ in range(3))
 
 
+def test_errors_of_ours_and_changes_of_redis_are_never_dropped():
+    keep = RepeatFilter(Clock()).filter
+    for _ in range(3):
+        assert keep(record({"event": "ledger.wiped"}, level=logging.ERROR))
+        assert keep(record({"event": "redis.away"}, name="aicity_fleet.broker"))
+
+
+def test_celerys_explanation_of_a_setting_is_dropped():
+    text = "... worker_cancel_long_running_tasks_on_connection_loss ..."
+    assert not RepeatFilter(Clock()).filter(record(text, name="py.warnings"))
+
+
 def raised(error: Exception):
     try:
         raise error
