@@ -31,7 +31,7 @@ class Rig:
         self.redis = start_redis(self.server)
         self.proxy = TcpProxy(self.server.port)
         self.city = city
-        self.admin = redis.Redis.from_url(self.server.url, decode_responses=True)
+        self.admin = redis.Redis.from_url(self.server.url, decode_responses=True, socket_timeout=60)
         self.ledger = Ledger(self.admin, Keys("outage"), retention_seconds=3600)
         settings = {
             "REDIS_URL": f"redis://:{self.server.password}@127.0.0.1:{self.proxy.port}/0",
@@ -127,6 +127,7 @@ def killed(rig: Rig) -> Iterator[None]:
 def loading(rig: Rig) -> Iterator[None]:
     """Redis was killed and loads its data again, slowly: a delay for every key."""
     rig.admin.config_set("aof-use-rdb-preamble", "yes")
+    rig.admin.config_set("rdbcompression", "no")
     with rig.admin.pipeline() as pipe:
         for number in range(60):  # Redis answers LOADING after every two megabytes
             pipe.set(f"ballast:{number}", "x" * 600_000)
