@@ -97,7 +97,7 @@ class Outage:
                 return
             self._since = self._since if self._why else time.monotonic()
             self._why = why
-        log.warning("redis.away", why=why, then="jobs wait in the ledger; nothing is lost")
+        _say("redis.away", why=why, then="jobs wait in the ledger; nothing is lost")
 
     def over(self) -> None:
         """Redis just served one of our connections."""
@@ -107,7 +107,13 @@ class Outage:
             was, self._why = self._why, ""
             seconds = time.monotonic() - self._since
         if was:
-            log.warning("redis.back", after_seconds=round(seconds, 1))
+            _say("redis.back", after_seconds=round(seconds, 1))
+
+
+def _say(event: str, **fields: object) -> None:
+    """Log, in a process that logs; a command at a prompt says it in its own words."""
+    if structlog.is_configured():
+        log.warning(event, **fields)
 
 
 outage = Outage()

@@ -34,7 +34,8 @@ def test_the_reason_is_found_behind_kombus_own_error():
         assert "full" in reason(error)
 
 
-def test_an_outage_is_one_line_per_change():
+def test_an_outage_is_one_line_per_change(monkeypatch):
+    monkeypatch.setattr(structlog, "is_configured", lambda: True)
     outage = Outage()
     with structlog.testing.capture_logs() as lines:
         outage.over()
