@@ -12,6 +12,7 @@ import structlog
 from pydantic import SecretStr
 
 from aicity_fleet.errors import FleetError
+from aicity_fleet.log_repeats import RepeatFilter
 from aicity_fleet.settings import Settings, unknown_variables
 
 _QUIET_LOGGERS = {
@@ -60,6 +61,7 @@ def configure_logging(settings: Settings) -> None:
         cache_logger_on_first_use=True,
     )
     handler = logging.StreamHandler()
+    handler.addFilter(RepeatFilter())
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],

@@ -111,7 +111,7 @@ class Settings(BaseModel):
     """This fleet's name within its Redis: several fleets can share one server."""
     poll_seconds: float = Field(30, alias="FLEET_POLL_SECONDS", ge=1, le=3600)
     """How often AI City is asked for assigned tasks."""
-    sweep_seconds: float = Field(2, alias="FLEET_SWEEP_SECONDS", ge=0.1, le=60)
+    sweep_seconds: float = Field(2, alias="FLEET_SWEEP_SECONDS", ge=0.1, le=5)
     """How often the sweep walks over the ledger."""
     lease_seconds: float = Field(15, alias="FLEET_LEASE_SECONDS", ge=1, le=600)
     """How long a worker owns a job without renewing; it renews three times as often."""

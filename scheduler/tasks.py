@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import cache, partial
 
+import structlog
 from celery import Task, signals
 
 from aicity_fleet.aicity.client import AICityClient
@@ -17,12 +18,15 @@ from aicity_fleet.celery_app import (
     settings,
 )
 from aicity_fleet.entry import exit_on_fleet_error
+from aicity_fleet.errors import QueueUnavailableError
 from aicity_fleet.ledger import Ledger
 from aicity_fleet.ledger.connection import connect
 from aicity_fleet.models import JsonObject
 from scheduler.poll import poll
 from scheduler.schedule import beat_schedule
 from scheduler.sweep import Sweeper, sweep
+
+log = structlog.get_logger(__name__)
 
 app.conf.beat_schedule = beat_schedule(settings)
 
@@ -103,4 +107,7 @@ def _begin_with_a_poll(**_: object) -> None:
     """See whether the clock can work, and poll now instead of one interval from now."""
     with exit_on_fleet_error():
         connect(settings, wait_seconds=settings.start_wait_seconds).close()
+    try:
         send_poll()
+    except QueueUnavailableError as error:  # one interval later, then
+        log.warning("beat.not_sent", task=POLL, message=str(error))

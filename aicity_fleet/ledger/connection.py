@@ -10,6 +10,7 @@ import redis
 from redis.backoff import ExponentialBackoff
 from redis.retry import Retry
 
+from aicity_fleet.broker import REFUSALS, as_refusal, reason
 from aicity_fleet.errors import LedgerError, LedgerUnavailableError
 from aicity_fleet.settings import Settings
 
@@ -71,11 +72,12 @@ def wrapped(deed: str) -> Iterator[None]:
     except (
         redis.ConnectionError,
         redis.TimeoutError,
-        redis.ReadOnlyError,
-        redis.OutOfMemoryError,
+        *REFUSALS,
     ) as e:
         raise LedgerUnavailableError(
             f"Redis could not {deed} ({type(e).__name__}). Is it up, writable and not full?"
         ) from e
     except redis.RedisError as e:
+        if isinstance(e, redis.ResponseError) and isinstance(as_refusal(e), REFUSALS):
+            raise LedgerUnavailableError(f"Redis could not {deed}: {reason(as_refusal(e))}.") from e
         raise LedgerError(f"Redis refused to {deed} ({type(e).__name__}: {str(e)[:200]}).") from e

@@ -51,6 +51,9 @@ FAILED_AFTER_DEATHS = 3
 MAX_LAPSES = 8
 """After how many lapsed leases a job rests in quarantine, though nobody saw that it was to blame."""
 
+OUTAGE_MS = 10_000
+"""How long nobody swept, in milliseconds, when Redis or every dispatcher must have been away."""
+
 SWEEP_LIMIT = 200
 """How many jobs of each kind one sweep makes runnable."""
 
@@ -286,7 +289,7 @@ class Ledger(Records):
             "sweep",
             *(SWEEP_LIMIT, MESSAGE_LOST_MS, REPORT_LEASE_MS // 6, self._retention_ms),
             *(ISOLATED_AFTER_LAPSES, MAX_LAPSES, max_running, MAX_FAILURES_IN_A_ROW),
-            SCHEMA_VERSION,
+            *(SCHEMA_VERSION, OUTAGE_MS),
         )
         rescued, to_run, to_report = (tuple(ids) for ids in found)
         return SweepResult(rescued, to_run, to_report, bool(was_wiped))

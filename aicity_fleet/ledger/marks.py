@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import secrets
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -31,6 +32,8 @@ class Marks:
 
     def __init__(self, client: redis.Redis, keys: Keys, scripts: Scripts) -> None:
         self._client, self._keys, self._scripts = client, keys, scripts
+        self._poll_token = secrets.token_hex(8)
+        self._polling = threading.Lock()
 
     @contextmanager
     def only_poll(self, seconds: float) -> Iterator[Callable[[], bool] | None]:
@@ -40,14 +43,21 @@ class Marks:
             A function that prolongs it, and says whether it is still ours; None while another poll is
             under way.
         """
-        token = secrets.token_hex(8)
-        if not self._take_turn("poll", token, seconds):
+        # One token for each process: a turn that could not be given back, because Redis went away, is
+        # ours to take again. Polls of one process exclude each other by the lock.
+        if not self._polling.acquire(blocking=False):
             yield None
             return
         try:
-            yield lambda: self._take_turn("poll", token, seconds)
+            if not self._take_turn("poll", self._poll_token, seconds):
+                yield None
+                return
+            try:
+                yield lambda: self._take_turn("poll", self._poll_token, seconds)
+            finally:
+                self._scripts.run("end_turn", "poll", self._poll_token)
         finally:
-            self._scripts.run("end_turn", "poll", token)
+            self._polling.release()
 
     def may_sweep(self, seconds: float) -> bool:
         """Whether this process is the first to sweep within this tick."""

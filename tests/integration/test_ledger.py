@@ -378,13 +378,14 @@ def test_every_job_is_read_whatever_their_number(ledger):
     assert [job.job_id for job in ledger.every([JobState.RUNNING, JobState.HELD])] == ["t7"]
 
 
-def test_a_poll_that_outlives_its_right_does_not_end_the_next_ones(ledger):
+def test_a_poll_that_outlives_its_right_does_not_end_the_next_ones(ledger, redis_client):
+    other = Ledger(redis_client, ledger.keys, retention_seconds=60)
     with ledger.marks.only_poll(0.05) as mine:
         assert mine
         got = []
 
         def another_polls() -> bool:
-            turn = ledger.marks.only_poll(10)
+            turn = other.marks.only_poll(10)
             if turn.__enter__() is not None:
                 got.append(turn)
             return bool(got)
@@ -393,6 +394,39 @@ def test_a_poll_that_outlives_its_right_does_not_end_the_next_ones(ledger):
     with ledger.marks.only_poll(10) as third:
         assert not third
     got[0].__exit__(None, None, None)
+
+
+def test_a_turn_that_could_not_be_given_back_is_taken_again_by_the_same_process(
+    ledger, redis_client, monkeypatch
+):
+    real = ledger.marks._scripts.run
+
+    def run(name: str, *args: str | int) -> object:
+        if name == "end_turn":
+            raise LedgerUnavailableError("Redis went away")
+        return real(name, *args)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(ledger.marks._scripts, "run", run)
+        with pytest.raises(LedgerUnavailableError), ledger.marks.only_poll(60) as mine:
+            assert mine
+    with Ledger(redis_client, ledger.keys, retention_seconds=60).marks.only_poll(60) as another:
+        assert another is None
+    with ledger.marks.only_poll(60) as again:
+        assert again
+
+
+def test_leases_that_lapse_while_nobody_can_renew_do_not_count_against_their_jobs(
+    ledger, redis_client
+):
+    ledger.accept(TASK)
+    ledger.sweep()
+    claim(ledger, lease_seconds=0.02)
+    redis_client.hset(ledger.keys.turns, "swept_at", 1)  # the last sweep was long ago
+    wait_until(lambda: ledger.sweep().rescued, description="the lease lapses")
+    job = ledger.get("clx1")
+    assert job is not None
+    assert (job.state, job.lapses) == (JobState.QUEUED, 0)
 
 
 def test_an_absent_redis_is_one_clear_message():

@@ -157,7 +157,9 @@ def test_ten_seconds_of_grace_are_enough_for_calls_that_take_longer(
         del env["FLEET_DRAIN_SECONDS"]
         fleet = FleetProcesses(env, empty_folder)
         fleet.start("dispatcher", "beat", "worker1")
-        wait_until(lambda: ledger.counts()[JobState.RUNNING] == 8, seconds=60, description="all run")
+        wait_until(
+            lambda: ledger.counts()[JobState.RUNNING] == 8, seconds=60, description="all run"
+        )
         assert fleet.end("worker1", seconds=10) == 0, fleet.log("worker1")
         assert ledger.counts()[JobState.RUNNING] == 0
         assert ledger.counts()[JobState.QUEUED] == 8

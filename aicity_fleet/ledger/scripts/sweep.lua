@@ -2,7 +2,8 @@
 -- ARGV: most jobs of each kind, ms after which a message counts as lost, ms until a report that is
 --       handed out here is handed out again, retention in ms, lapsed leases after which a job
 --       runs alone, lapsed leases after which it is laid aside, most running jobs at once or 0,
---       failures in a row at which the guard closes, version of the layout
+--       failures in a row at which the guard closes, version of the layout, ms between two sweeps
+--       from which on an outage is assumed
 -- Reply: {rescued ids, ids to send to the jobs queue, ids to send to the reports queue, 1 when the
 --        ledger was wiped since the last walk}
 local limit = tonumber(ARGV[1])
@@ -13,18 +14,27 @@ end
 
 local was_wiped = redis.call('SETNX', PREFIX .. 'schema', ARGV[9])
 
+-- After a time in which nobody swept, Redis itself may have been away, and nobody could renew: leases that
+-- lapsed meanwhile say nothing against their jobs.
+local turns = PREFIX .. 'turns'
+local swept_at = tonumber(redis.call('HGET', turns, 'swept_at') or tostring(NOW))
+local counts = NOW - swept_at < tonumber(ARGV[10]) and 1 or 0
+redis.call('HSET', turns, 'swept_at', NOW)
+redis.call('PEXPIRE', turns, 86400 * 1000)
+
 local rescued = due(key('state', 'running'))
 for _, id in ipairs(rescued) do
   local job = key('job', id)
-  local lapses = redis.call('HINCRBY', job, 'lapses', 1)
+  local lapses = redis.call('HINCRBY', job, 'lapses', counts)
   local fields = redis.call('HMGET', job, 'owner', 'cancel')
-  note(id, 'rescued', 'lease ' .. lapses .. ' lapsed, was ' .. (fields[1] or ''))
+  note(id, 'rescued', 'lease ' .. lapses .. ' lapsed, was ' .. (fields[1] or '')
+    .. (counts == 0 and '; not counted, for nobody swept' or ''))
   if fields[2] then
     lay_aside(id, fields[2])
   elseif lapses >= tonumber(ARGV[6]) then
     lay_aside(id, lapses .. ' of its leases lapsed: it may kill its worker')
   else
-    if lapses == tonumber(ARGV[5]) then
+    if counts == 1 and lapses == tonumber(ARGV[5]) then
       redis.call('HSET', job, 'isolated', 1)
       note(id, 'isolated', 'it runs alone from now on')
     end

@@ -1,0 +1,67 @@
+"""What is said about a Redis that is away, and how often."""
+
+import pytest
+import redis
+import structlog
+from kombu.exceptions import OperationalError
+
+from aicity_fleet.broker import Outage, RefusedError, as_refusal, reason
+
+REASONS = {
+    redis.BusyLoadingError("Redis is loading the dataset in memory"): "loads",
+    redis.ReadOnlyError("You can't write against a read only replica."): "read-only",
+    redis.OutOfMemoryError("command not allowed"): "full",
+    redis.AuthenticationError("invalid password"): "password",
+    redis.TimeoutError("Timeout reading from socket"): "in time",
+    redis.ConnectionError("Error 111"): "reached",
+    RefusedError("MISCONF Errors writing to the AOF file"): "MISCONF",
+    redis.ResponseError("unknown command"): "ResponseError",
+}
+
+
+@pytest.mark.parametrize(("error", "words"), REASONS.items(), ids=[repr(e) for e in REASONS])
+def test_the_reason_is_said_in_words(error, words):
+    assert words in reason(error)
+
+
+def test_the_reason_is_found_behind_kombus_own_error():
+    try:
+        try:
+            raise redis.OutOfMemoryError("command not allowed")
+        except redis.OutOfMemoryError as cause:
+            raise OperationalError(str(cause)) from cause
+    except OperationalError as error:
+        assert "full" in reason(error)
+
+
+def test_an_outage_is_one_line_per_change(monkeypatch):
+    monkeypatch.setattr(structlog, "is_configured", lambda: True)
+    outage = Outage()
+    with structlog.testing.capture_logs() as lines:
+        outage.over()
+        for _ in range(3):
+            outage.note(redis.ConnectionError("Error 111"))
+        for _ in range(3):
+            outage.note(redis.BusyLoadingError("loading"))
+        outage.over()
+        outage.over()
+    assert [line["event"] for line in lines] == ["redis.away", "redis.away", "redis.back"]
+
+
+WRAPPED = "Error running script (call to f_1): @user_script:9: @user_script: 9: -{} and so on."
+
+
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [
+        ("MISCONF Errors writing to the AOF file", RefusedError),
+        ("NOREPLICAS Not enough good replicas to write.", RefusedError),
+        ("UNBLOCKED force unblock from blocking operation", RefusedError),
+        (WRAPPED.format("READONLY You can't write"), redis.ReadOnlyError),
+        (WRAPPED.format("OOM command not allowed"), redis.OutOfMemoryError),
+        (WRAPPED.format("ERR something else"), redis.ResponseError),
+        ("unknown command 'ROOM '", redis.ResponseError),
+    ],
+)
+def test_a_refusal_is_known_by_its_code_also_within_a_script(text, kind):
+    assert type(as_refusal(redis.ResponseError(text))) is kind
