@@ -422,8 +422,12 @@ def test_leases_that_lapse_while_nobody_can_renew_do_not_count_against_their_job
     ledger.accept(TASK)
     ledger.sweep()
     claim(ledger, lease_seconds=0.02)
-    redis_client.hset(ledger.keys.turns, "swept_at", 1)  # the last sweep was long ago
-    wait_until(lambda: ledger.sweep().rescued, description="the lease lapses")
+
+    def sweep_after_long() -> tuple[str, ...]:
+        redis_client.hset(ledger.keys.turns, "swept_at", 1)
+        return ledger.sweep().rescued
+
+    wait_until(sweep_after_long, description="the lease lapses")
     job = ledger.get("clx1")
     assert job is not None
     assert (job.state, job.lapses) == (JobState.QUEUED, 0)
