@@ -56,7 +56,7 @@ def events(ledger: Ledger, job_id: str) -> list[str]:
     return [str(line["event"]) for line in ledger.audit(job_id)]
 
 
-@pytest.mark.parametrize("step", [Step.CLAIMED, Step.CALL_JOURNALED])
+@pytest.mark.parametrize("step", [Step.CLAIMED, Step.CALL_ANSWERED])
 def test_a_poison_is_isolated_after_two_deaths_and_failed_after_the_third(
     settings, ledger, slow_city, empty_folder, step
 ):
@@ -86,7 +86,7 @@ def assert_endings(city: SimulatedCity, completed: list[str], failed: str) -> No
     """Exactly one ending of each is accepted, and the right one."""
     tasks = city.report()["tasks"]
     accepted = {
-        task_id: [ending["kind"] for ending in task["endings"] if ending["accepted"]]
+        task_id: [tried["kind"] for tried in task["attempts"] if tried["accepted"]]
         for task_id, task in tasks.items()
     }
     assert accepted == {failed: ["fail"], **{task_id: ["complete"] for task_id in completed}}
