@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -27,6 +28,8 @@ class PoisonedFleet:
         self.supervisor = supervisor
         self.deaths: list[tuple[str, int]] = []
         """Name and exit status of every process that died."""
+        self.died_at: list[float] = []
+        """When each of them was found dead, as ``time.monotonic()`` says it."""
 
     def wait_until(
         self, condition: Callable[[], object], *, description: str, seconds: float
@@ -34,7 +37,9 @@ class PoisonedFleet:
         """Wait until a condition holds, and start again what dies meanwhile."""
 
         def check() -> object:
-            self.deaths += self.supervisor.check()
+            died = self.supervisor.check()
+            self.deaths += died
+            self.died_at += [time.monotonic()] * len(died)
             return condition()
 
         wait_until(check, description=description, seconds=seconds)
