@@ -86,6 +86,21 @@ def test_an_isolated_job_is_refused_by_whoever_runs_others_and_sent_again(isolat
     wait_until(lambda: isolated.sweep().to_run == ("t1",), description="another message is sent")
 
 
+def test_whatever_else_stands_against_it_comes_first(isolated):
+    """Whoever is refused because the job is isolated starts a process for it."""
+
+    def refused(**more) -> NotClaimed:
+        lease = isolated.claim("t1", "me:1", lease_seconds=15, endpoint="e", **more)
+        assert isinstance(lease, NotClaimed)
+        return lease
+
+    isolated.accept(AssignedTask("t2", "general", "Say more."))
+    assert isinstance(isolated.claim("t2", "me:1", lease_seconds=15), Lease)
+    assert refused(max_running=1) == NotClaimed("over_cap")
+    isolated.controls.provider_trouble("e", "wrong key", is_fatal=True)
+    assert refused() == NotClaimed("provider_down")
+
+
 def test_what_the_child_answers_is_given_back(isolation):
     child = program("print('noise'); say({'answer': {'job_id': job, 'did': 'complete'}})")
     assert isolation(child).run("ü 1\n2") == {"job_id": "ü 1\n2", "did": "complete"}
