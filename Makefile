@@ -10,7 +10,7 @@ help:
 	@echo 'make demo    the whole fleet on a simulated AI City: no account, no key, no Docker'
 	@echo '             (make demo ARGS="--workers 4 --json"; make demo ARGS=--help)'
 	@echo 'make test    the tests (make test ARGS="-k ledger")'
-	@echo 'make bench   the benchmarks, about ten minutes (make bench ARGS="--jobs 100 --repeats 1")'
+	@echo 'make bench   the benchmarks, about 20 minutes (make bench ARGS="--jobs 100 --repeats 1")'
 	@echo 'make check   formatting, lint and types'
 	@echo 'make lock    write requirements/ anew from pyproject.toml (needs uv; ARGS=--upgrade)'
 	@echo 'make clean   remove .venv and everything that was built'
