@@ -3,13 +3,14 @@
 VENV := .venv
 MADE := $(VENV)/made
 
-.PHONY: help demo test check lock clean
+.PHONY: help demo test bench check lock clean
 .DEFAULT_GOAL := help
 
 help:
 	@echo 'make demo    the whole fleet on a simulated AI City: no account, no key, no Docker'
 	@echo '             (make demo ARGS="--workers 4 --json"; make demo ARGS=--help)'
 	@echo 'make test    the tests (make test ARGS="-k ledger")'
+	@echo 'make bench   the benchmarks, about 20 minutes (make bench ARGS="--jobs 100 --repeats 1")'
 	@echo 'make check   formatting, lint and types'
 	@echo 'make lock    write requirements/ anew from pyproject.toml (needs uv; ARGS=--upgrade)'
 	@echo 'make clean   remove .venv and everything that was built'
@@ -22,6 +23,9 @@ $(MADE): pyproject.toml requirements/dev.txt requirements/redis-server.txt scrip
 # Replaces the shell by the demo, so that Ctrl-C finds nothing in between.
 demo: $(MADE)
 	@exec $(VENV)/bin/aicity-fleet demo $(ARGS)
+
+bench: $(MADE)
+	nice $(VENV)/bin/python tests/bench/bench_poison.py $(ARGS)
 
 test: $(MADE)
 	$(VENV)/bin/python -m pytest $(ARGS)

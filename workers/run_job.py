@@ -66,6 +66,8 @@ class WorkerParts:
     """The model endpoint that this process calls, as its breaker is named."""
     run_alone: Callable[[str], JsonObject] | None = None
     """Runs an isolated job in a process of its own; None in such a process itself."""
+    on_claim: Callable[[Lease], None] | None = None
+    """Told of every lease before anything is done with it."""
 
 
 def run_job(job_id: str, parts: WorkerParts) -> JsonObject:
@@ -97,6 +99,8 @@ def run_job(job_id: str, parts: WorkerParts) -> JsonObject:
         if lease.reason == "isolated" and parts.run_alone is not None:
             return parts.run_alone(job_id)
         return {"job_id": job_id, "did": "nothing", "why": lease.reason}
+    if parts.on_claim is not None:
+        parts.on_claim(lease)
     reached(Step.CLAIMED, job_id)
     watch = Watch()
     log.info("job.started", job_id=job_id, attempt=lease.token, task_type=lease.task.task_type)

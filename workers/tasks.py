@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import os
 import socket
+from collections.abc import Callable
 from functools import cache, partial
 
 from celery import signals
@@ -21,9 +22,10 @@ from aicity_fleet.celery_app import (
     settings,
 )
 from aicity_fleet.entry import exit_on_fleet_error
-from aicity_fleet.ledger import Ledger
+from aicity_fleet.ledger import Lease, Ledger
 from aicity_fleet.models import JsonObject
 from workers.bridge import Bridge
+from workers.isolation import Isolation
 from workers.leases import LeaseKeeper
 from workers.report import ReporterParts, report
 from workers.run_job import WorkerParts, run_job
@@ -50,9 +52,19 @@ class Worker:
     leases: LeaseKeeper
     teams: TeamRunner
     parts: WorkerParts
+    isolation: Isolation | None
+    """Where isolated jobs run; None in the process of one."""
+
+    def drain(self) -> None:
+        """Hand running jobs back and claim no more; to be called within a signal handler."""
+        self.leases.drain(settings.drain_seconds)
+        if self.isolation is not None:
+            self.isolation.drain()
 
     def stop(self) -> None:
-        """End the threads and close the model client."""
+        """End the isolated job's process and the threads, and close the model client."""
+        if self.isolation is not None:
+            self.isolation.stop()
         self.leases.stop()
         self.teams.close()
         self.bridge.stop()
@@ -65,6 +77,24 @@ def _ledger() -> Ledger:
 
 @cache
 def _worker() -> Worker:
+    grace = settings.drain_seconds
+    isolation = Isolation(_ledger(), partial(send, REPORT), grace_seconds=grace)
+    return open_worker(isolation)
+
+
+def open_worker(
+    isolation: Isolation | None, on_claim: Callable[[Lease], None] | None = None
+) -> Worker:
+    """Build what a process needs to run jobs, and start its threads.
+
+    Args:
+        isolation: Where isolated jobs run; None when this process is to run a single job itself.
+        on_claim: Told of every lease before anything is done with it.
+
+    Raises:
+        SettingsError: No model key is set.
+        LedgerError: Redis does not answer, or holds what this version cannot read.
+    """
     settings.require("OPENAI_API_KEY")
     ledger, bridge = _ledger(), Bridge()
     # A connection of its own that gives up soon: a renewal that comes late is worth nothing.
@@ -81,8 +111,10 @@ def _worker() -> Worker:
         lease_seconds=settings.lease_seconds,
         max_running=settings.max_running_jobs,
         endpoint=teams.endpoint,
+        run_alone=isolation.run if isolation is not None else None,
+        on_claim=on_claim,
     )
-    return Worker(bridge, leases, teams, parts)
+    return Worker(bridge, leases, teams, parts, isolation)
 
 
 @cache
@@ -109,7 +141,7 @@ def _start(**_: object) -> None:
 @signals.worker_shutting_down.connect
 def _drain(**_: object) -> None:
     if consumes(JOBS_QUEUE):
-        _worker().leases.drain(settings.drain_seconds)
+        _worker().drain()
 
 
 @signals.worker_shutdown.connect

@@ -26,17 +26,18 @@ end
 if is_paused('starts') then
   return refuse('paused', NOW)
 end
-if fields[7] and ARGV[7] ~= '1' then
-  return refuse('isolated', NOW + 2000)
-end
 if room_to_start(ARGV[4], ARGV[5]) < 1 then
   return refuse(failures_seen() >= tonumber(ARGV[5]) and 'guard' or 'over_cap', NOW + 1000)
 end
 local breaker = read_breaker(endpoint)
+if breaker.open_until and breaker.open_until > NOW then
+  return refuse('provider_down', breaker.open_until)
+end
+-- The last of all reasons: whoever is refused for it starts a process for this job.
+if fields[7] and ARGV[7] ~= '1' then
+  return refuse('isolated', NOW + 2000)
+end
 if breaker.open_until then
-  if breaker.open_until > NOW then
-    return refuse('provider_down', breaker.open_until)
-  end
   breaker.open_until, breaker.is_probing = NOW + tonumber(ARGV[8]), true -- this one job finds out
   write_breaker(endpoint, breaker)
 end

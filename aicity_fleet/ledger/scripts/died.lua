@@ -7,7 +7,10 @@ if not owns_run(id, ARGV[2]) then
 end
 local lapses = redis.call('HINCRBY', key('job', id), 'lapses', 1)
 note(id, 'died', 'its process ended under it, for the ' .. lapses .. '. time')
-if lapses >= tonumber(ARGV[3]) then
+local cancelled = redis.call('HGET', key('job', id), 'cancel')
+if cancelled then
+  lay_aside(id, cancelled)
+elseif lapses >= tonumber(ARGV[3]) then
   into_outbox(id, ARGV[4], 'fail', NOW)
 else
   queue(id, NOW)

@@ -1,0 +1,205 @@
+"""Isolated jobs run in a child process that runs nothing else: the side of the worker that starts it.
+
+Every worker can do that, so no deployment needs a queue or a service more. And only a parent sees that
+the process ended under this very job, which proves the job guilty; a whole worker that is killed from
+outside proves nothing. The child's side is ``workers/isolated.py``; called by ``run_job``.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Sequence
+
+import structlog
+
+from aicity_fleet.errors import QueueUnavailableError
+from aicity_fleet.ledger import Ledger
+from aicity_fleet.models import JobState, JsonObject
+
+CHILD = (sys.executable, "-m", "workers.isolated")
+"""The program of the child: it reads one job's id and answers in JSON lines."""
+
+AT_ONCE = 3
+"""How many isolated jobs one worker runs at once, each in its own process of about 110 MB. Those that were
+beside a poison twice are innocent, and would otherwise wait in line."""
+
+END_SECONDS = 5.0
+"""How long a child may take to end after its answer, or beyond the grace of a drain, in seconds."""
+
+REST_SECONDS = 30.0
+"""How long no child is started after one that could not start, in seconds."""
+
+log = structlog.get_logger(__name__)
+
+
+class Isolation:
+    """Runs isolated jobs, a few at a time, each in a fresh process of its own.
+
+    A process is never used twice: what the job before left behind could end it as well.
+
+    Args:
+        ledger: Told of every death that a job is to blame for.
+        report: Sends the message that has an outcome reported.
+        grace_seconds: How long a draining child may let its model call in flight finish.
+        program: The child's command line.
+    """
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        report: Callable[[str], None],
+        *,
+        grace_seconds: float,
+        program: Sequence[str] = CHILD,
+    ) -> None:
+        self._ledger, self._report = ledger, report
+        self._grace_seconds, self._program = grace_seconds, program
+        self._room = threading.BoundedSemaphore(AT_ONCE)
+        self._children: set[subprocess.Popen[str]] = set()
+        self._draining = False
+        self._rests_until = 0.0
+
+    def run(self, job_id: str) -> JsonObject:
+        """Run an isolated job if there is room; waits for its end.
+
+        The refused claim that led here has the ledger send another message soon: nothing is lost when
+        the job does not run now.
+
+        Returns:
+            What ``run_job`` said in the child, or why nothing came of it.
+
+        Raises:
+            LedgerUnavailableError: Redis went away; the lease of the dead child lapses.
+        """
+        if self._draining:
+            return _nothing(job_id, "drain")
+        if not self._room.acquire(blocking=False):
+            return _nothing(job_id, "isolation_busy")
+        try:
+            if time.monotonic() < self._rests_until:
+                return _nothing(job_id, "isolation_rests")
+            return self._run(job_id)
+        finally:
+            self._room.release()
+
+    def drain(self) -> None:
+        """Have running jobs handed back, and claim no more.
+
+        Quick and free of locks that its caller may hold: it runs within a signal handler.
+        """
+        self._draining = True
+        threading.Thread(target=self._end_children, name="drain-isolated", daemon=True).start()
+
+    def stop(self) -> None:
+        """End the children; returns when they are gone."""
+        self._draining = True
+        self._end_children()
+
+    def _run(self, job_id: str) -> JsonObject:
+        try:
+            child = subprocess.Popen(  # noqa: S603 - our own argument list
+                self._program, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+            )
+        except OSError as error:
+            log.error("isolation.not_started", job_id=job_id, message=str(error))  # noqa: TRY400
+            return self._rest(job_id)
+        self._children.add(child)
+        log.info("job.isolated", job_id=job_id, child=child.pid)
+        try:
+            if self._draining:  # it began while this child was started
+                child.terminate()
+            fence, answer = _talk(child, job_id)
+            status = _wait(child)
+        finally:
+            self._children.discard(child)
+        if answer is not None:
+            return answer
+        if self._draining:
+            log.warning("isolation.cut_off", job_id=job_id, status=status, why="drain")
+            return _nothing(job_id, "drain")
+        if not fence:
+            log.error("isolation.not_started", job_id=job_id, status=status)
+            return self._rest(job_id)
+        return self._blame(job_id, fence, status)
+
+    def _rest(self, job_id: str) -> JsonObject:
+        self._rests_until = time.monotonic() + REST_SECONDS
+        return _nothing(job_id, "isolation_failed")
+
+    def _blame(self, job_id: str, fence: str, status: int) -> JsonObject:
+        """Count the death of a process that ran this job and nothing else."""
+        state = self._ledger.died(job_id, fence)
+        log.error("job.killed_its_process", job_id=job_id, status=status, now=state and str(state))
+        if state is not JobState.FINISHED:
+            return {"job_id": job_id, "did": "died", "why": str(state or "lease_lost")}
+        try:
+            self._report(job_id)
+        except QueueUnavailableError as error:  # the sweep finds it due
+            log.warning("report.not_sent", job_id=job_id, message=str(error))
+        return {"job_id": job_id, "did": "fail", "why": "poison"}
+
+    def _end_children(self) -> None:
+        """Ask the children to hand their jobs back, and kill those whose time is up."""
+        children = list(self._children)
+        for child in children:
+            child.terminate()
+        deadline = time.monotonic() + self._grace_seconds + END_SECONDS
+        for child in children:
+            try:
+                child.wait(max(0.0, deadline - time.monotonic()))
+            except subprocess.TimeoutExpired:
+                child.kill()
+                child.wait()
+
+
+def _talk(child: subprocess.Popen[str], job_id: str) -> tuple[str, JsonObject | None]:
+    """Hand the child its job and listen until it answers or ends.
+
+    Returns:
+        The fence of the lease that it took, if it took one; and its answer, if it gave one.
+    """
+    assert child.stdin is not None  # noqa: S101 - both asked for
+    assert child.stdout is not None  # noqa: S101
+    fence = ""
+    try:
+        # Left open: its end tells the child that its parent is gone.
+        child.stdin.write(json.dumps(job_id) + "\n")
+        child.stdin.flush()
+    except BrokenPipeError:  # it could not start
+        return "", None
+    for line in child.stdout:
+        said = _parse(line)
+        fence = str(said.get("claimed") or fence)
+        if "answer" in said:
+            return fence, dict(said["answer"])
+    return fence, None
+
+
+def _parse(line: str) -> JsonObject:
+    try:
+        said = json.loads(line)
+    except ValueError:  # it died within a line
+        return {}
+    return said if isinstance(said, dict) else {}
+
+
+def _wait(child: subprocess.Popen[str]) -> int:
+    """Wait for the end of a child that has said its last, and give its exit status."""
+    for pipe in (child.stdin, child.stdout):
+        with contextlib.suppress(BrokenPipeError):
+            if pipe is not None:
+                pipe.close()
+    try:
+        return child.wait(END_SECONDS)
+    except subprocess.TimeoutExpired:
+        child.kill()
+        return child.wait()
+
+
+def _nothing(job_id: str, why: str) -> JsonObject:
+    return {"job_id": job_id, "did": "nothing", "why": why}
