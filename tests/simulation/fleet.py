@@ -73,7 +73,8 @@ class Fleet:
 
     def kill(self, process: Process) -> None:
         """SIGKILL; its supervisor starts another one some seconds later."""
-        if not process.is_alive:
+        service = process.name.split("-")[0]
+        if not process.is_alive or service not in self._boots:
             return
         world = self.world
         process.is_alive = False
@@ -86,12 +87,12 @@ class Fleet:
                 world.stage.at(RESCUE_SECONDS, check)
         self._hinder_sweeps(process, 12)
         self.broker.nudge()
-        service = process.name.split("-")[0]
         world.stage.at(world.rng.uniform(1, 10), lambda: self._start(service))
 
     def stop(self, process: Process) -> None:
         """SIGSTOP for a while, often longer than a lease."""
-        if process.is_stopped or not process.is_alive:
+        service = process.name.split("-")[0]
+        if process.is_stopped or not process.is_alive or service not in self._boots:
             return
         world = self.world
         seconds = world.rng.choice((2.0, 12.0, 18.0, 40.0))

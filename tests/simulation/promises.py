@@ -20,6 +20,7 @@ ONE_OWNER = "only the holder of the lease writes"
 BOUGHT_ONCE = "no journaled model call is bought again"
 RESCUE = f"a job is rescued within {RESCUE_SECONDS:.0f} s"
 REST = "everything comes to rest, for a reason"
+UNKNOWN_ERROR = "no process meets an error that it does not know"
 RELEASED = "what is held goes as successes come"
 
 
@@ -32,8 +33,11 @@ class BrokenPromiseError(AssertionError):
     """
 
     def __init__(self, promise: str, details: str) -> None:
-        super().__init__(f"{promise}: {details}")
-        self.promise = promise
+        super().__init__(promise, details)  # positional, so that it survives pickling
+        self.promise, self.details = promise, details
+
+    def __str__(self) -> str:
+        return f"{self.promise}: {self.details}"
 
 
 class Promises:
