@@ -105,16 +105,28 @@ def test_a_delivery_that_the_citys_own_check_failed_counts(parts, city, ledger, 
     assert [report(job_id, parts)["why"] for job_id in ids[1:]] == ["accepted", "held"]
 
 
+@pytest.mark.parametrize(("meaning", "why"), [("failure", "held"), ("success", "accepted")])
+def test_a_delivery_without_an_answer_may_have_failed_the_citys_check(
+    parts, ledger, finish, meaning, why
+):
+    bad, good, worse = finish(FAILED, DONE, FAILED)
+    report(bad, parts)
+    on_its_way = ledger.take_report(good)
+    assert report(worse, parts)["why"] == "held"
+    ledger.settle(on_its_way, {"verdict": "accepted"}, meaning)
+    assert report(worse, parts)["why"] == why
+
+
 def test_a_success_whose_answer_came_late_does_not_clear_the_failures_after_it(
     parts, city, ledger, finish
 ):
     good, *bad = finish(DONE, FAILED, FAILED, FAILED)
     city.fault("complete", "reply_lost_after_commit")
     assert report(good, parts)["did"] == "postponed"
-    assert [report(job_id, parts)["why"] for job_id in bad[:2]] == ["accepted", "accepted"]
+    assert [report(job_id, parts)["why"] for job_id in bad[:2]] == ["accepted", "held"]
     retry_now(ledger, good)
     assert report(good, parts)["why"] == "already_settled"
-    assert report(bad[2], parts)["why"] == "held"
+    assert [report(job_id, parts)["why"] for job_id in bad[1:]] == ["accepted", "held"]
     assert longest_row(city) == 2
 
 

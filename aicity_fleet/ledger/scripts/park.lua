@@ -10,7 +10,7 @@ end
 if state == 'finished' and tonumber(fields[2] or '0') > NOW then
   return {0, state, 'being_sent'}
 end
-if redis.call('SREM', GUARD_PENDING, id) == 1 then
+if redis.call('SREM', GUARD_PENDING, id) + redis.call('SREM', GUARD_UNSURE, id) > 0 then
   redis.call('HINCRBY', GUARD, 'failed', 1) -- it may have been accepted
 end
 lay_aside(id, ARGV[2])

@@ -39,6 +39,10 @@ end
 local GUARD = PREFIX .. 'guard:counts'
 local GUARD_PENDING = PREFIX .. 'guard:pending'
 
+-- Completions without a definite answer. Each may have been accepted and then have failed AI City's own
+-- check, which is a failure as well: they stand against a further failure, and against nothing else.
+local GUARD_UNSURE = PREFIX .. 'guard:unsure'
+
 local function guard_count(name)
   return tonumber(redis.call('HGET', GUARD, name) or '0')
 end

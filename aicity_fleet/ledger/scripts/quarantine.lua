@@ -6,7 +6,7 @@ local id = ARGV[1]
 if not owns_report(id, ARGV[2]) then
   return 0
 end
-local was_pending = redis.call('SREM', GUARD_PENDING, id)
+local was_pending = redis.call('SREM', GUARD_PENDING, id) + redis.call('SREM', GUARD_UNSURE, id)
 if ARGV[4] == '1' then
   redis.call('HSET', key('job', id), 'refused', 1)
   let_one_go(ARGV[5])
