@@ -86,7 +86,7 @@ class Profile:
 
 KINDS: dict[str, dict[str, float]] = {
     "calm": {},
-    "crashes": {"kills": 6, "stops": 3, "drains": 1, "message_lost": 0.1},
+    "crashes": {"kills": 8, "stops": 6, "drains": 1, "message_lost": 0.1},
     "redis": {"redis_lost": 0.03, "redis_reply_lost": 0.03, "redis_doubled": 0.05, "slow": 0.06},
     "messages": {
         **{"message_lost": 0.3, "message_refused": 0.2, "message_doubled": 0.4},
@@ -99,7 +99,7 @@ KINDS: dict[str, dict[str, float]] = {
     },
     "failures": {
         **{"rejects": 0.75, "wavers": 0.2, "city_reply_lost": 0.3, "check_fails": 0.1},
-        **{"jobs": 14, "kills": 1},
+        **{"jobs": 18, "kills": 1},
     },
     "flushes": {"flushes": 2, "rejects": 0.6, "wavers": 0.3, "city_reply_lost": 0.2, "stops": 2},
     "models": {"trouble": 0.15, "fatal": 0.01, "poison": 0.12, "broken": 0.05, "kills": 1},
@@ -107,7 +107,7 @@ KINDS: dict[str, dict[str, float]] = {
     "everything": {
         **{"redis_lost": 0.01, "redis_reply_lost": 0.015, "redis_doubled": 0.02, "flushes": 1},
         **{"message_lost": 0.1, "message_refused": 0.05, "message_doubled": 0.15},
-        **{"message_late": 0.1, "kills": 4, "stops": 2, "drains": 1, "city_lost": 0.02},
+        **{"message_late": 0.1, "kills": 5, "stops": 4, "drains": 1, "city_lost": 0.02},
         **{"city_reply_lost": 0.15, "city_down": 0.03, "city_busy": 0.02, "city_refuses": 0.03},
         **{"key_refused": 0.3, "listing_stale": 0.1, "listing_doubled": 0.1, "malformed": 0.05},
         **{"withdrawn": 0.04, "check_fails": 0.08, "rejects": 0.5, "wavers": 0.3, "poison": 0.05},
@@ -130,7 +130,7 @@ def profile_of(seed: int) -> tuple[str, Profile]:
         for name, rate in KINDS[kind].items()
     }
     sizes = {
-        "jobs": rng.randint(5, 14),
+        "jobs": rng.randint(8, 20),
         "workers": rng.randint(1, 3),
         "slots": rng.randint(1, 4),
         "dispatchers": rng.randint(1, 2),

@@ -115,7 +115,7 @@ class ScriptedTeam:
         """One call of the model; gives the ending of the run when it gets no answer."""
         world = self._world
         world.pause()
-        rest = world.rng.choice((0.2, 0.5, 1.0, 3.0, 9.0)) if world.is_faulty else 0.3
+        rest = world.rng.choice((0.2, 0.5, 1.0, 3.0, 9.0, 16.0)) if world.is_faulty else 0.3
         while rest > 0:
             world.stage.sleep(min(rest, 1.0))
             rest -= 1.0
@@ -155,4 +155,4 @@ def plan_for(rng: random.Random, rejects: float, wavers: float, poison: float) -
     if rng.random() < wavers:
         ending = "waver"
     is_poison = rng.random() < poison
-    return Plan(rng.randint(2 if is_poison else 1, 4), ending, is_poison)
+    return Plan(rng.randint(2 if is_poison else 1, 6), ending, is_poison)

@@ -36,6 +36,9 @@ KEYS = Keys("sim")
 CLOCK = "virtual:us"
 """The key that stands in for Redis's clock, in microseconds."""
 
+TICKS = frozenset({"take_turn", "renew", "read_controls", "end_turn"})
+"""What happens all the time: deaths there would crowd out those within a job's own steps."""
+
 REAL_CLOCK = "redis.call('TIME')"
 
 
@@ -158,13 +161,13 @@ class World:
 
     # --- effects --------------------------------------------------------------------------------------
 
-    def pause(self) -> None:
+    def pause(self, label: str = "") -> None:
         """Let others go first; the process may be killed or stopped meanwhile."""
         strand = self.stage.strand
         if strand is None:
             return
-        if self.is_faulty:
-            fate, profile = self.rng.random() * 2500, self.profile
+        if self.is_faulty and label not in TICKS:
+            fate, profile = self.rng.random() * 800, self.profile
             if fate < profile.kills:
                 self.kill(strand.process)
             elif fate < profile.kills + profile.stops:
@@ -176,7 +179,7 @@ class World:
         """Something that a process does to Redis."""
         if self.stage.strand is None:
             return deed()
-        self.pause()
+        self.pause(label)
         profile = self.profile
         fate = self.rng.random() if self.is_faulty else 1.0
         if fate < profile.redis_lost:
@@ -188,10 +191,10 @@ class World:
         if 0 <= fate < profile.redis_doubled:
             self.count("redis_doubled")
             self.note(f"{label}: sent again by the client")
-            self.pause()
+            self.pause(label)
             reply = deed()
         fate -= profile.redis_doubled
-        self.pause()
+        self.pause(label)
         if 0 <= fate < profile.redis_reply_lost:
             self.count("redis_reply_lost")
             self.note(f"{label}: reply lost")
@@ -238,6 +241,8 @@ class World:
             status, code = self.rng.choice(
                 ((422, "VALIDATION_ERROR"), (403, "ACCESS_DENIED"), (404, "TASK_NOT_FOUND"), (404, ""))
             )
+            if status == 422 and not self.market.tasks[task_id].is_open:
+                status, code = 409, "CONFLICT"  # the same body was fine before
             raise AICityRefusedError(f"{status} {code}", status, code)
         try:
             answer = deed()
