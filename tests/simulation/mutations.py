@@ -18,6 +18,7 @@ from simulation.promises import (
     RELEASED,
     RESCUE,
     REST,
+    RUN_AGAIN,
     SAME_REPORT,
 )
 from simulation.run import Result, run_seed
@@ -186,9 +187,9 @@ MUTATIONS = (
     Mutation(
         "a conflict counts as a success",
         (GUARD,),
-        ("failures", "everything"),
+        ("flushes",),
         patch=_conflict_is_success,
-        seeds=60,
+        seeds=150,
     ),
     Mutation(
         "a new key for every report",
@@ -207,10 +208,11 @@ MUTATIONS = (
         (ONE_OWNER, SAME_REPORT, ONE_ENDING),
         ("crashes", "everything"),
         ("finish", "if not owns_run(id, token) then", "if false then"),
+        seeds=60,
     ),
     Mutation(
         "a replay of what may be accepted",
-        (SAME_REPORT, ONE_ENDING, ONE_OWNER, REST),
+        (RUN_AGAIN,),
         ("people",),
         ("replay", "if fields[4] and not fields[5] then", "if false then"),
         seeds=60,

@@ -12,6 +12,7 @@ from aicity_fleet.errors import FleetError
 from aicity_fleet.ledger import Ledger
 
 PAUSABLE = ("intake", "starts", "reports")
+RESTING = ("quarantined", "held")
 
 
 class Buyers:
@@ -31,7 +32,7 @@ class Buyers:
         """Plan every task of the profile; some come at once, the others later."""
         world, rng, profile = self._world, self._world.rng, self._world.profile
         for number in range(profile.jobs):
-            plan = plan_for(rng, profile.rejects, profile.wavers, profile.poison)
+            plan = plan_for(rng, profile)
             name = f"t{number}"
             self.plans[name] = plan
             after = rng.choice((0.0, rng.random() * profile.fault_seconds * 0.8))
@@ -117,23 +118,24 @@ class Operator:
             case "cancel":
                 self._lay_aside(job_id, lambda: ledger.operator.cancel(job_id, "operator"))
             case "park":
+                job_id = self._one_of(("finished",), job_id)
                 self._lay_aside(job_id, lambda: ledger.operator.park(job_id, "operator"))
             case "replay":
-                job_id = self._resting(job_id)
+                job_id = self._one_of(RESTING, job_id)
                 self._try(lambda: ledger.operator.replay(job_id, "operator"))
             case "release":
-                job_id = self._resting(job_id)
+                job_id = self._one_of(RESTING, job_id)
                 self._try(lambda: ledger.operator.release(job_id, "operator"))
 
     def _lay_aside(self, job_id: str, move: Callable[[], object]) -> None:
         self.laid_aside.add(job_id)  # also where the answer to the move is lost
         self._try(move)
 
-    def _resting(self, otherwise: str) -> str:
-        """A job that rests, if there is one."""
+    def _one_of(self, states: tuple[str, ...], otherwise: str) -> str:
+        """A job in one of these states, if there is one."""
         rest = [
             str(job_id)
-            for state in ("quarantined", "held")
+            for state in states
             for job_id in self._world.query("ZRANGE", KEYS.state(state), 0, -1)
         ]
         return self._world.rng.choice(rest) if rest else otherwise

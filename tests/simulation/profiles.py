@@ -72,6 +72,8 @@ class Profile:
     """Share of jobs whose team gives up."""
     wavers: float = 0.0
     """Share of jobs whose every attempt may end differently."""
+    most_calls: int = 6
+    """Model calls of the longest jobs."""
     poison: float = 0.0
     """Share of jobs that kill their worker."""
     broken: float = 0.0
@@ -98,12 +100,18 @@ KINDS: dict[str, dict[str, float]] = {
         **{"key_refused": 0.7, "withdrawn": 0.08},
     },
     "failures": {
-        **{"rejects": 0.75, "wavers": 0.2, "city_reply_lost": 0.3, "check_fails": 0.1},
-        **{"jobs": 18, "kills": 1},
+        **{"rejects": 0.6, "wavers": 0.2, "city_reply_lost": 0.35, "check_fails": 0.25},
+        **{"jobs": 22, "workers": 3, "slots": 4, "kills": 1, "most_calls": 2, "fault_seconds": 60},
     },
-    "flushes": {"flushes": 2, "rejects": 0.6, "wavers": 0.3, "city_reply_lost": 0.2, "stops": 2},
+    "flushes": {
+        **{"flushes": 3, "rejects": 0.6, "wavers": 0.3, "city_reply_lost": 0.2, "stops": 2},
+        **{"listing_stale": 0.3, "most_calls": 3},
+    },
     "models": {"trouble": 0.15, "fatal": 0.01, "poison": 0.12, "broken": 0.05, "kills": 1},
-    "people": {"moves": 12, "rejects": 0.4, "kills": 2, "city_refuses": 0.1, "city_reply_lost": 0.1},
+    "people": {
+        **{"moves": 25, "rejects": 0.4, "kills": 2, "city_refuses": 0.1, "city_reply_lost": 0.3},
+        "wavers": 0.5,
+    },
     "everything": {
         **{"redis_lost": 0.01, "redis_reply_lost": 0.015, "redis_doubled": 0.02, "flushes": 1},
         **{"message_lost": 0.1, "message_refused": 0.05, "message_doubled": 0.15},

@@ -16,6 +16,7 @@ RESCUE_SECONDS = 20.0
 ONE_ENDING = "never a fail after a complete was tried"
 SAME_REPORT = "a repeated report has the same key and body"
 GUARD = "no third failure in a row is sent"
+RUN_AGAIN = "a job whose ending stands is not run again"
 ONE_OWNER = "only the holder of the lease writes"
 BOUGHT_ONCE = "no journaled model call is bought again"
 RESCUE = f"a job is rescued within {RESCUE_SECONDS:.0f} s"
@@ -24,8 +25,8 @@ UNKNOWN_ERROR = "no process meets an error that it does not know"
 RELEASED = "what is held goes as successes come"
 
 
-class BrokenPromiseError(AssertionError):
-    """The fleet broke a promise.
+class BrokenPromiseError(BaseException):
+    """The fleet broke a promise; no ``except Exception`` of the fleet's may swallow that.
 
     Args:
         promise: Which.
@@ -62,6 +63,7 @@ class Promises:
         self._journaled: dict[str, int] = {}
         self._sent: dict[tuple[int, str], tuple[str, str, str]] = {}
         self.complete_tried: set[tuple[int, str]] = set()
+        self._accepted: set[tuple[int, str]] = set()
 
     def flushed(self) -> None:
         """The ledger was wiped: what the fleet knew of the past is gone."""
@@ -86,8 +88,9 @@ class Promises:
         if before != (kind, key, body):
             raise BrokenPromiseError(SAME_REPORT, f"{job_id}: {before}, then {kind, key, body}")
 
-    def ended(self, job_id: str, kind: str, row: int) -> None:
+    def ended(self, epoch: int, job_id: str, kind: str, row: int) -> None:
         """AI City accepted an ending after this many failures in a row."""
+        self._accepted.add((epoch, job_id))
         if kind == "fail" and row >= 2:
             raise BrokenPromiseError(GUARD, f"{job_id} is failure {row + 1} in a row")
 
@@ -112,6 +115,8 @@ class Promises:
         job_id = args[0]
         if job_id in self.owner:
             raise BrokenPromiseError(ONE_OWNER, f"{job_id} was claimed from its holder")
+        if (self.epoch, job_id) in self._accepted:
+            raise BrokenPromiseError(RUN_AGAIN, job_id)
         self.owner[job_id] = f"{reply[0]}:{reply[2]}"
         self.owning_process[job_id] = process
 

@@ -39,6 +39,8 @@ class Strand(greenlet.greenlet):
     process: Process
     wake: int = 0
     """Number of the sleep that this strand is in; a call for an earlier one is void."""
+    report_epoch: int = 0
+    """How often the ledger had been wiped when this strand took the report that it sends."""
 
 
 class Stage:

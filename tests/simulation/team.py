@@ -12,6 +12,7 @@ import random
 from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
+from simulation.profiles import Profile
 from simulation.stage import Process
 from simulation.world import World
 
@@ -149,10 +150,11 @@ class ScriptedTeam:
         return TeamResult(ending, tape.bought, "scripted")
 
 
-def plan_for(rng: random.Random, rejects: float, wavers: float, poison: float) -> Plan:
+def plan_for(rng: random.Random, profile: Profile) -> Plan:
     """Draw the plan of one job."""
-    ending = "reject" if rng.random() < rejects else "deliver"
-    if rng.random() < wavers:
+    ending = "reject" if rng.random() < profile.rejects else "deliver"
+    if rng.random() < profile.wavers:
         ending = "waver"
-    is_poison = rng.random() < poison
-    return Plan(rng.randint(2 if is_poison else 1, 6), ending, is_poison)
+    is_poison = rng.random() < profile.poison
+    least = POISONOUS_CALL + 1 if is_poison else 1
+    return Plan(rng.randint(least, max(least, profile.most_calls)), ending, is_poison)

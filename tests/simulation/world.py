@@ -214,7 +214,7 @@ class World:
             self.note(f"{name} {_brief(args)} -> {_brief(reply)}")
             self.promises.saw(strand.process.name if strand else "-", name, args, reply)
             if name == "take_report" and strand and reply[0]:
-                strand.report_epoch = self.promises.epoch  # type: ignore[attr-defined]
+                strand.report_epoch = self.promises.epoch
             return reply
 
         return self.redis_effect(name, deed)
@@ -277,14 +277,16 @@ class World:
     def _reports(self, task_id: str, kind: str, key: str, body: str) -> None:
         strand = self.stage.strand
         assert strand is not None
-        self.promises.reports(strand.report_epoch, task_id, kind, key, body)  # type: ignore[attr-defined]
+        self.promises.reports(strand.report_epoch, task_id, kind, key, body)
 
     def _passes_check(self, _task_id: str) -> bool:
         return not self.happens(self.profile.check_fails)
 
     def _ended(self, task: MarketTask, kind: str, row: int) -> None:
         self.note(f"AI City accepts {kind} of {task.task_id}: {task.status}, row was {row}")
-        self.promises.ended(task.task_id, kind, row)
+        strand = self.stage.strand
+        assert strand is not None
+        self.promises.ended(strand.report_epoch, task.task_id, kind, row)
 
 
 def _brief(value: Any) -> str:
