@@ -48,7 +48,8 @@ class OperatorMoves:
 
     def park(self, job_id: str, why: str) -> str:
         """Lay a queued, finished or held job aside; gives the state it was in."""
-        return self._move("park", "parked", "queued, finished or held", job_id, why)
+        where = "queued, finished or held"
+        return self._move("park", "parked", where, job_id, why, MAX_FAILURES_IN_A_ROW)
 
     def replay(self, job_id: str, why: str) -> str:
         """Run a quarantined or held job anew; gives the state it was in.

@@ -105,6 +105,26 @@ def test_a_delivery_that_the_citys_own_check_failed_counts(parts, city, ledger, 
     assert [report(job_id, parts)["why"] for job_id in ids[1:]] == ["accepted", "held"]
 
 
+def forget_the_row(ledger) -> None:
+    """As a wipe does while a poll is under way, which goes on to accept tasks."""
+    ledger.client.delete(f"{ledger.keys.prefix}guard:counts")
+
+
+def test_a_failure_waits_until_the_guard_knows_the_row(parts, city, ledger, finish):
+    (bad,) = finish(FAILED)
+    forget_the_row(ledger)
+    assert report(bad, parts)["why"] == "guard_unknown"
+    poll(client=parts.client, ledger=ledger, send=lambda _id: None, max_input_chars=1000)
+    assert report(bad, parts)["why"] == "accepted"
+
+
+def test_a_failure_before_the_guard_knows_the_row_stands_on_the_worst(parts, ledger, finish):
+    good, bad = finish(DONE, FAILED)
+    forget_the_row(ledger)
+    ledger.settle(ledger.take_report(good), {"verdict": "accepted"}, "failure")
+    assert report(bad, parts)["why"] == "held"
+
+
 @pytest.mark.parametrize(("meaning", "why"), [("failure", "held"), ("success", "accepted")])
 def test_a_delivery_without_an_answer_may_have_failed_the_citys_check(
     parts, ledger, finish, meaning, why

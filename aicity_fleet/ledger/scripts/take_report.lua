@@ -32,6 +32,9 @@ if fields[6] == 'complete' then
   -- Should it be accepted, then after the failures that are settled by now, whenever its answer comes.
   redis.call('HSETNX', job, 'guard_mark', guard_count('failed'))
 elseif redis.call('SISMEMBER', GUARD_PENDING, id) == 0 then
+  if guard_is_unknown() and not fields[8] then
+    return {'', 'guard_unknown'}
+  end
   local stand = failures_in_a_row() + redis.call('SCARD', GUARD_UNSURE)
   if stand >= tonumber(ARGV[3]) and not fields[8] then
     move(id, 'held', NOW)
