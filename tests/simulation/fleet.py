@@ -188,7 +188,7 @@ class Fleet:
         """Run a job in a process of its own, and say so when it dies under it."""
         world, parent = self.world, self.world.stage.strand
         assert parent is not None
-        child = Process(f"{parent.process.name}.alone")  # which may outlive its parent
+        child = Process(f"{parent.process.name}.alone{next(self._numbers)}")  # may outlive its parent
         parts = self._worker_parts(child, alone=True)
         ended: list[JsonObject] = []
 
