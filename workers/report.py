@@ -99,7 +99,9 @@ def _answered(error: AICityError, held: ReportLease, parts: ReporterParts) -> Js
         case AICityRefusedError(status=404 | 403) if error.code:
             return _perhaps_gone(error, held, parts)
         case AICityRefusedError():
-            return _quarantine(held, parts, str(error), was_refused=True)
+            # Only AI City itself can refuse for certain what an earlier try may have brought about.
+            from_edge = error.status in {403, 404} and held.token > 1
+            return _quarantine(held, parts, str(error), was_refused=not from_edge)
         case AICityGoneError() if held.tried_for_seconds <= parts.give_up_seconds:
             # The endpoint, not this report: all wait until a person corrects the contract.
             log.error("report.endpoint_gone", job_id=held.job_id, message=str(error))
@@ -120,6 +122,7 @@ def _perhaps_gone(error: AICityError, held: ReportLease, parts: ReporterParts) -
     A 403 or 404 can also come from the edge before AI City, or from a wrong path in the contract. What
     was worked for is not given up for either.
     """
+    standing = ""
     try:
         task = parts.client.task(held.job_id)
     except AICityRefusedError as second:
@@ -127,11 +130,13 @@ def _perhaps_gone(error: AICityError, held: ReportLease, parts: ReporterParts) -
     except AICityError as second:
         return _postpone(held, parts, str(second), _next_wait(held))
     else:
-        is_gone = task is None or task.get("status") in {"completed", "failed", "refunded"}
+        standing = str(task.get("status", "")) if task else ""
+        is_gone = task is None or standing in {"completed", "failed", "refunded"}
     if not is_gone:
         return _quarantine(held, parts, str(error), was_refused=True)
     log.warning("report.gone", job_id=held.job_id, message=str(error))
-    return _settle(held, parts, "gone", {"status": error.status, "code": error.code})
+    details = {"status": error.status, "code": error.code, "standing": standing}
+    return _settle(held, parts, "gone", details)
 
 
 def _standing(held: ReportLease, parts: ReporterParts) -> JsonObject:
@@ -170,14 +175,19 @@ def _meaning(
 ) -> Literal["success", "failure", "nothing"]:
     """What a settled report does to the agent's row of failures.
 
-    A delivery that AI City's own quality check failed counts as a failure, to be on the safe side. A 409
-    is never a success: the ending that stands may be older than the failures that came since.
+    A delivery that AI City's own quality check failed counts as a failure, to be on the safe side, and so
+    does one of which nobody can tell. A 409 is never a success: the ending that stands may be older than
+    the failures that came since.
     Source: docs.aicity.dev/docs/concepts/glossary says three failures and not which.
     """
     answer = details.get("answer", {})
     status = details.get("standing") or answer.get("status")
     if verdict == "gone":
-        return "nothing"
+        # What an earlier try brought about stands, and perhaps nobody can read it.
+        may_stand = held.token > 1 and status not in {"completed", "refunded"}
+        return "failure" if status == "failed" or may_stand else "nothing"
+    if str(status).startswith("unknown"):
+        return "failure"
     if status == "failed" or (held.outcome.kind == "fail" and status != "completed"):
         return "failure"
     if verdict == "accepted" and status in {"completed", None}:

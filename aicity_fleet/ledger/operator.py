@@ -79,7 +79,7 @@ class OperatorMoves:
 
     def park(self, job_id: str, why: str) -> str:
         """Lay a queued, finished or held job aside; gives the state it was in."""
-        return self._move("park", "parked", job_id, why)
+        return self._move("park", "parked", job_id, why, MAX_FAILURES_IN_A_ROW)
 
     def replay(self, job_id: str, why: str) -> str:
         """Run a quarantined or held job anew; gives the state it was in.

@@ -105,16 +105,48 @@ def test_a_delivery_that_the_citys_own_check_failed_counts(parts, city, ledger, 
     assert [report(job_id, parts)["why"] for job_id in ids[1:]] == ["accepted", "held"]
 
 
+def forget_the_row(ledger) -> None:
+    """As a wipe does while a poll is under way, which goes on to accept tasks."""
+    ledger.client.delete(f"{ledger.keys.prefix}guard:counts")
+
+
+def test_a_failure_waits_until_the_guard_knows_the_row(parts, city, ledger, finish):
+    (bad,) = finish(FAILED)
+    forget_the_row(ledger)
+    assert report(bad, parts)["why"] == "guard_unknown"
+    poll(client=parts.client, ledger=ledger, send=lambda _id: None, max_input_chars=1000)
+    assert report(bad, parts)["why"] == "accepted"
+
+
+def test_a_failure_before_the_guard_knows_the_row_stands_on_the_worst(parts, ledger, finish):
+    good, bad = finish(DONE, FAILED)
+    forget_the_row(ledger)
+    ledger.settle(ledger.take_report(good), {"verdict": "accepted"}, "failure")
+    assert report(bad, parts)["why"] == "held"
+
+
+@pytest.mark.parametrize(("meaning", "why"), [("failure", "held"), ("success", "accepted")])
+def test_a_delivery_without_an_answer_may_have_failed_the_citys_check(
+    parts, ledger, finish, meaning, why
+):
+    bad, good, worse = finish(FAILED, DONE, FAILED)
+    report(bad, parts)
+    on_its_way = ledger.take_report(good)
+    assert report(worse, parts)["why"] == "held"
+    ledger.settle(on_its_way, {"verdict": "accepted"}, meaning)
+    assert report(worse, parts)["why"] == why
+
+
 def test_a_success_whose_answer_came_late_does_not_clear_the_failures_after_it(
     parts, city, ledger, finish
 ):
     good, *bad = finish(DONE, FAILED, FAILED, FAILED)
     city.fault("complete", "reply_lost_after_commit")
     assert report(good, parts)["did"] == "postponed"
-    assert [report(job_id, parts)["why"] for job_id in bad[:2]] == ["accepted", "accepted"]
+    assert [report(job_id, parts)["why"] for job_id in bad[:2]] == ["accepted", "held"]
     retry_now(ledger, good)
     assert report(good, parts)["why"] == "already_settled"
-    assert report(bad[2], parts)["why"] == "held"
+    assert [report(job_id, parts)["why"] for job_id in bad[1:]] == ["accepted", "held"]
     assert longest_row(city) == 2
 
 

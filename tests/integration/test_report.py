@@ -153,7 +153,7 @@ def test_a_page_of_the_edge_gives_no_delivery_up(ledger, finished):
         ("complete", "accepted", {"answer": {}}, "success"),
         ("complete", "accepted", {"answer": {"status": "quality_check"}}, "nothing"),
         ("complete", "accepted", {"answer": {"status": "failed"}}, "failure"),
-        ("complete", "already_settled", {"standing": "unknown (500)"}, "nothing"),
+        ("complete", "already_settled", {"standing": "unknown (500)"}, "failure"),
         ("complete", "already_settled", {"standing": "executing"}, "nothing"),
         ("complete", "already_settled", {"standing": "completed"}, "nothing"),
         ("fail", "accepted", {"answer": {}}, "failure"),
@@ -166,6 +166,34 @@ def test_what_a_receipt_means_for_the_reputation(kind, verdict, details, meaning
     outcome = DONE if kind == "complete" else Failed("x", "y")
     held = ReportLease("t", 1, "n", outcome, 0.0)
     assert report_module._meaning(held, verdict, details) == meaning
+
+
+@pytest.mark.parametrize(
+    ("kind", "standing", "meaning"),
+    [
+        ("fail", "failed", "failure"),
+        ("complete", "failed", "failure"),
+        ("fail", "", "failure"),
+        ("complete", "", "failure"),
+        ("complete", "completed", "nothing"),
+        ("fail", "refunded", "nothing"),
+    ],
+)
+def test_a_task_that_is_gone_may_have_been_ended_by_an_earlier_try(kind, standing, meaning):
+    outcome = DONE if kind == "complete" else Failed("x", "y")
+    held = ReportLease("t", 2, "n", outcome, 0.0)
+    assert report_module._meaning(held, "gone", {"status": 404, "standing": standing}) == meaning
+
+
+def test_a_page_of_the_edge_does_not_take_an_earlier_failure_back(parts, city, ledger, finished):
+    job_id = finished(Failed("x", "y"))
+    city.fault("fail", "reply_lost_after_commit")
+    report(job_id, parts)
+    ledger.client.hset(ledger.keys.job(job_id), "report_due", 0)
+    edge = httpx.MockTransport(lambda _request: httpx.Response(403, text="<html>blocked</html>"))
+    with AICityClient("http://city", "k", load_contract("api"), transport=edge) as client:
+        report(job_id, ReporterParts(ledger, client, "a", 60))
+    assert ledger.controls.read().failures_in_a_row == 1
 
 
 @pytest.mark.parametrize("status", [400, 413, 422])

@@ -39,6 +39,10 @@ end
 local GUARD = PREFIX .. 'guard:counts'
 local GUARD_PENDING = PREFIX .. 'guard:pending'
 
+-- Completions without a definite answer. Each may have been accepted and then have failed AI City's own
+-- check, which is a failure as well: they stand against a further failure, and against nothing else.
+local GUARD_UNSURE = PREFIX .. 'guard:unsure'
+
 local function guard_count(name)
   return tonumber(redis.call('HGET', GUARD, name) or '0')
 end
@@ -49,6 +53,20 @@ end
 
 local function failures_in_a_row()
   return failures_seen() + guard_count('assumed')
+end
+
+-- A ledger that was wiped while a poll was under way: until the next poll nobody knows the row.
+local function guard_is_unknown()
+  return redis.call('EXISTS', GUARD) == 0
+end
+
+-- Count a failure that was accepted, or may have been; one that comes before the row is known is counted
+-- on top of the worst.
+local function count_failure(most)
+  if guard_is_unknown() then
+    redis.call('HSET', GUARD, 'assumed', most)
+  end
+  redis.call('HINCRBY', GUARD, 'failed', 1)
 end
 
 -- How many further jobs may start now: `cap` for the whole fleet (0: no cap), and one at a time while

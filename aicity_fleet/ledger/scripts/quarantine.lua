@@ -6,12 +6,12 @@ local id = ARGV[1]
 if not owns_report(id, ARGV[2]) then
   return 0
 end
-local was_pending = redis.call('SREM', GUARD_PENDING, id)
+local was_pending = redis.call('SREM', GUARD_PENDING, id) + redis.call('SREM', GUARD_UNSURE, id)
 if ARGV[4] == '1' then
   redis.call('HSET', key('job', id), 'refused', 1)
   let_one_go(ARGV[5])
 elseif was_pending == 1 then
-  redis.call('HINCRBY', GUARD, 'failed', 1) -- it may stand: counted, so that a success can clear it
+  count_failure(ARGV[5]) -- it may stand: counted, so that a success can clear it
 end
 lay_aside(id, ARGV[3])
 return 1

@@ -10,9 +10,10 @@ redis.call('HSET', key('job', id), 'receipt', ARGV[3])
 move(id, 'reported', NOW)
 note(id, 'reported', ARGV[3])
 redis.call('SREM', GUARD_PENDING, id)
+redis.call('SREM', GUARD_UNSURE, id)
 local mark = tonumber(redis.call('HGET', key('job', id), 'guard_mark') or '0')
 if ARGV[5] == 'failure' then
-  redis.call('HINCRBY', GUARD, 'failed', 1)
+  count_failure(ARGV[6])
 else
   if ARGV[5] == 'success' then
     redis.call('HDEL', GUARD, 'assumed')

@@ -28,12 +28,17 @@ if tonumber(control('quiet_until') or '0') > NOW then
 end
 if fields[6] == 'complete' then
   redis.call('HSET', job, 'complete_tried', 1)
+  redis.call('SADD', GUARD_UNSURE, id)
   -- Should it be accepted, then after the failures that are settled by now, whenever its answer comes.
   redis.call('HSETNX', job, 'guard_mark', guard_count('failed'))
 elseif redis.call('SISMEMBER', GUARD_PENDING, id) == 0 then
-  if failures_in_a_row() >= tonumber(ARGV[3]) and not fields[8] then
+  if guard_is_unknown() and not fields[8] then
+    return {'', 'guard_unknown'}
+  end
+  local stand = failures_in_a_row() + redis.call('SCARD', GUARD_UNSURE)
+  if stand >= tonumber(ARGV[3]) and not fields[8] then
     move(id, 'held', NOW)
-    note(id, 'held', failures_in_a_row() .. ' failures in a row stand already')
+    note(id, 'held', stand .. ' failures in a row stand already, or may stand')
     return {'', 'held'}
   end
   redis.call('SADD', GUARD_PENDING, id)

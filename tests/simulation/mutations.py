@@ -1,0 +1,232 @@
+"""One-line breakages of the production code, each of which the simulation has to notice."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any
+from unittest import mock
+
+from simulation.profiles import profile_of
+from simulation.promises import (
+    BOUGHT_ONCE,
+    GUARD,
+    ONE_ENDING,
+    ONE_OWNER,
+    RELEASED,
+    RESCUE,
+    REST,
+    RUN_AGAIN,
+    SAME_REPORT,
+)
+from simulation.run import Result, run_seed
+from simulation.wire import Wire
+from simulation.world import virtual_texts
+
+from aicity_fleet.errors import AICityError, AICityUnavailableError
+from aicity_fleet.ledger.journal import LedgerJournal
+from aicity_fleet.models import Failed
+from workers import report as report_module
+
+EVERY_SCRIPT = "*"
+"""Stands for the prelude: its text is in every script."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Mutation:
+    """One breakage."""
+
+    name: str
+    promises: tuple[str, ...]
+    """What may be found broken."""
+    kinds: tuple[str, ...]
+    """The kinds of seeds that are tried."""
+    lua: tuple[str, str, str] | None = None
+    """Script, text, and what it is replaced by."""
+    patch: Callable[[], AbstractContextManager[Any]] = nullcontext
+    """Breaks Python."""
+    seeds: int = 25
+    """How many seeds are tried at most."""
+
+
+def mutated_texts(script: str, old: str, new: str) -> Mapping[str, str]:
+    """The scripts with one text replaced, which has to be there."""
+    texts = dict(virtual_texts())
+    for name in texts if script == EVERY_SCRIPT else (script,):
+        assert texts[name].count(old) == 1, f"{name} has no single {old!r}"
+        texts[name] = texts[name].replace(old, new)
+    return texts
+
+
+def seeds_of(kinds: tuple[str, ...]) -> Iterator[int]:
+    """Seeds whose world is of one of these kinds."""
+    return (seed for seed in itertools.count() if profile_of(seed)[0] in kinds)
+
+
+def hunt(mutation: Mutation, wire: Wire) -> tuple[list[int], Result | None]:
+    """Run seeds until one breaks a promise; gives the seeds that were run, and that one's result."""
+    texts = mutated_texts(*mutation.lua) if mutation.lua else None
+    tried = []
+    with mutation.patch():
+        for seed in itertools.islice(seeds_of(mutation.kinds), mutation.seeds):
+            tried.append(seed)
+            result = run_seed(seed, wire, texts=texts)
+            if result.broken is not None:
+                return tried, result
+    return tried, None
+
+
+def _fail_after_a_timeout() -> AbstractContextManager[Any]:
+    honest = report_module._answered
+
+    def answered(error: AICityError, held: Any, parts: Any) -> Any:
+        if isinstance(error, AICityUnavailableError) and held.outcome.kind == "complete":
+            key = report_module.idempotency_key(parts.agent, held.job_id, "fail")
+            answer = parts.client.report(held.job_id, Failed("timeout", "No answer."), key)
+            return report_module._settle(held, parts, "accepted", {"answer": answer})
+        return honest(error, held, parts)
+
+    return mock.patch.object(report_module, "_answered", answered)
+
+
+def _conflict_is_success() -> AbstractContextManager[Any]:
+    honest = report_module._meaning
+
+    def meaning(held: Any, verdict: str, details: Any) -> Any:
+        if verdict == "already_settled" and details["standing"] == "completed":
+            return "success"
+        return honest(held, verdict, details)
+
+    return mock.patch.object(report_module, "_meaning", meaning)
+
+
+def _another_body() -> AbstractContextManager[Any]:
+    honest = report_module.idempotency_key
+    numbers = itertools.count()
+    return mock.patch.object(
+        report_module, "idempotency_key", lambda *args: f"{honest(*args)}-{next(numbers)}"
+    )
+
+
+def _nothing_recorded() -> AbstractContextManager[Any]:
+    return mock.patch.object(LedgerJournal, "recorded", lambda _self, _ordinal: None)
+
+
+OWNER_CHECK = "return fields[1] == 'running' and fields[2] .. ':' .. fields[3] == token"
+
+MUTATIONS = (
+    Mutation(
+        "writes without the token",
+        (ONE_OWNER, BOUGHT_ONCE),
+        ("crashes", "everything"),
+        (EVERY_SCRIPT, OWNER_CHECK, "return fields[1] == 'running'"),
+    ),
+    Mutation(
+        "a fail after a complete without an answer",
+        (ONE_ENDING,),
+        ("city",),
+        patch=_fail_after_a_timeout,
+    ),
+    Mutation(
+        "failures under way do not count",
+        (GUARD,),
+        ("failures",),
+        ("take_report", "redis.call('SADD', GUARD_PENDING, id)", ""),
+    ),
+    Mutation(
+        "accepted failures do not count",
+        (GUARD,),
+        ("failures",),
+        ("settle", "redis.call('HINCRBY', GUARD, 'failed', 1)", ""),
+    ),
+    Mutation(
+        "completions without an answer do not count",
+        (GUARD,),
+        ("failures",),
+        ("take_report", "redis.call('SADD', GUARD_UNSURE, id)", ""),
+        seeds=150,
+    ),
+    Mutation(
+        "a known id is accepted again",
+        (ONE_OWNER, BOUGHT_ONCE, SAME_REPORT, ONE_ENDING),
+        ("calm", "messages", "crashes"),
+        ("accept", "if state then", "if false then"),
+    ),
+    Mutation(
+        "no rescue",
+        (RESCUE, REST),
+        ("crashes",),
+        ("sweep", "local rescued = due(key('state', 'running'))", "local rescued = {}"),
+    ),
+    Mutation(
+        "a fence without the nonce",
+        (ONE_OWNER, BOUGHT_ONCE),
+        ("flushes", "everything"),
+        (
+            EVERY_SCRIPT,
+            OWNER_CHECK,
+            "return fields[1] == 'running' and fields[2] == string.match(token, '^%d+')",
+        ),
+        seeds=60,
+    ),
+    Mutation(
+        "the guard is not seeded after a wipe",
+        (GUARD,),
+        ("flushes",),
+        ("seed_guard", "if ARGV[1] ~= '' then", "do return 1 end if ARGV[1] ~= '' then"),
+        seeds=60,
+    ),
+    Mutation(
+        "anybody appends to the journal",
+        (ONE_OWNER, BOUGHT_ONCE),
+        ("crashes", "everything"),
+        ("journal_append", "if not owns_run(id, ARGV[2]) then", "if false then"),
+    ),
+    Mutation(
+        "a conflict counts as a success",
+        (GUARD,),
+        ("flushes",),
+        patch=_conflict_is_success,
+        seeds=150,
+    ),
+    Mutation(
+        "a new key for every report",
+        (SAME_REPORT,),
+        ("city",),
+        patch=_another_body,
+    ),
+    Mutation(
+        "the journal is not read",
+        (BOUGHT_ONCE,),
+        ("crashes",),
+        patch=_nothing_recorded,
+    ),
+    Mutation(
+        "the last outcome wins",
+        (ONE_OWNER, SAME_REPORT, ONE_ENDING),
+        ("crashes", "everything"),
+        ("finish", "if not owns_run(id, token) then", "if false then"),
+        seeds=60,
+    ),
+    Mutation(
+        "a replay of what may be accepted",
+        (RUN_AGAIN,),
+        ("people",),
+        ("replay", "if fields[4] and not fields[5] then", "if false then"),
+        seeds=60,
+    ),
+    Mutation(
+        "reports that are due are not sent",
+        (REST,),
+        ("messages",),
+        ("sweep", "reports = due(key('state', 'finished'))", "reports = {}"),
+    ),
+    Mutation(
+        "a success lets nothing go",
+        (RELEASED,),
+        ("failures",),
+        (EVERY_SCRIPT, "if held and failures_in_a_row()", "if false and failures_in_a_row()"),
+    ),
+)

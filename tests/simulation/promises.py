@@ -1,0 +1,165 @@
+"""The fleet's promises, checked at every effect: an independent model of who may do what.
+
+It sees each script's arguments and reply at the moment of its effect, each report as it is sent, each
+ending as it is accepted, and each model call as it is bought. It never touches the fleet.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from typing import Any
+
+RESCUE_SECONDS = 20.0
+"""How soon after its worker was killed a job is runnable again, in seconds."""
+
+ONE_ENDING = "never a fail after a complete was tried"
+SAME_REPORT = "a repeated report has the same key and body"
+GUARD = "no third failure in a row is sent"
+RUN_AGAIN = "a job whose ending stands is not run again"
+ONE_OWNER = "only the holder of the lease writes"
+BOUGHT_ONCE = "no journaled model call is bought again"
+RESCUE = f"a job is rescued within {RESCUE_SECONDS:.0f} s"
+REST = "everything comes to rest, for a reason"
+UNKNOWN_ERROR = "no process meets an error that it does not know"
+RELEASED = "what is held goes as successes come"
+
+
+class BrokenPromiseError(BaseException):
+    """The fleet broke a promise; no ``except Exception`` of the fleet's may swallow that.
+
+    Args:
+        promise: Which.
+        details: How.
+    """
+
+    def __init__(self, promise: str, details: str) -> None:
+        super().__init__(promise, details)  # positional, so that it survives pickling
+        self.promise, self.details = promise, details
+
+    def __str__(self) -> str:
+        return f"{self.promise}: {self.details}"
+
+
+class Promises:
+    """What is known of the fleet from outside.
+
+    Args:
+        journal_length: How many entries a job's journal has right now.
+    """
+
+    def __init__(self, journal_length: Callable[[str], int]) -> None:
+        self._journal_length = journal_length
+        self.epoch = 0
+        """How often the ledger was wiped."""
+        self.owner: dict[str, str] = {}
+        """Job to the fence of the lease that stands."""
+        self.owning_process: dict[str, str] = {}
+        self.lapses: Counter[str] = Counter()
+        self.bought = 0
+        self.bought_in_vain = 0
+        """Calls of holders that had lost their lease and did not know yet."""
+        self._finished_by: dict[str, str] = {}
+        self._journaled: dict[str, int] = {}
+        self._sent: dict[tuple[int, str], tuple[str, str, str]] = {}
+        self.complete_tried: set[tuple[int, str]] = set()
+        self._accepted: set[tuple[int, str]] = set()
+
+    def flushed(self) -> None:
+        """The ledger was wiped: what the fleet knew of the past is gone."""
+        self.epoch += 1
+        for known in (self.owner, self.owning_process, self._finished_by, self._journaled):
+            known.clear()
+        self.lapses.clear()
+
+    def saw(self, process: str, name: str, args: list[Any], reply: Any) -> None:
+        """A script ran; called before anybody learns its reply."""
+        look = getattr(self, f"_saw_{name}", None)
+        if look is not None:
+            look(process, args, reply)
+
+    def reports(self, epoch: int, job_id: str, kind: str, key: str, body: str) -> None:
+        """A report is about to be sent, out of an outbox of this epoch."""
+        if kind == "fail" and (epoch, job_id) in self.complete_tried:
+            raise BrokenPromiseError(ONE_ENDING, job_id)
+        if kind == "complete":
+            self.complete_tried.add((epoch, job_id))
+        before = self._sent.setdefault((epoch, job_id), (kind, key, body))
+        if before != (kind, key, body):
+            raise BrokenPromiseError(SAME_REPORT, f"{job_id}: {before}, then {kind, key, body}")
+
+    def ended(self, epoch: int, job_id: str, kind: str, row: int) -> None:
+        """AI City accepted an ending after this many failures in a row."""
+        self._accepted.add((epoch, job_id))
+        if kind == "fail" and row >= 2:
+            raise BrokenPromiseError(GUARD, f"{job_id} is failure {row + 1} in a row")
+
+    def buys(self, job_id: str, fence: str, ordinal: int) -> None:
+        """A run gets an answer of the model."""
+        self.bought += 1
+        if self.owner.get(job_id) != fence:
+            self.bought_in_vain += 1
+        elif ordinal < self._journaled.get(job_id, 0):
+            raise BrokenPromiseError(BOUGHT_ONCE, f"{job_id}, call {ordinal}")
+
+    # --- below: what each script's reply means --------------------------------------------------------
+
+    def _holds(self, job_id: str, fence: str, deed: str) -> None:
+        if self.owner.get(job_id) != fence:
+            owner = self.owner.get(job_id, "nobody")
+            raise BrokenPromiseError(ONE_OWNER, f"{deed} of {job_id} by {fence}, owner is {owner}")
+
+    def _saw_claim(self, process: str, args: list[Any], reply: Any) -> None:
+        if not reply[0]:
+            return
+        job_id = args[0]
+        if job_id in self.owner:
+            raise BrokenPromiseError(ONE_OWNER, f"{job_id} was claimed from its holder")
+        if (self.epoch, job_id) in self._accepted:
+            raise BrokenPromiseError(RUN_AGAIN, job_id)
+        self.owner[job_id] = f"{reply[0]}:{reply[2]}"
+        self.owning_process[job_id] = process
+
+    def _saw_renew(self, _process: str, args: list[Any], reply: Any) -> None:
+        for job_id, fence in zip(args[1::2], args[2::2], strict=True):
+            if job_id not in reply[0]:
+                self._holds(job_id, fence, "renewal")
+
+    def _saw_journal_append(self, _process: str, args: list[Any], reply: Any) -> None:
+        if reply:
+            self._holds(args[0], args[1], "journal entry")
+            self._journaled[args[0]] = args[2] + 1
+
+    def _saw_journal_truncate(self, _process: str, args: list[Any], reply: Any) -> None:
+        if reply:
+            raise BrokenPromiseError(BOUGHT_ONCE, f"the journal of {args[0]} was discarded")
+
+    def _saw_release(self, _process: str, args: list[Any], reply: Any) -> None:
+        if reply:
+            self._holds(args[0], args[1], "release")
+            del self.owner[args[0]]
+
+    def _saw_finish(self, _process: str, args: list[Any], reply: Any) -> None:
+        if reply and self._finished_by.get(args[0]) != args[1]:
+            self._holds(args[0], args[1], "outcome")
+            del self.owner[args[0]]
+            self._finished_by[args[0]] = args[1]
+
+    def _saw_died(self, _process: str, args: list[Any], reply: Any) -> None:
+        if reply:
+            self._holds(args[0], args[1], "death")
+            del self.owner[args[0]]
+            self.lapses[args[0]] += 1
+
+    def _saw_sweep(self, _process: str, _args: list[Any], reply: Any) -> None:
+        for job_id in reply[0]:
+            self.owner.pop(job_id, None)
+            self.lapses[job_id] += 1
+
+    def _saw_replay(self, _process: str, args: list[Any], reply: Any) -> None:
+        if reply[0]:
+            job_id = args[0]
+            self._journaled[job_id] = self._journal_length(job_id)
+            self._sent.pop((self.epoch, job_id), None)
+            self._finished_by.pop(job_id, None)
+            self.lapses[job_id] = 0
