@@ -62,6 +62,10 @@ class PollSummary:
     message: str = ""
     """Why it ended early, where it did."""
 
+    def pause(self) -> None:
+        """Intake was paused while this poll was under way."""
+        self.status, self.message = "paused", "Intake was paused meanwhile; the next poll goes on."
+
     def to_json(self) -> JsonObject:
         """This summary as a JSON object."""
         return dataclasses.asdict(self)
@@ -97,7 +101,7 @@ def poll(
                 ledger.controls.seed_guard(_failures_in_a_row(client))
             for page in client.assigned_pages():
                 reached(Step.POLLED)
-                if not prolong():  # it took too long: another poll is under way by now
+                if summary.status == "paused" or not prolong():  # or it took too long
                     break
                 summary.pages += 1
                 for entry in page:
@@ -168,13 +172,20 @@ def _take(
     except TaskRefusedError as error:
         summary.refused += 1
         task_id = refused_id(entry)
-        if ledger.refuse(task_id, str(error)) == "refused":
+        answer = ledger.refuse(task_id, str(error))
+        if answer == "paused":
+            summary.pause()
+        elif answer == "refused":
             log.warning("poll.refused", job_id=task_id, reason=str(error))
         return
     if not client.contract.is_runnable(task.status):
         summary.not_runnable += 1
         return
-    if ledger.accept(task) == "known":
+    answer = ledger.accept(task)
+    if answer == "paused":
+        summary.pause()
+        return
+    if answer == "known":
         summary.known += 1
         return
     summary.accepted += 1

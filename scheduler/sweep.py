@@ -42,8 +42,7 @@ def sweep(
     for job_id in found.rescued:
         log.warning("job.rescued", job_id=job_id)
     try:
-        if found.was_wiped:
-            log.error("ledger.wiped", remedy="it is filled again from AI City's list of tasks")
+        if found.is_new:
             poll_now()
         for job_id in found.to_run:
             send(RUN_JOB, job_id)
@@ -65,7 +64,7 @@ class Sweeper:
     """
 
     def __init__(
-        self, ledger: Ledger, sweep_once: Callable[[], object], every_seconds: float
+        self, ledger: Ledger, sweep_once: Callable[[], SweepResult], every_seconds: float
     ) -> None:
         self._ledger, self._sweep_once, self._every = ledger, sweep_once, every_seconds
         self._stopping = threading.Event()
@@ -81,10 +80,14 @@ class Sweeper:
         self._thread.join(timeout=10)
 
     def _loop(self) -> None:
+        has_swept = False
         while not self._stopping.wait(self._every):
             try:
                 if self._ledger.marks.may_sweep(self._every * 0.9):
-                    self._sweep_once()
+                    found = self._sweep_once()
+                    if found.is_new and has_swept:
+                        log.error("ledger.wiped", then="it is filled from AI City's list of tasks")
+                    has_swept = True
             except FleetError as error:
                 log.warning("sweep.failed", error=type(error).__name__, message=str(error))
             except Exception:

@@ -79,7 +79,10 @@ def _ledger() -> Ledger:
 def _worker() -> Worker:
     grace = settings.drain_seconds
     isolation = Isolation(_ledger(), partial(send, REPORT), grace_seconds=grace)
-    return open_worker(isolation)
+    worker = open_worker(isolation)
+    # Perhaps it starts because somebody mended the key or the quota: a breaker would hold it off.
+    _ledger().controls.provider_works(worker.parts.endpoint)
+    return worker
 
 
 def open_worker(

@@ -73,5 +73,5 @@ class SweepResult:
     """Jobs that need a message on the jobs queue (rescued ones among them)."""
     to_report: tuple[str, ...] = ()
     """Jobs whose report is due."""
-    was_wiped: bool = False
-    """Whether the ledger was emptied since the last sweep: AI City's list is all that is left."""
+    is_new: bool = False
+    """Whether nobody swept before, for it is new or was wiped: AI City's list is all there is."""

@@ -58,6 +58,11 @@ SWEEP_LIMIT = 200
 """How many jobs of each kind one sweep makes runnable."""
 
 
+Accepted = Literal["accepted", "refused", "known", "paused"]
+"""What became of a task: a new job, a malformed task on record, nothing new, or nothing because intake is
+paused."""
+
+
 class Ledger(Records):
     """The jobs of one fleet.
 
@@ -113,11 +118,11 @@ class Ledger(Records):
 
     # --- the moves of a job ---------------------------------------------------------------------
 
-    def accept(self, task: AssignedTask) -> Literal["accepted", "refused", "known"]:
+    def accept(self, task: AssignedTask) -> Accepted:
         """Queue a task that is not known yet; note that a known one is still listed."""
         return self._accept(task.task_id, task.to_json(), task.task_type, "")
 
-    def refuse(self, task_id: str, reason: str) -> Literal["accepted", "refused", "known"]:
+    def refuse(self, task_id: str, reason: str) -> Accepted:
         """Record a malformed task with its reason; it rests in quarantine."""
         return self._accept(task_id, None, "", reason)
 
@@ -285,26 +290,26 @@ class Ledger(Records):
         Args:
             max_running: How many jobs the whole fleet may run at once; 0 for any number.
         """
-        *found, was_wiped = self._scripts.run(
+        *found, is_new = self._scripts.run(
             "sweep",
             *(SWEEP_LIMIT, MESSAGE_LOST_MS, REPORT_LEASE_MS // 6, self._retention_ms),
             *(ISOLATED_AFTER_LAPSES, MAX_LAPSES, max_running, MAX_FAILURES_IN_A_ROW),
             *(SCHEMA_VERSION, OUTAGE_MS),
         )
         rescued, to_run, to_report = (tuple(ids) for ids in found)
-        return SweepResult(rescued, to_run, to_report, bool(was_wiped))
+        return SweepResult(rescued, to_run, to_report, bool(is_new))
 
     # --- below: one script ----------------------------------------------------------------------
 
     def _accept(
         self, task_id: str, task: JsonObject | None, task_type: str, reason: str
-    ) -> Literal["accepted", "refused", "known"]:
+    ) -> Accepted:
         reply = self._scripts.run(
             "accept",
             *(task_id, json.dumps(task), task_type, secrets.token_hex(8), reason),
             *(SEND_GRACE_MS, self._retention_ms),
         )
-        answer: Literal["accepted", "refused", "known"] = reply[0]
+        answer: Accepted = reply[0]
         return answer
 
     def _check_schema(self) -> None:

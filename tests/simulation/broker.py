@@ -57,7 +57,10 @@ class Broker:
                 if found is not None:
                     world.pause()  # it is acknowledged: a crash from here on loses it
                     text, sent_at = json.loads(found)
-                    if queue != "control" or world.stage.seconds - sent_at < world.profile.poll_seconds:
+                    if (
+                        queue != "control"
+                        or world.stage.seconds - sent_at < world.profile.poll_seconds
+                    ):
                         return queue, text
                     break
             else:

@@ -1,7 +1,7 @@
 -- (none) -> queued, or -> quarantined when the task was refused. A known id is only noted as listed.
 -- ARGV: id, task JSON, task type, nonce, reason for refusing or '', ms until the sweep may send it,
 --       retention in ms
--- Reply: {'accepted' | 'refused' | 'known', state}
+-- Reply: {'accepted' | 'refused' | 'known' | 'paused' (a person paused intake), state or ''}
 local id, reason = ARGV[1], ARGV[5]
 local job = key('job', id)
 local state = redis.call('HGET', job, 'state')
@@ -12,6 +12,9 @@ if state then
     redis.call('PEXPIRE', key('audit', id), ARGV[7])
   end
   return {'known', state}
+end
+if is_paused('intake') then
+  return {'paused', ''}
 end
 redis.call('HSET', job, 'task', ARGV[2], 'task_type', ARGV[3], 'nonce', ARGV[4],
   'attempt', 0, 'lapses', 0, 'accepted_at', NOW, 'listed_at', NOW)

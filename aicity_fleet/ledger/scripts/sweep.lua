@@ -5,19 +5,20 @@
 --       failures in a row at which the guard closes, version of the layout, ms between two sweeps
 --       from which on an outage is assumed
 -- Reply: {rescued ids, ids to send to the jobs queue, ids to send to the reports queue, 1 when the
---        ledger was wiped since the last walk}
+--        ledger is new, or was wiped since the last walk}
 local limit = tonumber(ARGV[1])
 
 local function due(set, most)
   return redis.call('ZRANGEBYSCORE', set, '-inf', NOW, 'LIMIT', 0, most or limit)
 end
 
-local was_wiped = redis.call('SETNX', PREFIX .. 'schema', ARGV[9])
+redis.call('SETNX', PREFIX .. 'schema', ARGV[9])
 
 -- After a time in which nobody swept, Redis itself may have been away, and nobody could renew: leases that
 -- lapsed meanwhile say nothing against their jobs.
 local turns = PREFIX .. 'turns'
-local swept_at = tonumber(redis.call('HGET', turns, 'swept_at') or tostring(NOW))
+local swept_at = tonumber(redis.call('HGET', turns, 'swept_at') or '0')
+local is_new = swept_at == 0 and 1 or 0
 local counts = NOW - swept_at < tonumber(ARGV[10]) and 1 or 0
 redis.call('HSET', turns, 'swept_at', NOW)
 redis.call('PEXPIRE', turns, 86400 * 1000)
@@ -86,4 +87,4 @@ for _, state in ipairs({'reported', 'quarantined'}) do
     end
   end
 end
-return {rescued, send, reports, was_wiped}
+return {rescued, send, reports, is_new}
