@@ -65,6 +65,7 @@ def settle(ledger: Ledger, job_id: str, meaning: str) -> None:
 
 
 def fail_twice(ledger: Ledger) -> None:
+    ledger.controls.seed_guard(0)
     for job_id in ("bad1", "bad2"):
         finish(ledger, job_id, FAILED)
         settle(ledger, job_id, "failure")
