@@ -16,21 +16,26 @@ from typing import Literal
 import structlog
 
 from aicity_fleet.aicity.client import AICityClient
+from aicity_fleet.availability import tell_availability
 from aicity_fleet.errors import (
     AICityError,
     AICityRateLimitedError,
     AICityUnauthorizedError,
+    ContractError,
     QueueUnavailableError,
     TaskRefusedError,
 )
 from aicity_fleet.ledger import Ledger
+from aicity_fleet.ledger.controls import Controls
 from aicity_fleet.models import MAX_TASK_ID_CHARS, AssignedTask, JsonObject, parse_task
+from aicity_fleet.steps import Step, reached
 
-POLL_LOCK_SECONDS = 300.0
-"""How long one poll may hold off others, in seconds, should its process die."""
+POLL_TURN_SECONDS = 45.0
+"""How long one page of a poll may take, in seconds, and so how long a poll that died holds off others: a
+little more than the longest request."""
 
 DEFAULT_WAIT_SECONDS = 60.0
-"""How long AI City is left alone after a 429 that names no time, or after a 401, in seconds."""
+"""How long AI City is left alone after a 429 that names no time, in seconds."""
 
 log = structlog.get_logger(__name__)
 
@@ -39,8 +44,9 @@ log = structlog.get_logger(__name__)
 class PollSummary:
     """What one poll saw. Flower shows it, and ``aicity-fleet poll`` prints it."""
 
-    status: Literal["ok", "busy", "quiet", "error"] = "ok"
-    """``busy``: another poll was under way. ``quiet``: AI City asked us to wait."""
+    status: Literal["ok", "busy", "quiet", "paused", "stopped", "error"] = "ok"
+    """``busy``: another poll was under way. ``quiet``: AI City asked us to wait. ``paused``: a person
+    paused intake. ``stopped``: AI City refuses our key."""
     seen: int = 0
     """Entries listed, whatever they were."""
     accepted: int = 0
@@ -80,27 +86,71 @@ def poll(
         LedgerUnavailableError: Redis went away; the next poll goes on.
     """
     summary, began = PollSummary(), time.monotonic()
-    with ledger.marks.only_poll(POLL_LOCK_SECONDS) as mine:
-        if not mine:
+    with ledger.marks.only_poll(POLL_TURN_SECONDS) as prolong:
+        if prolong is None:
             return PollSummary(status="busy", message="Another poll is under way.")
-        wait = ledger.marks.quiet_seconds()
-        if wait > 0:
-            return PollSummary(
-                status="quiet", message=f"AI City is left alone for {wait:.0f} s more."
-            )
+        controls = ledger.controls.read()
+        if hindrance := _hindrance(controls, ledger):
+            return hindrance
         try:
+            if controls.guard_is_new:
+                ledger.controls.seed_guard(_failures_in_a_row(client))
             for page in client.assigned_pages():
+                reached(Step.POLLED)
+                if not prolong():  # it took too long: another poll is under way by now
+                    break
                 summary.pages += 1
                 for entry in page:
                     _take(entry, summary, client, ledger, send, max_input_chars)
         except AICityError as error:
             summary.status, summary.message = "error", str(error)
-            _leave_alone(error, ledger)
+            _leave_alone(error, client, ledger)
             log.warning("poll.failed", error=type(error).__name__, message=str(error))
+        else:
+            if controls.stopped and ledger.controls.lift_stop():
+                log.warning("aicity.accepts_key_again")
+            tell_availability(client, ledger.controls)
         summary.seconds = round(time.monotonic() - began, 3)
     if summary.accepted or summary.refused:
         log.info("poll.done", **summary.to_json())
     return summary
+
+
+def _hindrance(controls: Controls, ledger: Ledger) -> PollSummary | None:
+    """Why AI City is not to be asked now, if it is not."""
+    if controls.stopped is not None and not ledger.controls.may_probe():
+        return PollSummary(
+            status="stopped",
+            message=f"AI City refuses the agent's key: {controls.stopped.why} Correct the key and "
+            "restart the dispatcher, or run 'aicity-fleet resume' once the key works.",
+        )
+    if "intake" in controls.paused:
+        why = controls.paused["intake"].why
+        return PollSummary(
+            status="paused", message=f"Intake is paused: {why} ('aicity-fleet resume intake')."
+        )
+    if controls.quiet_seconds > 0:
+        wait = controls.quiet_seconds
+        return PollSummary(status="quiet", message=f"AI City is left alone for {wait:.0f} s more.")
+    return None
+
+
+def _failures_in_a_row(client: AICityClient) -> int | None:
+    """What the agent's profile says of the row that stands; None when it says nothing.
+
+    Not documented; the guard assumes the worst without it.
+
+    Raises:
+        AICityError: What says no to every request of ours.
+    """
+    try:
+        found = client.profile().get("consecutiveFailures")
+    except (AICityUnauthorizedError, AICityRateLimitedError):
+        raise
+    except (AICityError, ContractError):
+        return None
+    is_count = isinstance(found, int) and not isinstance(found, bool) and found >= 0
+    return int(found) if is_count else None  # type: ignore[arg-type]
 
 
 def _take(
@@ -128,8 +178,10 @@ def _take(
         summary.known += 1
         return
     summary.accepted += 1
+    reached(Step.ACCEPTED, task.task_id)
     try:
         send(task.task_id)
+        reached(Step.SENT, task.task_id)
         ledger.sent(task.task_id)
     except QueueUnavailableError as error:
         log.warning("poll.not_sent", job_id=task.task_id, message=str(error))
@@ -162,8 +214,10 @@ def refused_id(entry: object) -> str:
     return f"unidentified-{digest[:16]}"
 
 
-def _leave_alone(error: AICityError, ledger: Ledger) -> None:
+def _leave_alone(error: AICityError, client: AICityClient, ledger: Ledger) -> None:
     if isinstance(error, AICityRateLimitedError):
-        ledger.marks.keep_quiet(error.retry_after_seconds or DEFAULT_WAIT_SECONDS)
-    elif isinstance(error, AICityUnauthorizedError):
-        ledger.marks.keep_quiet(DEFAULT_WAIT_SECONDS)
+        ledger.controls.keep_quiet(error.retry_after_seconds or DEFAULT_WAIT_SECONDS)
+    elif isinstance(error, AICityUnauthorizedError) and ledger.controls.stop(
+        str(error), client.key_fingerprint
+    ):
+        log.error("aicity.stopped", message=str(error))

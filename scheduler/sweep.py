@@ -14,24 +14,37 @@ import structlog
 from aicity_fleet.celery_app import REPORT, RUN_JOB
 from aicity_fleet.errors import FleetError, QueueUnavailableError
 from aicity_fleet.ledger import Ledger, SweepResult
+from aicity_fleet.steps import Step, reached
 
 log = structlog.get_logger(__name__)
 
 
-def sweep(*, ledger: Ledger, send: Callable[[str, str], None]) -> SweepResult:
+def sweep(
+    *,
+    ledger: Ledger,
+    send: Callable[[str, str], None],
+    poll_now: Callable[[], None],
+    max_running: int = 0,
+) -> SweepResult:
     """Walk over the ledger once and send what is due.
 
     Args:
         ledger: Where the jobs stand.
         send: Sends a job's id to a task, by the task's name.
+        poll_now: Asks for a poll: a ledger that was wiped is filled again from AI City's list.
+        max_running: How many jobs the whole fleet may run at once; 0 for any number.
 
     Raises:
         LedgerUnavailableError: Redis went away; the next sweep goes on.
     """
-    found = ledger.sweep()
+    found = ledger.sweep(max_running=max_running)
+    reached(Step.SWEPT)
     for job_id in found.rescued:
         log.warning("job.rescued", job_id=job_id)
     try:
+        if found.was_wiped:
+            log.error("ledger.wiped", remedy="it is filled again from AI City's list of tasks")
+            poll_now()
         for job_id in found.to_run:
             send(RUN_JOB, job_id)
             ledger.sent(job_id)
@@ -47,14 +60,14 @@ class Sweeper:
 
     Args:
         ledger: Where the jobs stand.
-        send: Sends a job's id to a task, by the task's name.
+        sweep_once: One sweep.
         every_seconds: The tick.
     """
 
     def __init__(
-        self, ledger: Ledger, send: Callable[[str, str], None], every_seconds: float
+        self, ledger: Ledger, sweep_once: Callable[[], object], every_seconds: float
     ) -> None:
-        self._ledger, self._send, self._every = ledger, send, every_seconds
+        self._ledger, self._sweep_once, self._every = ledger, sweep_once, every_seconds
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._loop, name="sweep", daemon=True)
 
@@ -71,7 +84,7 @@ class Sweeper:
         while not self._stopping.wait(self._every):
             try:
                 if self._ledger.marks.may_sweep(self._every * 0.9):
-                    sweep(ledger=self._ledger, send=self._send)
+                    self._sweep_once()
             except FleetError as error:
                 log.warning("sweep.failed", error=type(error).__name__, message=str(error))
             except Exception:

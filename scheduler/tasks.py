@@ -22,7 +22,7 @@ from aicity_fleet.ledger.connection import connect
 from aicity_fleet.models import JsonObject
 from scheduler.poll import poll
 from scheduler.schedule import beat_schedule
-from scheduler.sweep import Sweeper
+from scheduler.sweep import Sweeper, sweep
 
 app.conf.beat_schedule = beat_schedule(settings)
 
@@ -53,7 +53,23 @@ def _ledger() -> Ledger:
 
 @cache
 def _sweeper() -> Sweeper:
-    return Sweeper(_ledger(), send, settings.sweep_seconds)
+    sweep_once = partial(
+        sweep,
+        ledger=_ledger(),
+        send=send,
+        poll_now=send_poll,
+        max_running=settings.max_running_jobs,
+    )
+    return Sweeper(_ledger(), sweep_once, settings.sweep_seconds)
+
+
+def send_poll() -> None:
+    """Send the message of a poll, as beat does.
+
+    Raises:
+        QueueUnavailableError: The broker took no message.
+    """
+    app.send_task(POLL, **beat_schedule(settings)["poll"]["options"])
 
 
 @signals.worker_init.connect
@@ -62,7 +78,11 @@ def _check_dispatcher(**_: object) -> None:
     if consumes(CONTROL_QUEUE):
         with exit_on_fleet_error():
             client = _client()  # first: a missing key shows before any waiting
-            _ledger()
+            ledger = _ledger()
+            ledger.upgrade_schema()
+            stopped = ledger.controls.read().stopped
+            if stopped is not None and stopped.key != client.key_fingerprint:
+                ledger.controls.lift_stop()  # another key than the one that was refused
             client.wait_for_simulator(settings, settings.start_wait_seconds)
 
 
@@ -83,4 +103,4 @@ def _begin_with_a_poll(**_: object) -> None:
     """See whether the clock can work, and poll now instead of one interval from now."""
     with exit_on_fleet_error():
         connect(settings, wait_seconds=settings.start_wait_seconds).close()
-        app.send_task(POLL, **beat_schedule(settings)["poll"]["options"])
+        send_poll()

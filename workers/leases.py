@@ -19,18 +19,22 @@ from aicity_fleet.team import Watch
 FENCE_SHARE = 0.7
 """After which share of a lease without a renewal its job is stopped: two renewals were missed."""
 
+MOST_RENEWAL_SECONDS = 2.0
+"""The longest time between two renewals, in seconds: so soon does a process see a cancelled job."""
+
 log = structlog.get_logger(__name__)
 
 
 class LeaseKeeper:
-    """Renews every lease that this process holds, three times per lease.
+    """Renews every lease that this process holds, and stops the runs of jobs that a person cancelled.
 
     Args:
         ledger: Where the leases are.
         lease_seconds: How long one lasts.
+        has_threads: Whether it works by itself; else ``renew`` and ``fence`` are called from outside.
     """
 
-    def __init__(self, ledger: Ledger, lease_seconds: float) -> None:
+    def __init__(self, ledger: Ledger, lease_seconds: float, *, has_threads: bool = True) -> None:
         self._ledger, self._lease_seconds = ledger, lease_seconds
         self._held: dict[str, tuple[Lease, Watch, float]] = {}
         self._guard = threading.Lock()
@@ -39,6 +43,7 @@ class LeaseKeeper:
         self._threads = [
             threading.Thread(target=target, name=name, daemon=True)
             for name, target in (("leases", self._renew_always), ("fence", self._fence_always))
+            if has_threads
         ]
         for thread in self._threads:
             thread.start()
@@ -92,7 +97,7 @@ class LeaseKeeper:
             return
         asked_at = time.monotonic()
         try:
-            lost = self._ledger.renew(
+            renewal = self._ledger.renew(
                 [lease for lease, _, _ in held], lease_seconds=self._lease_seconds
             )
         except FleetError as error:
@@ -100,13 +105,16 @@ class LeaseKeeper:
             return
         with self._guard:
             for lease, watch, _ in held:
-                if lease.job_id in lost:
+                if lease.job_id in renewal.lost:
                     log.warning("lease.lost", job_id=lease.job_id, attempt=lease.token)
                     watch.abort("lease_lost")
-                elif self._held.get(lease.job_id, (None,))[0] is lease:
+                    continue
+                if lease.job_id in renewal.cancelled:
+                    watch.abort("cancelled")
+                if self._held.get(lease.job_id, (None,))[0] is lease:
                     self._held[lease.job_id] = (lease, watch, asked_at)
 
-    def _fence(self) -> None:
+    def fence(self) -> None:
         """Stop every run whose lease was not renewed in time."""
         limit = time.monotonic() - self._lease_seconds * FENCE_SHARE
         with self._guard:
@@ -131,10 +139,10 @@ class LeaseKeeper:
     def _fence_always(self) -> None:
         """Watch the clock apart from the renewals: one that hangs must not hold this up."""
         while not self._stopping.wait(self._lease_seconds / 20):
-            self._fence()
+            self.fence()
 
     def _renew_always(self) -> None:
-        while not self._stopping.wait(self._lease_seconds / 3):
+        while not self._stopping.wait(min(self._lease_seconds / 3, MOST_RENEWAL_SECONDS)):
             try:
                 self.renew()
             except Exception:

@@ -13,6 +13,7 @@ from typing import Any, Literal
 import structlog
 
 from aicity_fleet.aicity.client import AICityClient
+from aicity_fleet.availability import tell_availability
 from aicity_fleet.errors import (
     AICityError,
     AICityGoneError,
@@ -22,13 +23,11 @@ from aicity_fleet.errors import (
 )
 from aicity_fleet.ledger import Ledger, NotClaimed, ReportLease
 from aicity_fleet.models import JsonObject
+from aicity_fleet.steps import Step, reached
 from workers.run_job import backoff_seconds
 
 REPORT_BACKOFF_SECONDS = (2.0, 300.0)
 """First and longest wait after a report without a definite answer, in seconds; doubled each time."""
-
-UNAUTHORIZED_SECONDS = 60.0
-"""How long all requests rest after a 401, in seconds: only a person can help."""
 
 log = structlog.get_logger(__name__)
 
@@ -65,18 +64,19 @@ def report(job_id: str, parts: ReporterParts) -> JsonObject:
     Raises:
         LedgerUnavailableError: Redis went away; the sweep finds the report again.
     """
-    if parts.ledger.marks.quiet_seconds() > 0:  # nothing is sent; the sweep finds it due again
-        return {"job_id": job_id, "did": "nothing", "why": "quiet"}
     held = parts.ledger.take_report(job_id)
     if isinstance(held, NotClaimed):
         if held.reason == "held":
             log.error("report.held", job_id=job_id, why="it would be the third failure in a row")
         return {"job_id": job_id, "did": "nothing", "why": held.reason}
+    reached(Step.REPORT_TAKEN, job_id)
     key = idempotency_key(parts.agent, job_id, held.outcome.kind)
     try:
         answer = parts.client.report(job_id, held.outcome, key)
     except AICityError as error:
+        reached(Step.REPORT_ANSWERED, job_id)
         return _answered(error, held, parts)
+    reached(Step.REPORT_ANSWERED, job_id)
     return _settle(held, parts, "accepted", {"answer": _brief(answer)})
 
 
@@ -87,19 +87,23 @@ def _answered(error: AICityError, held: ReportLease, parts: ReporterParts) -> Js
     """
     match error:
         case AICityUnauthorizedError():
-            parts.ledger.marks.keep_quiet(UNAUTHORIZED_SECONDS)
-            log.error("report.unauthorized", job_id=held.job_id, message=str(error))
-            return _postpone(held, parts, str(error), UNAUTHORIZED_SECONDS)
+            if parts.ledger.controls.stop(str(error), parts.client.key_fingerprint):
+                log.error("aicity.stopped", job_id=held.job_id, message=str(error))
+            return _postpone(held, parts, str(error), 0)
         case AICityRateLimitedError(retry_after_seconds=wait):
             wait = wait if wait is not None else _next_wait(held)
-            parts.ledger.marks.keep_quiet(wait)
+            parts.ledger.controls.keep_quiet(wait)
             return _postpone(held, parts, str(error), wait)
         case AICityRefusedError(status=409):
             return _settle(held, parts, "already_settled", _standing(held, parts))
         case AICityRefusedError(status=404 | 403) if error.code:
             return _perhaps_gone(error, held, parts)
-        case AICityRefusedError() | AICityGoneError():
+        case AICityRefusedError():
             return _quarantine(held, parts, str(error), was_refused=True)
+        case AICityGoneError() if held.tried_for_seconds <= parts.give_up_seconds:
+            # The endpoint, not this report: all wait until a person corrects the contract.
+            log.error("report.endpoint_gone", job_id=held.job_id, message=str(error))
+            return _postpone(held, parts, str(error), _next_wait(held))
         case _ if held.tried_for_seconds > parts.give_up_seconds:
             hours = parts.give_up_seconds / 3600
             why = f"no definite answer for {hours:g} h; last: {error}"
@@ -154,7 +158,10 @@ def _settle(
 ) -> JsonObject:
     meaning = _meaning(held, verdict, details)
     ours = parts.ledger.settle(held, {"verdict": verdict, **details}, meaning)
+    reached(Step.SETTLED, held.job_id)
     log.info("job.reported", job_id=held.job_id, kind=held.outcome.kind, verdict=verdict)
+    if meaning != "nothing":  # it may have closed or opened the guard
+        tell_availability(parts.client, parts.ledger.controls)
     return {"job_id": held.job_id, "did": "settled" if ours else "dropped", "why": verdict}
 
 
@@ -163,7 +170,8 @@ def _meaning(
 ) -> Literal["success", "failure", "nothing"]:
     """What a settled report does to the agent's row of failures.
 
-    A delivery that AI City's own quality check failed counts as a failure, to be on the safe side.
+    A delivery that AI City's own quality check failed counts as a failure, to be on the safe side. A 409
+    is never a success: the ending that stands may be older than the failures that came since.
     Source: docs.aicity.dev/docs/concepts/glossary says three failures and not which.
     """
     answer = details.get("answer", {})
@@ -172,7 +180,7 @@ def _meaning(
         return "nothing"
     if status == "failed" or (held.outcome.kind == "fail" and status != "completed"):
         return "failure"
-    if status == "completed" or (verdict == "accepted" and status is None):
+    if verdict == "accepted" and status in {"completed", None}:
         return "success"
     return "nothing"  # not known yet, or not for certain
 

@@ -22,6 +22,7 @@ from aicity_fleet.models import (
     Delivered,
     Failed,
     Interrupted,
+    JobState,
     JsonObject,
     Outcome,
     ProviderFatal,
@@ -31,14 +32,13 @@ from aicity_fleet.models import (
     TeamResult,
     Usage,
 )
+from aicity_fleet.steps import Step, reached
 from aicity_fleet.team import Journal, Watch
 from workers.leases import LeaseKeeper
 
-PROVIDER_BACKOFF_SECONDS = (5.0, 300.0)
-"""First and longest wait after trouble with the model's provider, in seconds; doubled each time."""
-
-PROVIDER_FATAL_SECONDS = 300.0
-"""How long a job waits when only a person can make the provider serve us, in seconds."""
+PROVIDER_BACKOFF_SECONDS = (5.0, 60.0)
+"""First and longest wait of a job after trouble with the model's provider, in seconds; doubled each time.
+An outage is the breaker's business; this is for the job that alone has trouble."""
 
 MAX_BROKEN_ATTEMPTS = 3
 """After how many attempts a job that raises within our own code fails."""
@@ -62,6 +62,10 @@ class WorkerParts:
     """This process's name in the ledger."""
     lease_seconds: float
     max_running: int
+    endpoint: str = ""
+    """The model endpoint that this process calls, as its breaker is named."""
+    run_alone: Callable[[str], JsonObject] | None = None
+    """Runs an isolated job in a process of its own; None in such a process itself."""
 
 
 def run_job(job_id: str, parts: WorkerParts) -> JsonObject:
@@ -82,10 +86,18 @@ def run_job(job_id: str, parts: WorkerParts) -> JsonObject:
         return {"job_id": job_id, "did": "requeued", "why": "drain"}
     claimed_at = time.monotonic()
     lease = parts.ledger.claim(
-        job_id, parts.owner, lease_seconds=parts.lease_seconds, max_running=parts.max_running
+        job_id,
+        parts.owner,
+        lease_seconds=parts.lease_seconds,
+        max_running=parts.max_running,
+        endpoint=parts.endpoint,
+        alone=parts.run_alone is None,
     )
     if isinstance(lease, NotClaimed):
+        if lease.reason == "isolated" and parts.run_alone is not None:
+            return parts.run_alone(job_id)
         return {"job_id": job_id, "did": "nothing", "why": lease.reason}
+    reached(Step.CLAIMED, job_id)
     watch = Watch()
     log.info("job.started", job_id=job_id, attempt=lease.token, task_type=lease.task.task_type)
     with parts.leases.keep(lease, watch, claimed_at=claimed_at):
@@ -99,6 +111,7 @@ def run_job(job_id: str, parts: WorkerParts) -> JsonObject:
         except Exception:
             log.exception("job.broken", job_id=job_id, attempt=lease.token)
             result = None
+        reached(Step.TEAM_ENDED, job_id)
         ran_ms = int((time.monotonic() - claimed_at) * 1000)
         if result is None:
             did = _settle_broken(lease, parts, Spent(ran_ms))
@@ -110,6 +123,8 @@ def run_job(job_id: str, parts: WorkerParts) -> JsonObject:
 
 def _settle(lease: Lease, result: TeamResult, parts: WorkerParts, spent: Spent) -> JsonObject:
     """Turn the ending of a run into its one move in the ledger."""
+    if result.usage.model_calls and not isinstance(result.ending, ProviderTrouble | ProviderFatal):
+        parts.ledger.controls.provider_works(parts.endpoint)
     match result.ending:
         case Delivered(text=text, score=score):
             done = Completed(text, spent.ran_ms, result.model, result.agents)
@@ -117,11 +132,15 @@ def _settle(lease: Lease, result: TeamResult, parts: WorkerParts, spent: Spent) 
         case Rejected(code=code, message=message):
             return _finish(lease, Failed(code, message, spent.ran_ms), parts, spent)
         case ProviderTrouble(message=message, retry_after_seconds=wait):
+            parts.ledger.controls.provider_trouble(
+                parts.endpoint, message, wait_seconds=wait or 0.0
+            )
             delay = max(wait or 0.0, backoff_seconds(*PROVIDER_BACKOFF_SECONDS, lease.releases))
             return _release(lease, parts, spent, message, delay, counts_as="releases")
         case ProviderFatal(message=message):
+            parts.ledger.controls.provider_trouble(parts.endpoint, message, is_fatal=True)
             log.error("provider.fatal", job_id=lease.job_id, message=message)
-            return _release(lease, parts, spent, message, PROVIDER_FATAL_SECONDS)
+            return _release(lease, parts, spent, message, 0)
         case Interrupted(reason="lease_lost"):
             return {"did": "dropped", "why": "lease_lost"}
         case Interrupted(reason=reason):
@@ -141,8 +160,12 @@ def _finish(
     lease: Lease, outcome: Outcome, parts: WorkerParts, spent: Spent, score: int | None = None
 ) -> JsonObject:
     outcome = _with_total_time(outcome, parts.ledger, lease.job_id)
-    if not parts.ledger.finish(lease, outcome, spent, score=score):
+    state = parts.ledger.finish(lease, outcome, spent, score=score)
+    if state is None:
         return {"did": "dropped", "why": "lease_lost"}
+    if state is not JobState.FINISHED:
+        return {"did": "laid_aside", "why": str(state)}
+    reached(Step.OUTCOME_WRITTEN, lease.job_id)
     try:
         parts.report(lease.job_id)
     except QueueUnavailableError as error:  # the sweep finds it due

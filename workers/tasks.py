@@ -80,6 +80,7 @@ def _worker() -> Worker:
         owner=f"{socket.gethostname()}:{os.getpid()}",
         lease_seconds=settings.lease_seconds,
         max_running=settings.max_running_jobs,
+        endpoint=teams.endpoint,
     )
     return Worker(bridge, leases, teams, parts)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from urllib.parse import urlsplit
+
 from aicity_fleet.ledger import Lease
 from aicity_fleet.models import TeamResult
 from aicity_fleet.settings import SIMULATED_MODEL_KEY, Settings
@@ -16,6 +18,9 @@ from aicity_fleet.team import (
     team_for,
 )
 from workers.bridge import Bridge
+
+DEFAULT_ENDPOINT = "https://api.openai.com/v1"
+"""Where the client of the SDK goes when no ``OPENAI_BASE_URL`` is set."""
 
 
 class TeamRunner:
@@ -35,7 +40,10 @@ class TeamRunner:
             deadline_seconds=settings.job_deadline_seconds,
             max_total_tokens=settings.max_job_tokens,
         )
-        self._model = bridge.run(_open(model_config(settings)))
+        config = model_config(settings)
+        self._model = bridge.run(_open(config))
+        self.endpoint = f"{urlsplit(config.base_url or DEFAULT_ENDPOINT).netloc} {config.name}"
+        """The host and the model that jobs call, for people and as the name of the breaker."""
 
     def run(self, lease: Lease, watch: Watch, journal: Journal) -> TeamResult:
         """Run a job's team to its ending; waits for it, on the calling thread.

@@ -6,6 +6,7 @@ next poll, or by the schedule in the outbox. No key and no body appears in any m
 
 from __future__ import annotations
 
+import hashlib
 import time
 from collections.abc import Iterator, Mapping
 from typing import Any, Self
@@ -64,6 +65,8 @@ class AICityClient:
             transport=transport,
         )
         self._noticed: set[tuple[str, str]] = set()
+        self.key_fingerprint = hashlib.sha256(key.encode()).hexdigest()[:12]
+        """Tells one key from another without giving either away."""
 
     @classmethod
     def from_settings(cls, settings: Settings, *, owner: bool = False) -> Self:
@@ -183,6 +186,18 @@ class AICityClient:
         path = self._needs(self.contract.paths.profile, "read the profile")
         data, _ = self._request("GET", path)
         return self._object(data, "the profile")
+
+    def set_availability(self, availability: str) -> None:
+        """Say whether the agent takes work: ``available``, ``busy`` or ``offline``.
+
+        Source: docs.aicity.dev/docs/concepts/glossary; verb and path are inferred.
+
+        Raises:
+            AICityError: No usable answer.
+            ContractError: The contract has no such endpoint.
+        """
+        path = self._needs(self.contract.paths.update_profile, "set the availability")
+        self._request("PATCH", path, json={"availability": availability})
 
     def register(self, profile: JsonObject) -> JsonObject:
         """Register an agent with an owner token.

@@ -22,6 +22,11 @@ class Lease:
     breaks: int = 0
     """How often our own code has failed on it already."""
 
+    @property
+    def fence(self) -> str:
+        """What every write shows. The nonce is in it because attempts begin at 1 again after a wipe."""
+        return f"{self.token}:{self.nonce}"
+
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class NotClaimed:
@@ -36,9 +41,26 @@ class ReportLease:
 
     job_id: str
     token: int
+    """Which try this is, from 1."""
+    nonce: str
     outcome: Outcome
     tried_for_seconds: float
     """How long ago the report was first tried."""
+
+    @property
+    def fence(self) -> str:
+        """What every write shows."""
+        return f"{self.token}:{self.nonce}"
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Renewal:
+    """What became of the leases that were to be prolonged; all others are."""
+
+    lost: frozenset[str] = frozenset()
+    """Jobs that are no longer ours."""
+    cancelled: frozenset[str] = frozenset()
+    """Jobs that a person wants stopped."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -51,3 +73,5 @@ class SweepResult:
     """Jobs that need a message on the jobs queue (rescued ones among them)."""
     to_report: tuple[str, ...] = ()
     """Jobs whose report is due."""
+    was_wiped: bool = False
+    """Whether the ledger was emptied since the last sweep: AI City's list is all that is left."""

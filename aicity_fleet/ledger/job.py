@@ -24,6 +24,8 @@ class Job:
     """How many leases were granted on it; also the fencing token of the last one."""
     lapses: int
     """How many of its leases lapsed."""
+    is_isolated: bool
+    """Whether it runs alone in a process, because it may be what kills them."""
     owner: str
     """The process that holds the lease, while it runs."""
     reason: str
@@ -63,6 +65,7 @@ class Job:
             task=AssignedTask.from_json(task) if task else None,
             attempt=number("attempt"),
             lapses=number("lapses"),
+            is_isolated=bool(number("isolated")),
             owner=fields.get("owner", ""),
             reason=fields.get("reason", ""),
             accepted_at=_moment(fields.get("accepted_at")),

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from aicity_fleet.errors import LeaseLostError, LedgerUnavailableError
 from aicity_fleet.ledger.grants import Lease
 from aicity_fleet.ledger.ledger import Ledger
+from aicity_fleet.steps import Step, reached
 from aicity_fleet.team import Entry, Watch
 
 RETRY_SECONDS = 0.5
@@ -48,7 +49,9 @@ class LedgerJournal:
             LeaseLostError: The job is another's by now.
         """
         text = json.dumps(entry.to_json())
+        reached(Step.CALL_ANSWERED, self._lease.job_id)
         await self._write(lambda: self._ledger.journal_append(self._lease, entry.ordinal, text))
+        reached(Step.CALL_JOURNALED, self._lease.job_id)
 
     async def truncate(self, ordinal: int) -> None:
         """Discard the entry at this place and all later ones.

@@ -8,8 +8,12 @@ from __future__ import annotations
 
 import dataclasses
 
-SCHEMA_VERSION = 1
-"""The layout of the ledger's keys and fields."""
+SCHEMA_VERSION = 2
+"""The layout of the ledger's keys and fields. Layout 2 is layout 1 with more fields and keys, so either
+version of the fleet works on what the other left, and they can run side by side during an upgrade."""
+
+OLDEST_READABLE_VERSION = 1
+"""The oldest layout that this version still works on."""
 
 KEYS_WITHOUT_TTL = {
     "job:": "a job stays until it is settled; settling gives it FLEET_RETENTION_DAYS",
@@ -18,6 +22,7 @@ KEYS_WITHOUT_TTL = {
     "state:": "an index over the jobs; the sweep drops entries whose job expired",
     "unsent": "an index over queued jobs that still need a message",
     "guard:": "how many failures in a row stand: for as long as they do",
+    "controls": "what is switched off stays off until somebody switches it on",
     "schema": "the layout's version",
     "_kombu.": "Celery's bindings of queues",
     "unacked": "Celery's messages between pop and start",
@@ -48,24 +53,9 @@ class Keys:
         """The version of the layout. No TTL."""
         return f"{self.prefix}schema"
 
-    @property
-    def poll_lock(self) -> str:
-        """Held by the one poll that is under way. TTL: a poll's longest duration."""
-        return f"{self.prefix}poll:lock"
-
     def poll(self, poll_id: str) -> str:
         """What one poll saw, as JSON, by its Celery task id. TTL: some minutes."""
         return f"{self.prefix}poll:{poll_id}"
-
-    @property
-    def sweep_lock(self) -> str:
-        """Held for one tick, so that several dispatchers sweep once. TTL: the tick."""
-        return f"{self.prefix}sweep:lock"
-
-    @property
-    def quiet(self) -> str:
-        """Present while AI City asked us to wait (429). TTL: the wait."""
-        return f"{self.prefix}quiet"
 
     def job(self, job_id: str) -> str:
         """A job's record, a hash. No TTL until it is settled."""

@@ -8,23 +8,23 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime
-from functools import cached_property
-from importlib import resources
-from typing import Any, Literal
+from collections.abc import Iterable, Mapping
+from typing import Literal
 
 import redis
-from redis.commands.core import Script
 
 from aicity_fleet.errors import LedgerError
 from aicity_fleet.ledger.connection import connect, wrapped
-from aicity_fleet.ledger.grants import Lease, NotClaimed, ReportLease, SweepResult
-from aicity_fleet.ledger.job import Job
-from aicity_fleet.ledger.keys import SCHEMA_VERSION, Keys
+from aicity_fleet.ledger.controls import MAX_FAILURES_IN_A_ROW, PROBE_SECONDS, ControlPanel
+from aicity_fleet.ledger.grants import Lease, NotClaimed, Renewal, ReportLease, SweepResult
+from aicity_fleet.ledger.keys import OLDEST_READABLE_VERSION, SCHEMA_VERSION, Keys
+from aicity_fleet.ledger.lua import Scripts
 from aicity_fleet.ledger.marks import Marks
+from aicity_fleet.ledger.operator import OperatorMoves
+from aicity_fleet.ledger.records import Records
 from aicity_fleet.models import (
     AssignedTask,
+    Failed,
     JobState,
     JsonObject,
     Outcome,
@@ -42,35 +42,46 @@ MESSAGE_LOST_MS = 10_000
 REPORT_LEASE_MS = 60_000
 """How long one process may take to send a report, in milliseconds: two request timeouts."""
 
-MAX_FAILURES_IN_A_ROW = 2
-"""How many failures in a row the guard lets out. AI City suspends an agent after three.
+ISOLATED_AFTER_LAPSES = 2
+"""After how many lapsed leases a job runs alone: it may be what kills its workers."""
 
-Source: docs.aicity.dev/docs/concepts/glossary."""
+FAILED_AFTER_DEATHS = 3
+"""After how many deaths a job fails, once a process died under it that ran nothing else."""
 
-MAX_LAPSES = 5
-"""After how many lapsed leases a job rests in quarantine: it may be what kills its workers."""
+MAX_LAPSES = 8
+"""After how many lapsed leases a job rests in quarantine, though nobody saw that it was to blame."""
 
 SWEEP_LIMIT = 200
 """How many jobs of each kind one sweep makes runnable."""
 
 
-class Ledger:
+class Ledger(Records):
     """The jobs of one fleet.
 
     Args:
         client: A connection with ``decode_responses``; see ``connect``.
         keys: The fleet's keys.
         retention_seconds: How long a settled job stays readable.
+        script_texts: The Lua scripts by name; the package's own by default.
 
     Raises from every method:
         LedgerUnavailableError: Redis is down, loading, read-only, full or unreachable.
         LedgerError: Redis answered something that the ledger cannot use.
     """
 
-    def __init__(self, client: redis.Redis, keys: Keys, *, retention_seconds: float) -> None:
-        self.client = client
-        self.keys = keys
-        self.marks = Marks(client, keys)
+    def __init__(
+        self,
+        client: redis.Redis,
+        keys: Keys,
+        *,
+        retention_seconds: float,
+        script_texts: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(client, keys)
+        self._scripts = Scripts(client, keys, script_texts)
+        self.marks = Marks(client, keys, self._scripts)
+        self.controls = ControlPanel(self._scripts)
+        self.operator = OperatorMoves(self._scripts)
         self._retention_ms = int(retention_seconds * 1000)
         self._check_schema()
 
@@ -109,27 +120,46 @@ class Ledger:
 
     def sent(self, job_id: str) -> None:
         """Note that the message of a queued job went out."""
-        self._run("sent", job_id)
+        self._scripts.run("sent", job_id)
 
     def claim(
-        self, job_id: str, owner: str, *, lease_seconds: float, max_running: int = 0
+        self,
+        job_id: str,
+        owner: str,
+        *,
+        lease_seconds: float,
+        max_running: int = 0,
+        endpoint: str = "",
+        alone: bool = False,
     ) -> Lease | NotClaimed:
-        """Take the lease on a queued job that is due."""
-        reply = self._run("claim", job_id, owner, int(lease_seconds * 1000), max_running)
+        """Take the lease on a queued job that is due.
+
+        Args:
+            job_id: The job.
+            owner: The name of this process.
+            lease_seconds: How long the lease lasts unless it is renewed.
+            max_running: How many jobs the whole fleet may run at once; 0 for any number.
+            endpoint: The model endpoint that the job would call; its breaker may refuse.
+            alone: Whether the job would have this process to itself; an isolated one must.
+        """
+        reply = self._scripts.run(
+            "claim",
+            *(job_id, owner, int(lease_seconds * 1000), max_running, MAX_FAILURES_IN_A_ROW),
+            *(endpoint, int(alone), int(PROBE_SECONDS * 1000)),
+        )
         if not reply[0]:
             return NotClaimed(reply[1])
         token, task, nonce, releases, breaks = reply
         assigned = AssignedTask.from_json(json.loads(task))
         return Lease(job_id, int(token), assigned, nonce, int(releases), int(breaks))
 
-    def renew(self, leases: Iterable[Lease], *, lease_seconds: float) -> frozenset[str]:
-        """Prolong many leases in one call; gives the ids of the jobs that are no longer ours."""
-        pairs = [part for lease in leases for part in (lease.job_id, lease.token)]
-        return (
-            frozenset(self._run("renew", int(lease_seconds * 1000), *pairs))
-            if pairs
-            else frozenset()
-        )
+    def renew(self, leases: Iterable[Lease], *, lease_seconds: float) -> Renewal:
+        """Prolong many leases in one call."""
+        pairs = [part for lease in leases for part in (lease.job_id, lease.fence)]
+        if not pairs:
+            return Renewal()
+        lost, cancelled = self._scripts.run("renew", int(lease_seconds * 1000), *pairs)
+        return Renewal(frozenset(lost), frozenset(cancelled))
 
     def release(
         self,
@@ -150,44 +180,68 @@ class Ledger:
             counts_as: Which count of the lease this adds to, if any.
         """
         return bool(
-            self._run(
+            self._scripts.run(
                 "release",
-                *(lease.job_id, lease.token, int(delay_seconds * 1000), why, counts_as),
+                *(lease.job_id, lease.fence, int(delay_seconds * 1000), why, counts_as),
                 *_spent_args(spent),
             )
         )
 
     def finish(
         self, lease: Lease, outcome: Outcome, spent: Spent, *, score: int | None = None
-    ) -> bool:
-        """Write the outcome into the outbox; False when the lease or the outcome is another's."""
-        return bool(
-            self._run(
-                "finish",
-                *(lease.job_id, lease.token, json.dumps(outcome.to_json()), outcome.kind),
-                *(SEND_GRACE_MS, "" if score is None else score),
-                *_spent_args(spent),
-            )
+    ) -> JobState | None:
+        """Write the outcome into the outbox.
+
+        Returns:
+            Where the job is now: finished, or quarantined when a person cancelled it, or when it is a
+            failure of a job whose completion was sent before. None when the lease or the outcome is
+            another's.
+        """
+        reply = self._scripts.run(
+            "finish",
+            *(lease.job_id, lease.fence, json.dumps(outcome.to_json()), outcome.kind),
+            *(SEND_GRACE_MS, "" if score is None else score),
+            *_spent_args(spent),
         )
+        return JobState(reply) if reply else None
+
+    def died(self, job_id: str, fence: str) -> JobState | None:
+        """A process that ran this job and nothing else died: the job is to blame.
+
+        Args:
+            job_id: The job.
+            fence: The fence of its lease.
+
+        Returns:
+            Where the job is now: queued for another try, or finished with its failure; None when the
+            lease is another's.
+        """
+        message = "The task could not be worked: it ended the process that worked it, each time."
+        failure = Failed("poison", message)
+        reply = self._scripts.run(
+            "died", job_id, fence, FAILED_AFTER_DEATHS, json.dumps(failure.to_json())
+        )
+        return JobState(reply) if reply else None
 
     def journal_append(self, lease: Lease, ordinal: int, entry: str) -> bool:
         """Keep an entry of a running job's journal; False when the job is no longer ours."""
-        return bool(self._run("journal_append", lease.job_id, lease.token, ordinal, entry))
+        return bool(self._scripts.run("journal_append", lease.job_id, lease.fence, ordinal, entry))
 
     def journal_truncate(self, lease: Lease, ordinal: int) -> bool:
         """Discard a running job's journal from one entry on; False when it is no longer ours."""
-        return bool(self._run("journal_truncate", lease.job_id, lease.token, ordinal))
+        return bool(self._scripts.run("journal_truncate", lease.job_id, lease.fence, ordinal))
 
     def take_report(self, job_id: str) -> ReportLease | NotClaimed:
         """Take the right to send a finished job's report.
 
         A failure that would be the third in a row is held instead (``NotClaimed("held")``).
         """
-        reply = self._run("take_report", job_id, REPORT_LEASE_MS, MAX_FAILURES_IN_A_ROW)
+        reply = self._scripts.run("take_report", job_id, REPORT_LEASE_MS, MAX_FAILURES_IN_A_ROW)
         if not reply[0]:
             return NotClaimed(reply[1])
-        outcome = outcome_from_json(json.loads(reply[1]))
-        return ReportLease(job_id, int(reply[0]), outcome, int(reply[2]) / 1000)
+        number, nonce, outcome, tried_ms = reply
+        parsed = outcome_from_json(json.loads(outcome))
+        return ReportLease(job_id, int(number), nonce, parsed, int(tried_ms) / 1000)
 
     def settle(
         self,
@@ -204,12 +258,12 @@ class Ledger:
                 lets one held failure go.
         """
         answer = (json.dumps(receipt), self._retention_ms, meaning, MAX_FAILURES_IN_A_ROW)
-        return bool(self._run("settle", report.job_id, report.token, *answer))
+        return bool(self._scripts.run("settle", report.job_id, report.fence, *answer))
 
     def postpone(self, report: ReportLease, why: str, *, delay_seconds: float) -> bool:
         """Have a report sent again later; False when it is another's by now."""
         delay_ms = int(delay_seconds * 1000)
-        return bool(self._run("postpone", report.job_id, report.token, delay_ms, why))
+        return bool(self._scripts.run("postpone", report.job_id, report.fence, delay_ms, why))
 
     def quarantine(self, report: ReportLease, why: str, *, was_refused: bool) -> bool:
         """Lay a report aside for a person; False when it is another's by now.
@@ -220,66 +274,29 @@ class Ledger:
             was_refused: Whether AI City refused it for certain, so that it cannot have been accepted.
         """
         verdict = (why, int(was_refused), MAX_FAILURES_IN_A_ROW)
-        return bool(self._run("quarantine", report.job_id, report.token, *verdict))
+        return bool(self._scripts.run("quarantine", report.job_id, report.fence, *verdict))
 
-    def sweep(self) -> SweepResult:
-        """Make lapsed, stale and due work runnable; whoever calls sends the messages."""
-        reply = self._run(
+    def sweep(self, *, max_running: int = 0) -> SweepResult:
+        """Make lapsed, stale and due work runnable; whoever calls sends the messages.
+
+        Args:
+            max_running: How many jobs the whole fleet may run at once; 0 for any number.
+        """
+        *found, was_wiped = self._scripts.run(
             "sweep",
-            *(SWEEP_LIMIT, MESSAGE_LOST_MS, REPORT_LEASE_MS // 6, self._retention_ms, MAX_LAPSES),
+            *(SWEEP_LIMIT, MESSAGE_LOST_MS, REPORT_LEASE_MS // 6, self._retention_ms),
+            *(ISOLATED_AFTER_LAPSES, MAX_LAPSES, max_running, MAX_FAILURES_IN_A_ROW),
+            SCHEMA_VERSION,
         )
-        return SweepResult(*(tuple(ids) for ids in reply))
-
-    # --- reading --------------------------------------------------------------------------------
-
-    def get(self, job_id: str) -> Job | None:
-        """One job; None when the ledger does not know it."""
-        with wrapped("read a job"):
-            fields: Any = self.client.hgetall(self.keys.job(job_id))
-        return Job.from_fields(job_id, fields) if fields else None
-
-    def audit(self, job_id: str) -> list[JsonObject]:
-        """A job's audit trail, oldest first; ``at`` is an aware datetime."""
-        with wrapped("read an audit trail"):
-            lines = self.client.lrange(self.keys.audit(job_id), 0, -1)
-        trail = [json.loads(line) for line in lines]
-        return [{**line, "at": datetime.fromtimestamp(line["at"] / 1000, UTC)} for line in trail]
-
-    def journal(self, job_id: str) -> list[str]:
-        """The entries of a job's journal, oldest first, as JSON texts."""
-        with wrapped("read a journal"):
-            return [str(entry) for entry in self.client.lrange(self.keys.journal(job_id), 0, -1)]
-
-    def counts(self) -> dict[JobState, int]:
-        """How many jobs stand in each state."""
-        with wrapped("count jobs"):
-            pipe = self.client.pipeline(transaction=False)
-            for state in JobState:
-                pipe.zcard(self.keys.state(state))
-            return dict(zip(JobState, pipe.execute(), strict=True))
-
-    def jobs(self, states: Sequence[JobState] = tuple(JobState), *, limit: int = 100) -> list[Job]:
-        """Jobs in these states, at most ``limit`` of each, the latest first."""
-        with wrapped("list jobs"):
-            ids = [
-                str(job_id)
-                for state in states
-                for job_id in self.client.zrevrange(self.keys.state(state), 0, limit - 1)
-            ]
-            pipe = self.client.pipeline(transaction=False)
-            for job_id in ids:
-                pipe.hgetall(self.keys.job(job_id))
-            records: list[Any] = pipe.execute()
-        return [
-            Job.from_fields(i, record) for i, record in zip(ids, records, strict=True) if record
-        ]
+        rescued, to_run, to_report = (tuple(ids) for ids in found)
+        return SweepResult(rescued, to_run, to_report, bool(was_wiped))
 
     # --- below: one script ----------------------------------------------------------------------
 
     def _accept(
         self, task_id: str, task: JsonObject | None, task_type: str, reason: str
     ) -> Literal["accepted", "refused", "known"]:
-        reply = self._run(
+        reply = self._scripts.run(
             "accept",
             *(task_id, json.dumps(task), task_type, secrets.token_hex(8), reason),
             *(SEND_GRACE_MS, self._retention_ms),
@@ -287,31 +304,23 @@ class Ledger:
         answer: Literal["accepted", "refused", "known"] = reply[0]
         return answer
 
-    def _run(self, name: str, *args: str | int) -> Any:
-        with wrapped(name.replace("_", " ")):
-            return self._scripts[name](keys=[self.keys.prefix], args=list(args))
-
-    @cached_property
-    def _scripts(self) -> dict[str, Script]:
-        folder = resources.files(__package__).joinpath("scripts")
-        prelude = folder.joinpath("prelude.lua").read_text("utf-8")
-        return {
-            entry.name.removesuffix(".lua"): self.client.register_script(
-                prelude + entry.read_text("utf-8")
-            )
-            for entry in folder.iterdir()
-            if entry.name.endswith(".lua") and entry.name != "prelude.lua"
-        }
-
     def _check_schema(self) -> None:
         with wrapped("read the ledger's version"):
             self.client.set(self.keys.schema, SCHEMA_VERSION, nx=True)
-            found = int(str(self.client.get(self.keys.schema)))
+            found = int(str(self.client.get(self.keys.schema) or SCHEMA_VERSION))
+        whose = f"The ledger of agent '{self.keys.agent}' has layout {found}, and this version of the fleet"
         if found > SCHEMA_VERSION:
+            raise LedgerError(f"{whose} knows {SCHEMA_VERSION}. Upgrade this process.")
+        if found < OLDEST_READABLE_VERSION:
             raise LedgerError(
-                f"The ledger of agent '{self.keys.agent}' has layout {found}, and this version of "
-                f"the fleet knows {SCHEMA_VERSION}. Upgrade this process."
+                f"{whose} reads {OLDEST_READABLE_VERSION} to {SCHEMA_VERSION}. Let the version before "
+                "this one finish its jobs first."
             )
+
+    def upgrade_schema(self) -> None:
+        """Mark the ledger as this version's: older processes that start from now on are refused."""
+        with wrapped("write the ledger's version"):
+            self.client.set(self.keys.schema, SCHEMA_VERSION)
 
 
 def _spent_args(spent: Spent) -> tuple[str | int, ...]:

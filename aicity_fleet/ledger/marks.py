@@ -1,16 +1,17 @@
-"""Marks of a fleet that belong to no job: who polls, who sweeps, whether AI City wants quiet."""
+"""Marks of a fleet that belong to no job: whose turn it is to poll and to sweep, what a poll saw."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+import secrets
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import redis
-from redis.exceptions import LockError
 
 from aicity_fleet.ledger.connection import wrapped
 from aicity_fleet.ledger.keys import Keys
+from aicity_fleet.ledger.lua import Scripts
 from aicity_fleet.models import JsonObject
 
 POLL_NOTE_SECONDS = 300
@@ -18,74 +19,46 @@ POLL_NOTE_SECONDS = 300
 
 
 class Marks:
-    """The short-lived marks of one fleet; every one of them has a TTL."""
+    """The short-lived marks of one fleet.
 
-    def __init__(self, client: redis.Redis, keys: Keys) -> None:
-        self._client = client
-        self._keys = keys
+    Raises from every method:
+        LedgerUnavailableError: Redis does not answer.
+    """
+
+    def __init__(self, client: redis.Redis, keys: Keys, scripts: Scripts) -> None:
+        self._client, self._keys, self._scripts = client, keys, scripts
 
     @contextmanager
-    def only_poll(self, seconds: float) -> Iterator[bool]:
-        """Hold the right to poll, at most this long; yields False while another poll is under way.
+    def only_poll(self, seconds: float) -> Iterator[Callable[[], bool] | None]:
+        """Hold the right to poll, at most this long at a time.
 
-        Raises:
-            LedgerUnavailableError: Redis does not answer.
+        Yields:
+            A function that prolongs it, and says whether it is still ours; None while another poll is
+            under way.
         """
-        lock = self._client.lock(self._keys.poll_lock, timeout=seconds, blocking=False)
-        with wrapped("start a poll"):
-            mine = lock.acquire()
+        token = secrets.token_hex(8)
+        if not self._take_turn("poll", token, seconds):
+            yield None
+            return
         try:
-            yield mine
+            yield lambda: self._take_turn("poll", token, seconds)
         finally:
-            if mine:
-                with wrapped("end a poll"), suppress(LockError):  # it took longer than its right
-                    lock.release()
+            self._scripts.run("end_turn", "poll", token)
 
     def may_sweep(self, seconds: float) -> bool:
-        """Whether this process is the first to sweep within this tick.
-
-        Raises:
-            LedgerUnavailableError: Redis does not answer.
-        """
-        milliseconds = max(1, int(seconds * 1000))
-        with wrapped("start a sweep"):
-            return bool(self._client.set(self._keys.sweep_lock, "1", nx=True, px=milliseconds))
-
-    def keep_quiet(self, seconds: float) -> None:
-        """Note that AI City asked this agent to wait; never shortens a longer wait.
-
-        Raises:
-            LedgerUnavailableError: Redis does not answer.
-        """
-        milliseconds = max(1, int(seconds * 1000))
-        with wrapped("note a wait"):
-            if self._client.pttl(self._keys.quiet) < milliseconds:
-                self._client.set(self._keys.quiet, "429", px=milliseconds)
-
-    def quiet_seconds(self) -> float:
-        """How long AI City still wants to be left alone; 0 when it does not.
-
-        Raises:
-            LedgerUnavailableError: Redis does not answer.
-        """
-        with wrapped("read a wait"):
-            return max(0.0, self._client.pttl(self._keys.quiet) / 1000)
+        """Whether this process is the first to sweep within this tick."""
+        return self._take_turn("sweep", "", seconds)
 
     def note_poll(self, poll_id: str, summary: JsonObject) -> None:
-        """Keep what a poll saw for whoever asked for it.
-
-        Raises:
-            LedgerUnavailableError: Redis does not answer.
-        """
+        """Keep what a poll saw for whoever asked for it."""
         with wrapped("note a poll"):
             self._client.set(self._keys.poll(poll_id), json.dumps(summary), ex=POLL_NOTE_SECONDS)
 
     def poll_summary(self, poll_id: str) -> JsonObject | None:
-        """What a poll saw; None while it has not ended, or ended long ago.
-
-        Raises:
-            LedgerUnavailableError: Redis does not answer.
-        """
+        """What a poll saw; None while it has not ended, or ended long ago."""
         with wrapped("read a poll"):
             text = self._client.get(self._keys.poll(poll_id))
         return dict(json.loads(str(text))) if text else None
+
+    def _take_turn(self, name: str, token: str, seconds: float) -> bool:
+        return bool(self._scripts.run("take_turn", name, token, max(1, int(seconds * 1000))))

@@ -8,7 +8,7 @@ import redis
 from conftest import immortal_keys, wait_until
 
 from aicity_fleet.errors import LedgerError, LedgerUnavailableError
-from aicity_fleet.ledger import Lease, Ledger, NotClaimed, ReportLease
+from aicity_fleet.ledger import Lease, Ledger, NotClaimed, Renewal, ReportLease
 from aicity_fleet.ledger import ledger as ledger_module
 from aicity_fleet.ledger.connection import connect
 from aicity_fleet.ledger.keys import SCHEMA_VERSION, Keys
@@ -132,8 +132,8 @@ def test_every_write_of_an_old_lease_is_refused(ledger):
     assert new.token == old.token + 1
     assert not ledger.finish(old, DONE, SPENT)
     assert not ledger.release(old, "x", SPENT)
-    assert ledger.renew([old], lease_seconds=15) == {"clx1"}
-    assert ledger.renew([new], lease_seconds=15) == frozenset()
+    assert ledger.renew([old], lease_seconds=15).lost == {"clx1"}
+    assert ledger.renew([new], lease_seconds=15) == Renewal()
     assert state(ledger) is JobState.RUNNING
     assert ledger.finish(new, DONE, SPENT)
 
@@ -337,14 +337,15 @@ def test_the_leak_check_finds_a_key_without_a_ttl(redis_client, agent):
 
 
 def test_marks_have_their_ttl_and_never_shorten_a_wait(ledger):
-    marks = ledger.marks
-    assert marks.quiet_seconds() == 0
-    marks.keep_quiet(100)
-    marks.keep_quiet(1)
-    assert 98 < marks.quiet_seconds() <= 100
-    with marks.only_poll(10) as first, marks.only_poll(10) as second:
-        assert first
-        assert not second
+    marks, controls = ledger.marks, ledger.controls
+    assert controls.quiet_seconds() == 0
+    controls.keep_quiet(100)
+    controls.keep_quiet(1)
+    assert 98 < controls.quiet_seconds() <= 100
+    with marks.only_poll(10) as prolong, marks.only_poll(10) as second:
+        assert prolong is not None
+        assert prolong()
+        assert second is None
     with marks.only_poll(10) as again:
         assert again
     assert marks.may_sweep(10)
@@ -353,12 +354,21 @@ def test_marks_have_their_ttl_and_never_shorten_a_wait(ledger):
     assert marks.poll_summary("id") == {"seen": 1}
 
 
-def test_a_poll_that_outlives_its_right_ends_quietly(ledger):
+def test_a_poll_that_outlives_its_right_does_not_end_the_next_ones(ledger):
     with ledger.marks.only_poll(0.05) as mine:
         assert mine
-        wait_until(
-            lambda: not ledger.client.exists(ledger.keys.poll_lock), description="the right ends"
-        )
+        got = []
+
+        def another_polls() -> bool:
+            turn = ledger.marks.only_poll(10)
+            if turn.__enter__() is not None:
+                got.append(turn)
+            return bool(got)
+
+        wait_until(another_polls, description="the right of the first ends")
+    with ledger.marks.only_poll(10) as third:
+        assert not third
+    got[0].__exit__(None, None, None)
 
 
 def test_an_absent_redis_is_one_clear_message():

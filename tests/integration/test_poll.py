@@ -206,7 +206,7 @@ def test_a_429_keeps_the_fleet_quiet_for_as_long_as_it_says(ledger, city, sent):
     assert look(ledger, city, sent).status == "error"
     quiet = look(ledger, city, sent)
     assert (quiet.status, quiet.seen) == ("quiet", 0)
-    assert 25 < ledger.marks.quiet_seconds() <= 30
+    assert 25 < ledger.controls.quiet_seconds() <= 30
 
 
 def test_an_overlapping_poll_says_so(ledger, city, sent):

@@ -42,7 +42,7 @@ def finished(ledger, city):
 
 def due_now(ledger: Ledger, job_id: str) -> None:
     ledger.client.hset(ledger.keys.job(job_id), "report_due", 0)
-    ledger.client.delete(ledger.keys.quiet)
+    ledger.client.hdel(f"{ledger.keys.prefix}controls", "quiet_until")
 
 
 def state(ledger: Ledger, job_id: str) -> JobState:
@@ -155,20 +155,20 @@ def test_a_page_of_the_edge_gives_no_delivery_up(ledger, finished):
         ("complete", "accepted", {"answer": {"status": "failed"}}, "failure"),
         ("complete", "already_settled", {"standing": "unknown (500)"}, "nothing"),
         ("complete", "already_settled", {"standing": "executing"}, "nothing"),
-        ("complete", "already_settled", {"standing": "completed"}, "success"),
+        ("complete", "already_settled", {"standing": "completed"}, "nothing"),
         ("fail", "accepted", {"answer": {}}, "failure"),
         ("fail", "already_settled", {"standing": "unknown (500)"}, "failure"),
-        ("fail", "already_settled", {"standing": "completed"}, "success"),
+        ("fail", "already_settled", {"standing": "completed"}, "nothing"),
         ("fail", "gone", {"status": 404}, "nothing"),
     ],
 )
 def test_what_a_receipt_means_for_the_reputation(kind, verdict, details, meaning):
     outcome = DONE if kind == "complete" else Failed("x", "y")
-    held = ReportLease("t", 1, outcome, 0.0)
+    held = ReportLease("t", 1, "n", outcome, 0.0)
     assert report_module._meaning(held, verdict, details) == meaning
 
 
-@pytest.mark.parametrize("status", [400, 413, 422, 410])
+@pytest.mark.parametrize("status", [400, 413, 422])
 def test_a_refused_report_is_laid_aside_and_not_repeated(parts, city, ledger, finished, status):
     job_id = finished()
     city.fault("complete", "status", status=status, code="VALIDATION_ERROR")
@@ -197,15 +197,29 @@ def test_a_429_is_due_again_after_retry_after(
     assert (due_ms - now[0] * 1000) / 1000 <= high + 1
 
 
-def test_a_401_rests_all_reports_and_drops_nothing(parts, city, ledger, finished):
+def test_a_401_stops_all_reports_and_drops_nothing(parts, city, ledger, finished):
     first, second = finished(), finished()
     city.fault("complete", "status", status=401)
     assert report(first, parts)["did"] == "postponed"
-    assert report(second, parts) == {"job_id": second, "did": "nothing", "why": "quiet"}
+    assert report(second, parts) == {"job_id": second, "did": "nothing", "why": "stopped"}
     assert city.task(second)["attempts"] == []
+    assert ledger.sweep().to_report == ()
+    stopped = ledger.controls.read().stopped
+    assert stopped is not None
+    assert "401" in stopped.why
+    assert stopped.key == parts.client.key_fingerprint
+    assert ledger.controls.lift_stop()
     for job_id in (first, second):
         due_now(ledger, job_id)
         assert report(job_id, parts)["did"] == "settled"
+
+
+def test_a_retired_endpoint_lays_no_delivery_aside(parts, city, ledger, finished):
+    job_id = finished()
+    city.fault("complete", "status", status=410)
+    assert report(job_id, parts)["did"] == "postponed"
+    due_now(ledger, job_id)
+    assert report(job_id, parts)["did"] == "settled"
 
 
 def test_a_report_without_an_answer_for_too_long_goes_to_a_person(city, ledger, finished):

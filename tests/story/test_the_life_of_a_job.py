@@ -53,7 +53,7 @@ class Fleet:
         )
 
     def sweep(self) -> None:
-        sweep(ledger=self.ledger, send=self.send)
+        sweep(ledger=self.ledger, send=self.send, poll_now=self.poll)
 
     def deliver(self) -> dict:
         """Deliver the oldest message to whoever works its queue."""

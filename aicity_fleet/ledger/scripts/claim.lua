@@ -1,11 +1,12 @@
--- queued -> running. The fencing token is the number of the attempt.
--- ARGV: id, owner, lease in ms, most running jobs at once or 0
--- Reply: {token, task JSON, nonce, releases, breaks} or {'', reason}
-local id, lease = ARGV[1], tonumber(ARGV[3])
-local cap = tonumber(ARGV[4])
+-- queued -> running. The fencing token is the number of the attempt together with the nonce.
+-- ARGV: id, owner, lease in ms, most running jobs at once or 0, failures in a row at which the guard
+--       closes, the model endpoint that the claimer would call or '', '1' when the job would run alone
+--       in its process, ms that a probe of an endpoint may take
+-- Reply: {attempt, task JSON, nonce, releases, breaks} or {'', reason}
+local id, lease, endpoint = ARGV[1], tonumber(ARGV[3]), ARGV[6]
 local job = key('job', id)
 local fields = redis.call('HMGET', job, 'state', 'not_before', 'task', 'nonce', 'releases',
-  'breaks')
+  'breaks', 'isolated')
 if not fields[1] then
   return {'', 'unknown'}
 end
@@ -15,9 +16,29 @@ end
 if tonumber(fields[2] or '0') > NOW then
   return {'', 'not_due'}
 end
-if cap > 0 and redis.call('ZCARD', key('state', 'running')) >= cap then
-  redis.call('ZADD', PREFIX .. 'unsent', NOW + 1000, id) -- its message is used up: send another
-  return {'', 'over_cap'}
+
+-- The message is used up: the sweep sends another one when it is worth trying.
+local function refuse(reason, due)
+  redis.call('ZADD', PREFIX .. 'unsent', due, id)
+  return {'', reason}
+end
+
+if is_paused('starts') then
+  return refuse('paused', NOW)
+end
+if fields[7] and ARGV[7] ~= '1' then
+  return refuse('isolated', NOW + 2000)
+end
+if room_to_start(ARGV[4], ARGV[5]) < 1 then
+  return refuse(failures_seen() >= tonumber(ARGV[5]) and 'guard' or 'over_cap', NOW + 1000)
+end
+local breaker = read_breaker(endpoint)
+if breaker.open_until then
+  if breaker.open_until > NOW then
+    return refuse('provider_down', breaker.open_until)
+  end
+  breaker.open_until, breaker.is_probing = NOW + tonumber(ARGV[8]), true -- this one job finds out
+  write_breaker(endpoint, breaker)
 end
 local token = redis.call('HINCRBY', job, 'attempt', 1)
 move(id, 'running', NOW + lease)

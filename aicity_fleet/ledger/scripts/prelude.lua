@@ -15,9 +15,27 @@ end
 
 local NOW = now_ms()
 
+-- What people and answers have switched off: see `Controls` in controls.py for the fields.
+local CONTROLS = PREFIX .. 'controls'
+
+local function control(name)
+  return redis.call('HGET', CONTROLS, name)
+end
+
+local function is_paused(what)
+  return redis.call('HEXISTS', CONTROLS, 'pause:' .. what) == 1
+end
+
+-- Whether reports may go out: nobody paused them, AI City knows our key, and it does not want quiet.
+local function may_report()
+  return not is_paused('reports') and not control('stopped')
+    and tonumber(control('quiet_until') or '0') <= NOW
+end
+
 -- The guard counts failures that AI City accepted (`failed`) and how many of them lie before a success
 -- for certain (`cleared`); the difference is the row that stands. A failure that was sent and has no
--- definite answer yet may have been accepted: it is pending, and counts as well.
+-- definite answer yet may have been accepted: it is pending, and counts as well. A ledger that begins
+-- anew does not know the row: it assumes the worst (`assumed`) until a success was accepted.
 local GUARD = PREFIX .. 'guard:counts'
 local GUARD_PENDING = PREFIX .. 'guard:pending'
 
@@ -25,8 +43,25 @@ local function guard_count(name)
   return tonumber(redis.call('HGET', GUARD, name) or '0')
 end
 
-local function failures_in_a_row()
+local function failures_seen()
   return guard_count('failed') - guard_count('cleared') + redis.call('SCARD', GUARD_PENDING)
+end
+
+local function failures_in_a_row()
+  return failures_seen() + guard_count('assumed')
+end
+
+-- How many further jobs may start now: `cap` for the whole fleet (0: no cap), and one at a time while
+-- the guard is closed because jobs did fail.
+local function room_to_start(cap, most_failures)
+  cap = tonumber(cap)
+  if failures_seen() >= tonumber(most_failures) then
+    cap = 1
+  end
+  if cap == 0 then
+    return math.huge
+  end
+  return math.max(0, cap - redis.call('ZCARD', key('state', 'running')))
 end
 
 -- Append a line to a job's audit trail.
@@ -57,16 +92,43 @@ local function queue(id, due)
   redis.call('ZADD', PREFIX .. 'unsent', due, id)
 end
 
--- Whether `token` is the one that the running job's current lease carries.
+-- Whether `token` is the one of the running job's current lease. It holds the nonce as well: attempts
+-- begin at 1 again in a ledger that was wiped, and a lease from before must not fit.
 local function owns_run(id, token)
-  local fields = redis.call('HMGET', key('job', id), 'state', 'attempt')
-  return fields[1] == 'running' and fields[2] == token
+  local fields = redis.call('HMGET', key('job', id), 'state', 'attempt', 'nonce')
+  return fields[1] == 'running' and fields[2] .. ':' .. fields[3] == token
 end
 
--- Whether `token` is the one that the finished job's current report lease carries.
+-- Whether `token` is the one of the finished job's current report lease.
 local function owns_report(id, token)
-  local fields = redis.call('HMGET', key('job', id), 'state', 'report_attempt')
-  return fields[1] == 'finished' and fields[2] == token
+  local fields = redis.call('HMGET', key('job', id), 'state', 'report_attempt', 'nonce')
+  return fields[1] == 'finished' and fields[2] .. ':' .. fields[3] == token
+end
+
+-- Lay a job aside for a person; nothing of it is dropped.
+local function lay_aside(id, why)
+  redis.call('HSET', key('job', id), 'reason', why, 'owner', '')
+  redis.call('HDEL', key('job', id), 'cancel')
+  move(id, 'quarantined', NOW)
+  note(id, 'quarantined', why)
+end
+
+-- The job's outcome goes into the outbox, unless it must not be sent by itself: a person cancelled the
+-- job, or it is a failure although a completion was tried. `due` is when the sweep may report it.
+local function into_outbox(id, outcome, kind, due)
+  local job = key('job', id)
+  redis.call('HSET', job, 'outcome', outcome, 'outcome_kind', kind, 'finished_at', NOW,
+    'report_attempt', 0, 'report_due', NOW, 'owner', '')
+  redis.call('HDEL', job, 'reason')
+  local fields = redis.call('HMGET', job, 'cancel', 'complete_tried')
+  if fields[1] then
+    return lay_aside(id, fields[1])
+  end
+  if kind == 'fail' and fields[2] then
+    return lay_aside(id, 'it failed, after a completion of it was sent to AI City')
+  end
+  move(id, 'finished', due)
+  note(id, 'finished', kind)
 end
 
 -- Add what an attempt used to the job's totals: ARGV from `first` on is model, model calls, prompt
@@ -89,4 +151,18 @@ local function let_one_go(most)
     move(held, 'finished', NOW)
     note(held, 'let_go')
   end
+end
+
+-- The breaker of a model endpoint: how many runs in a row had trouble with it, how often it opened in a
+-- row, until when nothing starts, and why. No record: all is well.
+local BREAKERS = PREFIX .. 'breakers'
+
+local function read_breaker(endpoint)
+  local text = redis.call('HGET', BREAKERS, endpoint)
+  return text and cjson.decode(text) or {troubles = 0, opens = 0}
+end
+
+local function write_breaker(endpoint, breaker)
+  redis.call('HSET', BREAKERS, endpoint, cjson.encode(breaker))
+  redis.call('PEXPIRE', BREAKERS, 7 * 86400 * 1000)
 end

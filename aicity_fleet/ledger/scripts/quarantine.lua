@@ -6,13 +6,12 @@ local id = ARGV[1]
 if not owns_report(id, ARGV[2]) then
   return 0
 end
-redis.call('HSET', key('job', id), 'reason', ARGV[3])
 local was_pending = redis.call('SREM', GUARD_PENDING, id)
 if ARGV[4] == '1' then
+  redis.call('HSET', key('job', id), 'refused', 1)
   let_one_go(ARGV[5])
 elseif was_pending == 1 then
   redis.call('HINCRBY', GUARD, 'failed', 1) -- it may stand: counted, so that a success can clear it
 end
-move(id, 'quarantined', NOW)
-note(id, 'quarantined', ARGV[3])
+lay_aside(id, ARGV[3])
 return 1

@@ -1,12 +1,16 @@
 -- Prolong the leases of all jobs of one process in one call.
 -- ARGV: lease in ms, then id and token of each job
--- Reply: the ids that are no longer owned
-local lost = {}
+-- Reply: {ids that are no longer owned, ids that a person cancelled}
+local lost, cancelled = {}, {}
 for i = 2, #ARGV, 2 do
-  if owns_run(ARGV[i], ARGV[i + 1]) then
-    redis.call('ZADD', key('state', 'running'), NOW + ARGV[1], ARGV[i])
+  local id = ARGV[i]
+  if owns_run(id, ARGV[i + 1]) then
+    redis.call('ZADD', key('state', 'running'), NOW + ARGV[1], id)
+    if redis.call('HEXISTS', key('job', id), 'cancel') == 1 then
+      cancelled[#cancelled + 1] = id
+    end
   else
-    lost[#lost + 1] = ARGV[i]
+    lost[#lost + 1] = id
   end
 end
-return lost
+return {lost, cancelled}

@@ -14,8 +14,11 @@ local mark = tonumber(redis.call('HGET', key('job', id), 'guard_mark') or '0')
 if ARGV[5] == 'failure' then
   redis.call('HINCRBY', GUARD, 'failed', 1)
 else
-  if ARGV[5] == 'success' and mark > guard_count('cleared') then
-    redis.call('HSET', GUARD, 'cleared', mark)
+  if ARGV[5] == 'success' then
+    redis.call('HDEL', GUARD, 'assumed')
+    if mark > guard_count('cleared') then
+      redis.call('HSET', GUARD, 'cleared', mark)
+    end
   end
   let_one_go(ARGV[6]) -- and not after a failure: one between two successes
 end

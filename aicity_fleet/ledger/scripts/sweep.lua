@@ -1,36 +1,52 @@
 -- One walk over what is due: lapsed leases, jobs without a message, reports that wait.
 -- ARGV: most jobs of each kind, ms after which a message counts as lost, ms until a report that is
---       handed out here is handed out again, retention in ms, lapsed leases after
---       which a job is laid aside
--- Reply: {rescued ids, ids to send to the jobs queue, ids to send to the reports queue}
+--       handed out here is handed out again, retention in ms, lapsed leases after which a job
+--       runs alone, lapsed leases after which it is laid aside, most running jobs at once or 0,
+--       failures in a row at which the guard closes, version of the layout
+-- Reply: {rescued ids, ids to send to the jobs queue, ids to send to the reports queue, 1 when the
+--        ledger was wiped since the last walk}
 local limit = tonumber(ARGV[1])
 
-local function due(set)
-  return redis.call('ZRANGEBYSCORE', set, '-inf', NOW, 'LIMIT', 0, limit)
+local function due(set, most)
+  return redis.call('ZRANGEBYSCORE', set, '-inf', NOW, 'LIMIT', 0, most or limit)
 end
+
+local was_wiped = redis.call('SETNX', PREFIX .. 'schema', ARGV[9])
 
 local rescued = due(key('state', 'running'))
 for _, id in ipairs(rescued) do
   local job = key('job', id)
   local lapses = redis.call('HINCRBY', job, 'lapses', 1)
-  local owner = redis.call('HGET', job, 'owner')
-  queue(id, NOW)
-  note(id, 'rescued', 'lease ' .. lapses .. ' lapsed, was ' .. (owner or ''))
-  if lapses >= tonumber(ARGV[5]) then
-    redis.call('HSET', job, 'reason', lapses .. ' of its leases lapsed: it may kill its worker')
-    move(id, 'quarantined', NOW)
-    note(id, 'quarantined', 'too many leases lapsed')
+  local fields = redis.call('HMGET', job, 'owner', 'cancel')
+  note(id, 'rescued', 'lease ' .. lapses .. ' lapsed, was ' .. (fields[1] or ''))
+  if fields[2] then
+    lay_aside(id, fields[2])
+  elseif lapses >= tonumber(ARGV[6]) then
+    lay_aside(id, lapses .. ' of its leases lapsed: it may kill its worker')
+  else
+    if lapses == tonumber(ARGV[5]) then
+      redis.call('HSET', job, 'isolated', 1)
+      note(id, 'isolated', 'it runs alone from now on')
+    end
+    queue(id, NOW)
   end
 end
 
-local send = due(PREFIX .. 'unsent')
--- A message that was sent and never led to a claim is lost; but only an empty queue proves it, else
--- a long backlog would be multiplied.
-if redis.call('LLEN', PREFIX .. 'jobs') == 0 then
-  for _, id in ipairs(due(key('state', 'queued'))) do
-    local sent_at = tonumber(redis.call('HGET', key('job', id), 'sent_at') or '0')
-    if sent_at + ARGV[2] <= NOW and not redis.call('ZSCORE', PREFIX .. 'unsent', id) then
-      send[#send + 1] = id
+local send = {}
+if not is_paused('starts') then
+  local room = math.min(limit, room_to_start(ARGV[7], ARGV[8]))
+  if room > 0 then
+    send = due(PREFIX .. 'unsent', room)
+  end
+  -- A message that was sent and never led to a claim is lost; but only an empty queue proves it, else
+  -- a long backlog would be multiplied.
+  if redis.call('LLEN', PREFIX .. 'jobs') == 0 then
+    for _, id in ipairs(due(key('state', 'queued'))) do
+      local sent_at = tonumber(redis.call('HGET', key('job', id), 'sent_at') or '0')
+      if #send < room and sent_at + ARGV[2] <= NOW
+        and not redis.call('ZSCORE', PREFIX .. 'unsent', id) then
+        send[#send + 1] = id
+      end
     end
   end
 end
@@ -42,7 +58,7 @@ end
 
 -- Reports that nobody takes, because AI City hangs, must not pile up as messages.
 local reports = {}
-if redis.call('LLEN', PREFIX .. 'reports') == 0 then
+if may_report() and redis.call('LLEN', PREFIX .. 'reports') == 0 then
   reports = due(key('state', 'finished'))
 end
 for _, id in ipairs(reports) do
@@ -60,4 +76,4 @@ for _, state in ipairs({'reported', 'quarantined'}) do
     end
   end
 end
-return {rescued, send, reports}
+return {rescued, send, reports, was_wiped}

@@ -1,13 +1,13 @@
 -- Grant the right to send a finished job's report to one process at a time.
 -- ARGV: id, lease in ms, failures in a row after which the guard lets no further one out
--- Reply: {token, outcome JSON, ms since the report was first tried} or {'', reason}
+-- Reply: {number of the try, nonce, outcome JSON, ms since the report was first tried} or {'', reason}
 --
 -- The guard holds a failure back that would be one too many; one that was sent before may always be
 -- sent again, for it is the same one.
 local id = ARGV[1]
 local job = key('job', id)
 local fields = redis.call('HMGET', job, 'state', 'report_due', 'report_lease_until', 'outcome',
-  'first_report_at', 'outcome_kind')
+  'first_report_at', 'outcome_kind', 'nonce', 'despite_guard')
 if fields[1] ~= 'finished' then
   return {'', fields[1] or 'unknown'}
 end
@@ -17,11 +17,21 @@ end
 if tonumber(fields[3] or '0') > NOW then
   return {'', 'being_sent'}
 end
+if is_paused('reports') then
+  return {'', 'paused'}
+end
+if control('stopped') then
+  return {'', 'stopped'}
+end
+if tonumber(control('quiet_until') or '0') > NOW then
+  return {'', 'quiet'}
+end
 if fields[6] == 'complete' then
+  redis.call('HSET', job, 'complete_tried', 1)
   -- Should it be accepted, then after the failures that are settled by now, whenever its answer comes.
   redis.call('HSETNX', job, 'guard_mark', guard_count('failed'))
 elseif redis.call('SISMEMBER', GUARD_PENDING, id) == 0 then
-  if failures_in_a_row() >= tonumber(ARGV[3]) then
+  if failures_in_a_row() >= tonumber(ARGV[3]) and not fields[8] then
     move(id, 'held', NOW)
     note(id, 'held', failures_in_a_row() .. ' failures in a row stand already')
     return {'', 'held'}
@@ -30,6 +40,6 @@ elseif redis.call('SISMEMBER', GUARD_PENDING, id) == 0 then
 end
 local token = redis.call('HINCRBY', job, 'report_attempt', 1)
 local first = tonumber(fields[5] or NOW)
-redis.call('HSET', job, 'report_lease_until', NOW + ARGV[2], 'first_report_at', first)
+redis.call('HSET', job, 'report_lease_until', NOW + ARGV[2], 'first_report_at', first, 'tried', 1)
 redis.call('ZADD', key('state', 'finished'), NOW + ARGV[2], id)
-return {tostring(token), fields[4], tostring(NOW - first)}
+return {tostring(token), fields[7], fields[4], tostring(NOW - first)}

@@ -1,0 +1,44 @@
+"""Tells AI City whether the agent takes work: ``busy`` while it should get no new tasks.
+
+The wish follows from the switches alone, so that whoever looks next makes good what was not told. Called
+after polls and reports. It never touches an availability that the fleet did not set itself.
+"""
+
+from __future__ import annotations
+
+import structlog
+
+from aicity_fleet.aicity.client import AICityClient
+from aicity_fleet.errors import AICityError
+from aicity_fleet.ledger.controls import ControlPanel, Controls
+
+log = structlog.get_logger(__name__)
+
+
+def wants_to_be_busy(controls: Controls) -> bool:
+    """Whether new tasks would only wait: failures stand in a row, or somebody has to act first."""
+    provider_is_out = any(b.is_fatal and b.open_until is not None for b in controls.breakers)
+    is_paused = "intake" in controls.paused or "starts" in controls.paused
+    return controls.guard_is_closed or provider_is_out or is_paused
+
+
+def tell_availability(client: AICityClient, panel: ControlPanel) -> None:
+    """Tell AI City what changed; a request that fails is made up for by the next call.
+
+    Raises:
+        LedgerUnavailableError: Redis does not answer.
+    """
+    controls = panel.read()
+    wanted = "busy" if wants_to_be_busy(controls) else "available"
+    told = controls.availability or "available"
+    if wanted == told or controls.stopped or controls.quiet_seconds:
+        return
+    if not client.contract.paths.update_profile:
+        return
+    try:
+        client.set_availability(wanted)
+    except AICityError as error:
+        log.warning("availability.not_told", wanted=wanted, message=str(error))
+        return
+    panel.note_availability(wanted)
+    log.info("availability.told", availability=wanted)

@@ -1,0 +1,225 @@
+"""What is switched off, and by whom: pauses, a refused key, a wish for quiet, the guard, breakers.
+
+The scripts obey these by themselves, so that every process sees a change with its next move. This
+module turns them on and off, and reads them for people. Called by the command line, the poll, the
+reports and the workers.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import random
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any, Literal
+
+from aicity_fleet.ledger.lua import Scripts
+from aicity_fleet.models import JsonObject
+
+Pausable = Literal["intake", "starts", "reports"]
+"""What a person can pause: accepting tasks, starting jobs, sending reports."""
+
+MAX_FAILURES_IN_A_ROW = 2
+"""How many failures in a row the guard lets out. AI City suspends an agent after three.
+
+Source: docs.aicity.dev/docs/concepts/glossary."""
+
+TROUBLES_UNTIL_OPEN = 3
+"""After how many runs in a row with provider trouble nothing more starts on that endpoint."""
+
+BREAKER_SECONDS = (5.0, 120.0)
+"""First and longest time that a breaker stays open, in seconds; doubled each time."""
+
+PROVIDER_FATAL_SECONDS = 300.0
+"""How long nothing starts where only a person can make the provider serve us, in seconds."""
+
+PROBE_SECONDS = 30.0
+"""How long the one job that tries an endpoint again holds the others off, in seconds."""
+
+UNAUTHORIZED_PROBE_SECONDS = 600.0
+"""How often one poll tries a refused key again, in seconds: a 401 may also be AI City's mistake."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Switch:
+    """Something that is off, since when and why."""
+
+    since_at: datetime
+    why: str
+    key: str = ""
+    """The fingerprint of the refused key, where it is one."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Breaker:
+    """The breaker of one model endpoint that has had trouble."""
+
+    endpoint: str
+    troubles: int
+    """Runs in a row that had trouble there."""
+    open_until: datetime | None
+    """Until when nothing starts there; None while it is closed."""
+    why: str
+    is_fatal: bool
+    """Whether only a person can mend it."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Controls:
+    """How the switches of a fleet stand, by Redis's clock."""
+
+    now: datetime
+    paused: Mapping[str, Switch]
+    stopped: Switch | None
+    """AI City refused our key: neither intake nor reports until that is mended."""
+    quiet_seconds: float
+    """How long AI City still wants to be left alone; 0 when it does not."""
+    failures_in_a_row: int
+    """Failures that stand, as far as the fleet saw."""
+    failures_assumed: int
+    """Failures that may stand besides, because the ledger does not know what was before it."""
+    guard_is_new: bool
+    """Whether the guard knows nothing yet, and has not assumed anything either."""
+    breakers: tuple[Breaker, ...]
+    availability: str
+    """What AI City was told last; empty when it was told nothing."""
+
+    @property
+    def guard_is_closed(self) -> bool:
+        """Whether jobs start one at a time, because as many failed in a row as may be reported."""
+        return self.failures_in_a_row >= MAX_FAILURES_IN_A_ROW
+
+    @property
+    def holds_failures(self) -> bool:
+        """Whether a further failure would be held."""
+        return self.failures_in_a_row + self.failures_assumed >= MAX_FAILURES_IN_A_ROW
+
+
+class ControlPanel:
+    """Turns switches on and off.
+
+    Raises from every method:
+        LedgerUnavailableError: Redis does not answer.
+    """
+
+    def __init__(self, scripts: Scripts) -> None:
+        self._scripts = scripts
+
+    def read(self) -> Controls:
+        """How everything stands now."""
+        now, fields, seen, assumed, breakers, knows = self._scripts.run("read_controls")
+        values = dict(zip(fields[::2], fields[1::2], strict=True))
+        quiet_ms = int(values.get("quiet_until", 0)) - now
+        return Controls(
+            now=_moment(now),
+            paused={
+                name.removeprefix("pause:"): _switch(text)
+                for name, text in sorted(values.items())
+                if name.startswith("pause:")
+            },
+            stopped=_switch(values["stopped"]) if "stopped" in values else None,
+            quiet_seconds=max(0.0, quiet_ms / 1000),
+            failures_in_a_row=seen,
+            failures_assumed=assumed,
+            guard_is_new=not knows,
+            breakers=tuple(
+                _breaker(endpoint, json.loads(text), now)
+                for endpoint, text in zip(breakers[::2], breakers[1::2], strict=True)
+            ),
+            availability=values.get("availability", ""),
+        )
+
+    def pause(self, what: Pausable, why: str) -> bool:
+        """Pause; False when it was paused already."""
+        return bool(self._scripts.run("pause", what, why))
+
+    def resume(self, what: Pausable) -> bool:
+        """Take a pause back; False when there was none."""
+        return bool(self._scripts.run("resume", what))
+
+    def stop(self, why: str, key: str) -> bool:
+        """AI City refused our key; False when that was known.
+
+        Args:
+            why: AI City's words.
+            key: The key's fingerprint.
+        """
+        return bool(self._scripts.run("stop", why, key))
+
+    def lift_stop(self) -> bool:
+        """Take the stop back, and let requests go out again; False when there was none."""
+        return bool(self._scripts.run("resume", "stopped"))
+
+    def may_probe(self) -> bool:
+        """Whether this poll is the one that tries a refused key again."""
+        return bool(self._scripts.run("probe", int(UNAUTHORIZED_PROBE_SECONDS * 1000)))
+
+    def keep_quiet(self, seconds: float) -> None:
+        """AI City asked this agent to wait; never shortens a longer wait."""
+        self._scripts.run("keep_quiet", max(1, int(seconds * 1000)))
+
+    def quiet_seconds(self) -> float:
+        """How long AI City still wants to be left alone; 0 when it does not."""
+        return self.read().quiet_seconds
+
+    def seed_guard(self, failures_in_a_row: int | None) -> bool:
+        """Tell a new guard where it stands; False when it knew.
+
+        Args:
+            failures_in_a_row: What the agent's profile says; None when it says nothing, and then the
+                worst is assumed until a success was accepted.
+        """
+        known = "" if failures_in_a_row is None else failures_in_a_row
+        return bool(self._scripts.run("seed_guard", known, MAX_FAILURES_IN_A_ROW))
+
+    def provider_trouble(
+        self, endpoint: str, why: str, *, wait_seconds: float = 0, is_fatal: bool = False
+    ) -> float:
+        """A run had trouble with its model endpoint.
+
+        Args:
+            endpoint: Which one.
+            why: One line without a text of the job.
+            wait_seconds: What the provider itself asked for.
+            is_fatal: Whether only a person can mend it.
+
+        Returns:
+            For how many seconds nothing starts there; 0 while the breaker stays closed.
+        """
+        first, longest = BREAKER_SECONDS
+        spread = random.uniform(0.8, 1.2)  # noqa: S311 - so that fleets do not come back in step
+        longest = PROVIDER_FATAL_SECONDS if is_fatal else longest
+        times = (int(first * spread * 1000), int(longest * spread * 1000), int(wait_seconds * 1000))
+        reply = self._scripts.run(
+            "provider_trouble", endpoint, why, TROUBLES_UNTIL_OPEN, *times, int(is_fatal)
+        )
+        return float(reply) / 1000
+
+    def provider_works(self, endpoint: str) -> bool:
+        """A run got its answers there; True when that ends a trouble."""
+        return bool(self._scripts.run("provider_works", endpoint))
+
+    def note_availability(self, availability: str) -> None:
+        """Remember which availability AI City was told."""
+        self._scripts.run("note_availability", availability)
+
+
+def _switch(text: str) -> Switch:
+    data: JsonObject = json.loads(text)
+    return Switch(_moment(data["at"]), str(data["why"]), str(data.get("key", "")))
+
+
+def _breaker(endpoint: str, data: Mapping[str, Any], now_ms: int) -> Breaker:
+    open_until = data.get("open_until", 0)
+    return Breaker(
+        endpoint=endpoint,
+        troubles=int(data["troubles"]),
+        open_until=_moment(open_until) if open_until > now_ms else None,
+        why=str(data.get("why", "")),
+        is_fatal=bool(data.get("is_fatal")),
+    )
+
+
+def _moment(milliseconds: float) -> datetime:
+    return datetime.fromtimestamp(milliseconds / 1000, UTC)

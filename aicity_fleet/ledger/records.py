@@ -1,0 +1,74 @@
+"""Reading the ledger: jobs, their trails and journals, and how many stand where. It changes nothing."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import redis
+
+from aicity_fleet.ledger.connection import wrapped
+from aicity_fleet.ledger.job import Job
+from aicity_fleet.ledger.keys import Keys
+from aicity_fleet.models import JobState, JsonObject
+
+
+class Records:
+    """What is written down about the jobs of one fleet.
+
+    Args:
+        client: A connection with ``decode_responses``; see ``connect``.
+        keys: The fleet's keys.
+
+    Raises from every method:
+        LedgerUnavailableError: Redis is down, loading or unreachable.
+        LedgerError: Redis answered something that the ledger cannot use.
+    """
+
+    def __init__(self, client: redis.Redis, keys: Keys) -> None:
+        self.client = client
+        self.keys = keys
+
+    def get(self, job_id: str) -> Job | None:
+        """One job; None when the ledger does not know it."""
+        with wrapped("read a job"):
+            fields: Any = self.client.hgetall(self.keys.job(job_id))
+        return Job.from_fields(job_id, fields) if fields else None
+
+    def audit(self, job_id: str) -> list[JsonObject]:
+        """A job's audit trail, oldest first; ``at`` is an aware datetime."""
+        with wrapped("read an audit trail"):
+            lines = self.client.lrange(self.keys.audit(job_id), 0, -1)
+        trail = [json.loads(line) for line in lines]
+        return [{**line, "at": datetime.fromtimestamp(line["at"] / 1000, UTC)} for line in trail]
+
+    def journal(self, job_id: str) -> list[str]:
+        """The entries of a job's journal, oldest first, as JSON texts."""
+        with wrapped("read a journal"):
+            return [str(entry) for entry in self.client.lrange(self.keys.journal(job_id), 0, -1)]
+
+    def counts(self) -> dict[JobState, int]:
+        """How many jobs stand in each state."""
+        with wrapped("count jobs"):
+            pipe = self.client.pipeline(transaction=False)
+            for state in JobState:
+                pipe.zcard(self.keys.state(state))
+            return dict(zip(JobState, pipe.execute(), strict=True))
+
+    def jobs(self, states: Sequence[JobState] = tuple(JobState), *, limit: int = 100) -> list[Job]:
+        """Jobs in these states, at most ``limit`` of each, the latest first."""
+        with wrapped("list jobs"):
+            ids = [
+                str(job_id)
+                for state in states
+                for job_id in self.client.zrevrange(self.keys.state(state), 0, limit - 1)
+            ]
+            pipe = self.client.pipeline(transaction=False)
+            for job_id in ids:
+                pipe.hgetall(self.keys.job(job_id))
+            records: list[Any] = pipe.execute()
+        return [
+            Job.from_fields(i, record) for i, record in zip(ids, records, strict=True) if record
+        ]

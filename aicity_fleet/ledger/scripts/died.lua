@@ -1,0 +1,15 @@
+-- A job that ran alone took its process along: nobody but itself can be to blame.
+-- ARGV: id, token, deaths after which it fails, outcome JSON of that failure
+-- Reply: the state that the job is in now, or '' when the token is not the current one
+local id = ARGV[1]
+if not owns_run(id, ARGV[2]) then
+  return ''
+end
+local lapses = redis.call('HINCRBY', key('job', id), 'lapses', 1)
+note(id, 'died', 'its process ended under it, for the ' .. lapses .. '. time')
+if lapses >= tonumber(ARGV[3]) then
+  into_outbox(id, ARGV[4], 'fail', NOW)
+else
+  queue(id, NOW)
+end
+return redis.call('HGET', key('job', id), 'state')

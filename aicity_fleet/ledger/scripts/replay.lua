@@ -1,0 +1,29 @@
+-- quarantined or held -> queued, by a person: the job is run anew, and its outcome is discarded.
+-- ARGV: id, why
+-- Reply: {1 or 0, state before, what stands against it or ''}
+--
+-- An outcome that AI City may have accepted is never discarded: another could be a second ending.
+local id = ARGV[1]
+local job = key('job', id)
+local fields = redis.call('HMGET', job, 'state', 'task', 'outcome', 'tried', 'refused')
+local state = fields[1] or ''
+if state ~= 'quarantined' and state ~= 'held' then
+  return {0, state, ''}
+end
+if not fields[2] or fields[2] == 'null' then
+  return {0, state, 'no_task'}
+end
+if fields[4] and not fields[5] then
+  return {0, state, 'may_be_accepted'}
+end
+if fields[3] then
+  redis.call('DEL', key('journal', id)) -- the same answers would lead to the same outcome
+end
+redis.call('HDEL', job, 'outcome', 'outcome_kind', 'finish_token', 'finished_at', 'score', 'refused',
+  'tried', 'first_report_at', 'report_lease_until', 'guard_mark', 'despite_guard', 'isolated', 'cancel', 'reason')
+redis.call('HSET', job, 'lapses', 0, 'releases', 0, 'breaks', 0)
+redis.call('PERSIST', job)
+redis.call('PERSIST', key('audit', id))
+queue(id, NOW)
+note(id, 'replayed', ARGV[2])
+return {1, state, ''}

@@ -1,0 +1,7 @@
+-- Take a pause back; 'stopped' takes back the stop that a refused key brought about.
+-- ARGV: what
+-- Reply: 1, or 0 when it was not paused
+if ARGV[1] == 'stopped' then
+  return redis.call('HDEL', CONTROLS, 'stopped', 'probed_at')
+end
+return redis.call('HDEL', CONTROLS, 'pause:' .. ARGV[1])
