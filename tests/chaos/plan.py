@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import random
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import Literal
 
 
@@ -104,8 +104,7 @@ def make_plan(kills: int, seed: int, kinds: Collection[str]) -> list[Event]:
     killing = [kind for kind in on if kind.group == "kill"]
     if kills and not killing:
         raise ValueError("kills are wanted, and every kind of kill is switched off")
-    weights = [kind.per_kill for kind in killing]
-    names = [kind.name for kind in dice.choices(killing, weights, k=kills)] if kills else []
+    names = _share_out(kills, killing)
     early = []
     for kind in on:
         if kind.group != "kill":
@@ -117,6 +116,18 @@ def make_plan(kills: int, seed: int, kinds: Collection[str]) -> list[Event]:
     return [
         Event(name, dice.uniform(*_WAITS[BY_NAME[name].group]), dice.random()) for name in names
     ]
+
+
+def _share_out(kills: int, kinds: Sequence[Kind]) -> list[str]:
+    """Divide the kills among their kinds by share; what is left over goes to the first."""
+    whole = sum(kind.per_kill for kind in kinds)
+    least = int(kills >= 2 * len(kinds))
+    names = [
+        kind.name
+        for kind in kinds[1:]
+        for _ in range(max(least, int(kills * kind.per_kill / whole)))
+    ]
+    return names + [kind.name for kind in kinds[:1] for _ in range(kills - len(names))]
 
 
 _WAITS = {"kill": (0.5, 3.0), "stop": (0.2, 1.0), "redis": (0.2, 1.0)} | dict.fromkeys(

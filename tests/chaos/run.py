@@ -107,7 +107,7 @@ class Run:
         try:
             self.stage.start()
             self._phase = "faults"
-            self._submit(min(self.options.jobs, self.options.open_at_once))
+            self._submit(self.options.open_at_once)
             faults_began = time.monotonic()
             for number, event in enumerate(self._plan()):
                 self._wait(event.wait_seconds)
