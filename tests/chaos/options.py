@@ -24,8 +24,9 @@ class Options:
     lease_seconds: float = 15.0
     sweep_seconds: float = 2.0
     poll_seconds: float = 2.0
-    failing_share: float = 0.12
-    """Share of the tasks that cannot be done, so that their jobs end in a real failure."""
+    failing_share: float = 0.06
+    """Share of the tasks that cannot be done, so that their jobs end in a real failure. They come in
+    groups of up to three. While the guard is closed one job runs at a time, which makes a run long."""
     model_seconds: tuple[float, float] = (0.3, 4.0)
     """Least and most seconds of one model call."""
     model_timeout_seconds: float = 10.0

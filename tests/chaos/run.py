@@ -180,11 +180,17 @@ class Run:
         )
 
     def _submit(self, count: int) -> None:
-        count = max(0, count)
-        wishes = [self._dice.random() >= self.options.failing_share for _ in range(count)]
+        wishes: list[bool] = []
+        while len(wishes) < count:
+            if self._dice.random() < self.options.failing_share / 2:
+                wishes += [False] * self._dice.randint(
+                    1, 3
+                )  # together, so that the guard has to act
+            else:
+                wishes.append(True)
         self.stage.market.submit(wishes)
-        self._submitted += count
-        self._open += count
+        self._submitted += len(wishes)
+        self._open += len(wishes)
 
     def _settle(self) -> bool:
         """Wait until no task is open but those that rest; False when the time is up."""

@@ -41,6 +41,7 @@ def test_nothing_is_lost_and_nothing_ends_twice(tmp_path):
         settle_seconds=150.0,
         hold_seconds=2.0,
         open_at_once=40,
+        failing_share=0.1,
     )
     outcome = Run(options, tmp_path).execute()
     text = as_text(receipt(outcome, f"CHAOS_SEED={SEED} pytest", find_redis_server()))
