@@ -6,6 +6,7 @@ import json
 import secrets
 import shlex
 import shutil
+import signal
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -158,5 +159,10 @@ def _command(seed: int) -> str:
     return "python -m chaos " + " ".join(shown)
 
 
+def _interrupt(_number: int, _frame: object) -> None:
+    raise KeyboardInterrupt
+
+
 def main() -> None:
+    signal.signal(signal.SIGTERM, _interrupt)  # nothing is left running then either
     app(prog_name="python -m chaos")

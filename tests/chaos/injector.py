@@ -21,6 +21,9 @@ VICTIM_SECONDS = 12.0
 
 REDIS_DOWN_SECONDS = (0.2, 2.0)
 FULL_SECONDS = 3.0
+PERSON_SECONDS = 8.0
+"""How long it takes until a person says that the key works after all, in seconds."""
+
 LATENCY_SECONDS = 4.0
 
 
@@ -54,6 +57,8 @@ class Injector:
                 return self._redis(event)
             case _:
                 self.stage.market.install(*city_faults(event))
+                if event.kind == "city-401":
+                    self._after(PERSON_SECONDS, self.stage.eyes.lift_stop)
                 return True
 
     def put_right_what_is_due(self) -> None:

@@ -13,7 +13,10 @@ from typing import Any
 
 import redis
 
+from aicity_fleet.errors import LedgerError
+from aicity_fleet.ledger.controls import ControlPanel
 from aicity_fleet.ledger.keys import Keys
+from aicity_fleet.ledger.lua import Scripts
 
 RESTING = ("held", "quarantined")
 """States in which a job waits for a success, or for a person."""
@@ -41,6 +44,7 @@ class Eyes:
     def __init__(self, url: str, agent: str) -> None:
         self.client = redis.Redis.from_url(url, decode_responses=True, socket_timeout=5)
         self.keys = Keys(agent)
+        self._panel = ControlPanel(Scripts(self.client, self.keys))
         self.waiting: list[Hit] = []
         """Hits whose rescue was not seen yet."""
         self.rescue_seconds: list[float] = []
@@ -109,6 +113,11 @@ class Eyes:
                     found[job_id] = f"{state}: {reason or 'no reason given'}"
         return found
 
+    def lift_stop(self) -> None:
+        """Be the person who says, after a 401, that the key works: ``aicity-fleet resume``."""
+        with _or_nothing():
+            self._panel.lift_stop()
+
     def state_of(self, job_id: str) -> dict[str, Any]:
         """A job's record and trail, for saying what became of a lost task."""
         with _or_nothing():
@@ -131,5 +140,5 @@ def _rescue_after(hit: Hit, lines: list[str]) -> float | None:
 @contextlib.contextmanager
 def _or_nothing() -> Iterator[None]:
     """Go on while Redis is down, starting, or full."""
-    with contextlib.suppress(redis.RedisError):
+    with contextlib.suppress(redis.RedisError, LedgerError):
         yield

@@ -23,8 +23,6 @@ class Kind:
     """How many of them a run holds for each kill; of a kill, its share of all kills."""
     is_on: bool = True
     """Whether it happens unless switched off."""
-    is_early: bool = False
-    """Whether it happens in the first half only: the fleet rests for a minute after it."""
 
 
 KINDS = (
@@ -51,13 +49,7 @@ KINDS = (
         0.01,
         is_on=False,
     ),
-    Kind(
-        "city-401",
-        "city",
-        "401 once; the fleet stops until the key is seen to work",
-        0.01,
-        is_early=True,
-    ),
+    Kind("city-401", "city", "401 once: all stops, until a person says that the key works", 0.02),
     Kind("city-410", "city", "410 on the list of tasks", 0.03),
     Kind("city-410-report", "city", "410 on a report", 0.02),
     Kind("city-garbage", "city", "a page for people instead of JSON, before and after", 0.1),
@@ -105,14 +97,10 @@ def make_plan(kills: int, seed: int, kinds: Collection[str]) -> list[Event]:
     if kills and not killing:
         raise ValueError("kills are wanted, and every kind of kill is switched off")
     names = _share_out(kills, killing)
-    early = []
     for kind in on:
         if kind.group != "kill":
-            many = [kind.name] * max(1, round(kills * kind.per_kill))
-            (early if kind.is_early else names).extend(many)
+            names += [kind.name] * max(1, round(kills * kind.per_kill))
     dice.shuffle(names)
-    for name in early:
-        names.insert(dice.randrange(len(names) // 2 + 1), name)
     return [
         Event(name, dice.uniform(*_WAITS[BY_NAME[name].group]), dice.random()) for name in names
     ]

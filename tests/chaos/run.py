@@ -200,6 +200,8 @@ class Run:
         rounds = 0
         while time.monotonic() < deadline:
             self._wait(LOOK_SECONDS)
+            if "city-401" in self.options.kinds:  # one may have struck at the very end
+                self.stage.eyes.lift_stop()
             if self._open == 0:
                 return True
             resting = self.stage.eyes.resting() if self._is_fleet else {}

@@ -26,13 +26,6 @@ def test_a_plan_holds_every_kill_and_every_other_kind_that_is_on(seed):
     assert others <= set(plan) <= DEFAULT_KINDS
 
 
-def test_what_makes_the_fleet_rest_comes_in_the_first_half():
-    plan = make_plan(200, 3, DEFAULT_KINDS)
-    places = [place for place, event in enumerate(plan) if event.kind == "city-401"]
-    assert len(places) == 2
-    assert max(places) <= len(plan) // 2
-
-
 def test_a_switched_off_kind_does_not_happen():
     plan = make_plan(50, 1, DEFAULT_KINDS - {"flushall", "kill-beat"})
     assert not {"flushall", "kill-beat"} & {event.kind for event in plan}
