@@ -38,5 +38,5 @@ class Options:
     """How much longer than the lease a stopped process stays stopped."""
     least_uptime_seconds: float = 0.0
     """How long a worker must have run before it is killed; 0 waits until it holds a job instead."""
-    open_at_once: int = 250
+    open_at_once: int = 120
     """How many tasks are kept open, so that no process runs dry while there are kills to come."""

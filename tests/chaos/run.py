@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import random
 import time
@@ -10,6 +11,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+import httpx
 from chaos.injector import Injector
 from chaos.judge import Verdict, judge
 from chaos.options import Options
@@ -163,7 +165,8 @@ class Run:
         if time.monotonic() - self._last_look < LOOK_SECONDS:
             return
         self._last_look = time.monotonic()
-        self._open = self.stage.market.open_tasks()
+        with contextlib.suppress(httpx.TransportError):  # a busy machine; the next look sees it
+            self._open = self.stage.market.open_tasks()
         if self._is_fleet:
             self.stage.eyes.look_for_rescues()
         if self._phase == "faults":
