@@ -87,8 +87,8 @@ def chaos(
     print(json.dumps(data, indent=2) if as_json else text)
     if receipt_file is not None:
         receipt_file.parent.mkdir(parents=True, exist_ok=True)
-        receipt_file.with_suffix(".txt").write_text(text, "utf-8")
-        receipt_file.with_suffix(".json").write_text(json.dumps(data, indent=2) + "\n", "utf-8")
+        for ending, content in ((".txt", text), (".json", json.dumps(data, indent=2) + "\n")):
+            receipt_file.with_name(receipt_file.name + ending).write_text(content, "utf-8")
     raise typer.Exit(0 if is_good else 1)
 
 

@@ -25,7 +25,7 @@ KINDS = frozenset(
 KILLS = 10
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(420)
 def test_nothing_is_lost_and_nothing_ends_twice(tmp_path):
     print(f"CHAOS_SEED={SEED}")
     options = Options(
