@@ -61,6 +61,8 @@ def chaos(
     when a task was lost or ended twice, when a failure followed a delivery, when a third failure in
     a row was accepted, or when the agent was suspended.
     """
+    if compare and not only:
+        only = comparing.KINDS
     options = Options(
         jobs=jobs,
         kills=kills,
