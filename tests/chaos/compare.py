@@ -96,7 +96,7 @@ def table(rows: list[Row], options: Options, command: str, redis_program: Path) 
                 "came_to_rest": row.outcome.came_to_rest,
                 "seconds_faults": round(row.outcome.fault_seconds),
                 "seconds_settling": round(row.outcome.settle_seconds),
-                "rescue_seconds": rescue_percentiles(row.outcome.rescue_seconds),
+                "rescue_seconds": rescue_percentiles([one.seconds for one in row.outcome.rescues]),
             }
             for row in rows
         ],

@@ -33,6 +33,16 @@ class Hit:
     """When, as a time stamp."""
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class Rescue:
+    """A hit job that was made runnable again."""
+
+    seconds: float
+    """From the death or the stop to the line in the job's audit trail."""
+    how: str
+    job_id: str
+
+
 class Eyes:
     """Reads the ledger past the proxy.
 
@@ -47,7 +57,7 @@ class Eyes:
         self._panel = ControlPanel(Scripts(self.client, self.keys))
         self.waiting: list[Hit] = []
         """Hits whose rescue was not seen yet."""
-        self.rescue_seconds: list[float] = []
+        self.rescues: list[Rescue] = []
         self.hits = 0
         self.went_otherwise = 0
         """Hit jobs that went on without a rescue: Redis had lost the lease, or the ledger was wiped."""
@@ -90,7 +100,7 @@ class Eyes:
                 seconds = _rescue_after(hit, lines)
                 state, owner = fields
                 if seconds is not None:
-                    self.rescue_seconds.append(seconds)
+                    self.rescues.append(Rescue(seconds, hit.how, hit.job_id))
                 elif state == "running" and (owner or "").rpartition(":")[2] == str(hit.pid):
                     still.append(hit)
                 else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import importlib.metadata
 import math
 import platform
@@ -56,7 +57,8 @@ def receipt(outcome: Outcome, command: str, redis_program: Path) -> dict[str, An
         "kills_of_a_worker_with_jobs": outcome.kills_that_hit,
         "jobs_hit": outcome.hits,
         "jobs_hit_that_went_on_without_a_rescue": outcome.went_otherwise,
-        "rescue_seconds": rescue_percentiles(outcome.rescue_seconds),
+        "rescue_seconds": rescue_percentiles([one.seconds for one in outcome.rescues]),
+        "slowest_rescues": [dataclasses.asdict(one) for one in outcome.rescues[:5]],
         "model_calls": {
             "answered": verdict.model_calls,
             "bought_twice": verdict.bought_twice,

@@ -14,6 +14,7 @@ from typing import Any
 import httpx
 from chaos.injector import Injector
 from chaos.judge import Verdict, judge
+from chaos.ledger_eyes import Rescue
 from chaos.options import Options
 from chaos.plan import BY_NAME, Event, make_plan
 from chaos.stage import MakePrograms, Stage, the_fleet
@@ -62,7 +63,8 @@ class Outcome:
     went_otherwise: int
     own_deaths: Mapping[str, int]
     """Processes that ended by themselves, by name and exit status."""
-    rescue_seconds: tuple[float, ...]
+    rescues: tuple[Rescue, ...]
+    """The slowest first."""
     impossible: int
     """Tasks that could not be done."""
     fault_seconds: float
@@ -247,7 +249,7 @@ class Run:
             hits=eyes.hits,
             went_otherwise=eyes.went_otherwise,
             own_deaths=dict(self._own_deaths),
-            rescue_seconds=tuple(sorted(eyes.rescue_seconds)),
+            rescues=tuple(sorted(eyes.rescues, key=lambda one: -one.seconds)),
             impossible=self.stage.market.impossible,
             fault_seconds=fault_seconds,
             settle_seconds=time.monotonic() - faults_ended,

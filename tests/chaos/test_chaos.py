@@ -57,7 +57,7 @@ def test_nothing_is_lost_and_nothing_ends_twice(tmp_path):
     assert outcome.injected["kill-worker"] >= 7
     assert outcome.kills_that_hit >= 5, text
     assert outcome.hits >= 10, text
-    assert outcome.rescue_seconds, text
+    assert outcome.rescues, text
     assert verdict.failed >= 1, text
     missing = {k for k in KINDS if BY_NAME[k].group != "kill" and not outcome.injected.get(k)}
     assert not missing, text
