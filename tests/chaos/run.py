@@ -193,6 +193,9 @@ class Run:
                 )  # together, so that the guard has to act
             else:
                 wishes.append(True)
+        if wishes and self.options.failing_share and not self._submitted:
+            place = self._dice.randrange(len(wishes))  # one group at least, whatever the dice say
+            wishes[place:place] = [False] * 3
         self.stage.market.submit(wishes)
         self._submitted += len(wishes)
         self._open += len(wishes)
