@@ -16,7 +16,7 @@ from chaos.plan import BY_NAME, Event
 from chaos.stage import Stage
 from chaos.victims import Process
 
-VICTIM_SECONDS = 12.0
+VICTIM_SECONDS = 20.0
 """How long a kill waits for a process that holds a job, in seconds; then it takes any."""
 
 REDIS_DOWN_SECONDS = (0.2, 2.0)

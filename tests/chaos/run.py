@@ -24,6 +24,9 @@ TICK_SECONDS = 0.05
 LOOK_SECONDS = 0.5
 """How often the books and the ledger are looked at, in seconds."""
 
+START_SECONDS = 180.0
+"""How long it may take until the first job calls its model, in seconds."""
+
 PATIENCE_SECONDS = 20.0
 """How long an event waits for a victim, or for the work to keep pace with the kills, in seconds."""
 
@@ -112,6 +115,7 @@ class Run:
             self.stage.start()
             self._phase = "faults"
             self._submit(self.options.open_at_once)
+            self._wait_for_work()
             faults_began = time.monotonic()
             for number, event in enumerate(self._plan()):
                 self._wait(event.wait_seconds)
@@ -124,6 +128,16 @@ class Run:
             return self._outcome(faults_ended - faults_began, faults_ended, came_to_rest)
         finally:
             self.stage.stop()
+
+    def _wait_for_work(self) -> None:
+        """Break nothing before the first model call: a kill that meets a starting process proves little."""
+        deadline = time.monotonic() + START_SECONDS
+        while not self.stage.market.report()["model"]["started"]:
+            if time.monotonic() > deadline:
+                raise RuntimeError(
+                    f"no model was called within {START_SECONDS:.0f} s; see the logs"
+                )
+            self._wait(LOOK_SECONDS)
 
     def _plan(self) -> list[Event]:
         plan = make_plan(self.options.kills, self.options.seed, self.options.kinds)
