@@ -112,6 +112,8 @@ def versions(redis_program: Path) -> dict[str, str]:
 def as_text(data: dict[str, Any]) -> str:
     """A receipt for people."""
     calls, rescue, fleet = data["model_calls"], data["rescue_seconds"], data["fleet"]
+    spent = data["seconds"]
+    rest = "to come to rest" if data["came_to_rest"] else "in which it DID NOT COME TO REST"
     rows = [
         ("verdict", "; ".join(data["faults_found"]) or data["verdict"]),
         ("command", data["command"]),
@@ -123,7 +125,7 @@ def as_text(data: dict[str, Any]) -> str:
             f"dispatchers, {fleet['beats']} beats; lease {fleet['lease_seconds']:g} s, "
             f"sweep {fleet['sweep_seconds']:g} s",
         ),
-        ("duration", "{faults} s of faults, then {settling} s to rest".format(**data["seconds"])),
+        ("duration", f"{spent['faults']} s of faults, then {spent['settling']} s {rest}"),
         ("", ""),
         ("jobs", f"{data['jobs']}, of which {data['jobs_that_could_not_be_done']} cannot be done"),
         ("endings", f"{data['endings']['complete']} complete, {data['endings']['fail']} fail"),
