@@ -111,6 +111,7 @@ def as_text(data: dict[str, Any]) -> str:
         data["command"],
         data["setting"],
         f"stranded: no ending {data['settle_seconds_at_most']:.0f} s after the last kill",
+        "(with visibility_timeout 3600 Celery runs what it held again, an hour after it was taken)",
         "",
         _line(head),
         *(_line([row[field] for field in fields]) for row in data["rows"]),
