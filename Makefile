@@ -3,7 +3,10 @@
 VENV := .venv
 MADE := $(VENV)/made
 
-.PHONY: help demo test bench check lock clean
+JOBS = 300
+KILLS = 30
+
+.PHONY: help demo test chaos bench check lock clean
 .DEFAULT_GOAL := help
 
 help:
@@ -11,6 +14,8 @@ help:
 	@echo '             (make demo ARGS="--workers 4 --json"; make demo ARGS=--help)'
 	@echo 'make test    the tests (make test ARGS="-k ledger")'
 	@echo 'make bench   the benchmarks, about 20 minutes (make bench ARGS="--jobs 100 --repeats 1")'
+	@echo 'make chaos   kill, stop, wipe and starve a fleet for about two minutes, and count what was lost'
+	@echo '             (make chaos JOBS=2000 KILLS=200 SEED=7 ARGS="--no-flushall --receipt FILE")'
 	@echo 'make check   formatting, lint and types'
 	@echo 'make lock    write requirements/ anew from pyproject.toml (needs uv; ARGS=--upgrade)'
 	@echo 'make clean   remove .venv and everything that was built'
@@ -29,6 +34,10 @@ bench: $(MADE)
 
 test: $(MADE)
 	$(VENV)/bin/python -m pytest $(ARGS)
+
+chaos: $(MADE)
+	@PYTHONPATH=tests exec $(VENV)/bin/python -m chaos --jobs $(JOBS) --kills $(KILLS) \
+		$(if $(SEED),--seed $(SEED)) $(ARGS)
 
 check: $(MADE)
 	$(VENV)/bin/ruff check .

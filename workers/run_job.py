@@ -146,9 +146,17 @@ def _settle(lease: Lease, result: TeamResult, parts: WorkerParts, spent: Spent) 
             log.error("provider.fatal", job_id=lease.job_id, message=message)
             return _release(lease, parts, spent, message, 0)
         case Interrupted(reason="lease_lost"):
-            return {"did": "dropped", "why": "lease_lost"}
+            return _let_go(lease, parts, spent)
         case Interrupted(reason=reason):
             return _release(lease, parts, spent, reason, 0)
+
+
+def _let_go(lease: Lease, parts: WorkerParts, spent: Spent) -> JsonObject:
+    """The lease may be lost: hand the job back if it is still ours, so that nobody waits for its end."""
+    try:
+        return _release(lease, parts, spent, "lease_lost", 0)
+    except LedgerError:  # Redis is away, which is why
+        return {"did": "dropped", "why": "lease_lost"}
 
 
 def _settle_broken(lease: Lease, parts: WorkerParts, spent: Spent) -> JsonObject:

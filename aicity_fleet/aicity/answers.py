@@ -31,7 +31,7 @@ MAX_RESPONSE_BYTES = 256 * 1024 * 1024
 KEPT_DEPTH = 100
 """Down to which level absurdly deep JSON is kept."""
 
-MAX_RETRY_AFTER_SECONDS = 3600.0
+MAX_RETRY_AFTER_SECONDS = 900.0
 """The longest ``Retry-After`` that is obeyed; a longer one is taken for a mistake."""
 
 

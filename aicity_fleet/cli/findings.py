@@ -68,7 +68,7 @@ def _stopped(controls: Controls) -> Iterator[Finding]:
             f"AI City refuses the agent's key since {moment(controls.stopped.since_at)} UTC: neither "
             f"intake nor reports until that is mended. {controls.stopped.why}",
             "Correct AGENT_CITY_API_KEY and restart the dispatcher. If the key is right after all: "
-            "'aicity-fleet resume'. A poll tries by itself every ten minutes.",
+            "'aicity-fleet resume'. A poll tries by itself now and then, every ten minutes at last.",
             needs_person=True,
         )
 

@@ -37,8 +37,9 @@ PROVIDER_FATAL_SECONDS = 300.0
 PROBE_SECONDS = 30.0
 """How long the one job that tries an endpoint again holds the others off, in seconds."""
 
-UNAUTHORIZED_PROBE_SECONDS = 600.0
-"""How often one poll tries a refused key again, in seconds: a 401 may also be AI City's mistake."""
+UNAUTHORIZED_PROBE_SECONDS = (30.0, 600.0)
+"""After how long one poll tries a refused key again, first and at the longest, in seconds; doubled each
+time. A 401 may also be AI City's mistake."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -156,7 +157,8 @@ class ControlPanel:
 
     def may_probe(self) -> bool:
         """Whether this poll is the one that tries a refused key again."""
-        return bool(self._scripts.run("probe", int(UNAUTHORIZED_PROBE_SECONDS * 1000)))
+        first, longest = UNAUTHORIZED_PROBE_SECONDS
+        return bool(self._scripts.run("probe", int(first * 1000), int(longest * 1000)))
 
     def keep_quiet(self, seconds: float) -> None:
         """AI City asked this agent to wait; never shortens a longer wait."""

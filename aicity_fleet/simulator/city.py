@@ -155,14 +155,15 @@ class City:
         """Accept a delivery, assess it at once, and settle the task.
 
         Returns:
-            The task, and whether this call is the one that ended it.
+            The task, and whether this call is an ending that counts: the one that ended it, or a
+            further one where the config counts those.
 
         Raises:
             CityRefusedError: 404, 403, or 409 when the task has ended already.
         """
         task = self._task_to_end(agent, task_id, "complete", key)
         if not task.is_open:
-            return task, False
+            return task, self._counts_again(agent, task, "complete", key)
         task.status = TaskStatus.QUALITY_CHECK
         task.output, task.execution_time_ms = output, execution_time_ms
         if self.config.quality_gate:
@@ -197,7 +198,7 @@ class City:
         """
         task = self._task_to_end(agent, task_id, "fail", key)
         if not task.is_open:
-            return task, False
+            return task, self._counts_again(agent, task, "fail", key)
         task.failure = {"reason": reason, "message": message}
         self._settle(agent, task, TaskStatus.FAILED)
         return task, True
@@ -226,13 +227,24 @@ class City:
     def _task_to_end(self, agent: Agent, task_id: str, kind: str, key: str) -> CityTask:
         task = self.task_for(agent, task_id)
         repeated = self.config.honour_idempotency_keys and key and task.settled_by == (kind, key)
-        if not task.is_open and not repeated:
+        if not task.is_open and not repeated and not self.config.count_second_endings:
             raise CityRefusedError(
                 409, "CONFLICT", "the task has ended already", {"status": task.status.value}
             )
         if task.is_open:
             task.settled_by = (kind, key)
+            task.counted_keys.add(key)
         return task
+
+    def _counts_again(self, agent: Agent, task: CityTask, kind: str, key: str) -> bool:
+        """Count an ending of a task that has ended, unless its key has been counted before."""
+        if not self.config.count_second_endings or (key and key in task.counted_keys):
+            return False
+        task.counted_keys.add(key)
+        task.accepted_endings += 1
+        if kind == "fail":
+            self._note_failed(agent)
+        return True
 
     def _settle(self, agent: Agent, task: CityTask, status: TaskStatus) -> None:
         task.status, task.ended_at = status, self.now()
@@ -249,6 +261,9 @@ class City:
             agent.reputation.note_completed(score, task.paid_cents)
             return
         self.credits["refunded"] += task.max_budget
+        self._note_failed(agent)
+
+    def _note_failed(self, agent: Agent) -> None:
         agent.reputation.note_failed()
         limit = self.config.failures_until_suspension
         if limit and agent.reputation.consecutive_failures >= limit:

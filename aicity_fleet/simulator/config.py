@@ -66,6 +66,13 @@ class SimulatorConfig:
 
     Off, because AI City documents no such header."""
 
+    count_second_endings: bool = False
+    """Whether a second ending is accepted and counted, instead of refused with 409.
+
+    For chaos runs: a marketplace that refuses would hide that an agent ends tasks twice. What comes
+    under an idempotency key that has ended the task before is answered like the first time and not
+    counted. Only the first ending moves money and the task's status."""
+
     requests_per_minute: int = 0
     """Most requests per agent key in one minute, then 429; 0 means no limit."""
 

@@ -1,7 +1,7 @@
 """The control side, under ``/_sim``: for demos, tests and chaos runs; AI City has nothing like it.
 
 ==========================  ========================================================================
-``GET /_sim/health``        ``{"ok": true, "tasks": n}``
+``GET /_sim/health``        ``{"ok": true, "tasks": n, "open": n}``
 ``POST /_sim/tasks``        one task or a list: ``{taskType, input, maxBudget?, id?, agentId?}``, or
                             ``{"raw": <any JSON>}`` for a malformed entry that is listed verbatim;
                             answers 201 ``{"ids": [...]}``
@@ -9,8 +9,9 @@
                             ``GET /_sim/tasks/{id}`` gives one
 ``GET /_sim/report``        per task: ``status``, ``acceptedEndings`` (0 or 1), ``attempts`` (every try
                             to end it: kind, status, accepted, answerLost, idempotencyKey,
-                            bodySha256, surface, at, fault), ``listings``, ``modelCalls``; then
-                            ``agents``, ``model`` (calls in total, by nonce, repeated requests),
+                            bodySha256, surface, at, fault, number), ``listings``,
+                            ``modelCalls``; then ``agents``, ``model`` (calls in total, by nonce,
+                            repeated requests), ``faults`` (firings by label),
                             ``unknownEndings`` and ``totals``
 ``POST /_sim/faults``       one fault or a list; see ``faults.Fault`` for the fields, for example
                             ``{"operation": "complete", "kind": "status", "status": 429,
@@ -24,9 +25,10 @@ Kinds of faults: ``reply_lost_after_commit``, ``status`` (``status``, ``code``, 
 ``retryAfter`` in seconds or ``date``, ``huge``, ``garbage``), ``slow`` and ``hang`` (``seconds``),
 ``garbage``, ``reset``; for ``list`` also ``duplicate_listing``, ``shuffle_pages``,
 ``list_finished`` (``seconds``); for ``model`` also ``no_choices``, ``empty_content``, ``cut``,
-``flawed``, ``obey``. Operations: ``list``, ``complete``, ``fail``, ``profile``, ``get``,
-``register``, ``assessment``, ``model``, ``any``. ``taskId`` narrows a fault to one task. It fires
-once, or ``count`` times, or without end (``count: null``, or a ``probability`` with a ``seed``).
+``flawed``, ``obey``, ``endless`` (``seconds``). Operations: ``list``, ``complete``, ``fail``,
+``profile``, ``get``, ``register``, ``assessment``, ``model``, ``any``. ``taskId`` narrows a fault to
+one task. It fires once, or ``count`` times, or without end (``count: null``, or a ``probability``
+with a ``seed``). The report counts its firings under its ``label``.
 """
 
 from __future__ import annotations
@@ -77,7 +79,9 @@ class Control:
 
     async def health(self, _request: Request) -> Response:
         """That the simulator runs."""
-        return JsonReply({"ok": True, "tasks": len(self.simulator.city.tasks)})
+        tasks = self.simulator.city.tasks.values()
+        is_open = sum(task.is_open for task in tasks)
+        return JsonReply({"ok": True, "tasks": len(tasks), "open": is_open})
 
     async def submit(self, request: Request) -> Response:
         """Submit tasks as a buyer; nothing is submitted when one of them is wrong."""

@@ -11,6 +11,7 @@ import email.utils
 import random
 import re
 import time
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
@@ -21,14 +22,16 @@ OPERATIONS = frozenset(
 )
 """What a fault can strike; ``any`` is every one of them except the model."""
 
-ENDING_KINDS = frozenset({"reply_lost_after_commit", "status", "garbage", "reset", "hang"})
+ENDING_KINDS = frozenset(
+    {"reply_lost_after_commit", "status", "garbage", "reset", "hang", "endless"}
+)
 """Kinds that replace the answer."""
 
 ADDING_KINDS = frozenset({"slow", "duplicate_listing", "shuffle_pages", "list_finished"})
 """Kinds that change something and let the request go on."""
 
-MODEL_KINDS = frozenset({"no_choices", "empty_content", "cut", "flawed", "obey"})
-"""Kinds that only the model knows."""
+MODEL_KINDS = frozenset({"no_choices", "empty_content", "cut", "flawed", "obey", "endless"})
+"""Kinds that only the model knows. ``endless`` dribbles an answer that never ends."""
 
 FIELD_TYPES: dict[str, Any] = {
     "kind": str,
@@ -43,6 +46,7 @@ FIELD_TYPES: dict[str, Any] = {
     "retry_after": int | float | str | None,
     "seconds": int | float,
     "after_commit": bool,
+    "label": str,
     "fired": int,
 }
 """What the control side may send, by field."""
@@ -51,7 +55,7 @@ HUGE_RETRY_AFTER_SECONDS = 10**9
 """What ``retryAfter: "huge"`` sends: nobody should wait that long."""
 
 HANG_SECONDS = 3600.0
-"""How long ``hang`` waits unless it says ``seconds``."""
+"""How long ``hang`` and ``endless`` last unless they say ``seconds``."""
 
 
 @dataclasses.dataclass(slots=True)
@@ -73,6 +77,8 @@ class Fault:
     seconds: float = 1.0
     after_commit: bool = False
     """Whether ``status`` and ``garbage`` strike only after the request was carried out."""
+    label: str = ""
+    """Under which name the report counts its firings; operation and kind without one."""
     fired: int = 0
     chance: random.Random = dataclasses.field(init=False, repr=False)
 
@@ -149,6 +155,8 @@ class FaultBoard:
 
     def __init__(self) -> None:
         self.standing: list[Fault] = []
+        self.fired: Counter[str] = Counter()
+        """How often faults fired, by label; outlives the faults."""
 
     def install(self, fault: Fault) -> None:
         """Add one fault behind those that stand."""
@@ -174,6 +182,7 @@ class FaultBoard:
             replaces = fault.kind in ENDING_KINDS
             if (replaces and ending is not None) or not fault.strikes(operation, task_ids):
                 continue
+            self.fired[fault.label or f"{fault.operation} {fault.kind}"] += 1
             if replaces:
                 ending = fault
             elif fault.kind == "slow":
@@ -207,7 +216,7 @@ def fault_from_json(body: Mapping[str, Any]) -> Fault:
         raise SimulatorError(f"wrong type of {', '.join(wrong)}")
     if "count" not in given and ("probability" in given or given.get("kind") == "list_finished"):
         given["count"] = None
-    if given.get("kind") == "hang":
+    if given.get("kind") in {"hang", "endless"}:
         given.setdefault("seconds", HANG_SECONDS)
     try:
         return Fault(**given)

@@ -41,9 +41,12 @@ class Simulator:
         self.requests: Counter[str] = Counter()
         self.unknown_endings: list[dict[str, Any]] = []
         """Tries to end a task that does not exist."""
+        self._attempts = 0
 
     def note_attempt(self, task_id: str, attempt: EndingAttempt) -> None:
-        """Write down one try to end a task."""
+        """Write down one try to end a task, with its place in the order of all of them."""
+        self._attempts += 1
+        attempt = dataclasses.replace(attempt, number=self._attempts)
         task = self.city.tasks.get(task_id)
         if task is None:
             self.unknown_endings.append({"taskId": task_id, **attempt.to_json()})
@@ -78,6 +81,7 @@ class Simulator:
             "unknownEndings": self.unknown_endings,
             "agents": {agent.agent_id: agent.profile() for agent in city.registry.agents.values()},
             "model": model.report(),
+            "faults": dict(self.faults.fired),
             "totals": {
                 "tasks": len(city.tasks),
                 "open": sum(task.is_open for task in city.tasks.values()),

@@ -58,6 +58,8 @@ class EndingAttempt:
     surface: Literal["api", "bridge"]
     at: str
     fault: str | None = None
+    number: int = 0
+    """Its place among the tries to end any task, from 1."""
 
     def to_json(self) -> dict[str, Any]:
         """This attempt as it stands in the report."""
@@ -71,6 +73,7 @@ class EndingAttempt:
             "surface": self.surface,
             "at": self.at,
             "fault": self.fault,
+            "number": self.number,
         }
 
 
@@ -101,6 +104,8 @@ class CityTask:
     attempts: list[EndingAttempt] = dataclasses.field(default_factory=list)
     settled_by: tuple[str, str] | None = None
     """Kind and idempotency key of the ending that stands."""
+    counted_keys: set[str] = dataclasses.field(default_factory=set)
+    """Idempotency keys of the endings that were counted."""
 
     @property
     def is_open(self) -> bool:

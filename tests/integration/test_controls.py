@@ -202,7 +202,7 @@ def test_one_poll_in_a_while_tries_a_refused_key_again_and_its_success_lifts_the
 ):
     ledger.controls.stop("401: revoked", "k")
     assert not any(other.controls.may_probe() for other in others), "it was tried just now"
-    monkeypatch.setattr(controls_module, "UNAUTHORIZED_PROBE_SECONDS", 0.2)
+    monkeypatch.setattr(controls_module, "UNAUTHORIZED_PROBE_SECONDS", (0.2, 10.0))
     wait_until(others[0].controls.may_probe, description="the time has come")
     assert not others[1].controls.may_probe()
     wait_until(lambda: poll_once(others[2], city) == "ok", description="a poll tries the key")

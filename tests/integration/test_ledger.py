@@ -219,6 +219,15 @@ def test_a_sweep_that_dies_before_it_sends_is_made_good_also_over_a_backlog(
     redis_client.delete(f"{ledger.keys.prefix}jobs")
 
 
+def test_a_lease_that_lapsed_is_not_revived_before_the_sweep_comes(ledger):
+    ledger.accept(TASK)
+    lease = claim(ledger, lease_seconds=0.02)
+    wait_until(
+        lambda: ledger.renew([lease], lease_seconds=0.02).lost, description="the lease lapses"
+    )
+    assert ledger.sweep().rescued == ("clx1",)
+
+
 def test_a_renewed_lease_does_not_lapse(ledger):
     ledger.accept(TASK)
     lease = claim(ledger, lease_seconds=0.05)

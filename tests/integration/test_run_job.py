@@ -111,10 +111,26 @@ def test_a_drained_job_may_run_again_at_once(worker, ledger):
     assert isinstance(ledger.claim("t1", "other", lease_seconds=15), Lease)
 
 
+def test_a_job_stopped_for_its_lease_is_handed_back_where_it_is_still_ours(worker, ledger):
+    assert run_job("t1", worker(Interrupted("lease_lost")))["did"] == "released"
+    assert (job(ledger).state, job(ledger).outcome) == (JobState.QUEUED, None)
+
+
 def test_a_lost_lease_is_dropped_without_a_word(worker, ledger):
-    run_job("t1", worker(Interrupted("lease_lost")))
-    assert job(ledger).state is JobState.RUNNING
-    assert job(ledger).outcome is None
+    def lose_it(_watch: Watch) -> None:
+        ledger.client.hincrby(ledger.keys.job("t1"), "attempt", 1)
+
+    parts = worker(Interrupted("lease_lost"), on_run=lose_it)
+    assert run_job("t1", parts)["did"] == "dropped"
+    assert (job(ledger).state, job(ledger).outcome) == (JobState.RUNNING, None)
+
+
+def test_a_job_stopped_for_its_lease_while_redis_is_away_waits_for_the_sweep(
+    worker, ledger, monkeypatch
+):
+    parts = worker(Interrupted("lease_lost"))
+    monkeypatch.setattr(ledger, "release", _no_redis)
+    assert run_job("t1", parts)["did"] == "dropped"
 
 
 def test_a_second_message_for_a_running_job_does_nothing(worker, ledger):

@@ -1,8 +1,10 @@
 -- Whether one request may try AI City although intake is stopped: once in a while the key may work again.
--- ARGV: ms between two tries
+-- ARGV: ms until the first try, and most ms between two tries; doubled each time
 -- Reply: 1 for whoever may try, else 0
-if tonumber(redis.call('HGET', CONTROLS, 'probed_at') or '0') + ARGV[1] > NOW then
+local probes = tonumber(redis.call('HGET', CONTROLS, 'probes') or '0')
+local wait = math.min(tonumber(ARGV[2]), ARGV[1] * 2 ^ math.min(probes, 20))
+if tonumber(redis.call('HGET', CONTROLS, 'probed_at') or '0') + wait > NOW then
   return 0
 end
-redis.call('HSET', CONTROLS, 'probed_at', NOW)
+redis.call('HSET', CONTROLS, 'probed_at', NOW, 'probes', probes + 1)
 return 1

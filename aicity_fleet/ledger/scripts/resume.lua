@@ -2,6 +2,6 @@
 -- ARGV: what
 -- Reply: 1, or 0 when it was not paused
 if ARGV[1] == 'stopped' then
-  return redis.call('HDEL', CONTROLS, 'stopped', 'probed_at')
+  return redis.call('HDEL', CONTROLS, 'stopped', 'probed_at', 'probes')
 end
 return redis.call('HDEL', CONTROLS, 'pause:' .. ARGV[1])

@@ -1,6 +1,6 @@
 -- AI City refused our key: intake and reports stop until a person or another key comes.
 -- ARGV: why, fingerprint of the key
 -- Reply: 1, or 0 when they were stopped already
-redis.call('HSET', CONTROLS, 'probed_at', NOW)
+redis.call('HSETNX', CONTROLS, 'probed_at', NOW)
 return redis.call('HSETNX', CONTROLS, 'stopped',
   cjson.encode({at = NOW, why = ARGV[1], key = ARGV[2]}))

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING, Any
 
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
 from aicity_fleet.simulator.faults import Fault, Plan
@@ -26,6 +27,9 @@ PREFIX = "/v1"
 
 MODELS = ("gpt-4o-mini", "gpt-4o", "gpt-4.1-mini", "simulated")
 """What the list of models names; every name is served."""
+
+DRIBBLE_SECONDS = 0.5
+"""How long an endless answer waits between two bytes, in seconds."""
 
 KINDS = {
     400: "invalid_request_error",
@@ -114,6 +118,8 @@ async def instead(fault: Fault) -> Response:
     """What comes instead of a completion."""
     if fault.kind == "hang":
         await asyncio.sleep(fault.seconds)
+    if fault.kind == "endless":
+        return StreamingResponse(dribble(fault.seconds), media_type="application/json")
     if fault.kind == "garbage":
         return garbage()
     if fault.kind == "status":
@@ -121,6 +127,14 @@ async def instead(fault: Fault) -> Response:
         reply.headers.update(fault.answer_headers())
         return reply
     return Dropped()
+
+
+async def dribble(seconds: float) -> AsyncIterator[bytes]:
+    """An answer that goes on with blanks, so that no pause between two bytes is ever long."""
+    yield b'{"id": '
+    for _ in range(int(seconds / DRIBBLE_SECONDS)):
+        await asyncio.sleep(DRIBBLE_SECONDS)
+        yield b" "
 
 
 def unauthorized(request: Request) -> Response | None:

@@ -228,7 +228,7 @@ def test_wrong_orders_to_the_control_side_are_refused(control):
     assert control.post("/tasks", json={**TASK, "id": "a"}).status_code == 201
     assert control.post("/tasks", json={**TASK, "id": "a"}).status_code == 409
     assert control.get("/tasks/none").status_code == 404
-    assert control.get("/health").json() == {"ok": True, "tasks": 1}
+    assert control.get("/health").json() == {"ok": True, "tasks": 1, "open": 1}
     control.post("/reset")
     assert control.get("/tasks").json() == {"tasks": []}
 

@@ -236,3 +236,33 @@ def test_a_rate_limit_says_when_to_come_back():
     assert len(limited) >= 4
     assert limited[0].json()["error"]["code"] == "RATE_LIMITED"
     assert 1 <= int(limited[0].headers["Retry-After"]) <= 60
+
+
+def test_tries_are_numbered_over_all_tasks_and_firings_counted_by_label(api, control):
+    one, two = submit(control), submit(control)
+    install(control, operation="complete", kind="status", status=500, label="burst", count=2)
+    install(control, operation="list", kind="garbage")
+    api.post(f"/tasks/{one[0]}/complete", json=DONE)
+    api.post(f"/tasks/{two[0]}/complete", json=DONE)
+    api.post(f"/tasks/{one[0]}/fail", json=GAVE_UP)
+    api.get("/tasks/assigned")
+    control.delete("/faults")
+    report = control.get("/report").json()
+    numbers = [
+        [attempt["number"] for attempt in report["tasks"][ids[0]]["attempts"]] for ids in (one, two)
+    ]
+    assert numbers == [[1, 3], [2]]
+    assert report["faults"] == {"burst": 2, "list garbage": 1}
+    assert control.get("/health").json() == {"ok": True, "tasks": 2, "open": 1}
+
+
+def test_an_endless_answer_dribbles_until_its_reader_gives_up(model, control):
+    install(control, operation="model", kind="endless", seconds=30)
+    order = {"model": "m", "messages": [{"role": "user", "content": "Say something."}]}
+    with model.stream("POST", "/chat/completions", json=order) as answer:
+        assert answer.status_code == 200
+        pieces = answer.iter_raw()
+        assert [next(pieces), next(pieces)] == [b'{"id": ', b" "]
+    report = control.get("/report").json()
+    assert report["model"]["refused"] == {"endless": 1}
+    assert model.post("/chat/completions", json=order).json()["choices"]

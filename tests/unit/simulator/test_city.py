@@ -147,6 +147,23 @@ def test_refusals_carry_status_and_code(city, kind):
     assert isinstance(settled.value, FleetError)
 
 
+def test_a_counting_city_accepts_a_second_ending_and_counts_it(clock):
+    city = City(SimulatorConfig(quality_gate=False, count_second_endings=True), clock)
+    agent = city.registry.default_agent
+    task = city.tasks[submit(city, budget=100)]
+    assert city.complete(agent, "t1", {"result": "x"}, 1, "key")[1]
+    assert not city.complete(agent, "t1", {"result": "x"}, 1, "key")[1]
+    assert task.accepted_endings == 1
+    assert city.fail(agent, "t1", "x", "y", "other key")[1]
+    assert not city.fail(agent, "t1", "x", "y", "other key")[1]
+    assert city.complete(agent, "t1", {"result": "x"}, 1)[1]
+    assert city.complete(agent, "t1", {"result": "x"}, 1)[1]
+    assert task.accepted_endings == 4
+    assert (task.status, task.failure) == (TaskStatus.COMPLETED, None)
+    assert (agent.earned_cents, city.credits["paid"]) == (85, 85)
+    assert agent.reputation.failed == 1
+
+
 def test_ids_are_never_reused(clock):
     ids = {City(SimulatorConfig(), clock).submit("x", {}).task_id for _ in range(100)}
     assert len(ids) == 100
