@@ -64,6 +64,9 @@ class Promises:
         self._sent: dict[tuple[int, str], tuple[str, str, str]] = {}
         self.complete_tried: set[tuple[int, str]] = set()
         self._accepted: set[tuple[int, str]] = set()
+        self._strays: set[str] = set()
+        """Ended by reports that were under way while the ledger was wiped, and not known to it yet: nobody
+        can hold anything back for them."""
 
     def flushed(self) -> None:
         """The ledger was wiped: what the fleet knew of the past is gone."""
@@ -91,7 +94,11 @@ class Promises:
     def ended(self, epoch: int, job_id: str, kind: str, row: int) -> None:
         """AI City accepted an ending after this many failures in a row."""
         self._accepted.add((epoch, job_id))
-        if kind == "fail" and row >= 2:
+        if row == 0:
+            self._strays.clear()
+        if epoch < self.epoch:
+            self._strays.add(job_id)
+        elif kind == "fail" and row - len(self._strays) >= 2:
             raise BrokenPromiseError(GUARD, f"{job_id} is failure {row + 1} in a row")
 
     def buys(self, job_id: str, fence: str, ordinal: int) -> None:
@@ -144,6 +151,9 @@ class Promises:
             self._holds(args[0], args[1], "outcome")
             del self.owner[args[0]]
             self._finished_by[args[0]] = args[1]
+
+    def _saw_settle(self, _process: str, args: list[Any], _reply: Any) -> None:
+        self._strays.discard(args[0])
 
     def _saw_died(self, _process: str, args: list[Any], reply: Any) -> None:
         if reply:

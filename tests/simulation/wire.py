@@ -44,8 +44,12 @@ class Wire:
 
     def send(self, commands: list[bytes]) -> list[Any]:
         """Send commands in one go; gives every reply, and raises the first error among them."""
-        self._socket.sendall(b"".join(commands))
-        replies = [self._reply() for _ in commands]
+        return self.send_raw(b"".join(commands), len(commands))
+
+    def send_raw(self, commands: bytes, many: int) -> list[Any]:
+        """The same, for commands that are packed and joined already."""
+        self._socket.sendall(commands)
+        replies = [self._reply() for _ in range(many)]
         for reply in replies:
             if isinstance(reply, redis.ResponseError):
                 raise reply
