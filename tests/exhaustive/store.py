@@ -88,7 +88,7 @@ def reduced(found: list[Any]) -> Snapshot:
     """What was found, without what does not matter."""
     kept = []
     for name, kind, value in found:
-        if name.startswith(("audit:", "unsent")):
+        if name.startswith(("audit:", "unsent", "state:reported", "schema")):
             continue
         content: tuple[Any, ...]
         if kind == "hash":
@@ -97,9 +97,10 @@ def reduced(found: list[Any]) -> Snapshot:
                 sorted((f, _time(v) if f in TIMES else v) for f, v in pairs if f in MATTERS)
             )
         elif kind == "zset":
-            content = tuple(
-                sorted((m, _time(s)) for m, s in zip(value[::2], value[1::2], strict=True))
-            )
+            # Of the indexes, only that of the running jobs says when something may happen.
+            due = _time if name == "state:running" else lambda _score: str(NOW_MS)
+            pairs = zip(value[::2], value[1::2], strict=True)
+            content = tuple(sorted((member, due(score)) for member, score in pairs))
         else:
             content = tuple(sorted(value)) if kind == "set" else tuple(value)
         if content:
