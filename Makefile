@@ -3,7 +3,7 @@
 VENV := .venv
 MADE := $(VENV)/made
 
-.PHONY: help demo test check lock clean
+.PHONY: help demo test check simulate exhaustive lock clean
 .DEFAULT_GOAL := help
 
 help:
@@ -11,6 +11,8 @@ help:
 	@echo '             (make demo ARGS="--workers 4 --json"; make demo ARGS=--help)'
 	@echo 'make test    the tests (make test ARGS="-k ledger")'
 	@echo 'make check   formatting, lint and types'
+	@echo 'make simulate      the fleet in virtual time under many seeds (SEEDS=500), or one (SEED=7)'
+	@echo 'make exhaustive    every state of a small fleet (ARGS=--large)'
 	@echo 'make lock    write requirements/ anew from pyproject.toml (needs uv; ARGS=--upgrade)'
 	@echo 'make clean   remove .venv and everything that was built'
 	@echo
@@ -30,6 +32,13 @@ check: $(MADE)
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy
+
+# A failing seed repeats exactly: make simulate SEED=1234 prints its trace.
+simulate: $(MADE)
+	@PYTHONPATH=tests $(VENV)/bin/python -m simulation $(if $(SEED),--seed $(SEED),--seeds $(or $(SEEDS),500)) $(ARGS)
+
+exhaustive: $(MADE)
+	@PYTHONPATH=tests $(VENV)/bin/python -m exhaustive $(ARGS)
 
 lock:
 	scripts/lock $(ARGS)

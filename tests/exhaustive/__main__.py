@@ -5,8 +5,9 @@ from __future__ import annotations
 import argparse
 import sys
 
-from exhaustive.explore import Bounds, BrokenPathError, Explorer
+from exhaustive.explore import BrokenPathError, Explorer
 from exhaustive.programs import replayed
+from exhaustive.state import Bounds
 from simulation.wire import Wire, redis_socket
 from simulation.world import virtual_texts
 
@@ -15,10 +16,14 @@ BOUNDS = {
     "one job, its report sent twice": Bounds(workers=1, reporters=2, crashes=1, lost=2, attempts=3),
     "one job, a wipe and a poll": Bounds(calls=1, polls=1, flushes=1, crashes=1, lost=0),
     "one job, people": Bounds(workers=1, reporters=2, moves=2, crashes=1, lost=1),
-    "two jobs, the guard": Bounds(jobs=2, row=1, workers=1, calls=0, reporters=2, crashes=0, lost=1, failed_checks=1),
+    "two jobs, the guard": Bounds(
+        jobs=2, row=1, workers=1, calls=0, reporters=2, crashes=0, lost=1, failed_checks=1
+    ),
 }
 LARGE = {
-    "one job, everything": Bounds(attempts=3, reporters=2, crashes=2, lost=2, doubled=1, moves=1, flushes=1, polls=1),
+    "one job, everything": Bounds(
+        attempts=3, reporters=2, crashes=2, lost=2, doubled=1, moves=1, flushes=1, polls=1
+    ),
     "two jobs": Bounds(jobs=2, row=1, reporters=2, crashes=2, lost=1, doubled=1, failed_checks=1),
 }
 
@@ -26,7 +31,9 @@ LARGE = {
 def main() -> int:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--large", action="store_true", help="wider bounds: takes as long as it may")
+    parser.add_argument(
+        "--large", action="store_true", help="wider bounds: takes as long as it may"
+    )
     parser.add_argument("--states", type=int, default=60_000, help="the most states of each")
     options = parser.parse_args()
     with redis_socket() as path, replayed():

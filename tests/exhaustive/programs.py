@@ -73,7 +73,11 @@ class ReplayedRedis:
     def register_script(self, text: str) -> Callable[..., Any]:
         """As redis-py's."""
         name = self._names[text]
-        return lambda keys, args: _thawed(self._answer("script", name, tuple(args)))
+
+        def run(keys: list[str], args: list[Any]) -> Any:
+            return _thawed(self._answer("script", name, tuple(args)))
+
+        return run
 
     def lrange(self, key: str, _first: int, _last: int) -> Any:
         """As redis-py's."""
@@ -99,7 +103,9 @@ class ReplayedRedis:
 class ReplayedCity:
     """``AICityClient``, answered from the history."""
 
-    contract = CONTRACT.model_copy(update={"paths": CONTRACT.paths.model_copy(update={"update_profile": ""})})
+    contract = CONTRACT.model_copy(
+        update={"paths": CONTRACT.paths.model_copy(update={"update_profile": ""})}
+    )
     key_fingerprint = "x"
 
     def assigned_pages(self) -> Iterator[list[Any]]:
@@ -241,7 +247,10 @@ def replayed() -> Iterator[None]:
             *((module, "random", chance) for module in (run_job, controls)),
             *((module, "secrets", tokens) for module in (ledger_module, marks)),
             (journal, "asyncio", _NoLoop),
-            *((module, "log", Silence()) for module in (run_job, leases, report, poll, sweep, availability)),
+            *(
+                (module, "log", Silence())
+                for module in (run_job, leases, report, poll, sweep, availability)
+            ),
         ):
             patches.enter_context(mock.patch.object(module, name, value))
         yield

@@ -1,8 +1,8 @@
 """The ledger in Redis as a plain value: taken out, reduced to what matters, and put back.
 
-The clock stands still; time passes by making one thing due. So a time is either due or not, and two states
-that differ in nothing else are one. What only people read (trails, times, usage) is left out, and so is what
-decides when a message is sent: here any message may come at any time, as often as it likes.
+The clock stands still; time passes by making one thing due. So a time is either due or not, and two
+states that differ in nothing else are one. What only people read (trails, times, usage) is left out,
+and so is what decides when a message is sent: here any message may come at any time, and again.
 """
 
 from __future__ import annotations
@@ -21,7 +21,15 @@ TIMES = frozenset({"not_before", "report_due", "report_lease_until", "poll:until
 MATTERS = TIMES | frozenset(
     {
         *("state", "nonce", "attempt", "lapses", "isolated", "cancel", "task"),
-        *("outcome", "outcome_kind", "finish_token", "complete_tried", "guard_mark", "tried", "refused"),
+        *(
+            "outcome",
+            "outcome_kind",
+            "finish_token",
+            "complete_tried",
+            "guard_mark",
+            "tried",
+            "refused",
+        ),
         *("despite_guard", "report_attempt", "failed", "cleared", "assumed", "poll:token"),
     }
 )
@@ -76,7 +84,11 @@ class Store:
                 self._packed.clear()
             commands = []
             for name, kind, content in snapshot:
-                values = [part for pair in content for part in pair] if kind in {"hash", "zset"} else content
+                values = (
+                    [part for pair in content for part in pair]
+                    if kind in {"hash", "zset"}
+                    else content
+                )
                 if kind == "zset":
                     values = [part for pair in content for part in (pair[1], pair[0])]
                 commands.append(packed(PUT[kind], KEYS.prefix + name, *values))

@@ -16,7 +16,15 @@ SHOWN_EVENTS = 40
 FAULTS = (
     *("redis_lost", "redis_reply_lost", "redis_doubled", "message_lost", "message_refused"),
     *("message_doubled", "message_late", "city_lost", "city_reply_lost", "city_down", "city_busy"),
-    *("city_refuses", "key_refused", "listing_stale", "listing_doubled", "trouble", "fatal", "broken"),
+    *(
+        "city_refuses",
+        "key_refused",
+        "listing_stale",
+        "listing_doubled",
+        "trouble",
+        "fatal",
+        "broken",
+    ),
 )
 
 
@@ -48,7 +56,9 @@ def run_one(seed: int) -> bool:
         result = run_seed(seed, wire)
         wire.close()
     print("\n".join(result.trace))
-    print(f"seed {seed} ({result.kind}), trace {result.digest}: {result.broken or 'all promises held'}")
+    print(
+        f"seed {seed} ({result.kind}), trace {result.digest}: {result.broken or 'all promises held'}"
+    )
     print(dict(sorted(result.counts.items())))
     return result.broken is None
 

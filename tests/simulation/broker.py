@@ -1,4 +1,4 @@
-"""Celery as the fleet meets it: queues in Redis of which any message may be lost, doubled, late or early."""
+"""Celery as the fleet meets it: queues in Redis; any message may be lost, doubled, late or early."""
 
 from __future__ import annotations
 
@@ -57,7 +57,10 @@ class Broker:
                 if found is not None:
                     world.pause()  # it is acknowledged: a crash from here on loses it
                     text, sent_at = json.loads(found)
-                    if queue != "control" or world.stage.seconds - sent_at < world.profile.poll_seconds:
+                    if (
+                        queue != "control"
+                        or world.stage.seconds - sent_at < world.profile.poll_seconds
+                    ):
                         return queue, text
                     break
             else:

@@ -188,7 +188,9 @@ class Fleet:
         """Run a job in a process of its own, and say so when it dies under it."""
         world, parent = self.world, self.world.stage.strand
         assert parent is not None
-        child = Process(f"{parent.process.name}.alone{next(self._numbers)}")  # may outlive its parent
+        child = Process(
+            f"{parent.process.name}.alone{next(self._numbers)}"
+        )  # may outlive its parent
         parts = self._worker_parts(child, alone=True)
         ended: list[JsonObject] = []
 
@@ -256,7 +258,9 @@ class Fleet:
             did = handle(text)
         except FleetError as error:
             did = {"raised": type(error).__name__}
-        self.world.note(f"task {text}: {did.get('did', did.get('status', did))} {did.get('why', '')}")
+        self.world.note(
+            f"task {text}: {did.get('did', did.get('status', did))} {did.get('why', '')}"
+        )
         return did
 
     def _repeat(self, tick: Callable[[], object], every_seconds: float) -> None:

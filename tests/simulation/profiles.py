@@ -134,7 +134,9 @@ def profile_of(seed: int) -> tuple[str, Profile]:
     names = sorted(KINDS)
     kind = rng.choices(names, [WEIGHTS.get(name, 2) for name in names])[0]
     changes = {
-        name: rate * rng.choice((0.5, 1.0, 1.0, 1.5)) if isinstance(rate, float) and rate < 1 else rate
+        name: rate * rng.choice((0.5, 1.0, 1.0, 1.5))
+        if isinstance(rate, float) and rate < 1
+        else rate
         for name, rate in KINDS[kind].items()
     }
     sizes = {

@@ -67,7 +67,10 @@ def virtual(world: World) -> Iterator[None]:
             (ledger_module, "secrets", tokens),
             (marks, "secrets", tokens),
             (journal, "asyncio", VirtualAsyncio(world)),
-            *((module, "log", Silence()) for module in (run_job, leases, report, poll, sweep, availability)),
+            *(
+                (module, "log", Silence())
+                for module in (run_job, leases, report, poll, sweep, availability)
+            ),
         ):
             patches.enter_context(mock.patch.object(module, name, value))
         yield
@@ -97,7 +100,9 @@ def run_seed(
         except BrokenPromiseError as error:
             broken = error
         except Exception as error:  # noqa: BLE001 - whatever it is, the seed is what shows it again
-            broken = BrokenPromiseError(UNKNOWN_ERROR, "".join(traceback.format_exception(error)[-4:]))
+            broken = BrokenPromiseError(
+                UNKNOWN_ERROR, "".join(traceback.format_exception(error)[-4:])
+            )
         finally:
             world.stage.clear()
     counts = world.counts + Counter(
@@ -160,7 +165,7 @@ class _Play:
             looked_at[0] = stage.seconds + 1.5
             return not self._restless()
 
-        stage.at(2, lambda: self.fleet.broker.nudge())
+        stage.at(2, self.fleet.broker.nudge)
         if not stage.run(rests, latest):
             raise BrokenPromiseError(REST, f"after {REST_SECONDS:.0f} s: {self._restless()}")
         world.note("everything rests")
@@ -204,7 +209,9 @@ class _Play:
             job_id = task.task_id
             state, reason = world.query("HMGET", KEYS.job(job_id), "state", "reason")
             if not self._is_explained(job_id, str(state), str(reason)):
-                raise BrokenPromiseError(REST, f"{job_id} is {state}, and nobody knows why: {reason}")
+                raise BrokenPromiseError(
+                    REST, f"{job_id} is {state}, and nobody knows why: {reason}"
+                )
 
     def _is_explained(self, job_id: str, state: str, reason: str) -> bool:
         if state != "quarantined":
@@ -219,4 +226,3 @@ class _Play:
 
     def _was_completion_tried(self, job_id: str) -> bool:
         return (self.world.promises.epoch, job_id) in self.world.promises.complete_tried
-

@@ -72,7 +72,9 @@ class SimulatedRedis:
         commands = {"get": "GET", "hgetall": "HGETALL", "lrange": "LRANGE"}
 
         def run(*args: str | int) -> Any:
-            reply = self._world.redis_effect(name, lambda: self._world.wire.call(commands[name], *args))
+            reply = self._world.redis_effect(
+                name, lambda: self._world.wire.call(commands[name], *args)
+            )
             return dict(zip(reply[::2], reply[1::2], strict=True)) if name == "hgetall" else reply
 
         return run
@@ -80,7 +82,9 @@ class SimulatedRedis:
     def set(self, key: str, value: str | int, *, nx: bool = False) -> Any:
         """As redis-py's."""
         more = ("NX",) if nx else ()
-        return self._world.redis_effect("set", lambda: self._world.wire.call("SET", key, value, *more))
+        return self._world.redis_effect(
+            "set", lambda: self._world.wire.call("SET", key, value, *more)
+        )
 
 
 class World:
@@ -234,12 +238,19 @@ class World:
             raise AICityUnavailableError("503", 503, "", self.rng.choice((None, None, 3.0)))
         if self.happens(profile.city_busy):
             self._fault("city_busy", label)
-            raise AICityRateLimitedError("429", 429, "RATE_LIMITED", self.rng.choice((None, 1.0, 8.0)))
+            raise AICityRateLimitedError(
+                "429", 429, "RATE_LIMITED", self.rng.choice((None, 1.0, 8.0))
+            )
         if name in {"complete", "fail"} and self.happens(profile.city_refuses):
             self._fault("city_refuses", label)
             self.refused_ids.add(task_id)
             status, code = self.rng.choice(
-                ((422, "VALIDATION_ERROR"), (403, "ACCESS_DENIED"), (404, "TASK_NOT_FOUND"), (404, ""))
+                (
+                    (422, "VALIDATION_ERROR"),
+                    (403, "ACCESS_DENIED"),
+                    (404, "TASK_NOT_FOUND"),
+                    (404, ""),
+                )
             )
             if status == 422 and not self.market.tasks[task_id].is_open:
                 status, code = 409, "CONFLICT"  # the same body was fine before
