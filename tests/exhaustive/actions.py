@@ -123,7 +123,7 @@ class Actions:
         assert slot is not None
         effect = self._programs.next_effect(slot[0], slot[1])
         assert effect is not None
-        what = f"{name}: {effect[1]}" if effect[0] != "city" else f"{name}: city {effect[1]}"
+        what = f"{name}: {effect[1] if effect[0] in {'script', 'read'} else ' '.join(effect[:2])}"
         for how, after, reply in self._outcomes(state, slot, effect):
             epoch = opened(after.book).epoch if takes_report(effect, reply) else slot[2]
             gone_on: Slot = (slot[0], (*slot[1], reply), epoch)

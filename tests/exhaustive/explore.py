@@ -14,10 +14,14 @@ from collections import Counter
 from collections.abc import Mapping
 
 from exhaustive.actions import DUE, LATER, Actions
+from exhaustive.programs import replayed
 from exhaustive.state import BUDGETS, OPEN, Bounds, City, State, book_of
 from exhaustive.store import Snapshot, changed, look
 from simulation.promises import REST, BrokenPromiseError, Promises
-from simulation.wire import Wire
+from simulation.wire import Wire, redis_socket
+from simulation.world import virtual_texts
+
+BROKEN = "BROKEN."
 
 RECOVERY_ROUNDS = 12
 """After how many rounds without any fault everything has to rest."""
@@ -145,3 +149,20 @@ def _path(came_from: dict[State, tuple[State, str] | None], state: State) -> lis
         state, label = before
         steps.append(label)
     return steps[::-1]
+
+
+def explore_within(name: str, bounds: Bounds, most_states: int) -> str:
+    """Explore within some bounds; gives one line, or the way to a broken promise."""
+    with redis_socket() as path, replayed():
+        wire = Wire(path)
+        try:
+            found = Explorer(wire, virtual_texts(), bounds).explore(most_states)
+        except BrokenPathError as broken:
+            return f"{name}: {BROKEN} The shortest way there:\n{broken}"
+        finally:
+            wire.close()
+    whole = "all" if found.is_whole else "not all"
+    return (
+        f"{name}: {found.states} states ({whole}), {found.transitions} transitions, "
+        f"{found.recoveries} recoveries, {found.seconds:.1f} s"
+    )

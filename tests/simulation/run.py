@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import traceback
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from types import SimpleNamespace
 from typing import Any
@@ -16,7 +16,7 @@ from simulation.people import Buyers, Operator
 from simulation.profiles import Profile, profile_of
 from simulation.promises import RELEASED, REST, UNKNOWN_ERROR, BrokenPromiseError
 from simulation.team import Plan, VirtualAsyncio
-from simulation.wire import Wire
+from simulation.wire import Wire, redis_socket
 from simulation.world import KEYS, World
 
 from aicity_fleet import availability
@@ -113,6 +113,20 @@ def run_seed(
         virtual_seconds=int(world.stage.seconds),
     )
     return Result(seed, kind, world.digest(), counts, broken, world.trace)
+
+
+def run_seeds(seeds: Sequence[int]) -> list[Result]:
+    """Run seeds on a redis-server of their own."""
+    with redis_socket() as path:
+        wire = Wire(path)
+        results = []
+        for seed in seeds:
+            result = run_seed(seed, wire)
+            if result.broken is None:
+                result.trace = []
+            results.append(result)
+        wire.close()
+    return results
 
 
 class _Play:
