@@ -16,7 +16,7 @@ from simulation.people import Buyers, Operator
 from simulation.profiles import Profile, profile_of
 from simulation.promises import RELEASED, REST, UNKNOWN_ERROR, BrokenPromiseError
 from simulation.team import Plan, VirtualAsyncio
-from simulation.wire import Wire, redis_socket
+from simulation.wire import Wire, packed, redis_socket
 from simulation.world import KEYS, World
 
 from aicity_fleet import availability
@@ -28,7 +28,7 @@ from workers import leases, report, run_job
 REST_SECONDS = 1500.0
 """How long after the last fault everything must rest, in virtual seconds."""
 
-LEDGER_UNSEEN = ("queued", "running", "finished")
+MOVING = ("queued", "running", "finished")
 
 
 @dataclasses.dataclass(slots=True)
@@ -176,7 +176,7 @@ class _Play:
         def rests() -> bool:
             if stage.seconds < looked_at[0]:
                 return False
-            looked_at[0] = stage.seconds + 1.5
+            looked_at[0] = stage.seconds + 2
             return not self._restless()
 
         stage.at(2, self.fleet.broker.nudge)
@@ -187,19 +187,22 @@ class _Play:
     def _restless(self) -> list[str]:
         """Jobs that are not where they may stay, and open tasks without one that rests."""
         world = self.world
+        still_open = [task.task_id for task in world.market.tasks.values() if task.is_open]
+        replies = world.wire.send(
+            [
+                *(packed("ZRANGE", KEYS.state(state), 0, -1) for state in MOVING),
+                *(packed("HGET", KEYS.job(job_id), "state") for job_id in still_open),
+            ]
+        )
         moving = [
             f"{job_id} is {state}"
-            for state in LEDGER_UNSEEN
-            for job_id in world.query("ZRANGE", KEYS.state(state), 0, -1)
+            for state, ids in zip(MOVING, replies, strict=False)
+            for job_id in ids
         ]
-        if moving:
-            return moving
-        return [
-            f"{task.task_id} is open, its job {state}"
-            for task in world.market.tasks.values()
-            if task.is_open
-            and (state := world.query("HGET", KEYS.job(task.task_id), "state"))
-            not in {"held", "quarantined"}
+        return moving or [
+            f"{job_id} is open, its job {state}"
+            for job_id, state in zip(still_open, replies[len(MOVING) :], strict=True)
+            if state not in {"held", "quarantined"}
         ]
 
     def _let_the_held_go(self) -> None:

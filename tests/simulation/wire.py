@@ -86,10 +86,19 @@ def redis_socket() -> Iterator[Path]:
         )
         try:
             deadline = time.monotonic() + 20
-            while not path.exists():
+            while not _answers(path):
                 assert time.monotonic() < deadline, "the redis-server does not start"
                 time.sleep(0.01)
             yield path
         finally:
             server.terminate()
             server.wait(20)
+
+
+def _answers(path: Path) -> bool:
+    try:
+        wire = Wire(path)
+    except OSError:  # no socket yet, or nobody listens on it yet
+        return False
+    wire.close()
+    return True
