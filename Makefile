@@ -6,7 +6,7 @@ MADE := $(VENV)/made
 JOBS = 300
 KILLS = 30
 
-.PHONY: help demo test chaos bench check lock clean
+.PHONY: help demo test check chaos simulate exhaustive bench lock clean
 .DEFAULT_GOAL := help
 
 help:
@@ -17,6 +17,8 @@ help:
 	@echo 'make chaos   kill, stop, wipe and starve a fleet for about two minutes, and count what was lost'
 	@echo '             (make chaos JOBS=2000 KILLS=200 SEED=7 ARGS="--no-flushall --receipt FILE")'
 	@echo 'make check   formatting, lint and types'
+	@echo 'make simulate      the fleet in virtual time under many seeds (SEEDS=500), or one (SEED=7)'
+	@echo 'make exhaustive    every state of a small fleet (ARGS=--large)'
 	@echo 'make lock    write requirements/ anew from pyproject.toml (needs uv; ARGS=--upgrade)'
 	@echo 'make clean   remove .venv and everything that was built'
 	@echo
@@ -43,6 +45,13 @@ check: $(MADE)
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy
+
+# A failing seed repeats exactly: make simulate SEED=1234 prints its trace.
+simulate: $(MADE)
+	@PYTHONPATH=tests $(VENV)/bin/python -m simulation $(if $(SEED),--seed $(SEED),--seeds $(or $(SEEDS),500)) $(ARGS)
+
+exhaustive: $(MADE)
+	@PYTHONPATH=tests $(VENV)/bin/python -m exhaustive $(ARGS)
 
 lock:
 	scripts/lock $(ARGS)

@@ -118,6 +118,17 @@ def test_a_failure_waits_until_the_guard_knows_the_row(parts, city, ledger, fini
     assert report(bad, parts)["why"] == "accepted"
 
 
+def test_a_failure_that_was_on_its_way_while_redis_was_wiped_counts(parts, city, ledger, finish):
+    (bad,) = finish(FAILED)
+    on_its_way = ledger.take_report(bad)
+    for key in ledger.client.scan_iter(f"{ledger.keys.prefix}*"):
+        ledger.client.delete(key)
+    poll(client=parts.client, ledger=ledger, send=lambda _id: None, max_input_chars=1000)
+    parts.client.report(bad, on_its_way.outcome, "key")
+    assert not ledger.settle(on_its_way, {"verdict": "accepted"}, "failure")
+    assert ledger.controls.read().failures_in_a_row == 1
+
+
 def test_a_failure_before_the_guard_knows_the_row_stands_on_the_worst(parts, ledger, finish):
     good, bad = finish(DONE, FAILED)
     forget_the_row(ledger)

@@ -7,9 +7,8 @@ import multiprocessing
 import sys
 import time
 from collections import Counter
-from collections.abc import Sequence
 
-from simulation.run import Result, run_seed
+from simulation.run import Result, run_seed, run_seeds
 from simulation.wire import Wire, redis_socket
 
 SHOWN_EVENTS = 40
@@ -26,20 +25,6 @@ FAULTS = (
         "broken",
     ),
 )
-
-
-def run_seeds(seeds: Sequence[int]) -> list[Result]:
-    """Run seeds on a redis-server of their own."""
-    with redis_socket() as path:
-        wire = Wire(path)
-        results = []
-        for seed in seeds:
-            result = run_seed(seed, wire)
-            if result.broken is None:
-                result.trace = []
-            results.append(result)
-        wire.close()
-    return results
 
 
 def tell_broken(result: Result) -> None:

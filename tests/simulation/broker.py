@@ -1,8 +1,9 @@
-"""Celery as the fleet meets it: queues in Redis of which any message may be lost, doubled, late or early."""
+"""Celery as the fleet meets it: queues in Redis; any message may be lost, doubled, late or early."""
 
 from __future__ import annotations
 
 import json
+from collections import Counter
 
 from simulation.stage import Process, Strand
 from simulation.world import KEYS, World
@@ -20,6 +21,10 @@ class Broker:
     def __init__(self, world: World) -> None:
         self._world = world
         self._idle: dict[str, list[Strand]] = {}
+        self._lengths: Counter[str] = (
+            Counter()
+        )  # spares asking Redis for messages that are not there
+        world.forget_messages = self._lengths.clear
 
     def send(self, queue: str, text: str) -> None:
         """Send a message.
@@ -53,8 +58,9 @@ class Broker:
         assert strand is not None
         while True:
             for queue in queues:
-                found = world.query("RPOP", KEYS.prefix + queue)
-                if found is not None:
+                if self._lengths[queue]:
+                    self._lengths[queue] -= 1
+                    found = world.query("RPOP", KEYS.prefix + queue)
                     world.pause()  # it is acknowledged: a crash from here on loses it
                     text, sent_at = json.loads(found)
                     if (
@@ -80,6 +86,7 @@ class Broker:
     def _push(self, queue: str, text: str) -> None:
         world = self._world
         side = "RPUSH" if world.happens(world.profile.message_late) else "LPUSH"
+        self._lengths[queue] += 1
         world.query(side, KEYS.prefix + queue, json.dumps([text, world.stage.seconds]))
         idle = [s for s in self._idle.get(queue, ()) if _is_up(s.process)]
         if idle:

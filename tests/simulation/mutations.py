@@ -111,7 +111,7 @@ def _another_body() -> AbstractContextManager[Any]:
 
 
 def _nothing_recorded() -> AbstractContextManager[Any]:
-    return mock.patch.object(LedgerJournal, "recorded", lambda _self, _ordinal: None)
+    return mock.patch.object(LedgerJournal, "recorded", return_value=None)
 
 
 OWNER_CHECK = "return fields[1] == 'running' and fields[2] .. ':' .. fields[3] == token"

@@ -1,4 +1,4 @@
-"""What people do: buyers submit and withdraw tasks, an operator pauses, cancels, parks, replays, releases."""
+"""Buyers submit and withdraw tasks; an operator pauses, cancels, parks, replays and releases."""
 
 from __future__ import annotations
 

@@ -64,6 +64,14 @@ class Promises:
         self._sent: dict[tuple[int, str], tuple[str, str, str]] = {}
         self.complete_tried: set[tuple[int, str]] = set()
         self._accepted: set[tuple[int, str]] = set()
+        self._strays: set[str] = set()
+        """Ended by reports that were under way while the ledger was wiped, and not known to it yet: nobody
+        can hold anything back for them."""
+        self._failed_checks: dict[str, int] = {}
+        """Completions of this row, with their place in ``_taken``: one that was sent after a failure was,
+        and then failed AI City's own check, could not be foreseen when that failure was sent."""
+        self._taken: dict[tuple[int, str], int] = {}
+        """In which order reports were first taken."""
 
     def flushed(self) -> None:
         """The ledger was wiped: what the fleet knew of the past is gone."""
@@ -91,8 +99,18 @@ class Promises:
     def ended(self, epoch: int, job_id: str, kind: str, row: int) -> None:
         """AI City accepted an ending after this many failures in a row."""
         self._accepted.add((epoch, job_id))
-        if kind == "fail" and row >= 2:
-            raise BrokenPromiseError(GUARD, f"{job_id} is failure {row + 1} in a row")
+        mine = self._taken.get((epoch, job_id), -1)
+        if row == 0:
+            self._strays.clear()
+            self._failed_checks.clear()
+        if epoch < self.epoch:
+            self._strays.add(job_id)
+        elif kind == "complete":
+            self._failed_checks[job_id] = mine  # no matter when it passed
+        else:
+            unforeseen = sum(order > mine for order in self._failed_checks.values())
+            if row - len(self._strays) - unforeseen >= 2:
+                raise BrokenPromiseError(GUARD, f"{job_id} is failure {row + 1} in a row")
 
     def buys(self, job_id: str, fence: str, ordinal: int) -> None:
         """A run gets an answer of the model."""
@@ -145,6 +163,14 @@ class Promises:
             del self.owner[args[0]]
             self._finished_by[args[0]] = args[1]
 
+    def _saw_take_report(self, _process: str, args: list[Any], reply: Any) -> None:
+        if reply[0]:
+            order = max(self._taken.values(), default=-1) + 1
+            self._taken.setdefault((self.epoch, args[0]), order)
+
+    def _saw_settle(self, _process: str, args: list[Any], _reply: Any) -> None:
+        self._strays.discard(args[0])
+
     def _saw_died(self, _process: str, args: list[Any], reply: Any) -> None:
         if reply:
             self._holds(args[0], args[1], "death")
@@ -161,5 +187,6 @@ class Promises:
             job_id = args[0]
             self._journaled[job_id] = self._journal_length(job_id)
             self._sent.pop((self.epoch, job_id), None)
+            self._taken.pop((self.epoch, job_id), None)
             self._finished_by.pop(job_id, None)
             self.lapses[job_id] = 0

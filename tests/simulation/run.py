@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import traceback
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from types import SimpleNamespace
 from typing import Any
@@ -16,7 +16,7 @@ from simulation.people import Buyers, Operator
 from simulation.profiles import Profile, profile_of
 from simulation.promises import RELEASED, REST, UNKNOWN_ERROR, BrokenPromiseError
 from simulation.team import Plan, VirtualAsyncio
-from simulation.wire import Wire
+from simulation.wire import Wire, packed, redis_socket
 from simulation.world import KEYS, World
 
 from aicity_fleet import availability
@@ -28,7 +28,7 @@ from workers import leases, report, run_job
 REST_SECONDS = 1500.0
 """How long after the last fault everything must rest, in virtual seconds."""
 
-LEDGER_UNSEEN = ("queued", "running", "finished")
+MOVING = ("queued", "running", "finished")
 
 
 @dataclasses.dataclass(slots=True)
@@ -115,6 +115,20 @@ def run_seed(
     return Result(seed, kind, world.digest(), counts, broken, world.trace)
 
 
+def run_seeds(seeds: Sequence[int]) -> list[Result]:
+    """Run seeds on a redis-server of their own."""
+    with redis_socket() as path:
+        wire = Wire(path)
+        results = []
+        for seed in seeds:
+            result = run_seed(seed, wire)
+            if result.broken is None:
+                result.trace = []
+            results.append(result)
+        wire.close()
+    return results
+
+
 class _Play:
     """The acts of one seed."""
 
@@ -162,10 +176,10 @@ class _Play:
         def rests() -> bool:
             if stage.seconds < looked_at[0]:
                 return False
-            looked_at[0] = stage.seconds + 1.5
+            looked_at[0] = stage.seconds + 2
             return not self._restless()
 
-        stage.at(2, lambda: self.fleet.broker.nudge())
+        stage.at(2, self.fleet.broker.nudge)
         if not stage.run(rests, latest):
             raise BrokenPromiseError(REST, f"after {REST_SECONDS:.0f} s: {self._restless()}")
         world.note("everything rests")
@@ -173,19 +187,22 @@ class _Play:
     def _restless(self) -> list[str]:
         """Jobs that are not where they may stay, and open tasks without one that rests."""
         world = self.world
+        still_open = [task.task_id for task in world.market.tasks.values() if task.is_open]
+        replies = world.wire.send(
+            [
+                *(packed("ZRANGE", KEYS.state(state), 0, -1) for state in MOVING),
+                *(packed("HGET", KEYS.job(job_id), "state") for job_id in still_open),
+            ]
+        )
         moving = [
             f"{job_id} is {state}"
-            for state in LEDGER_UNSEEN
-            for job_id in world.query("ZRANGE", KEYS.state(state), 0, -1)
+            for state, ids in zip(MOVING, replies, strict=False)
+            for job_id in ids
         ]
-        if moving:
-            return moving
-        return [
-            f"{task.task_id} is open, its job {state}"
-            for task in world.market.tasks.values()
-            if task.is_open
-            and (state := world.query("HGET", KEYS.job(task.task_id), "state"))
-            not in {"held", "quarantined"}
+        return moving or [
+            f"{job_id} is open, its job {state}"
+            for job_id, state in zip(still_open, replies[len(MOVING) :], strict=True)
+            if state not in {"held", "quarantined"}
         ]
 
     def _let_the_held_go(self) -> None:

@@ -44,8 +44,12 @@ class Wire:
 
     def send(self, commands: list[bytes]) -> list[Any]:
         """Send commands in one go; gives every reply, and raises the first error among them."""
-        self._socket.sendall(b"".join(commands))
-        replies = [self._reply() for _ in commands]
+        return self.send_raw(b"".join(commands), len(commands))
+
+    def send_raw(self, commands: bytes, many: int) -> list[Any]:
+        """The same, for commands that are packed and joined already."""
+        self._socket.sendall(commands)
+        replies = [self._reply() for _ in range(many)]
         for reply in replies:
             if isinstance(reply, redis.ResponseError):
                 raise reply
@@ -82,10 +86,19 @@ def redis_socket() -> Iterator[Path]:
         )
         try:
             deadline = time.monotonic() + 20
-            while not path.exists():
+            while not _answers(path):
                 assert time.monotonic() < deadline, "the redis-server does not start"
                 time.sleep(0.01)
             yield path
         finally:
             server.terminate()
             server.wait(20)
+
+
+def _answers(path: Path) -> bool:
+    try:
+        wire = Wire(path)
+    except OSError:  # no socket yet, or nobody listens on it yet
+        return False
+    wire.close()
+    return True

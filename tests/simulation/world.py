@@ -118,6 +118,7 @@ class World:
         self.market = Marketplace(self._passes_check, self._ended)
         self.kill: Callable[[Process], None] = lambda _process: None
         self.stop: Callable[[Process], None] = lambda _process: None
+        self.forget_messages: Callable[[], None] = lambda: None
         self._clock_us = 0
         wire.call("FLUSHALL")
 
@@ -155,6 +156,7 @@ class World:
         """FLUSHALL."""
         self.wire.call("FLUSHALL")
         self._clock_us = 0
+        self.forget_messages()
         self.note("FLUSHALL")
         self.count("flushes")
         self.promises.flushed()

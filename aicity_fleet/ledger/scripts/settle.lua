@@ -4,6 +4,10 @@
 -- Reply: 1, or 0 when the token is not the current one
 local id = ARGV[1]
 if not owns_report(id, ARGV[2]) then
+  -- It was sent before a wipe, or by a process that slept: AI City accepted it all the same.
+  if ARGV[5] == 'failure' and redis.call('HGET', key('job', id), 'state') ~= 'reported' then
+    count_failure(ARGV[6])
+  end
   return 0
 end
 redis.call('HSET', key('job', id), 'receipt', ARGV[3])
