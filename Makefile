@@ -5,6 +5,8 @@ MADE := $(VENV)/made
 
 JOBS = 300
 KILLS = 30
+# Processes that run tests side by side: most of a test of real processes is waiting.
+TESTERS = 3
 
 .PHONY: help demo test check chaos simulate exhaustive bench lock clean
 .DEFAULT_GOAL := help
@@ -35,7 +37,7 @@ bench: $(MADE)
 	nice $(VENV)/bin/python tests/bench/bench_poison.py $(ARGS)
 
 test: $(MADE)
-	$(VENV)/bin/python -m pytest $(ARGS)
+	$(VENV)/bin/python -m pytest -n $(TESTERS) $(ARGS)
 
 chaos: $(MADE)
 	@PYTHONPATH=tests exec $(VENV)/bin/python -m chaos --jobs $(JOBS) --kills $(KILLS) \
