@@ -170,6 +170,16 @@ MUTATIONS = (
         ("sweep", "local rescued = due(key('state', 'running'))", "local rescued = {}"),
     ),
     Mutation(
+        "a late rescue",
+        (RESCUE,),
+        ("crashes",),
+        (
+            "sweep",
+            "local rescued = due(key('state', 'running'))",
+            "local rescued = redis.call('ZRANGEBYSCORE', key('state', 'running'), 0, NOW - 8000)",
+        ),
+    ),
+    Mutation(
         "a fence without the nonce",
         (ONE_OWNER, BOUGHT_ONCE),
         ("flushes", "everything"),
