@@ -12,17 +12,27 @@ from exhaustive.explore import BROKEN, explore_within
 from exhaustive.state import Bounds
 
 BOUNDS = {
+    "one job, reported by two": Bounds(reporters=2, crashes=2, lost=2, doubled=1),
+    "one job, three attempts": Bounds(attempts=3, crashes=2, lost=1),
+    "one job, a wipe within a poll": Bounds(
+        workers=1, calls=0, polls=1, flushes=1, crashes=0, lost=0
+    ),
+    "two jobs, the guard": Bounds(
+        **{"jobs": 2, "row": 1, "workers": 1, "calls": 0, "reporters": 2, "attempts": 1},
+        **{"crashes": 0, "lost": 1, "failed_checks": 1},
+    ),
+    "one job, two calls": Bounds(calls=2, crashes=2, lost=1, doubled=1),
+    "one job, two workers, a wipe": Bounds(
+        calls=0, polls=1, flushes=1, crashes=0, lost=0, attempts=1
+    ),
+    "one job, people": Bounds(calls=0, moves=2, crashes=1, lost=1),
+}
+LARGE = {
     "two jobs, the guard": Bounds(
         **{"jobs": 2, "row": 1, "workers": 1, "calls": 0, "reporters": 2, "crashes": 0},
         **{"lost": 0, "failed_checks": 1},
     ),
     "one job, a wipe within a poll": Bounds(calls=0, polls=1, flushes=1, crashes=0, lost=0),
-    "one job, reported by two": Bounds(reporters=2, crashes=2, lost=2, doubled=1),
-    "one job, two calls": Bounds(calls=2, crashes=2, lost=1, doubled=1),
-    "one job, three attempts": Bounds(attempts=3, crashes=2, lost=1),
-    "one job, people": Bounds(calls=0, moves=2, crashes=1, lost=1),
-}
-LARGE = {
     "one job, everything": Bounds(
         **{"attempts": 3, "reporters": 2, "crashes": 2, "lost": 2, "doubled": 1},
         **{"moves": 1, "flushes": 1, "polls": 1, "failed_checks": 1},

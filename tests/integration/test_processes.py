@@ -123,7 +123,9 @@ def test_the_poll_command_prints_what_a_dispatcher_saw(fleet, city):
     done = run_cli(*CLI, "poll", "--json", env=fleet.env, cwd=fleet.folder)
     assert done.returncode == 0, done.stderr
     summary = json.loads(done.stdout)
-    assert (summary["seen"], summary["accepted"], summary["refused"]) == (2, 1, 1)
+    # A dispatcher on a new ledger polls by itself; whichever poll came first took the task.
+    assert (summary["seen"], summary["accepted"] + summary["known"]) == (2, 1)
+    assert summary["refused"] == 1
     plain = run_cli(*CLI, "poll", env=fleet.env, cwd=fleet.folder)
     assert "seen 2, accepted 0, known 1, refused 1" in plain.stdout
 

@@ -102,6 +102,15 @@ def _conflict_is_success() -> AbstractContextManager[Any]:
     return mock.patch.object(report_module, "_meaning", meaning)
 
 
+def _gone_is_nothing() -> AbstractContextManager[Any]:
+    honest = report_module._meaning
+
+    def meaning(held: Any, verdict: str, details: Any) -> Any:
+        return "nothing" if verdict == "gone" else honest(held, verdict, details)
+
+    return mock.patch.object(report_module, "_meaning", meaning)
+
+
 def _another_body() -> AbstractContextManager[Any]:
     honest = report_module.idempotency_key
     numbers = itertools.count()
@@ -161,6 +170,16 @@ MUTATIONS = (
         ("sweep", "local rescued = due(key('state', 'running'))", "local rescued = {}"),
     ),
     Mutation(
+        "a late rescue",
+        (RESCUE,),
+        ("crashes",),
+        (
+            "sweep",
+            "local rescued = due(key('state', 'running'))",
+            "local rescued = redis.call('ZRANGEBYSCORE', key('state', 'running'), 0, NOW - 8000)",
+        ),
+    ),
+    Mutation(
         "a fence without the nonce",
         (ONE_OWNER, BOUGHT_ONCE),
         ("flushes", "everything"),
@@ -172,11 +191,29 @@ MUTATIONS = (
         seeds=60,
     ),
     Mutation(
-        "the guard is not seeded after a wipe",
+        "the guard begins at nought after a wipe",
         (GUARD,),
         ("flushes",),
-        ("seed_guard", "if ARGV[1] ~= '' then", "do return 1 end if ARGV[1] ~= '' then"),
+        (
+            "seed_guard",
+            "redis.call('HSET', GUARD, 'failed', ARGV[1])",
+            "redis.call('HSET', GUARD, 'failed', 0)",
+        ),
         seeds=60,
+    ),
+    Mutation(
+        "a failure goes out before the row is known",
+        (GUARD,),
+        ("flushes",),
+        ("take_report", "if guard_is_unknown() and not fields[8] then", "if false then"),
+        seeds=120,
+    ),
+    Mutation(
+        "a failure from before a wipe does not count",
+        (GUARD,),
+        ("flushes",),
+        ("settle", "if ARGV[5] == 'failure' and redis.call", "if false and redis.call"),
+        seeds=200,
     ),
     Mutation(
         "anybody appends to the journal",
@@ -189,6 +226,13 @@ MUTATIONS = (
         (GUARD,),
         ("flushes",),
         patch=_conflict_is_success,
+        seeds=150,
+    ),
+    Mutation(
+        "what is gone counts for nothing",
+        (GUARD,),
+        ("failures", "city"),
+        patch=_gone_is_nothing,
         seeds=150,
     ),
     Mutation(

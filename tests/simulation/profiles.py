@@ -97,10 +97,11 @@ KINDS: dict[str, dict[str, float]] = {
     "city": {
         **{"city_lost": 0.05, "city_reply_lost": 0.25, "city_down": 0.05, "city_busy": 0.03},
         **{"city_refuses": 0.05, "listing_stale": 0.2, "listing_doubled": 0.2, "malformed": 0.1},
-        **{"key_refused": 0.7, "withdrawn": 0.08},
+        **{"key_refused": 0.7, "withdrawn": 0.08, "rejects": 0.6, "most_calls": 3},
     },
     "failures": {
         **{"rejects": 0.6, "wavers": 0.2, "city_reply_lost": 0.35, "check_fails": 0.25},
+        "city_refuses": 0.08,
         **{"jobs": 22, "workers": 3, "slots": 4, "kills": 1, "most_calls": 2, "fault_seconds": 60},
     },
     "flushes": {

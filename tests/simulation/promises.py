@@ -86,6 +86,11 @@ class Promises:
         if look is not None:
             look(process, args, reply)
 
+    @classmethod
+    def looks_at(cls, name: str) -> bool:
+        """Whether a script means anything to the promises."""
+        return hasattr(cls, f"_saw_{name}")
+
     def reports(self, epoch: int, job_id: str, kind: str, key: str, body: str) -> None:
         """A report is about to be sent, out of an outbox of this epoch."""
         if kind == "fail" and (epoch, job_id) in self.complete_tried:

@@ -243,7 +243,7 @@ class World:
             raise AICityRateLimitedError(
                 "429", 429, "RATE_LIMITED", self.rng.choice((None, 1.0, 8.0))
             )
-        if name in {"complete", "fail"} and self.happens(profile.city_refuses):
+        if name in {"complete", "fail"} and self.happens(self._refusals(task_id)):
             self._fault("city_refuses", label)
             self.refused_ids.add(task_id)
             status, code = self.rng.choice(
@@ -282,6 +282,10 @@ class World:
             self.count("listing_doubled")
             page = [*page, page[0]]
         return page, total
+
+    def _refusals(self, task_id: str) -> float:
+        """How often a report is refused: more often where an earlier try was accepted, and harm is done."""
+        return self.profile.city_refuses * (1 if self.market.tasks[task_id].is_open else 5)
 
     def _fault(self, kind: str, label: str) -> None:
         self.count(kind)

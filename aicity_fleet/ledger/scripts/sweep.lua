@@ -19,7 +19,7 @@ redis.call('SETNX', PREFIX .. 'schema', ARGV[9])
 local turns = PREFIX .. 'turns'
 local swept_at = tonumber(redis.call('HGET', turns, 'swept_at') or '0')
 local is_new = swept_at == 0 and 1 or 0
-local counts = NOW - swept_at < tonumber(ARGV[10]) and 1 or 0
+local counts = (is_new == 1 or NOW - swept_at < tonumber(ARGV[10])) and 1 or 0
 redis.call('HSET', turns, 'swept_at', NOW)
 redis.call('PEXPIRE', turns, 86400 * 1000)
 
