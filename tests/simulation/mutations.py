@@ -91,17 +91,6 @@ def _fail_after_a_timeout() -> AbstractContextManager[Any]:
     return mock.patch.object(report_module, "_answered", answered)
 
 
-def _conflict_is_success() -> AbstractContextManager[Any]:
-    honest = report_module._meaning
-
-    def meaning(held: Any, verdict: str, details: Any) -> Any:
-        if verdict == "already_settled" and details["standing"] == "completed":
-            return "success"
-        return honest(held, verdict, details)
-
-    return mock.patch.object(report_module, "_meaning", meaning)
-
-
 def _gone_is_nothing() -> AbstractContextManager[Any]:
     honest = report_module._meaning
 
@@ -131,6 +120,7 @@ MUTATIONS = (
         (ONE_OWNER, BOUGHT_ONCE),
         ("crashes", "everything"),
         (EVERY_SCRIPT, OWNER_CHECK, "return fields[1] == 'running'"),
+        seeds=120,
     ),
     Mutation(
         "a fail after a complete without an answer",
@@ -209,24 +199,10 @@ MUTATIONS = (
         seeds=120,
     ),
     Mutation(
-        "a failure from before a wipe does not count",
-        (GUARD,),
-        ("flushes",),
-        ("settle", "if ARGV[5] == 'failure' and redis.call", "if false and redis.call"),
-        seeds=200,
-    ),
-    Mutation(
         "anybody appends to the journal",
         (ONE_OWNER, BOUGHT_ONCE),
         ("crashes", "everything"),
         ("journal_append", "if not owns_run(id, ARGV[2]) then", "if false then"),
-    ),
-    Mutation(
-        "a conflict counts as a success",
-        (GUARD,),
-        ("flushes",),
-        patch=_conflict_is_success,
-        seeds=150,
     ),
     Mutation(
         "what is gone counts for nothing",
