@@ -158,15 +158,17 @@ def test_ten_seconds_of_grace_are_enough_for_calls_that_take_longer(
         env = environment(redis_server, agent, city) | {"FLEET_LEASE_SECONDS": "60"}
         del env["FLEET_DRAIN_SECONDS"]
         fleet = FleetProcesses(env, empty_folder)
-        fleet.start("dispatcher", "beat", "worker1")
-        wait_until(
-            lambda: ledger.counts()[JobState.RUNNING] == 8, seconds=60, description="all run"
-        )
-        assert fleet.end("worker1", seconds=10) == 0, fleet.log("worker1")
-        assert ledger.counts()[JobState.RUNNING] == 0
-        assert ledger.counts()[JobState.QUEUED] == 8
-        assert {job.lapses for job in ledger.jobs()} == {0}
-        fleet.stop()
+        try:
+            fleet.start("dispatcher", "beat", "worker1")
+            wait_until(
+                lambda: ledger.counts()[JobState.RUNNING] == 8, seconds=60, description="all run"
+            )
+            assert fleet.end("worker1", seconds=10) == 0, fleet.log("worker1")
+            assert ledger.counts()[JobState.RUNNING] == 0
+            assert ledger.counts()[JobState.QUEUED] == 8
+            assert {job.lapses for job in ledger.jobs()} == {0}
+        finally:
+            fleet.stop()
 
 
 def test_the_jobs_of_a_killed_worker_are_rescued(slow_fleet, slow_city, ledger):
