@@ -26,10 +26,17 @@ local function is_paused(what)
   return redis.call('HEXISTS', CONTROLS, 'pause:' .. what) == 1
 end
 
--- Whether reports may go out: nobody paused them, AI City knows our key, and it does not want quiet.
-local function may_report()
-  return not is_paused('reports') and not control('stopped')
-    and tonumber(control('quiet_until') or '0') <= NOW
+-- What keeps all reports back: a person's pause, a key that AI City refuses, its wish for quiet; or nil.
+local function reports_wait_for()
+  if is_paused('reports') then
+    return 'paused'
+  end
+  if control('stopped') then
+    return 'stopped'
+  end
+  if tonumber(control('quiet_until') or '0') > NOW then
+    return 'quiet'
+  end
 end
 
 -- The guard counts failures that AI City accepted (`failed`) and how many of them lie before a success

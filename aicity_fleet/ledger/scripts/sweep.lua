@@ -69,7 +69,7 @@ end
 
 -- Reports that nobody takes, because AI City hangs, must not pile up as messages.
 local reports = {}
-if may_report() and redis.call('LLEN', PREFIX .. 'reports') == 0 then
+if not reports_wait_for() and redis.call('LLEN', PREFIX .. 'reports') == 0 then
   reports = due(key('state', 'finished'))
 end
 for _, id in ipairs(reports) do

@@ -17,14 +17,9 @@ end
 if tonumber(fields[3] or '0') > NOW then
   return {'', 'being_sent'}
 end
-if is_paused('reports') then
-  return {'', 'paused'}
-end
-if control('stopped') then
-  return {'', 'stopped'}
-end
-if tonumber(control('quiet_until') or '0') > NOW then
-  return {'', 'quiet'}
+local hindrance = reports_wait_for()
+if hindrance then
+  return {'', hindrance}
 end
 if fields[6] == 'complete' then
   redis.call('HSET', job, 'complete_tried', 1)
