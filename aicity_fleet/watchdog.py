@@ -57,12 +57,12 @@ class Judge:
         self._still = self._still + 1 if now.turns == last.turns else 0
         could_take = now.waiting > 0 and now.free_slots > 0
         self._idle = self._idle + 1 if could_take and now.taken == last.taken else 0
-        seconds = STALL_TICKS * TICK_SECONDS
-        if self._still >= STALL_TICKS:
-            return f"its event loop has not turned for {seconds:.0f} s"
-        if self._idle >= STALL_TICKS:
-            return f"messages wait, slots are free, and it took nothing for {seconds:.0f} s"
-        return None
+        if max(self._still, self._idle) < STALL_TICKS:
+            return None
+        if self._still >= STALL_TICKS // 2:  # whatever began first: a loop that stands takes nothing
+            return f"its event loop has not turned for {self._still * TICK_SECONDS:.0f} s"
+        seconds = self._idle * TICK_SECONDS
+        return f"messages wait, slots are free, and it took nothing for {seconds:.0f} s"
 
 
 class Watchdog:

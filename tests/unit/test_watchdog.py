@@ -36,6 +36,18 @@ def test_messages_that_nobody_takes_are_noticed():
     assert "took nothing" in str(found[-1])
 
 
+def test_a_loop_that_stood_still_in_the_middle_of_a_tick_is_what_is_named():
+    # It turned once more after the last message was taken: both faults, and only one is the cause.
+    found = verdicts(sights(STALL_TICKS + 1, waiting=2, turns=lambda tick: min(tick, 1)))
+    assert found[:-1] == [None] * STALL_TICKS
+    assert "event loop" in str(found[-1])
+
+
+def test_a_turn_missed_now_and_then_is_not_what_is_named():
+    found = verdicts(sights(STALL_TICKS + 1, waiting=2, turns=lambda tick: tick // 3))
+    assert "took nothing" in str(found[-1])
+
+
 HEALTHY = {
     "nothing waits": {},
     "it takes": {"waiting": 5, "taken": lambda tick: tick // 5},
