@@ -15,7 +15,9 @@
     │   ├── LeaseLostError           the job is another process's by now
     │   └── WrongStateError          the job is not where the move needs it
     ├── QueueUnavailableError        the broker took no message          retryable
-    ├── TeamError                    a fault in how a team is declared or built
+    ├── TeamError                    a fault in how a team or a model is declared or built
+    ├── ReplayError                  a journal does not lead a run to its end
+    │   └── JournalEndedError        it fits, and ends before the run does
     └── SimulatorError               the simulator was asked for what it cannot do
 
 Expected endings of a job are values (``models``), not exceptions. Arguments are positional only,
@@ -135,6 +137,14 @@ class TeamError(FleetError):
     """A team is declared or built wrongly."""
 
     exit_code = 2
+
+
+class ReplayError(FleetError):
+    """A journal cannot be replayed: another version or team made it, or it does not fit its task."""
+
+
+class JournalEndedError(ReplayError):
+    """A journal was followed to its end, and the run would go on with a call that is not in it."""
 
 
 class SimulatorError(FleetError):

@@ -17,7 +17,8 @@ from aicity_fleet.errors import TaskRefusedError
 JsonObject = dict[str, Any]
 
 AGENT_NAMES = ("Coordinator", "Worker")
-"""The two members of the guide's team, as AI City's metadata names them."""
+"""The two members of the guide's team, as AI City's metadata names them; a team of its own may have more
+and other ones beside the first."""
 
 MAX_TASK_ID_CHARS = 200
 """Longest task id that is accepted, in characters; AI City's examples have about 25."""
@@ -269,6 +270,8 @@ class TeamResult:
     agents: tuple[str, ...] = AGENT_NAMES
     rounds: int = 0
     """How many times something was handed in to the gate."""
+    endpoint: str = ""
+    """The name of the breaker of the model that was called last; empty for the fleet's only one."""
 
 
 # --- what is reported -----------------------------------------------------------------------------

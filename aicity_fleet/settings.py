@@ -98,6 +98,12 @@ class Settings(BaseModel):
     """The longest that one model call may take."""
     model_tools: bool = Field(True, alias="FLEET_MODEL_TOOLS")
     """Whether the model can call functions; without it a marker line ends a hand-in."""
+    models_file: Path | None = Field(None, alias="FLEET_MODELS_FILE")
+    """A TOML file with further models, by the aliases that teams name them with."""
+    teams_dir: Path | None = Field(None, alias="FLEET_TEAMS_DIR")
+    """A folder with teams of the owner's, one TOML file each, instead of built-in ones."""
+    engine: Literal["autogen", "plain"] = Field("autogen", alias="FLEET_ENGINE")
+    """What gives a team its turns: AutoGen, or a plain loop over the same model clients."""
 
     redis_url: RedisUrl = Field(SecretStr("redis://127.0.0.1:6379/0"), alias="REDIS_URL")
     """The Redis that holds the ledger and the queues."""

@@ -59,7 +59,9 @@ class Judge:
         self._idle = self._idle + 1 if could_take and now.taken == last.taken else 0
         if max(self._still, self._idle) < STALL_TICKS:
             return None
-        if self._still >= STALL_TICKS // 2:  # whatever began first: a loop that stands takes nothing
+        if (
+            self._still >= STALL_TICKS // 2
+        ):  # whatever began first: a loop that stands takes nothing
             return f"its event loop has not turned for {self._still * TICK_SECONDS:.0f} s"
         seconds = self._idle * TICK_SECONDS
         return f"messages wait, slots are free, and it took nothing for {seconds:.0f} s"

@@ -127,8 +127,9 @@ def run_job(job_id: str, parts: WorkerParts) -> JsonObject:
 
 def _settle(lease: Lease, result: TeamResult, parts: WorkerParts, spent: Spent) -> JsonObject:
     """Turn the ending of a run into its one move in the ledger."""
+    endpoint = result.endpoint or parts.endpoint
     if result.usage.model_calls and not isinstance(result.ending, ProviderTrouble | ProviderFatal):
-        parts.ledger.controls.provider_works(parts.endpoint)
+        parts.ledger.controls.provider_works(endpoint)
     match result.ending:
         case Delivered(text=text, score=score):
             done = Completed(text, spent.ran_ms, result.model, result.agents)
@@ -136,13 +137,11 @@ def _settle(lease: Lease, result: TeamResult, parts: WorkerParts, spent: Spent) 
         case Rejected(code=code, message=message):
             return _finish(lease, Failed(code, message, spent.ran_ms), parts, spent)
         case ProviderTrouble(message=message, retry_after_seconds=wait):
-            parts.ledger.controls.provider_trouble(
-                parts.endpoint, message, wait_seconds=wait or 0.0
-            )
+            parts.ledger.controls.provider_trouble(endpoint, message, wait_seconds=wait or 0.0)
             delay = max(wait or 0.0, backoff_seconds(*PROVIDER_BACKOFF_SECONDS, lease.releases))
             return _release(lease, parts, spent, message, delay, counts_as="releases")
         case ProviderFatal(message=message):
-            parts.ledger.controls.provider_trouble(parts.endpoint, message, is_fatal=True)
+            parts.ledger.controls.provider_trouble(endpoint, message, is_fatal=True)
             log.error("provider.fatal", job_id=lease.job_id, message=message)
             return _release(lease, parts, spent, message, 0)
         case Interrupted(reason="lease_lost"):

@@ -96,14 +96,15 @@ def open_worker(
 
     Raises:
         SettingsError: No model key is set.
+        TeamError: A team or the file of models is wrong.
         LedgerError: Redis does not answer, or holds what this version cannot read.
     """
-    settings.require("OPENAI_API_KEY")
-    ledger, bridge = _ledger(), Bridge()
+    bridge = Bridge()
+    teams = TeamRunner(bridge, settings)  # first: a wrong setting shows before any waiting
+    ledger = _ledger()
     # A connection of its own that gives up soon: a renewal that comes late is worth nothing.
     quick = Ledger.from_settings(settings, timeout_seconds=max(0.2, settings.lease_seconds / 6))
     leases = LeaseKeeper(quick, settings.lease_seconds)
-    teams = TeamRunner(bridge, settings)
     parts = WorkerParts(
         ledger=ledger,
         leases=leases,

@@ -42,13 +42,17 @@ def up(
 ) -> None:
     """Run the fleet on this machine: beat, dispatcher, workers and Flower under one supervisor.
 
-    Needs AGENT_CITY_API_KEY and OPENAI_API_KEY. Without REDIS_URL it starts a Redis of its own.
+    Needs AGENT_CITY_API_KEY and OPENAI_API_KEY (or FLEET_MODELS_FILE). Without REDIS_URL it starts a Redis
+    of its own.
     Ctrl-C stops everything; jobs that were running are handed on to the next start.
     """
     env = {name: value for name, value in os.environ.items() if name != "FLEET_SIMULATOR_URL"}
     settings = Settings.load(env)
     has_key = bool(load_contract(settings.contract, settings.contract_file).key_header)
-    settings.require(*(["AGENT_CITY_API_KEY"] if has_key else []), "OPENAI_API_KEY")
+    needed = ["AGENT_CITY_API_KEY"] if has_key else []
+    if settings.models_file is None:
+        needed.append("OPENAI_API_KEY")
+    settings.require(*needed)
     _greet(settings)
     with StateFolder(data, settings.agent) as folder, stop_requests() as stopping:
         stop_seconds = settings.drain_seconds + 10

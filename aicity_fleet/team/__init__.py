@@ -8,15 +8,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from aicity_fleet.team.catalog import Teams, load_teams, team_for
 from aicity_fleet.team.journal import Entry, Journal, MemoryJournal
-from aicity_fleet.team.spec import Limits, ModelConfig, Progress, TeamSpec, team_for
+from aicity_fleet.team.spec import EngineName, Limits, ModelConfig, Progress, TeamSpec
 from aicity_fleet.team.watch import Watch
 
 if TYPE_CHECKING:
     from aicity_fleet.team.driver import run_team
-    from aicity_fleet.team.model import Model, open_model
+    from aicity_fleet.team.model import Model, Route, only, open_model
 
 __all__ = [
+    "EngineName",
     "Entry",
     "Journal",
     "Limits",
@@ -24,8 +26,12 @@ __all__ = [
     "Model",
     "ModelConfig",
     "Progress",
+    "Route",
     "TeamSpec",
+    "Teams",
     "Watch",
+    "load_teams",
+    "only",
     "open_model",
     "run_team",
     "team_for",
@@ -33,7 +39,7 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    if name in ("Model", "open_model"):
+    if name in ("Model", "Route", "only", "open_model"):
         from aicity_fleet.team import model  # noqa: PLC0415 -- imports AutoGen
 
         return getattr(model, name)

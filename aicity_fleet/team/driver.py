@@ -1,8 +1,7 @@
 """Runs one team for one task, turn by turn, to an ending. Called by the worker's ``run_job``.
 
 Between turns it looks at the deadline and at the watch; within a turn it can stop a model call or a
-tool. Every run has a team of its own: an AutoGen team that failed or was cancelled is dead, and a
-second run of it ends with "The group chat is stopped.", which looks like success.
+tool. Who speaks to whom is the engine's business.
 """
 
 from __future__ import annotations
@@ -17,28 +16,32 @@ from typing import Any
 from aicity_fleet.team import quiet
 
 # isort: split
-from autogen_agentchat.agents import AssistantAgent
-from autogen_agentchat.base import TaskResult
-from autogen_agentchat.conditions import StopMessageTermination
-from autogen_agentchat.messages import StopMessage
-from autogen_agentchat.teams import RoundRobinGroupChat
 from autogen_core import CancellationToken
 
-from aicity_fleet.errors import TeamError
-from aicity_fleet.models import AssignedTask, Ending, Interrupted, ProviderTrouble, TeamResult
-from aicity_fleet.team import endings
+from aicity_fleet.models import (
+    AssignedTask,
+    Ending,
+    Interrupted,
+    JsonObject,
+    ProviderTrouble,
+    TeamResult,
+)
+from aicity_fleet.team import autogen_engine, endings, plain_engine
 from aicity_fleet.team.brief import write_brief
-from aicity_fleet.team.coordinator import COORDINATOR, WORKER, Coordinator
+from aicity_fleet.team.catalog import known_only
+from aicity_fleet.team.engine import Engine, Seat
 from aicity_fleet.team.journal import Journal, MemoryJournal, Tape
-from aicity_fleet.team.model import Model, open_model
+from aicity_fleet.team.lead import Lead
+from aicity_fleet.team.model import Model, Routes, only, open_model
 from aicity_fleet.team.review import Desk, Review
+from aicity_fleet.team.said import Hear, Said, said_by_model
 from aicity_fleet.team.seam import SeamClient
-from aicity_fleet.team.spec import Limits, Progress, TeamSpec
+from aicity_fleet.team.spec import EngineName, Limits, Member, Progress, TeamSpec
 from aicity_fleet.team.tools import Tool
 from aicity_fleet.team.watch import Watch
 from aicity_fleet.team.workbench import GuardedWorkbench
 
-__all__ = ["Model", "open_model", "run_team"]
+__all__ = ["Model", "journal_version", "only", "open_model", "run_team"]
 
 logger = logging.getLogger(__name__)
 
@@ -46,112 +49,159 @@ quiet.silence()
 
 NO_TOOLS: Mapping[str, Tool] = MappingProxyType({})
 
+ENGINES: Mapping[EngineName, tuple[Callable[[Lead, list[Seat]], Engine], str]] = MappingProxyType(
+    {
+        "autogen": (autogen_engine.AutoGenEngine, autogen_engine.VERSION),
+        "plain": (plain_engine.PlainEngine, plain_engine.VERSION),
+    }
+)
+"""The engines by the names that ``FLEET_ENGINE`` gives them, each with its version."""
+
+JOURNAL_FORMAT = 2
+"""Goes up when requests are hashed in another way: older journals are then not replayed."""
+
+
+def journal_version(engine: EngineName, spec: TeamSpec) -> str:
+    """What a journal carries: under another engine, release of it, or team the job starts anew."""
+    return f"{JOURNAL_FORMAT}; {ENGINES[engine][1]}; {spec.name} {spec.sha256[:16]}"
+
 
 async def run_team(
     task: AssignedTask,
     *,
     spec: TeamSpec,
-    model: Model,
+    models: Routes,
     limits: Limits,
     watch: Watch,
     nonce: str,
     journal: Journal | None = None,
     on_progress: Callable[[Progress], None] | None = None,
+    hear: Hear | None = None,
     tools: Mapping[str, Tool] = NO_TOOLS,
+    engine: EngineName = "autogen",
 ) -> TeamResult:
     """Run a team on a task.
 
     Args:
         task: The order.
         spec: The team and its bounds.
-        model: The shared model client, on its own event loop.
-        limits: Bounds of this run.
+        models: The shared model clients by alias, on their own event loop.
+        limits: Bounds of this run; the team's own hold where they are tighter.
         watch: How the outside stops the run.
         nonce: Random hex text of the job. The same nonce and journal replay to the same calls.
         journal: What the job bought before; new calls are appended. None forgets.
         on_progress: Told of every turn and answer; what it raises is dropped.
-        tools: The tools that exist, by name; the spec says which of them the team gets.
+        hear: Told of everything that is said; what it raises is dropped.
+        tools: The tools that exist, by name; the spec says which of them a member gets.
+        engine: What gives the turns.
 
     Raises:
-        TeamError: The spec names a tool that does not exist.
+        TeamError: The spec names a tool or a model that does not exist.
         Exception: Whatever the journal raises, unchanged.
     """
-    missing = [name for name in spec.tools if name not in tools]
-    if missing:
-        raise TeamError(f"team {spec.name}: unknown tools {', '.join(missing)}")
     run = _Run(
         task,
-        spec=spec,
-        model=model,
-        limits=limits,
+        spec=known_only(spec, tools=tools, models=models),
+        models=models,
+        limits=limits.within(spec),
         watch=watch,
         nonce=nonce,
-        tape=Tape(MemoryJournal() if journal is None else journal),
+        tape=Tape(MemoryJournal() if journal is None else journal, journal_version(engine, spec)),
         on_progress=on_progress,
+        hear=hear,
         tools=tools,
+        engine=engine,
     )
     ending = await run.to_its_end()
     if run.tape.failure is not None:
         raise run.tape.failure
-    return TeamResult(ending, run.tape.bought, model.name, rounds=run.review.rounds)
+    return TeamResult(
+        ending,
+        run.tape.bought,
+        run.tape.model or run.route.models[0].name,
+        agents=spec.agents,
+        rounds=run.review.rounds,
+        endpoint=run.route.name,
+    )
 
 
 class _Run:
-    """One run: a fresh team, and the loop that gives it turns."""
+    """One run: a fresh conversation, and the loop that gives turns."""
 
     def __init__(
         self,
         task: AssignedTask,
         *,
         spec: TeamSpec,
-        model: Model,
+        models: Routes,
         limits: Limits,
         watch: Watch,
         nonce: str,
         tape: Tape,
         on_progress: Callable[[Progress], None] | None,
+        hear: Hear | None,
         tools: Mapping[str, Tool],
+        engine: EngineName,
     ) -> None:
-        self._limits = limits
-        self._watch = watch
-        self._on_progress = on_progress
+        self._spec, self._limits, self._watch, self._tools = spec, limits, watch, tools
+        self._on_progress, self._hear_outside = on_progress, hear
         self._turns = 0
         self._deadline = time.monotonic() + limits.deadline_seconds
         self.tape = tape
-        desk = Desk()
-        can_call = model.config.function_calling
-        brief = write_brief(task, nonce=nonce, function_calling=can_call)
-        self.review = Review(task, spec, brief, forbidden=_keys(model))
-        self._seam = SeamClient(
-            model,
+        last = spec.members[-1]
+        self.route = models[last.model]
+        """Of the model call that came last."""
+        brief = write_brief(task, nonce=nonce, function_calling=models[last.model].function_calling)
+        self.review = Review(task, spec, brief, forbidden=_keys(models))
+        self._desk = Desk()
+        self._lead = Lead(self.review, self._desk, tape, self._hear)
+        self._seams: list[SeamClient] = []
+        seats = [self._seat(member, models) for member in spec.members]
+        self._engine = ENGINES[engine][0](self._lead, seats)
+
+    def _seat(self, member: Member, models: Routes) -> Seat:
+        """A member's place, with a client and tools of its own."""
+        is_last = member is self._spec.members[-1]
+        route = models[member.model]
+
+        def instead() -> str | None:
+            if is_last:
+                return "Handed in." if self._desk.is_taken else None
+            return "Nothing to add." if self._lead.has_judged else None
+
+        def on_answer(name: str, answer: JsonObject) -> None:
+            self.route = route
+            for said in said_by_model(name, answer):
+                self._hear(said)
+            self._tell()
+
+        seam = SeamClient(
+            member,
+            route,
             self.tape,
-            spec=spec,
-            limits=limits,
-            watch=watch,
-            is_done=lambda: desk.is_taken,
-            on_answer=self._tell,
+            spec=self._spec,
+            limits=self._limits,
+            watch=self._watch,
+            instead=instead,
+            on_answer=on_answer,
         )
-        self._coordinator = Coordinator(self.review, desk, self.tape)
-        workbench = GuardedWorkbench(
-            desk,
-            self.tape,
-            tools=[tools[name] for name in spec.tools],
-            timeout_seconds=spec.tool_timeout_seconds,
-        )
-        worker = AssistantAgent(
-            WORKER,
-            self._seam,
-            workbench=workbench if can_call else None,
-            description="Does the work and hands it in.",
-            system_message=spec.system_prompt,
+        self._seams.append(seam)
+        workbench = None
+        if route.function_calling and (is_last or member.tools):
+            workbench = GuardedWorkbench(
+                self._desk if is_last else None,
+                self.tape,
+                tools=[self._tools[name] for name in member.tools],
+                timeout_seconds=self._spec.tool_timeout_seconds,
+                on_call=lambda tool, text: self._hear(Said(member.name, "result", text, tool)),
+            )
+        return Seat(
+            member.name,
+            member.system_prompt,
+            seam,
+            workbench,
             # With submit alone a turn is one call: its result ends the turn.
-            max_tool_iterations=spec.max_tool_iterations if spec.tools else 1,
-            reflect_on_tool_use=False,
-        )
-        self._team = RoundRobinGroupChat(
-            [self._coordinator, worker],
-            termination_condition=StopMessageTermination(),
-            max_turns=1,
+            max_tool_iterations=self._spec.max_tool_iterations if member.tools else 1,
         )
 
     async def to_its_end(self) -> Ending:
@@ -176,7 +226,7 @@ class _Run:
         if left <= 0:
             return endings.past_deadline()
         token = CancellationToken()  # one per turn: it keeps what is linked to it
-        turn: asyncio.Future[Any] = asyncio.ensure_future(self._team.run(cancellation_token=token))
+        turn = asyncio.ensure_future(self._engine.turn(self._speaker, token))
         try:
             await asyncio.wait({turn, abort}, timeout=left, return_when=asyncio.FIRST_COMPLETED)
             if not turn.done():
@@ -187,29 +237,26 @@ class _Run:
             raise
         return self._after(turn)
 
-    def _after(self, turn: asyncio.Future[TaskResult]) -> Ending | None:
+    def _after(self, turn: asyncio.Future[bool]) -> Ending | None:
         if turn.cancelled():
             return ProviderTrouble("the model call was cut off")
         if turn.exception() is not None:
             return self._after_failure(turn.exception())
-        result = turn.result()
-        last = result.messages[-1] if result.messages else None
-        if last is None or last.source != self._speaker:
-            # "The group chat is stopped.": the team is dead.
+        if not turn.result():
             return self._after_failure(None)
-        if isinstance(last, StopMessage) != (self._coordinator.verdict is not None):
-            return self._after_failure(None)
-        return self._coordinator.verdict
+        return self._lead.verdict
 
     def _after_failure(self, error: BaseException | None) -> Ending:
-        if self._seam.failure is not None:
-            return endings.classify(self._seam.failure)
-        error = self._coordinator.failure or error
+        for seam in self._seams:
+            if seam.failure is not None:
+                self.route = seam.route
+                return endings.classify(seam.failure)
+        error = self._engine.failure or error
         # The text may hold prompts; the type says enough to look further.
         logger.error("team.broken kind=%s turn=%d", type(error).__name__, self._turns)
         return endings.INTERNAL
 
-    async def _cancel(self, turn: asyncio.Future[TaskResult], token: CancellationToken) -> None:
+    async def _cancel(self, turn: asyncio.Future[Any], token: CancellationToken) -> None:
         """End a turn: by its token, then by force, then not at all."""
         token.cancel()
         await asyncio.wait({turn}, timeout=self._limits.turn_grace_seconds)
@@ -227,7 +274,8 @@ class _Run:
 
     @property
     def _speaker(self) -> str:
-        return COORDINATOR if self._turns % 2 else WORKER
+        names = self._spec.agents
+        return names[(self._turns - 1) % len(names)]
 
     def _tell(self) -> None:
         if self._on_progress is None:
@@ -244,7 +292,15 @@ class _Run:
         except Exception as error:  # noqa: BLE001 -- a display must not cost a paid job
             logger.warning("team.progress_dropped kind=%s", type(error).__name__)
 
+    def _hear(self, said: Said) -> None:
+        if self._hear_outside is None:
+            return
+        try:
+            self._hear_outside(said)
+        except Exception as error:  # noqa: BLE001 -- as above
+            logger.warning("team.words_dropped kind=%s", type(error).__name__)
 
-def _keys(model: Model) -> tuple[str, ...]:
-    key = model.config.api_key
-    return (key,) if len(key) >= 8 else ()
+
+def _keys(models: Routes) -> tuple[str, ...]:
+    keys = {model.config.api_key for route in models.values() for model in route.models}
+    return tuple(sorted(key for key in keys if len(key) >= 8))

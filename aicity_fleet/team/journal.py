@@ -36,6 +36,10 @@ class Entry:
     """Our own estimate of both together, where the provider counted none."""
     seconds: float = 0.0
     finish_reason: str = ""
+    model: str = ""
+    """Which model answered; empty for a tool."""
+    version: str = ""
+    """Engine, its version, and team: stands in the first entry. Under another one the job starts anew."""
 
     def to_json(self) -> JsonObject:
         """This entry as a JSON object."""
@@ -92,8 +96,15 @@ class MemoryJournal:
 class Tape:
     """One run's walk along its journal: counts what was used, and tells new from replayed."""
 
-    def __init__(self, journal: Journal) -> None:
+    def __init__(self, journal: Journal, version: str = "") -> None:
+        """Begin at the journal's start.
+
+        Args:
+            journal: What was bought before.
+            version: Of whoever walks here: a journal of another one is discarded, never mis-replayed.
+        """
         self._journal = journal
+        self._version = version
         self._ordinal = 0
         self._is_replaying = True
         self.bought = Usage()
@@ -102,6 +113,8 @@ class Tape:
         """Model calls of the job so far, replayed ones included."""
         self.tokens = 0
         """Tokens of the job so far, replayed ones included; estimated where nobody counted."""
+        self.model = ""
+        """Which model answered last."""
         self.finish_reason = ""
         """Why the model ended its latest answer."""
         self.failure: Exception | None = None
@@ -110,7 +123,8 @@ class Tape:
     async def replay(self, kind: Literal["model", "tool"], request_sha256: str) -> Entry | None:
         """The recorded answer to this request, if the run is still on recorded ground.
 
-        A different request at this place discards the rest of the journal.
+        A different request at this place discards the rest of the journal; so does another version at
+        its start.
         """
         if not self._is_replaying:
             return None
@@ -118,7 +132,8 @@ class Tape:
         if entry is None:
             self._is_replaying = False
             return None
-        if entry.kind != kind or entry.request_sha256 != request_sha256:
+        is_foreign = self._ordinal == 0 and entry.version != self._version
+        if is_foreign or entry.kind != kind or entry.request_sha256 != request_sha256:
             self._is_replaying = False
             await self._ask(lambda: self._journal.truncate(self._ordinal))
             return None
@@ -135,6 +150,7 @@ class Tape:
         usage: tuple[int, int] = (0, 0),
         estimate: int = 0,
         finish_reason: str = "",
+        model: str = "",
     ) -> Entry:
         """Append a new answer.
 
@@ -146,6 +162,7 @@ class Tape:
             usage: Prompt and completion tokens, as the provider counted them.
             estimate: Tokens of the call in case the provider counts none.
             finish_reason: Why the model ended its answer.
+            model: Which model answered.
         """
         entry = Entry(
             ordinal=self._ordinal,
@@ -157,6 +174,8 @@ class Tape:
             estimated_tokens=0 if any(usage) else estimate,
             seconds=round(seconds, 3),
             finish_reason=finish_reason,
+            model=model,
+            version=self._version if self._ordinal == 0 else "",
         )
         if kind == "model":
             self.bought += Usage(1, *usage)
@@ -170,6 +189,7 @@ class Tape:
             self.model_calls += 1
             self.tokens += entry.prompt_tokens + entry.completion_tokens + entry.estimated_tokens
             self.finish_reason = entry.finish_reason
+            self.model = entry.model
 
     async def _ask(self, call: Callable[[], Any]) -> Any:
         try:

@@ -72,7 +72,8 @@ class Review:
         self._spec = spec
         self._misses = 0
         self._refusals = 0
-        self._forbidden = (*forbidden, *brief.private_texts, *_private_lines(spec.system_prompt))
+        prompts = "\n".join(member.system_prompt for member in spec.members)
+        self._forbidden = (*forbidden, *brief.private_texts, *_private_lines(prompts))
 
     def judge(
         self, handed_in: str | None, said: str, *, finish_reason: str

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import time
 from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping, Sequence
 from typing import Any, Literal
@@ -25,12 +26,12 @@ from autogen_core.models import (
 from autogen_core.tools import Tool, ToolSchema
 from pydantic import BaseModel
 
-from aicity_fleet.models import JsonObject
+from aicity_fleet.models import JsonObject, ProviderFatal, ProviderTrouble
 from aicity_fleet.team import endings
 from aicity_fleet.team.journal import Entry, Tape, canonical_sha256, estimated_tokens
-from aicity_fleet.team.model import Model
+from aicity_fleet.team.model import Model, Route
 from aicity_fleet.team.quiet import CallNotes
-from aicity_fleet.team.spec import Limits, TeamSpec
+from aicity_fleet.team.spec import Limits, Member, TeamSpec
 from aicity_fleet.team.watch import Watch
 
 _FINISH_REASONS: Mapping[str, FinishReasons] = {
@@ -41,45 +42,55 @@ _FINISH_REASONS: Mapping[str, FinishReasons] = {
     "function_calls": "function_calls",
 }
 
+TROUBLE_REST_SECONDS, FATAL_REST_SECONDS = 30.0, 600.0
+"""How long a stand-in is asked first after its better was down, or wants a person to act, in seconds."""
+
+_Call = Coroutine[Any, Any, CreateResult]
+
+logger = logging.getLogger(__name__)
+
 _REFUSALS = frozenset({"content_filter", "refusal"})
 """Finish reasons with which a provider declines; ``refusal`` is ours, for its field of that name."""
 
 
 class SeamClient(ChatCompletionClient):
-    """The model client that a run's specialist sees."""
+    """The model client that one specialist of a run sees."""
 
     component_type = "model"
 
     def __init__(
         self,
-        model: Model,
+        member: Member,
+        route: Route,
         tape: Tape,
         *,
         spec: TeamSpec,
         limits: Limits,
         watch: Watch,
-        is_done: Callable[[], bool],
-        on_answer: Callable[[], None],
+        instead: Callable[[], str | None],
+        on_answer: Callable[[str, JsonObject], None],
     ) -> None:
-        """Wrap a model for one run.
+        """Wrap a route for one run.
 
         Args:
-            model: The shared client.
+            member: Who speaks.
+            route: The shared clients behind its alias.
             tape: The run's walk along its journal.
             spec: Bounds of the team.
             limits: Bounds of the run.
             watch: Says when to drain.
-            is_done: Whether the turn has its hand-in, so that no further call is worth its price.
-            on_answer: Called after each answer.
+            instead: What the member says without a call, when none is worth its price.
+            on_answer: Called with the member's name and each answer.
         """
         self.failure: Exception | None = None
         """What stopped the run in here, before AutoGen wrapped it."""
-        self._model = model
+        self._member = member
+        self.route = route
         self._tape = tape
         self._spec = spec
         self._limits = limits
         self._watch = watch
-        self._is_done = is_done
+        self._instead = instead
         self._on_answer = on_answer
 
     async def create(
@@ -93,31 +104,38 @@ class SeamClient(ChatCompletionClient):
         cancellation_token: CancellationToken | None = None,
     ) -> CreateResult:
         """Answer from the journal, or buy an answer and write it down."""
-        if self._is_done():
-            return _to_result({"content": "Handed in."}, "stop")
+        free = self._instead()
+        if free is not None:
+            return _to_result({"content": free}, "stop")
         request = _canonical(messages, tools, tool_choice, json_output, extra_create_args)
-        sha256 = canonical_sha256({"model": self._model.name, **request})
+        # The alias and not the model: what one answered is not bought again from its stand-in.
+        sha256 = canonical_sha256(
+            {"member": self._member.name, "model": self._member.model} | request
+        )
         try:
             if self._tape.failure is not None:
                 raise self._tape.failure
             entry = await self._tape.replay("model", sha256)
             if entry is None:
                 self._stop_before_crossing(request)
-                call = self._model.client.create(
-                    messages,
-                    tools=tools,
-                    tool_choice=tool_choice,
-                    json_output=json_output,
-                    extra_create_args=extra_create_args,
-                    cancellation_token=cancellation_token,
+                entry = await self._buy(
+                    sha256,
+                    lambda model: model.client.create(
+                        messages,
+                        tools=tools,
+                        tool_choice=tool_choice,
+                        json_output=json_output,
+                        extra_create_args=extra_create_args,
+                        cancellation_token=cancellation_token,
+                    ),
+                    estimate=_prompt_tokens(request),
                 )
-                entry = await self._buy(sha256, call, estimate=_prompt_tokens(request))
             if entry.finish_reason in _REFUSALS:
                 raise endings.StoppedError(endings.REFUSED)
         except Exception as error:
             self.failure = error
             raise
-        self._on_answer()
+        self._on_answer(self._member.name, entry.answer)
         return _to_result(entry.answer, entry.finish_reason)
 
     def _stop_before_crossing(self, request: JsonObject) -> None:
@@ -129,13 +147,40 @@ class SeamClient(ChatCompletionClient):
         if cap is not None and self._tape.tokens + _prompt_tokens(request) > cap:
             raise endings.over_budget()
 
-    async def _buy(
-        self, sha256: str, call: Coroutine[Any, Any, CreateResult], *, estimate: int
-    ) -> Entry:
+    async def _buy(self, sha256: str, call: Callable[[Model], _Call], *, estimate: int) -> Entry:
+        """Buy an answer from the first model of the route that gives one.
+
+        Raises:
+            Exception: What the first choice raised, when no stand-in answered either.
+        """
+        first: Exception | None = None
+        for model in self.route.in_order:
+            self._stop_while_draining(first)
+            try:
+                return await self._buy_from(model, sha256, call(model), estimate=estimate)
+            except Exception as error:
+                if self._tape.failure is not None:
+                    raise
+                ending = endings.classify(error)
+                if not isinstance(ending, ProviderTrouble | ProviderFatal):
+                    raise
+                if len(self.route.models) > 1:
+                    model.rest(_rest_seconds(ending))
+                    logger.warning("model.down endpoint=%s why=%s", model.endpoint, ending.message)
+                if first is None or isinstance(endings.classify(first), ProviderFatal):
+                    first = error
+        assert first is not None  # noqa: S101 -- a route has a model
+        raise first
+
+    def _stop_while_draining(self, tried: Exception | None) -> None:
+        if tried is not None and self._watch.is_draining:
+            raise endings.draining()
+
+    async def _buy_from(self, model: Model, sha256: str, call: _Call, *, estimate: int) -> Entry:
         started = time.monotonic()
         # The SDK's own timeout counts between two bytes: a server that dribbles never reaches it.
         with CallNotes() as notes:
-            async with asyncio.timeout(self._model.config.timeout_seconds):
+            async with asyncio.timeout(model.config.timeout_seconds):
                 result = await call
         answer = _to_answer(result, ordinal=self._tape.model_calls)
         if notes.refusal and not result.content:
@@ -146,6 +191,7 @@ class SeamClient(ChatCompletionClient):
             "model",
             sha256,
             answer,
+            model=model.name,
             seconds=time.monotonic() - started,
             usage=(result.usage.prompt_tokens or 0, result.usage.completion_tokens or 0),
             estimate=estimate + estimated_tokens(len(json.dumps(answer))),
@@ -199,13 +245,19 @@ class SeamClient(ChatCompletionClient):
 
     @property
     def capabilities(self) -> ModelCapabilities:
-        """The shared client's."""
-        return self._model.client.capabilities
+        """The first choice's."""
+        return self.route.models[0].client.capabilities
 
     @property
     def model_info(self) -> ModelInfo:
-        """The shared client's."""
-        return self._model.client.model_info
+        """The first choice's."""
+        return self.route.models[0].client.model_info
+
+
+def _rest_seconds(ending: ProviderTrouble | ProviderFatal) -> float:
+    if isinstance(ending, ProviderFatal):
+        return FATAL_REST_SECONDS
+    return max(TROUBLE_REST_SECONDS, ending.retry_after_seconds or 0.0)
 
 
 def _canonical(

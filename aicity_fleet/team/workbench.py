@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, cast
 
 from autogen_core import CancellationToken
@@ -50,22 +50,37 @@ _SUBMIT_SCHEMA = ToolSchema(
 
 
 class GuardedWorkbench(Workbench):
-    """``submit`` and the tools of one run. Tools run one after another, in the journal's order."""
+    """The tools of one member. Tools run one after another, in the journal's order.
+
+    Args:
+        desk: Where ``submit`` lays what is handed in; None for a member that hands nothing in.
+        tape: The run's walk along its journal.
+        tools: What the member may call besides.
+        timeout_seconds: How long one call may take.
+        on_call: Called with the name of each tool but ``submit`` and what it gave.
+    """
 
     component_config_schema = BaseModel
 
     def __init__(
-        self, desk: Desk, tape: Tape, *, tools: Sequence[Tool] = (), timeout_seconds: float
+        self,
+        desk: Desk | None,
+        tape: Tape,
+        *,
+        tools: Sequence[Tool] = (),
+        timeout_seconds: float,
+        on_call: Callable[[str, str], None] = lambda _name, _text: None,
     ) -> None:
         self._desk = desk
         self._tape = tape
+        self._on_call = on_call
         self._tools = {tool.name: tool for tool in tools}
         self._timeout_seconds = timeout_seconds
         self._turn = asyncio.Lock()
 
     async def list_tools(self) -> list[ToolSchema]:
-        """``submit`` first."""
-        schemas = [_SUBMIT_SCHEMA]
+        """``submit`` first, where there is one."""
+        schemas = [_SUBMIT_SCHEMA] if self._desk is not None else []
         for tool in self._tools.values():
             parameters = cast(ParametersSchema, tool.parameters)
             schemas.append(
@@ -83,20 +98,15 @@ class GuardedWorkbench(Workbench):
         """Run a tool; never raises, and ends soon after its timeout or the token's cancelling."""
         try:
             async with self._turn:
-                if name == SUBMIT:
-                    return self._submit(arguments)
+                if name == SUBMIT and self._desk is not None:
+                    return _submit(self._desk, arguments)
+                if name not in self._tools:  # nothing ran, so the journal has nothing of it
+                    return _result(name, "There is no such tool.", is_error=True)
                 return await self._call(name, arguments or {}, cancellation_token)
         except asyncio.CancelledError:
             return _result(name, "The tool was stopped.", is_error=True)
         except Exception as error:  # noqa: BLE001 -- see the module's docstring
             return _result(name, f"The tool failed ({type(error).__name__}).", is_error=True)
-
-    def _submit(self, arguments: Mapping[str, Any] | None) -> ToolResult:
-        content = arguments.get("content") if isinstance(arguments, Mapping) else None
-        if not isinstance(content, str) or not content.strip():
-            return _result(SUBMIT, "Nothing was handed in: content must be a text.", is_error=True)
-        self._desk.hand_in(content)
-        return _result(SUBMIT, "Handed in. The coordinator will check it.")
 
     async def _call(
         self, name: str, arguments: Mapping[str, Any], token: CancellationToken | None
@@ -104,12 +114,14 @@ class GuardedWorkbench(Workbench):
         sha256 = canonical_sha256({"tool": name, "arguments": dict(arguments)})
         entry = await self._tape.replay("tool", sha256)
         if entry is not None:
+            self._on_call(name, entry.answer["text"])
             return _result(name, entry.answer["text"], is_error=entry.answer["is_error"])
         started = time.monotonic()
         text, is_error = await self._run(self._tools[name], arguments, token)
         if token is None or not token.is_cancelled():
             answer = {"text": text, "is_error": is_error}
             await self._tape.record("tool", sha256, answer, seconds=time.monotonic() - started)
+        self._on_call(name, text)
         return _result(name, text, is_error=is_error)
 
     async def _run(
@@ -155,6 +167,14 @@ class GuardedWorkbench(Workbench):
 
     async def load_state(self, state: Mapping[str, Any]) -> None:
         """Nothing to load."""
+
+
+def _submit(desk: Desk, arguments: Mapping[str, Any] | None) -> ToolResult:
+    content = arguments.get("content") if isinstance(arguments, Mapping) else None
+    if not isinstance(content, str) or not content.strip():
+        return _result(SUBMIT, "Nothing was handed in: content must be a text.", is_error=True)
+    desk.hand_in(content)
+    return _result(SUBMIT, "Handed in. The coordinator will check it.")
 
 
 def _result(name: str, text: str, *, is_error: bool = False) -> ToolResult:

@@ -11,8 +11,8 @@ from integration.team.scripted_provider import Provider, ProviderServer
 from unit.team.samples import NONCE, order
 
 from aicity_fleet.models import AssignedTask, TeamResult
-from aicity_fleet.team import Limits, ModelConfig, Watch, team_for
-from aicity_fleet.team.driver import Model, open_model, run_team
+from aicity_fleet.team import EngineName, Limits, ModelConfig, Watch, team_for
+from aicity_fleet.team.driver import ENGINES, Model, only, open_model, run_team
 
 RunTeam = Callable[..., Awaitable[TeamResult]]
 
@@ -64,21 +64,34 @@ async def no_task_is_left() -> AsyncIterator[None]:
     pytest.fail(f"tasks left behind: {left}")
 
 
+@pytest.fixture(params=ENGINES)
+def engine(request: pytest.FixtureRequest) -> EngineName:
+    """Every engine: what holds for one has to hold for all."""
+    return request.param
+
+
 @pytest.fixture
-def run(model: Model) -> RunTeam:
-    """``run_team`` with defaults for what a test does not speak of."""
+def run(model: Model, engine: EngineName) -> RunTeam:
+    """``run_team`` with defaults for what a test does not speak of: the one who hands in works alone."""
 
     async def run_with_defaults(
-        task: AssignedTask | None = None, *, bounds: dict[str, Any] | None = None, **parts: Any
+        task: AssignedTask | None = None,
+        *,
+        model: Model = model,
+        bounds: dict[str, Any] | None = None,
+        tool_names: tuple[str, ...] = (),
+        **parts: Any,
     ) -> TeamResult:
         task = task or order()
-        spec = team_for(task.task_type).model_copy(update=bounds or {})
+        spec = team_for(task.task_type)
+        alone = spec.members[-1].model_copy(update={"tools": tool_names})
         defaults: dict[str, Any] = {
-            "spec": spec,
-            "model": model,
+            "spec": spec.model_copy(update={"members": (alone,), **(bounds or {})}),
+            "models": only(model),
             "limits": Limits(deadline_seconds=10),
             "watch": Watch(),
             "nonce": NONCE,
+            "engine": engine,
         }
         return await run_team(task, **{**defaults, **parts})
 

@@ -78,6 +78,9 @@ def error(status: int, code: str | None = None, message: str = "boom", **more: A
     )
 
 
+AZURE_PATH = "/v1/openai/deployments/{deployment}/chat/completions"
+"""Where Azure's clients ask, below the base URL."""
+
 HANG = Answer(hangs=True)
 
 Script = Callable[[dict[str, Any]], Answer]
@@ -115,7 +118,10 @@ class ProviderServer:
         self._socket.bind(("127.0.0.1", 0))
         self._socket.listen(128)
         app = Starlette(
-            routes=[Route("/{name}/v1/chat/completions", self._complete, methods=["POST"])]
+            routes=[
+                Route("/{name}" + path, self._complete, methods=["POST"])
+                for path in ("/v1/chat/completions", AZURE_PATH)
+            ]
         )
         self._server = uvicorn.Server(
             uvicorn.Config(

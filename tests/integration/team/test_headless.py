@@ -13,13 +13,13 @@ from unit.team.samples import GOOD_GENERAL
 PROGRAM = """
 import asyncio, sys
 from aicity_fleet.models import AssignedTask, Delivered
-from aicity_fleet.team import Limits, ModelConfig, Watch, open_model, run_team, team_for
+from aicity_fleet.team import Limits, ModelConfig, Watch, only, open_model, run_team, team_for
 
 async def main():
     task = AssignedTask("t1", "general", "Explain how lighthouses guided ships.")
     config = ModelConfig("scripted-1", sys.argv[1], "sk-test", 10.0)
     async with open_model(config) as model:
-        result = await run_team(task, spec=team_for("general"), model=model,
+        result = await run_team(task, spec=team_for("general"), models=only(model),
                                 limits=Limits(10), watch=Watch(), nonce="5f1d0c9ab2e84c6f97a3")
     assert isinstance(result.ending, Delivered), result.ending
     print("delivered", file=sys.stderr)

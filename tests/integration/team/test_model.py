@@ -13,7 +13,7 @@ from integration.team.scripted_provider import Provider, submit, text
 from unit.team.samples import GOOD_GENERAL
 
 from aicity_fleet.models import Delivered
-from aicity_fleet.team import Limits, MemoryJournal, ModelConfig, Watch, team_for
+from aicity_fleet.team import Limits, MemoryJournal, ModelConfig, Route, Watch, team_for
 from aicity_fleet.team.driver import open_model
 from aicity_fleet.team.journal import Tape
 from aicity_fleet.team.seam import SeamClient
@@ -72,13 +72,14 @@ async def test_one_client_serves_many_runs_and_keeps_none(run, provider: Provide
 async def test_tokens_are_estimated_without_the_network(model, monkeypatch):
     """AutoGen's count downloads a table within the event loop, without a timeout."""
     seam = SeamClient(
-        model,
+        team_for("general").members[0],
+        Route([model]),
         Tape(MemoryJournal()),
         spec=team_for("general"),
         limits=Limits(10, max_total_tokens=1000),
         watch=Watch(),
-        is_done=lambda: False,
-        on_answer=lambda: None,
+        instead=lambda: None,
+        on_answer=lambda _member, _answer: None,
     )
     messages = [UserMessage(content="x" * 400, source="Coordinator")]
     assert 100 <= seam.count_tokens(messages) < 150
@@ -89,13 +90,14 @@ async def test_a_stream_is_answered_in_one_piece(model, provider: Provider):
     provider.will(text("whole"))
     tape = Tape(MemoryJournal())
     seam = SeamClient(
-        model,
+        team_for("general").members[0],
+        Route([model]),
         tape,
         spec=team_for("general"),
         limits=Limits(10),
         watch=Watch(),
-        is_done=lambda: False,
-        on_answer=lambda: None,
+        instead=lambda: None,
+        on_answer=lambda _member, _answer: None,
     )
     pieces = [piece async for piece in seam.create_stream([UserMessage(content="x", source="u")])]
     assert [piece.content for piece in pieces] == ["whole"]
@@ -104,3 +106,21 @@ async def test_a_stream_is_answered_in_one_piece(model, provider: Provider):
 
 def test_runtime_tracing_is_off():
     assert os.environ["AUTOGEN_DISABLE_RUNTIME_TRACING"] == "true"
+
+
+async def test_azure_is_asked_at_its_deployment(run, provider: Provider, config):
+    azure = dataclasses.replace(
+        config, name="our-deployment", provider="azure", api_version="2024-10-21"
+    )
+    provider.will(submit(GOOD_GENERAL))
+    async with open_model(azure) as model:
+        assert model.endpoint.endswith(" our-deployment")
+        assert isinstance((await run(model=model)).ending, Delivered)
+    assert len(provider.requests) == 1
+
+
+async def test_a_local_server_needs_no_key(run, provider: Provider, config):
+    local = dataclasses.replace(config, name="llama3.1", provider="ollama", api_key="")
+    provider.will(submit(GOOD_GENERAL))
+    async with open_model(local) as model:
+        assert isinstance((await run(model=model)).ending, Delivered)

@@ -43,7 +43,7 @@ class Lookup:
         return self.result
 
 
-WITH_LOOKUP = {"tools": ("lookup",), "tool_timeout_seconds": 0.2}
+WITH_LOOKUP = {"tool_names": ("lookup",), "bounds": {"tool_timeout_seconds": 0.2}}
 CALL_LOOKUP = calls(("lookup", "{}"))
 
 
@@ -66,7 +66,8 @@ async def test_abort_within_a_tool(run, provider: Provider):
     watch, tool = Watch(), Lookup(30.0)
     running = asyncio.ensure_future(
         run(
-            bounds={**WITH_LOOKUP, "tool_timeout_seconds": 30.0},
+            tool_names=("lookup",),
+            bounds={"tool_timeout_seconds": 30.0},
             tools={"lookup": tool},
             watch=watch,
         )
@@ -84,7 +85,8 @@ async def test_deadline_within_a_tool(run, provider: Provider):
     provider.will(CALL_LOOKUP)
     tool = Lookup(30.0)
     result = await run(
-        bounds={**WITH_LOOKUP, "tool_timeout_seconds": 30.0},
+        tool_names=("lookup",),
+        bounds={"tool_timeout_seconds": 30.0},
         tools={"lookup": tool},
         limits=Limits(deadline_seconds=0.4),
     )
@@ -104,7 +106,7 @@ async def test_deadline_within_a_tool(run, provider: Provider):
 )
 async def test_whatever_a_tool_does_the_specialist_goes_on(run, provider: Provider, result, told):
     provider.will(CALL_LOOKUP, submit(GOOD_GENERAL))
-    answer = await run(bounds=WITH_LOOKUP, tools={"lookup": Lookup(result)})
+    answer = await run(**WITH_LOOKUP, tools={"lookup": Lookup(result)})
     assert answer.ending == Delivered(GOOD_GENERAL, 100)
     assert told in provider.texts(1)[-1]
     assert "/etc" not in provider.texts(1)[-1]
@@ -114,7 +116,9 @@ async def test_whatever_a_tool_does_the_specialist_goes_on(run, provider: Provid
 async def test_a_tool_result_is_never_the_deliverable(run, provider: Provider):
     provider.will(CALL_LOOKUP)
     result = await run(
-        bounds={**WITH_LOOKUP, "max_tool_iterations": 1}, tools={"lookup": Lookup(GOOD_GENERAL)}
+        tool_names=("lookup",),
+        bounds={"max_tool_iterations": 1},
+        tools={"lookup": Lookup(GOOD_GENERAL)},
     )
     assert result.ending == Rejected("quality", "No finished deliverable came of the work.")
 
@@ -122,9 +126,9 @@ async def test_a_tool_result_is_never_the_deliverable(run, provider: Provider):
 async def test_tool_calls_are_replayed_from_the_journal(run, provider: Provider):
     provider.will(CALL_LOOKUP, submit(GOOD_GENERAL))
     journal, tool = MemoryJournal(), Lookup("found")
-    first = await run(bounds=WITH_LOOKUP, tools={"lookup": tool}, journal=journal)
+    first = await run(**WITH_LOOKUP, tools={"lookup": tool}, journal=journal)
     assert [entry.kind for entry in journal.entries] == ["model", "tool", "model"]
-    second = await run(bounds=WITH_LOOKUP, tools={"lookup": tool}, journal=journal)
+    second = await run(**WITH_LOOKUP, tools={"lookup": tool}, journal=journal)
     assert second.ending == first.ending
     assert tool.runs == 1
     assert len(provider.requests) == 2
@@ -132,7 +136,7 @@ async def test_tool_calls_are_replayed_from_the_journal(run, provider: Provider)
 
 async def test_an_unknown_tool_in_a_spec_is_a_fault(run):
     with pytest.raises(TeamError, match="lookup"):
-        await run(bounds=WITH_LOOKUP)
+        await run(**WITH_LOOKUP)
 
 
 async def test_cancelling_the_run_itself_ends_the_model_call(run, provider: Provider):

@@ -14,7 +14,7 @@ from autogen_ext.models.replay import ReplayChatCompletionClient
 from unit.team.samples import GOOD_GENERAL, NONCE, order
 
 from aicity_fleet.models import Delivered, Rejected
-from aicity_fleet.team import Limits, Model, ModelConfig, Watch, run_team, team_for
+from aicity_fleet.team import Limits, Model, ModelConfig, Watch, only, run_team, team_for
 from aicity_fleet.team.brief import write_brief
 from aicity_fleet.team.review import Review
 
@@ -29,7 +29,9 @@ def answer() -> str:
 async def run(*answers: str, **parts):
     model = Model(CONFIG, ReplayChatCompletionClient(list(answers)))
     defaults = {"limits": Limits(5.0, turn_grace_seconds=0.1), "watch": Watch(), "nonce": NONCE}
-    return await run_team(order(), spec=team_for("general"), model=model, **{**defaults, **parts})
+    return await run_team(
+        order(), spec=team_for("general"), models=only(model), **{**defaults, **parts}
+    )
 
 
 async def test_a_story_without_a_network():

@@ -1,0 +1,120 @@
+"""A finished job runs again from its journal alone, and ends the same; what cannot is said."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+from integration.team.scripted_provider import Provider, calls, submit, text
+from unit.team.samples import GOOD_GENERAL, NONCE, order
+
+from aicity_fleet.errors import JournalEndedError, ReplayError
+from aicity_fleet.models import Delivered, Rejected
+from aicity_fleet.team import MemoryJournal, Watch, run_team, team_for
+from aicity_fleet.team.driver import Limits, only
+from aicity_fleet.team.offline import replay_team
+
+SPEC = team_for("research")
+TASK = order("research", "Compare the history of tea ceremonies in Japan and China.")
+
+
+@pytest.fixture
+def paid(model, engine, provider: Provider):
+    async def run(*answers, spec=SPEC):
+        provider.will(*answers)
+        journal, heard = MemoryJournal(), []
+        result = await run_team(
+            TASK,
+            spec=spec,
+            models=only(model),
+            limits=Limits(10),
+            watch=Watch(),
+            nonce=NONCE,
+            journal=journal,
+            hear=heard.append,
+            engine=engine,
+        )
+        return result, journal.entries, heard
+
+    return run
+
+
+@pytest.fixture
+def again(engine):
+    async def run(entries, **parts):
+        heard = []
+        defaults = {"spec": SPEC, "nonce": NONCE, "function_calling": True, "engine": engine}
+        result = await replay_team(TASK, entries, hear=heard.append, **{**defaults, **parts})
+        return result, heard
+
+    return run
+
+
+@pytest.mark.parametrize("last", ["good", "bad"])
+async def test_it_ends_the_same_and_says_the_same(paid, again, provider: Provider, last):
+    from unit.team.samples import GOOD  # noqa: PLC0415 - the name says what it is here
+
+    deliverable = GOOD["research"][1] if last == "good" else "never enough"
+    answers = (text("a draft"), calls(("unknown", "{}")), submit("too short"), submit(deliverable))
+    first, entries, said = await paid(*answers)
+    asked = len(provider.requests)
+    second, heard = await again(entries)
+    assert second.ending == first.ending
+    assert isinstance(first.ending, Delivered if last == "good" else Rejected)
+    assert second.rounds == first.rounds
+    assert second.usage.model_calls == 0
+    assert len(provider.requests) == asked
+    assert heard == said
+    kinds = [(item.speaker, item.kind) for item in said]
+    assert kinds[:2] == [("Coordinator", "order"), ("Researcher", "words")]
+    assert kinds[-1] == ("Coordinator", "verdict")
+    assert ("Editor", "call") in kinds
+    assert ("Coordinator", "ask") in kinds
+
+
+async def test_a_journal_that_ends_too_early_is_said_and_heard_so_far(paid, engine):
+    _, entries, _ = await paid(text("a draft"), submit("too short"), submit("again too short"))
+    heard = []
+    with pytest.raises(JournalEndedError, match="ends after 2 calls"):
+        await replay_team(
+            TASK,
+            entries[:2],
+            spec=SPEC,
+            nonce=NONCE,
+            function_calling=True,
+            engine=engine,
+            hear=heard.append,
+        )
+    assert heard[-1].kind == "ask"
+
+
+async def test_another_team_is_not_the_same_run(paid, again):
+    _, entries, _ = await paid(text("a draft"), submit(GOOD_GENERAL))
+    with pytest.raises(ReplayError, match="was made by"):
+        await again(entries, spec=SPEC.model_copy(update={"rounds": 2}))
+
+
+async def test_another_order_is_not_the_same_run(paid, again):
+    _, entries, _ = await paid(text("a draft"), submit(GOOD_GENERAL))
+    with pytest.raises(ReplayError, match="Call 0 is not the one"):
+        await again(entries, nonce=NONCE[::-1])
+
+
+async def test_a_paid_run_discards_the_journal_of_another_version(paid, model, engine, provider):
+    _, entries, _ = await paid(text("a draft"), submit(GOOD_GENERAL))
+    journal = MemoryJournal()
+    journal.entries = [dataclasses.replace(entries[0], version="autogen 0.4"), *entries[1:]]
+    provider.requests.clear()
+    provider.will(text("another draft"), submit(GOOD_GENERAL))
+    await run_team(
+        TASK,
+        spec=SPEC,
+        models=only(model),
+        limits=Limits(10),
+        watch=Watch(),
+        nonce=NONCE,
+        journal=journal,
+        engine=engine,
+    )
+    assert len(provider.requests) >= 2
+    assert "another draft" in str(journal.entries[0].answer)

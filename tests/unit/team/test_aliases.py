@@ -1,0 +1,130 @@
+"""Which models a file names, and what is said of one that is wrong."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import pytest
+
+from aicity_fleet.errors import TeamError
+from aicity_fleet.team.aliases import alias_names, read_aliases
+from aicity_fleet.team.spec import ModelConfig
+
+DEFAULT = ModelConfig("gpt-4o-mini", None, "sk-default", 120.0)
+
+GOOD = """\
+[strong]
+model = "gpt-4.1"
+key = "STRONG_KEY"
+fallback = ["local", "default"]
+input_usd_per_million = "2.00"
+output_usd_per_million = 8
+
+[local]
+provider = "ollama"
+model = "llama3.1"
+function_calling = true
+timeout_seconds = 300.0
+
+[office]
+provider = "azure"
+model = "our-deployment"
+base_url = "https://office.openai.azure.com"
+api_version = "2024-10-21"
+key = "AZURE_KEY"
+"""
+KEYS = {"STRONG_KEY": "sk-strong", "AZURE_KEY": "az-1"}
+
+
+@pytest.fixture
+def read(tmp_path):
+    def read_text(text: str, environ=KEYS, default=DEFAULT):
+        file = tmp_path / "models.toml"
+        file.write_text(text)
+        return read_aliases(file, default, environ)
+
+    return read_text
+
+
+def test_without_a_file_there_is_the_model_of_the_settings():
+    assert read_aliases(None, DEFAULT, {}) == {"default": (DEFAULT,)}
+
+
+def test_a_file_adds_aliases_with_their_stand_ins(read):
+    found = read(GOOD)
+    assert set(found) == {"default", "strong", "local", "office"}
+    strong, local, default = found["strong"]
+    assert (strong.name, strong.api_key, strong.provider) == ("gpt-4.1", "sk-strong", "openai")
+    assert (strong.input_usd_per_million, strong.output_usd_per_million) == (Decimal("2.00"), 8)
+    assert (local.provider, local.api_key, local.timeout_seconds) == ("ollama", "", 300.0)
+    assert default is DEFAULT
+    assert found["office"][0].api_version == "2024-10-21"
+    assert found["default"] == (DEFAULT,)
+
+
+def test_a_key_may_come_from_a_file(read, tmp_path):
+    (tmp_path / "key").write_text("sk-from-file\n")
+    found = read(GOOD, {"STRONG_KEY_FILE": str(tmp_path / "key"), "AZURE_KEY": "az-1"})
+    assert found["strong"][0].api_key == "sk-from-file"
+
+
+def test_the_file_may_name_the_default_itself(read):
+    found = read('[default]\nprovider = "ollama"\nmodel = "m"\n', {}, None)
+    assert found["default"][0].name == "m"
+
+
+def test_names_can_be_had_without_keys(tmp_path):
+    (tmp_path / "models.toml").write_text(GOOD)
+    assert alias_names(tmp_path / "models.toml") == {"default", "strong", "local", "office"}
+    assert alias_names(None) == {"default"}
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        ("[x", "not TOML"),
+        ("x = 1\n", "x: Input should be"),
+        ('[x]\nmodel = "m"\nkye = "K"\n', "x.kye: Extra inputs"),
+        ('[x]\nmodel = "m"\nkey = "sk-not-a-variable"\n', "x.key"),
+        ('[x]\nmodel = "m"\nkey = "AGENT_CITY_API_KEY"\n', "not a secret for a model's provider"),
+        ('[x]\nmodel = "m"\nkey = "REDIS_PASSWORD"\n', "not a secret for a model's provider"),
+        ('[x]\nmodel = "m"\nkey = "ABSENT"\n', "x.key: ABSENT (or ABSENT_FILE) is not set"),
+        ('[x]\nmodel = "m"\n', "x.key: OPENAI_API_KEY (or OPENAI_API_KEY_FILE) is not set"),
+        ('[x]\nprovider = "compatible"\nmodel = "m"\n', "compatible needs base_url"),
+        ('[x]\nprovider = "azure"\nmodel = "m"\n', "azure needs base_url and api_version"),
+        ('[x]\nprovider = "os.system"\nmodel = "m"\n', "x.provider"),
+        ('[x]\nprovider = "ollama"\nmodel = "m"\nbase_url = "file:///etc"\n', "http:// or https"),
+        ('[x]\nprovider = "ollama"\nmodel = "m"\nbase_url = "http://u:p@h"\n', "without user name"),
+        ('[x]\nprovider = "ollama"\nmodel = "m"\nfallback = ["y"]\n', "there is no alias 'y'"),
+        ('[x]\nprovider = "ollama"\nmodel = "m"\ninput_usd_per_million = "1"\n', "both prices"),
+        (
+            '[x]\nprovider = "ollama"\nmodel = "m"\ninput_usd_per_million = 0.15\n'
+            'output_usd_per_million = "1"\n',
+            "so that it is exact",
+        ),
+    ],
+)
+def test_a_wrong_file_is_refused_with_its_fault(read, text, fault):
+    with pytest.raises(TeamError, match=r"models\.toml") as caught:
+        read(text)
+    assert fault in str(caught.value)
+
+
+def test_all_faults_are_said_at_once(read):
+    with pytest.raises(TeamError) as caught:
+        read(GOOD, {}, None)
+    message = str(caught.value)
+    for fault in ("strong.key", "office.key", "no alias 'default'", "there is no [default]"):
+        assert fault in message
+
+
+def test_a_file_that_is_none_is_refused(tmp_path):
+    with pytest.raises(TeamError, match="cannot be read"):
+        read_aliases(tmp_path / "absent.toml", DEFAULT, {})
+
+
+def test_no_key_shows_in_a_fault_or_a_repr(read):
+    assert "sk-strong" not in repr(read(GOOD))
+    with pytest.raises(TeamError) as caught:
+        read(GOOD + '[y]\nmodel = "m"\nkey = "ABSENT"\n', {**KEYS, "OTHER": "sk-other"})
+    assert "sk-" not in str(caught.value)
