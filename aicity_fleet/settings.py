@@ -119,8 +119,8 @@ class Settings(BaseModel):
     """How often AI City is asked for assigned tasks."""
     sweep_seconds: float = Field(2, alias="FLEET_SWEEP_SECONDS", ge=0.1, le=5)
     """How often the sweep walks over the ledger."""
-    lease_seconds: float = Field(15, alias="FLEET_LEASE_SECONDS", ge=1, le=600)
-    """How long a worker owns a job without renewing; it renews three times as often."""
+    lease_seconds: float = Field(12, alias="FLEET_LEASE_SECONDS", ge=1, le=600)
+    """How long a worker owns a job without renewing; it renews every 2 s, or three times within it."""
     worker_threads: int = Field(20, alias="FLEET_WORKER_THREADS", ge=1, le=500)
     """How many jobs one worker process runs at once."""
     max_running_jobs: int = Field(0, alias="FLEET_MAX_RUNNING_JOBS", ge=0)

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from aicity_fleet.ledger import Lease
 from aicity_fleet.models import TeamResult
 from aicity_fleet.settings import Settings
 from aicity_fleet.team import (
     Journal,
     Limits,
-    ModelConfig,
-    Route,
     Watch,
     load_teams,
-    open_model,
+    open_routes,
     run_team,
 )
 from aicity_fleet.team.aliases import models_of
@@ -45,7 +41,8 @@ class TeamRunner:
         aliases = models_of(settings)
         for spec in self._teams.specs:
             known_only(spec, tools=(), models=aliases)
-        self._models = bridge.run(_open(aliases))
+        self._opened = open_routes(aliases)
+        self._models = bridge.run(self._opened.__aenter__())
         self.endpoint = self._models[DEFAULT_MODEL].name
         """The host and the model that most jobs call, for people and as the name of the breaker."""
 
@@ -73,17 +70,4 @@ class TeamRunner:
 
     def close(self) -> None:
         """Close the model clients, on their own loop."""
-        self._bridge.run(_close(self._models))
-
-
-async def _open(aliases: Mapping[str, tuple[ModelConfig, ...]]) -> dict[str, Route]:
-    # On the loop: clients are bound to it. One client per model, whoever stands in for whom.
-    opened = {config: open_model(config) for configs in aliases.values() for config in configs}
-    return {
-        alias: Route([opened[config] for config in configs]) for alias, configs in aliases.items()
-    }
-
-
-async def _close(models: Mapping[str, Route]) -> None:
-    for model in {model for route in models.values() for model in route.models}:
-        await model.close()
+        self._bridge.run(self._opened.__aexit__(None, None, None))

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any, Self
 from urllib.parse import urlsplit
 
@@ -110,6 +111,24 @@ Routes = Mapping[str, Route]
 def only(model: Model) -> Routes:
     """The routes of a fleet with a single model."""
     return {DEFAULT_MODEL: Route([model])}
+
+
+@contextlib.asynccontextmanager
+async def open_routes(aliases: Mapping[str, Sequence[ModelConfig]]) -> AsyncIterator[Routes]:
+    """Open every model once, whoever stands in for whom, and close them in the end.
+
+    Args:
+        aliases: See ``aliases.models_of``. To be entered on the loop that the models are used on.
+    """
+    opened: dict[ModelConfig, Model] = {}
+    try:
+        for config in (config for configs in aliases.values() for config in configs):
+            if config not in opened:
+                opened[config] = open_model(config)
+        yield {alias: Route([opened[c] for c in configs]) for alias, configs in aliases.items()}
+    finally:
+        for model in opened.values():
+            await model.close()
 
 
 def address(config: ModelConfig) -> str:

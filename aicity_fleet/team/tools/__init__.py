@@ -11,6 +11,9 @@ from typing import Any, Protocol
 
 from aicity_fleet.models import JsonObject
 
+TOOL_NAMES: frozenset[str] = frozenset()
+"""The tools that teams may name."""
+
 
 class Tool(Protocol):
     """Something the specialist may call."""
