@@ -24,7 +24,7 @@ from aicity_fleet.errors import SettingsError, TaskRefusedError, TeamError
 from aicity_fleet.models import AssignedTask, Delivered, JsonObject, TeamResult, parse_task
 from aicity_fleet.prices import cost_usd
 from aicity_fleet.settings import Settings
-from aicity_fleet.team.aliases import alias_names, models_of
+from aicity_fleet.team.aliases import Aliases, alias_names, models_of
 from aicity_fleet.team.catalog import Teams, known_only, load_teams, read_team
 from aicity_fleet.team.said import Said
 from aicity_fleet.team.spec import Limits, TeamSpec
@@ -128,7 +128,8 @@ def try_team(
         order = _read_task(task, settings.max_input_chars)
         catalog = load_teams(settings.teams_dir)
         spec = _team(file, catalog, order)
-        known_only(spec, tools=TOOL_NAMES, models=alias_names(settings.models_file))
+        models = _models(settings)
+        known_only(spec, tools=TOOL_NAMES, models=models)
         heard: list[Said] = []
 
         def hear(said: Said) -> None:
@@ -140,7 +141,7 @@ def try_team(
             members = " > ".join(member.name for member in spec.members)
             conversation.headline(f"Team {spec.name}: {members}")
         began = time.monotonic()
-        result = asyncio.run(_run(order, spec, settings, hear))
+        result = asyncio.run(_run(order, spec, models, settings, hear))
         seconds = time.monotonic() - began
     if out is not None and isinstance(result.ending, Delivered):
         out.write_text(result.ending.text + "\n", encoding="utf-8")
@@ -155,6 +156,14 @@ def try_team(
         _show_result(facts)
     if not isinstance(result.ending, Delivered):
         raise typer.Exit(1)
+
+
+def _models(settings: Settings) -> Aliases:
+    try:
+        return models_of(settings)
+    except SettingsError as error:
+        hint = "With --simulated a model that needs no key does the work."
+        raise SettingsError(f"{error}\n{hint}") from None
 
 
 def _team(file: Path | None, catalog: Teams, order: AssignedTask) -> TeamSpec:
@@ -198,17 +207,26 @@ def _models_at_hand(*, simulated: bool) -> Iterator[Settings]:
     with running(create_app(SimulatorConfig())) as url:
         loaded = Settings.load()
         yield loaded.model_copy(
-            update={"simulator_url": url, "agent_key": None, "openai_key": None}
+            update={
+                "simulator_url": url,
+                "agent_key": None,
+                "agent_key_elsewhere": False,
+                "openai_key": None,
+            }
         )
 
 
 async def _run(
-    order: AssignedTask, spec: TeamSpec, settings: Settings, hear: conversation.Hear
+    order: AssignedTask,
+    spec: TeamSpec,
+    models: Aliases,
+    settings: Settings,
+    hear: conversation.Hear,
 ) -> TeamResult:
     from aicity_fleet.team import Watch, run_team  # noqa: PLC0415 - imports AutoGen
     from aicity_fleet.team.model import open_routes  # noqa: PLC0415
 
-    async with open_routes(models_of(settings)) as routes:
+    async with open_routes(models) as routes:
         _say_models(routes, spec)
         return await run_team(
             order,
