@@ -27,6 +27,9 @@ BASE_URLS = {
 """Where a provider is unless a base URL is given. Always passed: without it AutoGen sends the key of a
 "claude-" or "gemini-" model elsewhere."""
 
+MAX_ANTHROPIC_TOKENS = 8192
+"""Longest answer that Anthropic is asked for, in tokens; its API wants a number."""
+
 CONNECT_TIMEOUT_SECONDS = 10.0
 """A host that does not answer the connection in this time is down, in seconds."""
 
@@ -141,9 +144,6 @@ def open_model(config: ModelConfig) -> Model:
 
     Retries are off: a retry within the call would be bought twice and slept outside of our
     deadline. The job goes back to the queue instead, and its journal keeps what it has.
-
-    Raises:
-        TeamError: The provider's client is not installed.
     """
     quiet.silence()
     client = _client(config, None)
@@ -184,22 +184,13 @@ def _client(config: ModelConfig, info: ModelInfo | None) -> ChatCompletionClient
 
 
 def _anthropic(config: ModelConfig, options: dict[str, Any]) -> ChatCompletionClient:
-    try:
-        from autogen_ext.models.anthropic import (  # noqa: PLC0415 - an extra
-            AnthropicChatCompletionClient,
-        )
-    except ImportError:
-        raise TeamError(
-            "the provider anthropic needs its client: install aicity-fleet[anthropic]"
-        ) from None
-    # Its own default cuts answers off at 4096 tokens.
-    return AnthropicChatCompletionClient(
-        base_url=address(config), max_tokens=MAX_ANTHROPIC_TOKENS, **options
-    )
+    # Half a second that few fleets need. Its Timeout is another class than openai's.
+    from anthropic import Timeout  # noqa: PLC0415
+    from autogen_ext.models.anthropic import AnthropicChatCompletionClient  # noqa: PLC0415
 
-
-MAX_ANTHROPIC_TOKENS = 8192
-"""Longest answer that Anthropic is asked for, in tokens; its API wants a number."""
+    timeout = Timeout(config.timeout_seconds, connect=CONNECT_TIMEOUT_SECONDS)
+    own = {"base_url": address(config), "max_tokens": MAX_ANTHROPIC_TOKENS, "timeout": timeout}
+    return AnthropicChatCompletionClient(**{**options, **own})
 
 
 def _model_info(config: ModelConfig, known: ChatCompletionClient | None) -> ModelInfo:

@@ -40,6 +40,12 @@ _FINISH_REASONS: Mapping[str, FinishReasons] = {
     "content_filter": "content_filter",
     "tool_calls": "function_calls",
     "function_calls": "function_calls",
+    # Anthropic's words. Source: docs.anthropic.com/en/api/handling-stop-reasons.
+    "end_turn": "stop",
+    "stop_sequence": "stop",
+    "max_tokens": "length",
+    "model_context_window_exceeded": "length",
+    "tool_use": "function_calls",
 }
 
 TROUBLE_REST_SECONDS, FATAL_REST_SECONDS = 30.0, 600.0
@@ -183,7 +189,8 @@ class SeamClient(ChatCompletionClient):
             async with asyncio.timeout(model.config.timeout_seconds):
                 result = await call
         answer = _to_answer(result, ordinal=self._tape.model_calls)
-        if notes.refusal and not result.content:
+        finish_reason: str
+        if notes.finish_reason == "refusal" or (notes.refusal and not result.content):
             finish_reason = "refusal"
         else:
             finish_reason = _FINISH_REASONS.get(notes.finish_reason, result.finish_reason)
