@@ -161,6 +161,10 @@ class Ledger(Records):
         assigned = AssignedTask.from_json(json.loads(task))
         return Lease(job_id, int(token), assigned, nonce, int(releases), int(breaks))
 
+    def defer(self, job_id: str, *, delay_seconds: float) -> None:
+        """Have no further message sent for a queued job for a while: its process is being started."""
+        self._scripts.run("defer", job_id, int(delay_seconds * 1000))
+
     def renew(self, leases: Iterable[Lease], *, lease_seconds: float) -> Renewal:
         """Prolong many leases in one call."""
         pairs = [part for lease in leases for part in (lease.job_id, lease.fence)]
@@ -215,6 +219,9 @@ class Ledger(Records):
 
     def died(self, job_id: str, fence: str) -> JobState | None:
         """A process that ran this job and nothing else died: the job is to blame.
+
+        Once that has happened often enough to prove it, the jobs that were only ever beside it when a
+        process ended run like all others again.
 
         Args:
             job_id: The job.

@@ -169,6 +169,34 @@ local function add_usage(id, first)
   redis.call('HINCRBY', job, 'ran_ms', ARGV[first + 4])
 end
 
+-- The jobs that run alone because two processes ended while they were in them.
+local SUSPECTS = PREFIX .. 'suspects'
+
+-- A job was proven to kill its processes: whoever was only ever beside it when one ended is innocent, and
+-- need not run alone.
+local function exonerate_neighbours(guilty)
+  local ended = '\n' .. (redis.call('HGET', key('job', guilty), 'lapsed_in') or '')
+  for _, id in ipairs(redis.call('SMEMBERS', SUSPECTS)) do
+    local job = key('job', id)
+    local fields = redis.call('HMGET', job, 'state', 'isolated', 'lapsed_in')
+    local is_innocent = id ~= guilty and fields[3] ~= false
+    for owner in string.gmatch(fields[3] or '', '[^\n]+') do
+      is_innocent = is_innocent and string.find(ended, '\n' .. owner .. '\n', 1, true) ~= nil
+    end
+    if is_innocent and fields[2] and (fields[1] == 'queued' or fields[1] == 'running') then
+      redis.call('HDEL', job, 'isolated', 'lapsed_in')
+      redis.call('HSET', job, 'lapses', 0)
+      note(id, 'exonerated', 'its processes were ended by ' .. guilty)
+      if fields[1] == 'queued' then
+        redis.call('ZADD', PREFIX .. 'unsent', NOW, id)
+      end
+      redis.call('SREM', SUSPECTS, id)
+    elseif not fields[1] or not fields[2] or id == guilty then
+      redis.call('SREM', SUSPECTS, id)
+    end
+  end
+end
+
 -- Let one held failure go, if the guard has room for it.
 local function let_one_go(most)
   local held = redis.call('ZRANGE', key('state', 'held'), 0, 0)[1]
