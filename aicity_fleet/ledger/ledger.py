@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import secrets
 from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 from typing import Literal
 
 import redis
@@ -17,7 +18,13 @@ from aicity_fleet.errors import LedgerError
 from aicity_fleet.ledger.connection import connect, wrapped
 from aicity_fleet.ledger.controls import MAX_FAILURES_IN_A_ROW, PROBE_SECONDS, ControlPanel
 from aicity_fleet.ledger.grants import Lease, NotClaimed, Renewal, ReportLease, SweepResult
-from aicity_fleet.ledger.keys import OLDEST_READABLE_VERSION, SCHEMA_VERSION, Keys
+from aicity_fleet.ledger.journals import MAX_JOURNAL_BYTES, Journals
+from aicity_fleet.ledger.keys import (
+    OLDEST_READABLE_VERSION,
+    PACKED_SINCE_VERSION,
+    SCHEMA_VERSION,
+    Keys,
+)
 from aicity_fleet.ledger.lua import Scripts
 from aicity_fleet.ledger.marks import Marks
 from aicity_fleet.ledger.operator import OperatorMoves
@@ -58,6 +65,8 @@ SWEEP_LIMIT = 200
 """How many jobs of each kind one sweep makes runnable."""
 
 
+NO_PROGRESS: Mapping[str, JsonObject] = MappingProxyType({})
+
 Accepted = Literal["accepted", "refused", "known", "paused"]
 """What became of a task: a new job, a malformed task on record, nothing new, or nothing because intake is
 paused."""
@@ -70,6 +79,7 @@ class Ledger(Records):
         client: A connection with ``decode_responses``; see ``connect``.
         keys: The fleet's keys.
         retention_seconds: How long a settled job stays readable.
+        max_journal_bytes: How large one job's journal may grow.
         script_texts: The Lua scripts by name; the package's own by default.
 
     Raises from every method:
@@ -83,6 +93,7 @@ class Ledger(Records):
         keys: Keys,
         *,
         retention_seconds: float,
+        max_journal_bytes: int = MAX_JOURNAL_BYTES,
         script_texts: Mapping[str, str] | None = None,
     ) -> None:
         super().__init__(client, keys)
@@ -91,7 +102,8 @@ class Ledger(Records):
         self.controls = ControlPanel(self._scripts)
         self.operator = OperatorMoves(self._scripts)
         self._retention_ms = int(retention_seconds * 1000)
-        self._check_schema()
+        are_packed = self._check_schema() >= PACKED_SINCE_VERSION
+        self.journals = Journals(self._scripts, max_bytes=max_journal_bytes, are_packed=are_packed)
 
     @classmethod
     def from_settings(
@@ -109,8 +121,12 @@ class Ledger(Records):
             LedgerError: The ledger was written by a newer version of the fleet.
         """
         client = connect(settings, wait_seconds=wait_seconds, timeout_seconds=timeout_seconds)
-        retention = settings.retention_days * 86400
-        return cls(client, Keys(settings.agent), retention_seconds=retention)
+        return cls(
+            client,
+            Keys(settings.agent),
+            retention_seconds=settings.retention_days * 86400,
+            max_journal_bytes=settings.max_journal_bytes,
+        )
 
     def close(self) -> None:
         """Close every connection."""
@@ -161,12 +177,28 @@ class Ledger(Records):
         assigned = AssignedTask.from_json(json.loads(task))
         return Lease(job_id, int(token), assigned, nonce, int(releases), int(breaks))
 
-    def renew(self, leases: Iterable[Lease], *, lease_seconds: float) -> Renewal:
-        """Prolong many leases in one call."""
-        pairs = [part for lease in leases for part in (lease.job_id, lease.fence)]
-        if not pairs:
+    def renew(
+        self,
+        leases: Iterable[Lease],
+        *,
+        lease_seconds: float,
+        progress: Mapping[str, JsonObject] = NO_PROGRESS,
+    ) -> Renewal:
+        """Prolong many leases in one call, and write down where their runs stand.
+
+        Args:
+            leases: Ours.
+            lease_seconds: How long each lasts from now.
+            progress: By job, for people; nothing depends on it.
+        """
+        parts: list[str] = []
+        for lease in leases:
+            told = progress.get(lease.job_id)
+            where = json.dumps({**told, "attempt": lease.token}) if told else ""
+            parts += (lease.job_id, lease.fence, where)
+        if not parts:
             return Renewal()
-        lost, cancelled = self._scripts.run("renew", int(lease_seconds * 1000), *pairs)
+        lost, cancelled = self._scripts.run("renew", int(lease_seconds * 1000), *parts)
         return Renewal(frozenset(lost), frozenset(cancelled))
 
     def release(
@@ -230,14 +262,6 @@ class Ledger(Records):
             "died", job_id, fence, FAILED_AFTER_DEATHS, json.dumps(failure.to_json())
         )
         return JobState(reply) if reply else None
-
-    def journal_append(self, lease: Lease, ordinal: int, entry: str) -> bool:
-        """Keep an entry of a running job's journal; False when the job is no longer ours."""
-        return bool(self._scripts.run("journal_append", lease.job_id, lease.fence, ordinal, entry))
-
-    def journal_truncate(self, lease: Lease, ordinal: int) -> bool:
-        """Discard a running job's journal from one entry on; False when it is no longer ours."""
-        return bool(self._scripts.run("journal_truncate", lease.job_id, lease.fence, ordinal))
 
     def take_report(self, job_id: str) -> ReportLease | NotClaimed:
         """Take the right to send a finished job's report.
@@ -312,7 +336,7 @@ class Ledger(Records):
         answer: Accepted = reply[0]
         return answer
 
-    def _check_schema(self) -> None:
+    def _check_schema(self) -> int:
         with wrapped("read the ledger's version"):
             self.client.set(self.keys.schema, SCHEMA_VERSION, nx=True)
             found = int(str(self.client.get(self.keys.schema) or SCHEMA_VERSION))
@@ -324,6 +348,7 @@ class Ledger(Records):
                 f"{whose} reads {OLDEST_READABLE_VERSION} to {SCHEMA_VERSION}. Let the version before "
                 "this one finish its jobs first."
             )
+        return found
 
     def upgrade_schema(self) -> None:
         """Mark the ledger as this version's: older processes that start from now on are refused."""

@@ -73,7 +73,7 @@ def test_only_the_holder_of_the_lease_writes(ledger, lease):
 
 def test_an_answer_waits_for_an_absent_redis(ledger, lease, monkeypatch):
     journal = LedgerJournal(ledger, lease, Watch())
-    real, tries = ledger.journal_append, []
+    real, tries = ledger.journals.append, []
 
     def absent_twice(*args: object) -> bool:
         tries.append(args)
@@ -81,7 +81,7 @@ def test_an_answer_waits_for_an_absent_redis(ledger, lease, monkeypatch):
             raise LedgerUnavailableError("gone")
         return real(*args)
 
-    monkeypatch.setattr(ledger, "journal_append", absent_twice)
+    monkeypatch.setattr(ledger.journals, "append", absent_twice)
     asyncio.run(journal.append(ENTRIES[0]))
     assert len(ledger.journal("t1")) == 1
 
@@ -94,7 +94,7 @@ def test_the_wait_for_redis_ends_with_the_run(ledger, lease, monkeypatch):
     def absent(*_args: object) -> bool:
         raise LedgerUnavailableError("gone")
 
-    monkeypatch.setattr(ledger, "journal_append", absent)
+    monkeypatch.setattr(ledger.journals, "append", absent)
     with pytest.raises(LedgerUnavailableError):
         asyncio.run(journal.append(ENTRIES[0]))
 

@@ -13,6 +13,7 @@ from aicity_fleet.models import Delivered, Rejected
 from aicity_fleet.team import MemoryJournal, Watch, run_team, team_for
 from aicity_fleet.team.driver import Limits, only
 from aicity_fleet.team.offline import replay_team
+from aicity_fleet.team.origin import Origin
 
 SPEC = team_for("research")
 TASK = order("research", "Compare the history of tea ceremonies in Japan and China.")
@@ -43,7 +44,9 @@ def paid(model, engine, provider: Provider):
 def again(engine):
     async def run(entries, **parts):
         heard = []
-        defaults = {"spec": SPEC, "nonce": NONCE, "function_calling": True, "engine": engine}
+        origin = Origin.from_json(entries[0].origin)
+        origin = dataclasses.replace(origin, spec=parts.pop("spec", origin.spec))
+        defaults = {"origin": origin, "nonce": NONCE}
         result = await replay_team(TASK, entries, hear=heard.append, **{**defaults, **parts})
         return result, heard
 
@@ -79,10 +82,8 @@ async def test_a_journal_that_ends_too_early_is_said_and_heard_so_far(paid, engi
         await replay_team(
             TASK,
             entries[:2],
-            spec=SPEC,
+            origin=Origin.from_json(entries[0].origin),
             nonce=NONCE,
-            function_calling=True,
-            engine=engine,
             hear=heard.append,
         )
     assert heard[-1].kind == "ask"
