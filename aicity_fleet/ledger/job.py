@@ -37,8 +37,8 @@ class Job:
     started_at: datetime | None
     """When its latest attempt began."""
     progress: JsonObject | None
-    """Where its run stands, some seconds old: the fields of ``team.Progress``, and the attempt. None while it
-    does not run. No message bodies are in it."""
+    """Where its run stands, some seconds old: the fields of ``team.Progress``, and the attempt. None while
+    it does not run. No message bodies are in it."""
     ran_ms: int
     """How long all its attempts ran, in milliseconds."""
     model: str
