@@ -27,7 +27,8 @@ def print_said(said: Said) -> None:
     heading = foreign(f"{said.speaker} {_deed(said)}")
     heading.stylize("bold cyan" if said.kind in {"order", "ask", "verdict"} else "bold")
     console.print(heading)
-    console.print(Text("  ").append_text(_indented(said.text)), highlight=False)
+    whole = not console.is_terminal  # a file or a pipe gets lines as they were written
+    console.print(Text("  ").append_text(_indented(said.text)), highlight=False, soft_wrap=whole)
     console.print()
 
 

@@ -42,7 +42,7 @@ def follow(ledger: Ledger, job_id: str, *, as_json: bool) -> None:
     except KeyboardInterrupt:
         raise typer.Exit(INTERRUPTED) from None
     if not as_json:
-        console.print(Text("Ended: ").append_text(_ending(ended)), highlight=False)
+        console.print(Text("Ended: ").append_text(_ending(ended)), highlight=False, soft_wrap=True)
 
 
 def cost_so_far(ledger: Ledger, job_id: str) -> Decimal | None:
@@ -110,7 +110,7 @@ def has_ended(job: Job) -> bool:
 
 def _print(ledger: Ledger, job: Job, *, as_json: bool) -> None:
     if not as_json:
-        console.print(_line(ledger, job), highlight=False)
+        console.print(_line(ledger, job), highlight=False, soft_wrap=True)
         return
     cost = cost_so_far(ledger, job.job_id)
     line: JsonObject = {

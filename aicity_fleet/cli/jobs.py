@@ -117,7 +117,10 @@ def _show(ledger: Ledger, found: Job, *, as_json: bool) -> None:
     words = last_words(ledger.journal(job_id)) if isinstance(found.outcome, Failed) else ""
     cost = cost_usd(found.model, found.prompt_tokens, found.completion_tokens)
     if as_json:
-        print_json({**found.to_json(), "cost_usd": cost, "audit": trail, "last_words": words})
+        data = {**found.to_json(), "cost_usd": cost, "audit": trail, "last_words": words}
+        if found.progress is not None:
+            data["cost_so_far_usd"] = cost_so_far(ledger, job_id)
+        print_json(data)
         return
     table = Table(title=Text(f"job {job_id}"), show_header=False, title_justify="left")
     table.add_row("state", state_text(found.state))

@@ -78,10 +78,12 @@ def replay(job: Job, fixture: Fixture, *, as_json: bool) -> None:
             }
         )
     else:
-        console.print(f"Calls replayed, none bought: {len(fixture.entries)}", highlight=False)
-        console.print(f"Replayed:  {ended or 'no ending'}", highlight=False)
-        console.print(f"On record: {on_record or 'no outcome'}", highlight=False)
-        console.print("The same." if is_same else why, highlight=False)
+        console.print(
+            f"Calls replayed, none bought: {len(fixture.entries)}", highlight=False, soft_wrap=True
+        )
+        console.print(f"Replayed:  {ended or 'no ending'}", highlight=False, soft_wrap=True)
+        console.print(f"On record: {on_record or 'no outcome'}", highlight=False, soft_wrap=True)
+        console.print("The same." if is_same else why, highlight=False, soft_wrap=True)
     if not is_same:
         raise typer.Exit(1)
 
@@ -106,7 +108,7 @@ def transcript(job: Job, fixture: Fixture, *, as_json: bool) -> None:
     for item in heard:
         print_said(item)
     if remark:
-        notes.print(remark, highlight=False)
+        notes.print(remark, highlight=False, soft_wrap=True)
 
 
 def export(fixture: Fixture, path: Path, settings: Settings, *, force: bool) -> None:

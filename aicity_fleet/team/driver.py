@@ -65,7 +65,12 @@ JOURNAL_FORMAT = 2
 
 def journal_version(engine: EngineName, spec: TeamSpec) -> str:
     """What a journal carries: under another engine, release of it, or team the job starts anew."""
-    return f"{JOURNAL_FORMAT}; {ENGINES[engine][1]}; {spec.name} {spec.sha256[:16]}"
+    return f"{walks_like(engine)}{spec.name} {spec.sha256[:16]}"
+
+
+def walks_like(engine: EngineName) -> str:
+    """What the version of a journal begins with that this engine and release can walk along."""
+    return f"{JOURNAL_FORMAT}; {ENGINES[engine][1]}; "
 
 
 async def run_team(

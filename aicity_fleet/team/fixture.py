@@ -131,7 +131,7 @@ async def replay_fixture(fixture: Fixture, hear: Hear | None = None) -> TeamResu
         hear: Told of everything that is said.
 
     Raises:
-        ReplayError: Another version or team made the journal, or it does not fit.
+        ReplayError: Another version made the journal, or it does not fit.
         JournalEndedError: It ends before the run does: the job is not done, or was stopped from outside.
     """
     from aicity_fleet.team.offline import replay_team  # noqa: PLC0415 -- imports AutoGen

@@ -14,7 +14,7 @@ from autogen_ext.models.replay import ReplayChatCompletionClient
 
 from aicity_fleet.errors import JournalEndedError, ReplayError
 from aicity_fleet.models import AssignedTask, JsonObject, TeamResult
-from aicity_fleet.team.driver import journal_version, run_team
+from aicity_fleet.team.driver import run_team, walks_like
 from aicity_fleet.team.journal import Entry
 from aicity_fleet.team.model import Model, Route
 from aicity_fleet.team.origin import Origin
@@ -82,15 +82,16 @@ async def replay_team(
         hear: Told of everything that is said.
 
     Raises:
-        ReplayError: The journal was made by another version or team, or does not fit.
+        ReplayError: The journal was made by another version, or does not fit.
         JournalEndedError: It ends before the run does: the job is not done, or was stopped from outside.
     """
     spec, engine = origin.spec, origin.engine
-    version = journal_version(engine, spec)
-    if entries and entries[0].version != version:
+    # The team came with the journal, so only what gives it its turns can be another one here.
+    ours = walks_like(engine)
+    if entries and not entries[0].version.startswith(ours):
         raise ReplayError(
             f"The journal was made by '{entries[0].version or 'an earlier fleet'}', and this is "
-            f"'{version}': a replay would not be the same run."
+            f"'{ours}': a replay would not be the same run."
         )
     return await run_team(
         task,

@@ -89,10 +89,17 @@ async def test_a_journal_that_ends_too_early_is_said_and_heard_so_far(paid, engi
     assert heard[-1].kind == "ask"
 
 
-async def test_another_team_is_not_the_same_run(paid, again):
+async def test_another_release_is_not_the_same_run(paid, again):
     _, entries, _ = await paid(text("a draft"), submit(GOOD_GENERAL))
-    with pytest.raises(ReplayError, match="was made by"):
-        await again(entries, spec=SPEC.model_copy(update={"rounds": 2}))
+    entries[0] = dataclasses.replace(entries[0], version="2; autogen 0.4; research 1234")
+    with pytest.raises(ReplayError, match=r"was made by '2; autogen 0\.4"):
+        await again(entries)
+
+
+async def test_another_team_does_not_fit(paid, again):
+    _, entries, _ = await paid(text("a draft"), submit(GOOD_GENERAL))
+    with pytest.raises(ReplayError, match="Call 0 is not the one"):
+        await again(entries, spec=team_for("design"))
 
 
 async def test_another_order_is_not_the_same_run(paid, again):
