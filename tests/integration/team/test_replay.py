@@ -75,6 +75,48 @@ async def test_it_ends_the_same_and_says_the_same(paid, again, provider: Provide
     assert ("Coordinator", "ask") in kinds
 
 
+class Dice:
+    """A tool that never gives the same twice, and that a replay does not have."""
+
+    name, description = "dice", "Throws dice."
+    parameters = {"type": "object", "properties": {"sides": {"type": "integer"}}}  # noqa: RUF012
+
+    def __init__(self) -> None:
+        self.throws = 0
+
+    async def run(self, arguments):
+        self.throws += 1
+        return f"{self.throws} of {arguments['sides']}"
+
+
+async def test_a_team_with_tools_and_models_of_two_kinds_ends_the_same(
+    again, model, engine, provider: Provider, marker_model
+):
+    """What a model is told of its tools is part of each request; one without tools hands in otherwise."""
+    drafts = SPEC.members[0].model_copy(update={"tools": ("dice",), "model": "clever"})
+    spec = SPEC.model_copy(update={"members": (drafts, *SPEC.members[1:])})
+    dice, journal, said = Dice(), MemoryJournal(), []
+    ending_line = f"{GOOD_GENERAL}\n"
+    provider.will(calls(("dice", '{"sides": 6}')), text("a draft"), *[text(ending_line)] * 9)
+    first = await run_team(
+        TASK,
+        spec=spec,
+        models={"clever": only(model)["default"], **only(marker_model)},
+        limits=Limits(10),
+        watch=Watch(),
+        nonce=NONCE,
+        journal=journal,
+        tools={"dice": dice},
+        hear=said.append,
+        engine=engine,
+    )
+    assert dice.throws == 1
+    second, heard = await again(journal.entries)
+    assert second.ending == first.ending
+    assert heard == said
+    assert "1 of 6" in [item.text for item in heard]
+
+
 async def test_a_journal_that_ends_too_early_is_said_and_heard_so_far(paid, engine):
     _, entries, _ = await paid(text("a draft"), submit("too short"), submit("again too short"))
     heard = []
