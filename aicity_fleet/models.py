@@ -203,7 +203,9 @@ class Delivered:
 class Rejected:
     """The job itself cannot be delivered; running it again would not help."""
 
-    code: Literal["quality", "refused", "over_budget", "deadline", "poison", "internal"]
+    code: Literal[
+        "quality", "refused", "over_budget", "deadline", "journal_full", "poison", "internal"
+    ]
     message: str
     """One sentence for the buyer: no prompt, path, key or stack trace."""
 

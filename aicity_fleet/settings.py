@@ -129,6 +129,8 @@ class Settings(BaseModel):
     """How long one attempt at a job may take before it fails."""
     max_job_tokens: int = Field(200_000, alias="FLEET_MAX_JOB_TOKENS", ge=1000)
     """How many tokens, in and out, one job may buy."""
+    max_journal_bytes: int = Field(2_000_000, alias="FLEET_MAX_JOURNAL_BYTES", ge=1000)
+    """How large one job's journal may grow in Redis, in bytes; a job that would cross it fails."""
     max_input_chars: int = Field(200_000, alias="FLEET_MAX_INPUT_CHARS", ge=100)
     """How long the texts of a task may be together; a longer task is refused."""
     pass_mark: int | None = Field(None, alias="FLEET_PASS_MARK", ge=0, le=100)

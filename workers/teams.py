@@ -64,6 +64,7 @@ class TeamRunner:
                 watch=watch,
                 nonce=lease.nonce,
                 journal=journal,
+                on_progress=watch.note,
                 engine=self._settings.engine,
             )
         )

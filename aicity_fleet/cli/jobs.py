@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -11,11 +12,13 @@ from rich.markdown import Markdown
 from rich.table import Table
 from rich.text import Text
 
-from aicity_fleet.cli.access import open_ledger
+from aicity_fleet.cli.access import open_ledger, read_settings
 from aicity_fleet.cli.display import console, foreign, moment, print_json, state_text
+from aicity_fleet.cli.follow import cost_so_far, where_it_stands
+from aicity_fleet.cli.follow import follow as follow_job
 from aicity_fleet.cli.market import AsJson
 from aicity_fleet.errors import FleetError
-from aicity_fleet.ledger import Job
+from aicity_fleet.ledger import Job, Ledger
 from aicity_fleet.models import Completed, Failed, JobState, JsonObject
 from aicity_fleet.prices import cost_usd
 from aicity_fleet.team import Entry
@@ -66,24 +69,63 @@ def jobs(
 
 def job(
     job_id: Annotated[str, typer.Argument(help="The job's id, which is the task's id.")],
+    replay: Annotated[
+        bool,
+        typer.Option(
+            help="Run it again offline, from its journal: exit code 0 when it ends the same."
+        ),
+    ] = False,
+    transcript: Annotated[bool, typer.Option(help="Print what was said, so far.")] = False,
+    export: Annotated[
+        Path | None, typer.Option(help="Write its run into this new file, for tests to load.")
+    ] = None,
+    force: Annotated[bool, typer.Option(help="Let --export replace a file.")] = False,
+    follow: Annotated[bool, typer.Option(help="Show where it stands until it has ended.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Show one job: its states, attempts, model calls, cost and deliverable."""
-    ledger = open_ledger()
+    if sum((replay, transcript, export is not None, follow)) > 1:
+        raise typer.BadParameter("name one of --replay, --transcript, --export and --follow.")
+    settings = read_settings()
+    ledger = open_ledger(settings)
     found = ledger.get(job_id)
     if found is None:
         raise FleetError(
             f"The ledger knows no job '{job_id}'. 'aicity-fleet jobs' lists those that it knows; "
             "a reported one is forgotten after FLEET_RETENTION_DAYS."
         )
+    if follow:
+        follow_job(ledger, job_id, as_json=as_json)
+        return
+    if replay or transcript or export:
+        from aicity_fleet.cli import recordings  # noqa: PLC0415 -- not for a mere look
+
+        fixture = recordings.recorded(ledger, found)
+        if export:
+            recordings.export(fixture, export, settings, force=force)
+        elif replay:
+            recordings.replay(found, fixture, as_json=as_json)
+        else:
+            recordings.transcript(found, fixture, as_json=as_json)
+        return
+    _show(ledger, found, as_json=as_json)
+
+
+def _show(ledger: Ledger, found: Job, *, as_json: bool) -> None:
+    job_id = found.job_id
     trail = ledger.audit(job_id)
     words = last_words(ledger.journal(job_id)) if isinstance(found.outcome, Failed) else ""
     cost = cost_usd(found.model, found.prompt_tokens, found.completion_tokens)
     if as_json:
-        print_json({**found.to_json(), "cost_usd": cost, "audit": trail, "last_words": words})
+        data = {**found.to_json(), "cost_usd": cost, "audit": trail, "last_words": words}
+        if found.progress is not None:
+            data["cost_so_far_usd"] = cost_so_far(ledger, job_id)
+        print_json(data)
         return
     table = Table(title=Text(f"job {job_id}"), show_header=False, title_justify="left")
     table.add_row("state", state_text(found.state))
+    if found.progress is not None:
+        table.add_row("now", where_it_stands(found, cost_so_far(ledger, job_id)))
     table.add_row("type", Text(found.task_type or "?"))
     table.add_row("attempts", f"{found.attempt} ({found.lapses} leases lapsed)")
     table.add_row("model", Text(found.model or "-"))

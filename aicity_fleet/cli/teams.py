@@ -17,7 +17,7 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table
 from rich.text import Text
 
-from aicity_fleet.cli import conversation
+from aicity_fleet.cli.conversation import print_said
 from aicity_fleet.cli.display import console, foreign, notes, print_json
 from aicity_fleet.cli.market import AsJson
 from aicity_fleet.errors import SettingsError, TaskRefusedError, TeamError
@@ -26,7 +26,7 @@ from aicity_fleet.prices import cost_usd
 from aicity_fleet.settings import Settings
 from aicity_fleet.team.aliases import Aliases, alias_names, models_of
 from aicity_fleet.team.catalog import Teams, known_only, load_teams, read_team
-from aicity_fleet.team.said import Said
+from aicity_fleet.team.said import Hear, Said
 from aicity_fleet.team.spec import Limits, TeamSpec
 from aicity_fleet.team.tools import TOOL_NAMES
 
@@ -135,11 +135,11 @@ def try_team(
         def hear(said: Said) -> None:
             heard.append(said)
             if not as_json:
-                conversation.show(said)
+                print_said(said)
 
         if not as_json:
             members = " > ".join(member.name for member in spec.members)
-            conversation.headline(f"Team {spec.name}: {members}")
+            console.print(Text(f"Team {spec.name}: {members}", style="bold"))
         began = time.monotonic()
         result = asyncio.run(_run(order, spec, models, settings, hear))
         seconds = time.monotonic() - began
@@ -221,7 +221,7 @@ async def _run(
     spec: TeamSpec,
     models: Aliases,
     settings: Settings,
-    hear: conversation.Hear,
+    hear: Hear,
 ) -> TeamResult:
     from aicity_fleet.team import Watch, run_team  # noqa: PLC0415 - imports AutoGen
     from aicity_fleet.team.model import open_routes  # noqa: PLC0415

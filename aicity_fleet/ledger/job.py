@@ -34,6 +34,11 @@ class Job:
     changed_at: datetime | None
     finished_at: datetime | None
     not_before: datetime | None
+    started_at: datetime | None
+    """When its latest attempt began."""
+    progress: JsonObject | None
+    """Where its run stands, some seconds old: the fields of ``team.Progress``, and the attempt. None while
+    it does not run. No message bodies are in it."""
     ran_ms: int
     """How long all its attempts ran, in milliseconds."""
     model: str
@@ -55,9 +60,13 @@ class Job:
         def number(name: str) -> int:
             return int(fields.get(name) or 0)
 
-        task, outcome, receipt = (
-            json.loads(fields.get(name) or "null") for name in ("task", "outcome", "receipt")
+        task, outcome, receipt, progress = (
+            json.loads(fields.get(name) or "null")
+            for name in ("task", "outcome", "receipt", "progress")
         )
+        is_running = fields["state"] == JobState.RUNNING
+        if not is_running or (progress or {}).get("attempt") != number("attempt"):
+            progress = None  # of an earlier attempt
         return cls(
             job_id=job_id,
             state=JobState(fields["state"]),
@@ -72,6 +81,8 @@ class Job:
             changed_at=_moment(fields.get("changed_at")),
             finished_at=_moment(fields.get("finished_at")),
             not_before=_moment(fields.get("not_before")),
+            started_at=_moment(fields.get("started_at")),
+            progress=progress,
             ran_ms=number("ran_ms"),
             model=fields.get("model", ""),
             model_calls=number("model_calls"),

@@ -47,10 +47,11 @@ class LedgerJournal:
 
         Raises:
             LeaseLostError: The job is another's by now.
+            JournalFullError: The journal would grow too large.
         """
         text = json.dumps(entry.to_json())
         reached(Step.CALL_ANSWERED, self._lease.job_id)
-        await self._write(lambda: self._ledger.journal_append(self._lease, entry.ordinal, text))
+        await self._write(lambda: self._ledger.journals.append(self._lease, entry.ordinal, text))
         reached(Step.CALL_JOURNALED, self._lease.job_id)
 
     async def truncate(self, ordinal: int) -> None:
@@ -60,7 +61,7 @@ class LedgerJournal:
             LeaseLostError: The job is another's by now.
         """
         del self._recorded[ordinal:]
-        await self._write(lambda: self._ledger.journal_truncate(self._lease, ordinal))
+        await self._write(lambda: self._ledger.journals.truncate(self._lease, ordinal))
 
     async def _write(self, write: Callable[[], bool]) -> None:
         while True:

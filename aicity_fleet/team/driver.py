@@ -18,6 +18,7 @@ from aicity_fleet.team import quiet
 # isort: split
 from autogen_core import CancellationToken
 
+from aicity_fleet.errors import JournalFullError
 from aicity_fleet.models import (
     AssignedTask,
     Ending,
@@ -33,6 +34,7 @@ from aicity_fleet.team.engine import Engine, Seat
 from aicity_fleet.team.journal import Journal, MemoryJournal, Tape
 from aicity_fleet.team.lead import Lead
 from aicity_fleet.team.model import Model, Routes, only, open_model
+from aicity_fleet.team.origin import Origin
 from aicity_fleet.team.review import Desk, Review
 from aicity_fleet.team.said import Hear, Said, said_by_model
 from aicity_fleet.team.seam import SeamClient
@@ -63,7 +65,12 @@ JOURNAL_FORMAT = 2
 
 def journal_version(engine: EngineName, spec: TeamSpec) -> str:
     """What a journal carries: under another engine, release of it, or team the job starts anew."""
-    return f"{JOURNAL_FORMAT}; {ENGINES[engine][1]}; {spec.name} {spec.sha256[:16]}"
+    return f"{walks_like(engine)}{spec.name} {spec.sha256[:16]}"
+
+
+def walks_like(engine: EngineName) -> str:
+    """What the version of a journal begins with that this engine and release can walk along."""
+    return f"{JOURNAL_FORMAT}; {ENGINES[engine][1]}; "
 
 
 async def run_team(
@@ -97,23 +104,31 @@ async def run_team(
 
     Raises:
         TeamError: The spec names a tool or a model that does not exist.
-        Exception: Whatever the journal raises, unchanged.
+        Exception: Whatever the journal raises, unchanged; one that is full ends the job instead.
     """
+    known_only(spec, tools=tools, models=models)
+    capable = {alias: route.function_calling for alias, route in models.items()}
     run = _Run(
         task,
-        spec=known_only(spec, tools=tools, models=models),
+        spec=spec,
         models=models,
         limits=limits.within(spec),
         watch=watch,
         nonce=nonce,
-        tape=Tape(MemoryJournal() if journal is None else journal, journal_version(engine, spec)),
+        tape=Tape(
+            MemoryJournal() if journal is None else journal,
+            journal_version(engine, spec),
+            Origin.of(engine, spec, function_calling=capable, tools=tools).to_json(),
+        ),
         on_progress=on_progress,
         hear=hear,
         tools=tools,
         engine=engine,
     )
     ending = await run.to_its_end()
-    if run.tape.failure is not None:
+    if isinstance(run.tape.failure, JournalFullError):
+        ending = endings.JOURNAL_FULL
+    elif run.tape.failure is not None:
         raise run.tape.failure
     return TeamResult(
         ending,

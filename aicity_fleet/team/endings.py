@@ -41,6 +41,9 @@ texts that are read, and none of their words goes on."""
 
 REFUSED = Rejected("refused", "The model's provider declined this task under its content rules.")
 TOO_LONG = Rejected("internal", "The task is larger than the model can take in.")
+JOURNAL_FULL = Rejected(
+    "journal_full", "The task needs more work than the agent can keep track of."
+)
 INTERNAL = Rejected("internal", "The work stopped on an internal error.")
 
 

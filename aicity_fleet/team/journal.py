@@ -40,10 +40,16 @@ class Entry:
     """Which model answered; empty for a tool."""
     version: str = ""
     """Engine, its version, and team: stands in the first entry. Under another one the job starts anew."""
+    origin: JsonObject | None = None
+    """What a replay needs to know of the run (``origin.Origin``): stands in the first entry alone."""
 
     def to_json(self) -> JsonObject:
-        """This entry as a JSON object."""
-        return dataclasses.asdict(self)
+        """This entry as a JSON object; what says nothing is left out."""
+        return {
+            field.name: value
+            for field in dataclasses.fields(self)
+            if (value := getattr(self, field.name)) != field.default
+        }
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Entry:
@@ -96,15 +102,19 @@ class MemoryJournal:
 class Tape:
     """One run's walk along its journal: counts what was used, and tells new from replayed."""
 
-    def __init__(self, journal: Journal, version: str = "") -> None:
+    def __init__(
+        self, journal: Journal, version: str = "", origin: JsonObject | None = None
+    ) -> None:
         """Begin at the journal's start.
 
         Args:
             journal: What was bought before.
             version: Of whoever walks here: a journal of another one is discarded, never mis-replayed.
+            origin: What a replay will need to know of this run.
         """
         self._journal = journal
         self._version = version
+        self._origin = origin
         self._ordinal = 0
         self._is_replaying = True
         self.bought = Usage()
@@ -176,6 +186,7 @@ class Tape:
             finish_reason=finish_reason,
             model=model,
             version=self._version if self._ordinal == 0 else "",
+            origin=self._origin if self._ordinal == 0 else None,
         )
         if kind == "model":
             self.bought += Usage(1, *usage)

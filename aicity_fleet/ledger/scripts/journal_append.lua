@@ -1,7 +1,7 @@
 -- Append an entry to the journal of a running job.
--- ARGV: id, token, ordinal, entry JSON
--- Reply: 1; 0 when the token is not the current one. The same entry again (its first reply was lost)
---        is answered 1.
+-- ARGV: id, token, ordinal, entry, most bytes of all entries together
+-- Reply: 1; 0 when the token is not the current one; -1 when the journal would grow too large. The same
+--        entry again (its first reply was lost) is answered alike.
 local id, ordinal = ARGV[1], tonumber(ARGV[3])
 if not owns_run(id, ARGV[2]) then
   return 0
@@ -15,6 +15,16 @@ if length > ordinal then
   end
 elseif length < ordinal then
   return redis.error_reply('JOURNAL entry ' .. ordinal .. ' does not follow ' .. length - 1)
+end
+-- Counted anew each time, which takes a millisecond at most: a total kept beside it would be wrong as
+-- soon as another version of the fleet has written.
+local bytes = #ARGV[4]
+for _, entry in ipairs(redis.call('LRANGE', journal, 0, -1)) do
+  bytes = bytes + #entry
+end
+if bytes > tonumber(ARGV[5]) then
+  note(id, 'journal_full', 'entry ' .. ordinal .. ' would make it ' .. bytes .. ' bytes')
+  return -1
 end
 redis.call('RPUSH', journal, ARGV[4])
 return 1

@@ -1,0 +1,145 @@
+"""Where a running job stands, in a line, and that line again and again until the job has ended."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from decimal import Decimal
+
+import typer
+from rich.live import Live
+from rich.text import Text
+
+from aicity_fleet.cli.display import console, duration, foreign, notes
+from aicity_fleet.errors import FleetError, LedgerUnavailableError
+from aicity_fleet.ledger import Job, Ledger
+from aicity_fleet.models import Completed, Failed, JobState, JsonObject
+from aicity_fleet.prices import cost_usd
+
+LOOK_SECONDS = 0.5
+"""How often the ledger is looked at, in seconds; workers tell theirs every two."""
+
+INTERRUPTED = 130
+"""What a command that Ctrl-C ended exits with."""
+
+
+def follow(ledger: Ledger, job_id: str, *, as_json: bool) -> None:
+    """Show where a job stands until it has ended; one line per change, or one that changes in a terminal.
+
+    Raises:
+        FleetError: The ledger does not know the job, or forgot it meanwhile.
+    """
+    try:
+        if as_json or not console.is_terminal:
+            ended = _follow(ledger, job_id, lambda job: _print(ledger, job, as_json=as_json))
+        else:
+            with Live(console=console, auto_refresh=False) as live:
+                ended = _follow(
+                    ledger, job_id, lambda job: live.update(_line(ledger, job), refresh=True)
+                )
+    except KeyboardInterrupt:
+        raise typer.Exit(INTERRUPTED) from None
+    if not as_json:
+        console.print(Text("Ended: ").append_text(_ending(ended)), highlight=False, soft_wrap=True)
+
+
+def cost_so_far(ledger: Ledger, job_id: str) -> Decimal | None:
+    """What the answers in a job's journal cost, in US dollars; None where a price is not known."""
+    total = Decimal(0)
+    for text in ledger.journal(job_id):
+        entry = json.loads(text)
+        tokens = (entry.get("prompt_tokens", 0), entry.get("completion_tokens", 0))
+        cost = cost_usd(entry.get("model", ""), *tokens)
+        if cost is None:
+            return None
+        total += cost
+    return total
+
+
+def where_it_stands(job: Job, cost: Decimal | None) -> Text:
+    """A job's place in a line: state, and while it runs its turn, speaker, calls, tokens and cost."""
+    if job.state is not JobState.RUNNING:
+        why = f": {job.reason}" if job.reason else ""
+        return foreign(f"{job.state}{why}")
+    parts = [f"attempt {job.attempt}"]
+    if job.progress is None:
+        parts.append("begins")
+    else:
+        told = job.progress
+        parts += [
+            f"turn {told['turn']}, {told['speaker']}",
+            _count(told["rounds"], "hand-in"),
+            _count(told["model_calls"], "model call"),
+            f"{told['tokens']} tokens",
+            "cost unknown" if cost is None else f"${cost:.4f}",
+        ]
+    return foreign(f"running, {', '.join(parts)}")
+
+
+def _follow(ledger: Ledger, job_id: str, show: Callable[[Job], None]) -> Job:
+    """Look again and again, and show what changed; gives the job as it ended."""
+    shown: object = None
+    is_away = False
+    while True:
+        try:
+            job = ledger.get(job_id)
+        except LedgerUnavailableError as error:
+            if not is_away:
+                notes.print(f"{error} Still looking.", highlight=False)
+            is_away = True
+            time.sleep(LOOK_SECONDS)
+            continue
+        is_away = False
+        if job is None:
+            raise FleetError(f"The ledger knows no job '{job_id}' (any more).")
+        seen = (job.state, job.attempt, job.progress, job.reason, job.outcome)
+        if seen != shown:
+            show(job)
+            shown = seen
+        if has_ended(job):
+            return job
+        time.sleep(LOOK_SECONDS)
+
+
+def has_ended(job: Job) -> bool:
+    """Whether nothing more will run: it has an outcome, or rests until somebody moves it."""
+    return job.outcome is not None or job.state is JobState.QUARANTINED
+
+
+def _print(ledger: Ledger, job: Job, *, as_json: bool) -> None:
+    if not as_json:
+        console.print(_line(ledger, job), highlight=False, soft_wrap=True)
+        return
+    cost = cost_so_far(ledger, job.job_id)
+    line: JsonObject = {
+        "job_id": job.job_id,
+        "state": str(job.state),
+        "attempt": job.attempt,
+        "progress": job.progress,
+        "cost_usd": None if cost is None else str(cost),
+        "ending": str(_ending(job)) if has_ended(job) else None,
+    }
+    console.out(json.dumps(line), highlight=False)
+
+
+def _line(ledger: Ledger, job: Job) -> Text:
+    cost = cost_so_far(ledger, job.job_id) if job.progress else None
+    seconds = (datetime.now(UTC) - job.started_at).total_seconds() if job.started_at else 0
+    since = f" ({duration(max(0, seconds))})" if job.state is JobState.RUNNING else ""
+    return where_it_stands(job, cost).append(since)
+
+
+def _ending(job: Job) -> Text:
+    match job.outcome:
+        case Completed():
+            return Text("complete")
+        case Failed(code=code, message=message):
+            return foreign(f"fail ({code}): {message}")
+        case _:
+            return foreign(f"{job.state}: {job.reason}")
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"
