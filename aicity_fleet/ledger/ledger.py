@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import secrets
 from collections.abc import Iterable, Mapping
+from decimal import Decimal
 from typing import Literal
 
 import redis
@@ -22,6 +23,7 @@ from aicity_fleet.ledger.lua import Scripts
 from aicity_fleet.ledger.marks import Marks
 from aicity_fleet.ledger.operator import OperatorMoves
 from aicity_fleet.ledger.records import Records
+from aicity_fleet.ledger.spending import Charge, Spending, booking_args
 from aicity_fleet.models import (
     AssignedTask,
     Failed,
@@ -31,6 +33,7 @@ from aicity_fleet.models import (
     Spent,
     outcome_from_json,
 )
+from aicity_fleet.prices import from_picodollars, picodollars
 from aicity_fleet.settings import Settings
 
 SEND_GRACE_MS = 3000
@@ -90,6 +93,7 @@ class Ledger(Records):
         self.marks = Marks(client, keys, self._scripts)
         self.controls = ControlPanel(self._scripts)
         self.operator = OperatorMoves(self._scripts)
+        self.spending = Spending(self._scripts)
         self._retention_ms = int(retention_seconds * 1000)
         self._check_schema()
 
@@ -120,7 +124,8 @@ class Ledger(Records):
 
     def accept(self, task: AssignedTask) -> Accepted:
         """Queue a task that is not known yet; note that a known one is still listed."""
-        return self._accept(task.task_id, task.to_json(), task.task_type, "")
+        budget = task.max_budget_cents
+        return self._accept(task.task_id, task.to_json(), task.task_type, "", budget)
 
     def refuse(self, task_id: str, reason: str) -> Accepted:
         """Record a malformed task with its reason; it rests in quarantine."""
@@ -139,6 +144,7 @@ class Ledger(Records):
         max_running: int = 0,
         endpoint: str = "",
         alone: bool = False,
+        day_cap_usd: Decimal | None = None,
     ) -> Lease | NotClaimed:
         """Take the lease on a queued job that is due.
 
@@ -149,17 +155,20 @@ class Ledger(Records):
             max_running: How many jobs the whole fleet may run at once; 0 for any number.
             endpoint: The model endpoint that the job would call; its breaker may refuse.
             alone: Whether the job would have this process to itself; an isolated one must.
+            day_cap_usd: What the whole fleet may spend today; None for any amount.
         """
+        day_cap = "" if day_cap_usd is None else picodollars(day_cap_usd)
         reply = self._scripts.run(
             "claim",
             *(job_id, owner, int(lease_seconds * 1000), max_running, MAX_FAILURES_IN_A_ROW),
-            *(endpoint, int(alone), int(PROBE_SECONDS * 1000)),
+            *(endpoint, int(alone), int(PROBE_SECONDS * 1000), day_cap),
         )
         if not reply[0]:
             return NotClaimed(reply[1])
-        token, task, nonce, releases, breaks = reply
+        token, task, nonce, releases, breaks, spent = reply
         assigned = AssignedTask.from_json(json.loads(task))
-        return Lease(job_id, int(token), assigned, nonce, int(releases), int(breaks))
+        usd = from_picodollars(int(spent))
+        return Lease(job_id, int(token), assigned, nonce, int(releases), int(breaks), usd)
 
     def defer(self, job_id: str, *, delay_seconds: float) -> None:
         """Have no further message sent for a queued job for a while: its process is being started."""
@@ -238,9 +247,21 @@ class Ledger(Records):
         )
         return JobState(reply) if reply else None
 
-    def journal_append(self, lease: Lease, ordinal: int, entry: str) -> bool:
-        """Keep an entry of a running job's journal; False when the job is no longer ours."""
-        return bool(self._scripts.run("journal_append", lease.job_id, lease.fence, ordinal, entry))
+    def journal_append(
+        self, lease: Lease, ordinal: int, entry: str, charge: Charge | None = None
+    ) -> bool:
+        """Keep an entry of a running job's journal; False when the job is no longer ours.
+
+        Args:
+            lease: Ours.
+            ordinal: The entry's place.
+            entry: It, as a JSON text.
+            charge: What the call cost; None for one that costs nothing.
+        """
+        booking = booking_args(lease, ordinal, charge)
+        return bool(
+            self._scripts.run("journal_append", lease.job_id, lease.fence, ordinal, entry, *booking)
+        )
 
     def journal_truncate(self, lease: Lease, ordinal: int) -> bool:
         """Discard a running job's journal from one entry on; False when it is no longer ours."""
@@ -309,12 +330,18 @@ class Ledger(Records):
     # --- below: one script ----------------------------------------------------------------------
 
     def _accept(
-        self, task_id: str, task: JsonObject | None, task_type: str, reason: str
+        self,
+        task_id: str,
+        task: JsonObject | None,
+        task_type: str,
+        reason: str,
+        max_budget_cents: int | None = None,
     ) -> Accepted:
         reply = self._scripts.run(
             "accept",
             *(task_id, json.dumps(task), task_type, secrets.token_hex(8), reason),
             *(SEND_GRACE_MS, self._retention_ms),
+            "" if max_budget_cents is None else max_budget_cents,
         )
         answer: Accepted = reply[0]
         return answer
