@@ -74,7 +74,7 @@ def test_a_narrow_terminal_shows_every_job_id_whole(env, empty_folder, two_jobs)
 
 def test_one_job_shows_states_attempts_calls_cost_and_deliverable(env, empty_folder, two_jobs):
     shown = run(env, empty_folder, "job", "clx-done").stdout
-    for part in ("claimed", "finished", "1000 in, 500 out", "$0.000450", "The deliverable."):
+    for part in ("claimed", "finished", "1000 in, 500 out", "$0.00045", "The deliverable."):
         assert part in shown
     data = json.loads(run(env, empty_folder, "job", "clx-done", "--json").stdout)
     assert data["cost_usd"] == "0.00045"
