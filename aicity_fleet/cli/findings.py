@@ -9,7 +9,7 @@ import dataclasses
 from collections.abc import Iterator
 
 from aicity_fleet.cli.display import duration, moment
-from aicity_fleet.cli.money import cap_text
+from aicity_fleet.cli.money import cap_text, usd
 from aicity_fleet.ledger.controls import Breaker, Controls
 from aicity_fleet.ledger.overview import Overview
 from aicity_fleet.models import JobState
@@ -201,10 +201,21 @@ def _waiting(overview: Overview) -> Iterator[Finding]:
 
 
 def _day_cap(overview: Overview) -> Iterator[Finding]:
-    if overview.takings and overview.takings.day.is_full:
+    if overview.takings is None or not overview.takings.day.is_full:
+        return
+    day = overview.takings.day
+    if day.cap_usd is not None and day.wanted_usd > day.cap_usd:
         yield Finding(
-            f"The fleet has spent what it may today: {cap_text(overview.takings)}. No job starts until "
-            "then, and running ones stop before their next call that does not fit; none fails.",
+            f"A job's next call alone would cost {usd(day.wanted_usd)}, and the fleet may spend "
+            f"{usd(day.cap_usd)} in a whole day: the job waits for good.",
+            "Raise FLEET_MAX_DAY_USD and restart the workers, or cancel the job: 'aicity-fleet jobs "
+            "--state queued', and 'job ID' says day_cap.",
+            needs_person=True,
+        )
+    else:
+        yield Finding(
+            f"The fleet has spent what it may today: {cap_text(overview.takings)}. Jobs whose next call "
+            "does not fit wait until then; none fails.",
             "Nothing: they go on with the next day. To go on now, raise FLEET_MAX_DAY_USD and restart "
             "the workers.",
             needs_person=False,

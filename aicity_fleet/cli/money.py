@@ -115,7 +115,7 @@ def cap_text(takings: Takings) -> str:
     day = takings.day
     if day.cap_usd is None:
         return "none, or no job has asked for it today"
-    taken = day.cost.usd + day.assumed_usd
+    taken = day.cost.usd + day.estimated_usd
     in_flight = f", {usd(day.reserved_usd)} in flight" if day.reserved_usd else ""
     return f"{usd(taken)} of {usd(day.cap_usd)}{in_flight}; anew at {moment(day.ends_at)} UTC"
 

@@ -36,7 +36,7 @@ class Charge:
 
     usd: Decimal | None
     """In US dollars; None when nobody knows."""
-    assumed_usd: Decimal
+    estimated_usd: Decimal
     """What stands in for an unknown cost in the day's cap, in US dollars."""
     prices: str
     """Which price table it is from."""
@@ -52,14 +52,16 @@ class Day:
     """Of the calls that were answered and written down."""
     calls: int
     """How many those are."""
-    assumed_usd: Decimal
+    estimated_usd: Decimal
     """What the unpriced ones among them count against the cap, in US dollars."""
     reserved_usd: Decimal
     """What calls in flight have reserved, in US dollars."""
     cap_usd: Decimal | None
     """The cap that the workers keep; None while none has said one today."""
+    wanted_usd: Decimal
+    """What the call would have cost that was kept back last, in US dollars; 0 when none was."""
     is_full: bool
-    """Whether the cap keeps jobs from starting."""
+    """Whether that call still does not fit, or nothing does any more."""
 
     @property
     def ends_at(self) -> datetime:
@@ -90,7 +92,8 @@ class Spending:
             seconds: After how long the reservation lapses.
         """
         name, amounts = _reservation(lease, ordinal), (picodollars(usd), picodollars(cap_usd))
-        return bool(self._scripts.run("reserve", name, *amounts, int(seconds * 1000)))
+        reply = self._scripts.run("reserve", lease.job_id, name, *amounts, int(seconds * 1000))
+        return bool(reply)
 
     def give_back(self, lease: Lease, ordinal: int) -> bool:
         """Drop the reservation of a call that failed; False when there is none."""
@@ -109,9 +112,10 @@ class Spending:
             began_at=began_at,
             cost=Cost(usd("spent"), int(values.get("unpriced", 0))),
             calls=int(values.get("calls", 0)),
-            assumed_usd=usd("assumed"),
+            estimated_usd=usd("estimated"),
             reserved_usd=from_picodollars(int(reserved)),
             cap_usd=usd("cap") if "cap" in values else None,
+            wanted_usd=usd("wanted"),
             is_full=bool(is_full),
         )
 
@@ -172,7 +176,7 @@ def booking_args(lease: Lease, ordinal: int, charge: Charge | None) -> tuple[str
         return ("", "", "", "", "")
     usd = "" if charge.usd is None else picodollars(charge.usd)
     settles = _reservation(lease, ordinal)
-    return ("model", usd, picodollars(charge.assumed_usd), charge.prices, settles)
+    return ("model", usd, picodollars(charge.estimated_usd), charge.prices, settles)
 
 
 def _reservation(lease: Lease, ordinal: int) -> str:

@@ -95,7 +95,7 @@ def test_an_unknown_cost_stays_unknown(ledger):
     write(ledger, claim(ledger), entry(0), entry(1, None, estimated_cost_usd="0.5"), entry(2, None))
     assert job(ledger).cost == Cost(CENT, unpriced_calls=2)
     day = ledger.spending.today()
-    assert (day.cost, day.assumed_usd) == (Cost(CENT, 2), Decimal("0.5"))
+    assert (day.cost, day.estimated_usd) == (Cost(CENT, 2), Decimal("0.5"))
 
 
 def test_what_a_replay_by_hand_discards_was_paid_for_all_the_same(ledger):
@@ -156,6 +156,20 @@ def test_a_reached_cap_keeps_jobs_from_starting_until_somebody_raises_it(ledger,
     got = ledger.claim("t1", "me", lease_seconds=60, day_cap_usd=Decimal("0.20"))
     assert isinstance(got, Lease)
     assert not ledger.spending.today().is_full
+
+
+def test_one_job_that_needs_much_keeps_no_other_from_starting(ledger):
+    much, little = claim(ledger, "much"), claim(ledger, "little")
+    write(ledger, little, entry(0, "0.05"))
+    assert not reserve(ledger, much, 0, "0.20", "0.10"), "more than any day has"
+    for lease in (much, little):
+        ledger.release(lease, "x", Spent(1))
+    got = {
+        i: ledger.claim(i, "me", lease_seconds=60, day_cap_usd=Decimal("0.10"))
+        for i in ("much", "little")
+    }
+    assert got["much"] == NotClaimed("day_cap")
+    assert isinstance(got["little"], Lease)
 
 
 def test_the_next_day_begins_with_nothing_spent(ledger):

@@ -28,10 +28,10 @@ def breaker(*, is_fatal: bool, is_open: bool = True) -> Breaker:
     return Breaker("https://model.example", 3, until, "HTTP 401", is_fatal)
 
 
-def takings(*, is_full: bool) -> Takings:
+def takings(*, is_full: bool, wanted: str = "0.01") -> Takings:
     spent, cap = Cost(Decimal("9.99")), Decimal(10)
     midnight = NOW.replace(hour=0)
-    day = Day(midnight, spent, 40, Decimal(0), Decimal("0.005"), cap, is_full)
+    day = Day(midnight, spent, 40, Decimal(0), Decimal("0.005"), cap, Decimal(wanted), is_full)
     return Takings(day, Decimal(0), Decimal(0), 0, 0)
 
 
@@ -80,6 +80,11 @@ NEEDS_PERSON = [
     ({"breakers": (breaker(is_fatal=True),)}, "will not serve us: HTTP 401", "key, quota"),
     ({"breakers": (breaker(is_fatal=True, is_open=False),)}, "will not serve us", "key, quota"),
     ({"counts": {JobState.QUARANTINED: 2}}, "2 jobs are in quarantine", "--state quarantined"),
+    (
+        {"takings": takings(is_full=True, wanted="12.5")},
+        "alone would cost $12.50, and the fleet may spend $10.00",
+        "FLEET_MAX_DAY_USD.*cancel",
+    ),
     ({"counts": {JobState.HELD: 1}}, "1 job is held", "replay --state held.*--despite-guard"),
 ]
 

@@ -32,7 +32,7 @@ end
 if ARGV[9] ~= '' then
   redis.call('HSET', today(), 'cap', ARGV[9])
   redis.call('PEXPIRE', today(), SPENDING_KEPT_MS)
-  if day_is_full(ARGV[9]) then
+  if day_is_full(ARGV[9], job) then
     return refuse('day_cap', NOW + 30000) -- and not until midnight: a person may raise it
   end
 end

@@ -197,9 +197,9 @@ local function exonerate_neighbours(guilty)
   end
 end
 
--- What the fleet spends on one day (UTC): `spent` is what calls cost, `assumed` our estimate of those that
+-- What the fleet spends on one day (UTC): `spent` is what calls cost, `estimated` our guess at those that
 -- the provider did not count, both in picodollars; `calls` and `unpriced` count calls. `cap` is the cap that
--- was asked for last, `wanted` what the call needed that it kept back last.
+-- was asked for last, `wanted` what the call needed that it kept back last; a job has its own `wanted`.
 local SPENDING_KEPT_MS = 8 * 86400 * 1000
 
 local function today()
@@ -223,15 +223,14 @@ local function reserved(except)
 end
 
 local function charged_today()
-  local fields = redis.call('HMGET', today(), 'spent', 'assumed')
+  local fields = redis.call('HMGET', today(), 'spent', 'estimated')
   return tonumber(fields[1] or '0') + tonumber(fields[2] or '0')
 end
 
--- Whether the day's cap keeps jobs from starting: what was kept back last still does not fit.
-local function day_is_full(cap)
-  local taken = charged_today() + reserved()
-  local wanted = tonumber(redis.call('HGET', today(), 'wanted') or '0')
-  return taken >= tonumber(cap) or taken + wanted > tonumber(cap)
+-- Whether the day has room for no call that costs what `hash` has as `wanted`, or anything at all.
+local function day_is_full(cap, hash)
+  local wanted = tonumber(redis.call('HGET', hash, 'wanted') or '0')
+  return charged_today() + reserved() + math.max(1, wanted) > tonumber(cap)
 end
 
 -- Put what a model call cost on the bills of the job and of the day: ARGV from `first` on is 'model', or
@@ -247,7 +246,7 @@ local function book_call(id, first)
   if cost == '' then
     redis.call('HINCRBY', job, 'unpriced_calls', 1)
     redis.call('HINCRBY', day, 'unpriced', 1)
-    redis.call('HINCRBY', day, 'assumed', ARGV[first + 2])
+    redis.call('HINCRBY', day, 'estimated', ARGV[first + 2])
   else
     redis.call('HINCRBY', job, 'spent', cost)
     redis.call('HINCRBY', day, 'spent', cost)
