@@ -145,6 +145,20 @@ WRONG = [
     (("register", "R", "--capability", "juggling"), {}, "juggling"),
     (("up",), {"FLEET_SIMULATOR_URL": ""}, "AGENT_CITY_API_KEY"),
     (("up",), {"FLEET_SIMULATOR_URL": "", "AGENT_CITY_API_KEY": "k"}, "OPENAI_API_KEY"),
+    (
+        *(
+            ("up",),
+            {
+                "FLEET_SIMULATOR_URL": "",
+                "AGENT_CITY_API_KEY": "k",
+                "OPENAI_API_KEY": "k",
+                "FLEET_MODEL": "mine",
+                "FLEET_MAX_DAY_USD": "5",
+            },
+        ),
+        "FLEET_MAX_DAY_USD=5 cannot be kept",
+    ),
+    (("jobs",), {"FLEET_MAX_DAY_USD": "-1"}, "FLEET_MAX_DAY_USD"),
     (("jobs",), {"REDIS_URL": "redis://127.0.0.1:1/0"}, "REDIS_URL"),
     (("jobs",), {"REDIS_URL": "nonsense"}, "REDIS_URL"),
     (("jobs",), {"FLEET_AGENT": "a b"}, "FLEET_AGENT"),
