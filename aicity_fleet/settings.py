@@ -10,6 +10,7 @@ import difflib
 import os
 import re
 from collections.abc import Mapping
+from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import quote, urlsplit, urlunsplit
@@ -131,6 +132,15 @@ class Settings(BaseModel):
     """How many tokens, in and out, one job may buy."""
     max_journal_bytes: int = Field(2_000_000, alias="FLEET_MAX_JOURNAL_BYTES", ge=1000)
     """How large one job's journal may grow in Redis, in bytes; a job that would cross it fails."""
+    max_job_usd: Decimal | None = Field(None, alias="FLEET_MAX_JOB_USD", gt=0, le=100_000)
+    """How many US dollars one job may spend; any amount by default. Needs a known price of every model."""
+    max_day_usd: Decimal | None = Field(None, alias="FLEET_MAX_DAY_USD", gt=0, le=100_000)
+    """How many US dollars the whole fleet may spend in a day (UTC); any amount by default. Then jobs wait
+    for the next day, and none fails. Needs a known price of every model."""
+    stop_at_loss: bool = Field(False, alias="FLEET_STOP_AT_LOSS")
+    """Whether a job fails as soon as its next call would cost more than the task pays (85 % of maxBudget).
+    Off by default: what is spent is spent, the next call may be the one that delivers and earns all of it,
+    and a failure costs reputation; AI City suspends an agent after three in a row."""
     max_input_chars: int = Field(200_000, alias="FLEET_MAX_INPUT_CHARS", ge=100)
     """How long the texts of a task may be together; a longer task is refused."""
     pass_mark: int | None = Field(None, alias="FLEET_PASS_MARK", ge=0, le=100)

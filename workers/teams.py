@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
+from collections.abc import Callable
+
 from aicity_fleet.ledger import Lease
 from aicity_fleet.models import TeamResult
+from aicity_fleet.money import agent_share_usd
 from aicity_fleet.settings import Settings
 from aicity_fleet.team import (
     Journal,
@@ -14,9 +18,12 @@ from aicity_fleet.team import (
     run_team,
 )
 from aicity_fleet.team.aliases import models_of
+from aicity_fleet.team.budget import Purse, require_prices
 from aicity_fleet.team.catalog import known_only
 from aicity_fleet.team.spec import DEFAULT_MODEL
 from workers.bridge import Bridge
+
+MakePurse = Callable[[Lease, Watch], Purse]
 
 
 class TeamRunner:
@@ -27,7 +34,7 @@ class TeamRunner:
         settings: Which teams and models, and which limits.
 
     Raises:
-        SettingsError: No model key is set.
+        SettingsError: No model key is set, or a cap in dollars is and a model's price is unknown.
         TeamError: A team or the file of models is wrong, or a team names what does not exist.
     """
 
@@ -36,21 +43,31 @@ class TeamRunner:
         self._limits = Limits(
             deadline_seconds=settings.job_deadline_seconds,
             max_total_tokens=settings.max_job_tokens,
+            max_usd=settings.max_job_usd,
         )
         self._teams = load_teams(settings.teams_dir)
         aliases = models_of(settings)
         for spec in self._teams.specs:
             known_only(spec, tools=(), models=aliases)
+        require_prices(settings, aliases, self._teams.specs)
         self._opened = open_routes(aliases)
         self._models = bridge.run(self._opened.__aenter__())
         self.endpoint = self._models[DEFAULT_MODEL].name
         """The host and the model that most jobs call, for people and as the name of the breaker."""
 
-    def run(self, lease: Lease, watch: Watch, journal: Journal) -> TeamResult:
+    def run(
+        self, lease: Lease, watch: Watch, journal: Journal, purse: MakePurse | None = None
+    ) -> TeamResult:
         """Run a job's team to its ending; waits for it, on the calling thread.
 
+        Args:
+            lease: The job.
+            watch: What stops it from outside.
+            journal: What it bought before.
+            purse: Makes its share of what the fleet may spend in a day; None for any amount.
+
         Raises:
-            LedgerError: Whatever the journal raises.
+            LedgerError: Whatever the journal or the purse raises.
         """
         spec = self._teams.team_for(lease.task.task_type)
         if self._settings.pass_mark is not None:
@@ -60,13 +77,23 @@ class TeamRunner:
                 lease.task,
                 spec=spec,
                 models=self._models,
-                limits=self._limits,
+                limits=self._limits_of(lease),
                 watch=watch,
                 nonce=lease.nonce,
                 journal=journal,
                 on_progress=watch.note,
                 engine=self._settings.engine,
+                purse=None if purse is None else purse(lease, watch),
             )
+        )
+
+    def _limits_of(self, lease: Lease) -> Limits:
+        cents = lease.task.max_budget_cents
+        stops = self._settings.stop_at_loss and cents is not None
+        return dataclasses.replace(
+            self._limits,
+            spent_before_usd=lease.spent_usd,
+            earns_usd=agent_share_usd(cents) if stops and cents is not None else None,
         )
 
     def close(self) -> None:

@@ -6,17 +6,16 @@ import json
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
-from decimal import Decimal
 
 import typer
 from rich.live import Live
 from rich.text import Text
 
 from aicity_fleet.cli.display import console, duration, foreign, notes
+from aicity_fleet.cli.money import cost_of, cost_text
 from aicity_fleet.errors import FleetError, LedgerUnavailableError
 from aicity_fleet.ledger import Job, Ledger
 from aicity_fleet.models import Completed, Failed, JobState, JsonObject
-from aicity_fleet.prices import cost_usd
 
 LOOK_SECONDS = 0.5
 """How often the ledger is looked at, in seconds; workers tell theirs every two."""
@@ -33,32 +32,17 @@ def follow(ledger: Ledger, job_id: str, *, as_json: bool) -> None:
     """
     try:
         if as_json or not console.is_terminal:
-            ended = _follow(ledger, job_id, lambda job: _print(ledger, job, as_json=as_json))
+            ended = _follow(ledger, job_id, lambda job: _print(job, as_json=as_json))
         else:
             with Live(console=console, auto_refresh=False) as live:
-                ended = _follow(
-                    ledger, job_id, lambda job: live.update(_line(ledger, job), refresh=True)
-                )
+                ended = _follow(ledger, job_id, lambda job: live.update(_line(job), refresh=True))
     except KeyboardInterrupt:
         raise typer.Exit(INTERRUPTED) from None
     if not as_json:
         console.print(Text("Ended: ").append_text(_ending(ended)), highlight=False, soft_wrap=True)
 
 
-def cost_so_far(ledger: Ledger, job_id: str) -> Decimal | None:
-    """What the answers in a job's journal cost, in US dollars; None where a price is not known."""
-    total = Decimal(0)
-    for text in ledger.journal(job_id):
-        entry = json.loads(text)
-        tokens = (entry.get("prompt_tokens", 0), entry.get("completion_tokens", 0))
-        cost = cost_usd(entry.get("model", ""), *tokens)
-        if cost is None:
-            return None
-        total += cost
-    return total
-
-
-def where_it_stands(job: Job, cost: Decimal | None) -> Text:
+def where_it_stands(job: Job) -> Text:
     """A job's place in a line: state, and while it runs its turn, speaker, calls, tokens and cost."""
     if job.state is not JobState.RUNNING:
         why = f": {job.reason}" if job.reason else ""
@@ -73,7 +57,7 @@ def where_it_stands(job: Job, cost: Decimal | None) -> Text:
             _count(told["rounds"], "hand-in"),
             _count(told["model_calls"], "model call"),
             f"{told['tokens']} tokens",
-            "cost unknown" if cost is None else f"${cost:.4f}",
+            f"cost {cost_text(cost_of(job)[0])}",
         ]
     return foreign(f"running, {', '.join(parts)}")
 
@@ -108,11 +92,11 @@ def has_ended(job: Job) -> bool:
     return job.outcome is not None or job.state is JobState.QUARANTINED
 
 
-def _print(ledger: Ledger, job: Job, *, as_json: bool) -> None:
+def _print(job: Job, *, as_json: bool) -> None:
     if not as_json:
-        console.print(_line(ledger, job), highlight=False, soft_wrap=True)
+        console.print(_line(job), highlight=False, soft_wrap=True)
         return
-    cost = cost_so_far(ledger, job.job_id)
+    cost = cost_of(job)[0].known_usd
     line: JsonObject = {
         "job_id": job.job_id,
         "state": str(job.state),
@@ -124,11 +108,10 @@ def _print(ledger: Ledger, job: Job, *, as_json: bool) -> None:
     console.out(json.dumps(line), highlight=False)
 
 
-def _line(ledger: Ledger, job: Job) -> Text:
-    cost = cost_so_far(ledger, job.job_id) if job.progress else None
+def _line(job: Job) -> Text:
     seconds = (datetime.now(UTC) - job.started_at).total_seconds() if job.started_at else 0
     since = f" ({duration(max(0, seconds))})" if job.state is JobState.RUNNING else ""
-    return where_it_stands(job, cost).append(since)
+    return where_it_stands(job).append(since)
 
 
 def _ending(job: Job) -> Text:

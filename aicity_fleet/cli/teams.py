@@ -20,11 +20,13 @@ from rich.text import Text
 from aicity_fleet.cli.conversation import print_said
 from aicity_fleet.cli.display import console, foreign, notes, print_json
 from aicity_fleet.cli.market import AsJson
+from aicity_fleet.cli.money import cost_text
 from aicity_fleet.errors import SettingsError, TaskRefusedError, TeamError
 from aicity_fleet.models import AssignedTask, Delivered, JsonObject, TeamResult, parse_task
-from aicity_fleet.prices import cost_usd
+from aicity_fleet.money import Cost
 from aicity_fleet.settings import Settings
 from aicity_fleet.team.aliases import Aliases, alias_names, models_of
+from aicity_fleet.team.budget import require_prices
 from aicity_fleet.team.catalog import Teams, known_only, load_teams, read_team
 from aicity_fleet.team.said import Hear, Said
 from aicity_fleet.team.spec import Limits, TeamSpec
@@ -130,6 +132,7 @@ def try_team(
         spec = _team(file, catalog, order)
         models = _models(settings)
         known_only(spec, tools=TOOL_NAMES, models=models)
+        require_prices(settings.model_copy(update={"max_day_usd": None}), models, [spec])
         heard: list[Said] = []
 
         def hear(said: Said) -> None:
@@ -153,7 +156,7 @@ def try_team(
         ]
         print_json({**facts, "transcript": transcript})
     else:
-        _show_result(facts)
+        _show_result(facts, result.cost)
     if not isinstance(result.ending, Delivered):
         raise typer.Exit(1)
 
@@ -232,7 +235,11 @@ async def _run(
             order,
             spec=spec,
             models=routes,
-            limits=Limits(settings.job_deadline_seconds, max_total_tokens=settings.max_job_tokens),
+            limits=Limits(
+                settings.job_deadline_seconds,
+                max_total_tokens=settings.max_job_tokens,
+                max_usd=settings.max_job_usd,
+            ),
             watch=Watch(),
             nonce=secrets.token_hex(10),
             hear=hear,
@@ -259,13 +266,13 @@ def _facts(result: TeamResult, seconds: float) -> dict[str, Any]:
         "model_calls": usage.model_calls,
         "prompt_tokens": usage.prompt_tokens,
         "completion_tokens": usage.completion_tokens,
-        "cost_usd": cost_usd(result.model, usage.prompt_tokens, usage.completion_tokens),
+        "cost_usd": result.cost.known_usd,
+        "unpriced_calls": result.cost.unpriced_calls,
         "seconds": round(seconds, 1),
     }
 
 
-def _show_result(facts: Mapping[str, Any]) -> None:
-    cost = facts["cost_usd"]
+def _show_result(facts: Mapping[str, Any], cost: Cost) -> None:
     table = Table(show_header=False, box=None)
     if facts["ending"] == "delivered":
         table.add_row("ending", f"delivered, {facts['score']} of 100 by the gate")
@@ -275,7 +282,7 @@ def _show_result(facts: Mapping[str, Any]) -> None:
     table.add_row("hand-ins", str(facts["rounds"]))
     table.add_row("model calls", f"{facts['model_calls']} ({facts['model']})")
     table.add_row("tokens", f"{facts['prompt_tokens']} in, {facts['completion_tokens']} out")
-    table.add_row("cost", "unknown (no price for this model)" if cost is None else f"${cost:.6f}")
+    table.add_row("cost", cost_text(cost))
     table.add_row("took", f"{facts['seconds']} s")
     console.rule("result", align="left")
     console.print(table)

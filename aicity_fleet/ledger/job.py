@@ -9,6 +9,8 @@ from datetime import UTC, datetime
 from typing import Any, Self
 
 from aicity_fleet.models import AssignedTask, JobState, JsonObject, Outcome, outcome_from_json
+from aicity_fleet.money import Cost, Earnings, earnings
+from aicity_fleet.prices import from_picodollars
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -46,6 +48,13 @@ class Job:
     model_calls: int
     prompt_tokens: int
     completion_tokens: int
+    cost: Cost
+    """What all its attempts spent, with calls of discarded journals: each is counted when its answer is
+    written down. What nobody priced is unpriced; so are all calls of before costs were written down."""
+    is_billed: bool
+    """Whether costs were written down while it ran."""
+    prices: str
+    """Which price tables that is from; empty when no call was priced."""
     score: int | None
     """The gate's own score of the deliverable, 0 to 100."""
     outcome: Outcome | None
@@ -88,10 +97,30 @@ class Job:
             model_calls=number("model_calls"),
             prompt_tokens=number("prompt_tokens"),
             completion_tokens=number("completion_tokens"),
+            cost=_cost(
+                number("spent"), *map(number, ("booked_calls", "unpriced_calls", "model_calls"))
+            ),
+            is_billed=number("booked_calls") > 0,
+            prices=fields.get("prices", ""),
             score=int(fields["score"]) if fields.get("score") else None,
             outcome=outcome_from_json(outcome) if outcome else None,
             report_attempts=number("report_attempt"),
             receipt=receipt,
+        )
+
+    def earnings(self, now: datetime) -> Earnings:
+        """What it earns, as far as its receipt tells.
+
+        Args:
+            now: The present by Redis's clock.
+        """
+        is_reported = self.state is JobState.REPORTED
+        return earnings(
+            kind=self.outcome.kind if self.outcome else "",
+            receipt=self.receipt if is_reported else None,
+            max_budget_cents=self.task.max_budget_cents if self.task else None,
+            reported_at=self.changed_at if is_reported else None,
+            now=now,
         )
 
     def to_json(self) -> JsonObject:
@@ -105,6 +134,11 @@ class Job:
                 value = dataclasses.asdict(value)
             data[field.name] = value
         return data
+
+
+def _cost(spent: int, booked_calls: int, unpriced_calls: int, model_calls: int) -> Cost:
+    unbooked = max(0, model_calls - booked_calls)
+    return Cost(from_picodollars(spent), unpriced_calls + unbooked)
 
 
 def _moment(milliseconds: str | None) -> datetime | None:

@@ -9,6 +9,7 @@ from aicity_fleet.errors import JournalFullError
 from aicity_fleet.ledger.grants import Lease
 from aicity_fleet.ledger.lua import Scripts
 from aicity_fleet.ledger.packing import pack
+from aicity_fleet.ledger.spending import Charge, booking_args
 
 MAX_JOURNAL_BYTES = 2_000_000
 """How large one job's journal may grow where nobody says otherwise, in bytes as Redis holds them."""
@@ -30,20 +31,23 @@ class Journals:
     def __init__(self, scripts: Scripts, *, max_bytes: int, are_packed: bool) -> None:
         self._scripts, self._max_bytes, self._are_packed = scripts, max_bytes, are_packed
 
-    def append(self, lease: Lease, ordinal: int, entry: str) -> bool:
+    def append(self, lease: Lease, ordinal: int, entry: str, charge: Charge | None = None) -> bool:
         """Keep an entry of a running job's journal; False when the job is no longer ours.
 
         Args:
             lease: Ours.
             ordinal: The entry's place.
             entry: It, as a JSON text.
+            charge: What the call cost; None for one that costs nothing.
 
         Raises:
-            JournalFullError: The journal would grow too large; nothing was written.
+            JournalFullError: The journal would grow too large; the entry was not written.
         """
         text = pack(entry) if self._are_packed else entry
         reply = self._scripts.run(
-            "journal_append", lease.job_id, lease.fence, ordinal, text, self._max_bytes
+            "journal_append",
+            *(lease.job_id, lease.fence, ordinal, text, self._max_bytes),
+            *booking_args(lease, ordinal, charge),
         )
         if reply == -1:
             raise JournalFullError(

@@ -88,6 +88,15 @@ class Keys:
         """What a job's team bought, a list of entries, see ``packing``. As its job."""
         return f"{self.prefix}journal:{job_id}"
 
+    def spending(self, day: int) -> str:
+        """What the fleet spent on one day (days since 1970, UTC), a hash. TTL: eight days."""
+        return f"{self.prefix}spending:{day}"
+
+    @property
+    def reserved(self) -> str:
+        """What model calls in flight may cost, a hash; each entry lapses by itself. TTL: a day."""
+        return f"{self.prefix}spending:reserved"
+
     def state(self, state: str) -> str:
         """The jobs in one state, a sorted set; the score is when something is next due. No TTL."""
         return f"{self.prefix}state:{state}"

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import secrets
 from collections.abc import Iterable, Mapping
+from decimal import Decimal
 from types import MappingProxyType
 from typing import Literal
 
@@ -24,6 +25,7 @@ from aicity_fleet.ledger.layout import check_layout, mark_layout
 from aicity_fleet.ledger.lua import Scripts
 from aicity_fleet.ledger.marks import Marks
 from aicity_fleet.ledger.operator import OperatorMoves
+from aicity_fleet.ledger.spending import Spending
 from aicity_fleet.models import (
     AssignedTask,
     Failed,
@@ -32,6 +34,7 @@ from aicity_fleet.models import (
     Outcome,
     Spent,
 )
+from aicity_fleet.prices import from_picodollars, picodollars
 from aicity_fleet.settings import Settings
 
 SEND_GRACE_MS = 3000
@@ -92,6 +95,7 @@ class Ledger(outbox.Outbox):
         self.marks = Marks(client, keys, self._scripts)
         self.controls = ControlPanel(self._scripts)
         self.operator = OperatorMoves(self._scripts)
+        self.spending = Spending(self._scripts)
         are_packed = check_layout(client, keys) >= PACKED_SINCE_VERSION
         self.journals = Journals(scripts, max_bytes=max_journal_bytes, are_packed=are_packed)
 
@@ -126,7 +130,8 @@ class Ledger(outbox.Outbox):
 
     def accept(self, task: AssignedTask) -> Accepted:
         """Queue a task that is not known yet; note that a known one is still listed."""
-        return self._accept(task.task_id, task.to_json(), task.task_type, "")
+        budget = task.max_budget_cents
+        return self._accept(task.task_id, task.to_json(), task.task_type, "", budget)
 
     def refuse(self, task_id: str, reason: str) -> Accepted:
         """Record a malformed task with its reason; it rests in quarantine."""
@@ -145,6 +150,7 @@ class Ledger(outbox.Outbox):
         max_running: int = 0,
         endpoint: str = "",
         alone: bool = False,
+        day_cap_usd: Decimal | None = None,
     ) -> Lease | NotClaimed:
         """Take the lease on a queued job that is due.
 
@@ -155,17 +161,20 @@ class Ledger(outbox.Outbox):
             max_running: How many jobs the whole fleet may run at once; 0 for any number.
             endpoint: The model endpoint that the job would call; its breaker may refuse.
             alone: Whether the job would have this process to itself; an isolated one must.
+            day_cap_usd: What the whole fleet may spend today; None for any amount.
         """
+        day_cap = "" if day_cap_usd is None else picodollars(day_cap_usd)
         reply = self._scripts.run(
             "claim",
             *(job_id, owner, int(lease_seconds * 1000), max_running, MAX_FAILURES_IN_A_ROW),
-            *(endpoint, int(alone), int(PROBE_SECONDS * 1000)),
+            *(endpoint, int(alone), int(PROBE_SECONDS * 1000), day_cap),
         )
         if not reply[0]:
             return NotClaimed(reply[1])
-        token, task, nonce, releases, breaks = reply
+        token, task, nonce, releases, breaks, spent = reply
         assigned = AssignedTask.from_json(json.loads(task))
-        return Lease(job_id, int(token), assigned, nonce, int(releases), int(breaks))
+        usd = from_picodollars(int(spent))
+        return Lease(job_id, int(token), assigned, nonce, int(releases), int(breaks), usd)
 
     def defer(self, job_id: str, *, delay_seconds: float) -> None:
         """Have no further message sent for a queued job for a while: its process is being started."""
@@ -278,12 +287,18 @@ class Ledger(outbox.Outbox):
     # --- below: one script ----------------------------------------------------------------------
 
     def _accept(
-        self, task_id: str, task: JsonObject | None, task_type: str, reason: str
+        self,
+        task_id: str,
+        task: JsonObject | None,
+        task_type: str,
+        reason: str,
+        max_budget_cents: int | None = None,
     ) -> Accepted:
         reply = self._scripts.run(
             "accept",
             *(task_id, json.dumps(task), task_type, secrets.token_hex(8), reason),
             *(SEND_GRACE_MS, self._retention_ms),
+            "" if max_budget_cents is None else max_budget_cents,
         )
         answer: Accepted = reply[0]
         return answer

@@ -41,6 +41,12 @@ class Records:
             fields: Any = self.client.hgetall(self.keys.job(job_id))
         return Job.from_fields(job_id, fields) if fields else None
 
+    def now(self) -> datetime:
+        """The present by Redis's clock."""
+        with wrapped("read the clock"):
+            seconds, microseconds = self.client.time()
+        return datetime.fromtimestamp(int(seconds) + int(microseconds) / 1e6, UTC)
+
     def audit(self, job_id: str) -> list[JsonObject]:
         """A job's audit trail, oldest first; ``at`` is an aware datetime."""
         with wrapped("read an audit trail"):

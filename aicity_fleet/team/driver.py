@@ -29,6 +29,7 @@ from aicity_fleet.models import (
 )
 from aicity_fleet.team import autogen_engine, endings, plain_engine
 from aicity_fleet.team.brief import write_brief
+from aicity_fleet.team.budget import Budget, Purse
 from aicity_fleet.team.catalog import known_only
 from aicity_fleet.team.engine import Engine, Seat
 from aicity_fleet.team.journal import Journal, MemoryJournal, Tape
@@ -86,6 +87,7 @@ async def run_team(
     hear: Hear | None = None,
     tools: Mapping[str, Tool] = NO_TOOLS,
     engine: EngineName = "autogen",
+    purse: Purse | None = None,
 ) -> TeamResult:
     """Run a team on a task.
 
@@ -101,10 +103,12 @@ async def run_team(
         hear: Told of everything that is said; what it raises is dropped.
         tools: The tools that exist, by name; the spec says which of them a member gets.
         engine: What gives the turns.
+        purse: What all jobs of the fleet may spend together; None for any amount.
 
     Raises:
         TeamError: The spec names a tool or a model that does not exist.
-        Exception: Whatever the journal raises, unchanged; one that is full ends the job instead.
+        Exception: Whatever the journal or the purse raises, unchanged; a journal that is full ends the
+            job instead.
     """
     known_only(spec, tools=tools, models=models)
     capable = {alias: route.function_calling for alias, route in models.items()}
@@ -124,6 +128,7 @@ async def run_team(
         hear=hear,
         tools=tools,
         engine=engine,
+        purse=purse,
     )
     ending = await run.to_its_end()
     if isinstance(run.tape.failure, JournalFullError):
@@ -137,6 +142,7 @@ async def run_team(
         agents=spec.agents,
         rounds=run.review.rounds,
         endpoint=run.route.name,
+        cost=run.tape.cost,
     )
 
 
@@ -157,12 +163,14 @@ class _Run:
         hear: Hear | None,
         tools: Mapping[str, Tool],
         engine: EngineName,
+        purse: Purse | None,
     ) -> None:
         self._spec, self._limits, self._watch, self._tools = spec, limits, watch, tools
         self._on_progress, self._hear_outside = on_progress, hear
         self._turns = 0
         self._deadline = time.monotonic() + limits.deadline_seconds
         self.tape = tape
+        self._budget = Budget(limits, tape, purse)
         last = spec.members[-1]
         self.route = models[last.model]
         """Of the model call that came last."""
@@ -196,6 +204,7 @@ class _Run:
             self.tape,
             spec=self._spec,
             limits=self._limits,
+            budget=self._budget,
             watch=self._watch,
             instead=instead,
             on_answer=on_answer,

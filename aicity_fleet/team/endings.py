@@ -65,6 +65,17 @@ def over_budget() -> StoppedError:
     return StoppedError(Rejected("over_budget", "The task needs more work than its budget allows."))
 
 
+def unprofitable() -> StoppedError:
+    """The next model call would cost more than the job still earns."""
+    message = "The task needs more work than its price covers."
+    return StoppedError(Rejected("unprofitable", message))
+
+
+def day_cap() -> StoppedError:
+    """The fleet may spend no more today: the job waits."""
+    return StoppedError(Interrupted("day_cap"))
+
+
 def past_deadline() -> Rejected:
     """The run took longer than it may."""
     return Rejected("deadline", "The work was not finished in time.")

@@ -11,12 +11,14 @@ from urllib.parse import urlsplit
 import openai
 
 from aicity_fleet.errors import TeamError
+from aicity_fleet.prices import Tariff
 from aicity_fleet.team import quiet
 
 # isort: split
 from autogen_core.models import ChatCompletionClient, ModelFamily, ModelInfo
 from autogen_ext.models.openai import AzureOpenAIChatCompletionClient, OpenAIChatCompletionClient
 
+from aicity_fleet.team.budget import tariff_of
 from aicity_fleet.team.spec import DEFAULT_MODEL, ModelConfig
 
 BASE_URLS = {
@@ -35,11 +37,20 @@ CONNECT_TIMEOUT_SECONDS = 10.0
 
 
 class Model:
-    """An open model client. Bound to the event loop that it is first used on."""
+    """An open model client. Bound to the event loop that it is first used on.
 
-    def __init__(self, config: ModelConfig, client: ChatCompletionClient) -> None:
+    Args:
+        config: Which model, and where.
+        client: AutoGen's client for it.
+        tariff: What it charges; None when nobody knows.
+    """
+
+    def __init__(
+        self, config: ModelConfig, client: ChatCompletionClient, tariff: Tariff | None = None
+    ) -> None:
         self.config = config
         self.client = client
+        self.tariff = tariff
         self._rests_until = 0.0
 
     @property
@@ -151,7 +162,7 @@ def open_model(config: ModelConfig) -> Model:
         client = _client(config, _model_info(config, client))
     if client is None:  # pragma: no cover -- full model_info is always accepted
         raise AssertionError("AutoGen refused a full model_info")
-    return Model(config, client)
+    return Model(config, client, tariff_of(config))
 
 
 def _client(config: ModelConfig, info: ModelInfo | None) -> ChatCompletionClient | None:

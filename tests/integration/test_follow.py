@@ -7,6 +7,7 @@ import pty
 import signal
 import subprocess
 import time
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ from simulated_city import SimulatedCity
 
 from aicity_fleet.errors import LedgerUnavailableError
 from aicity_fleet.ledger import Lease
+from aicity_fleet.ledger.spending import Charge
 from aicity_fleet.models import AssignedTask, Completed, JobState, Spent
 from aicity_fleet.simulator.app import create_app
 from aicity_fleet.simulator.config import SimulatorConfig
@@ -85,14 +87,17 @@ def env(redis_server, agent):
 def test_a_job_shows_where_it_stands_and_what_it_cost_so_far(env, ledger, lease, empty_folder):
     entry = {"ordinal": 0, "kind": "model", "request_sha256": "x", "answer": {"content": "x"},
              "prompt_tokens": 1000, "completion_tokens": 500, "model": "gpt-4o-mini"}  # fmt: skip
-    ledger.journals.append(lease, 0, json.dumps(entry))
+    charge = Charge(Decimal("0.00045"), Decimal(0), "list prices")
+    ledger.journals.append(lease, 0, json.dumps(entry), charge)
     tell(ledger, lease, HALFWAY)
     shown = run_cli(*CLI, "job", "a", env=env, cwd=empty_folder).stdout
-    where = "running, attempt 1, turn 3, Reviewer, 1 hand-in, 4 model calls, 1805 tokens, $0.0004"
+    where = (
+        "running, attempt 1, turn 3, Reviewer, 1 hand-in, 4 model calls, 1805 tokens, cost $0.00045"
+    )
     assert where in shown
     data = json.loads(run_cli(*CLI, "job", "a", "--json", env=env, cwd=empty_folder).stdout)
     assert data["progress"]["speaker"] == "Reviewer"
-    assert data["cost_so_far_usd"] == "0.00045"
+    assert data["cost_usd"] == "0.00045"
 
 
 class Follower:

@@ -1,6 +1,6 @@
 -- (none) -> queued, or -> quarantined when the task was refused. A known id is only noted as listed.
 -- ARGV: id, task JSON, task type, nonce, reason for refusing or '', ms until the sweep may send it,
---       retention in ms
+--       retention in ms, the task's maxBudget in cents or ''
 -- Reply: {'accepted' | 'refused' | 'known' | 'paused' (a person paused intake), state or ''}
 local id, reason = ARGV[1], ARGV[5]
 local job = key('job', id)
@@ -18,6 +18,9 @@ if is_paused('intake') then
 end
 redis.call('HSET', job, 'task', ARGV[2], 'task_type', ARGV[3], 'nonce', ARGV[4],
   'attempt', 0, 'lapses', 0, 'accepted_at', NOW, 'listed_at', NOW)
+if ARGV[8] ~= '' then
+  redis.call('HSET', job, 'max_budget_cents', ARGV[8])
+end
 if reason ~= '' then
   redis.call('HSET', job, 'reason', reason)
   move(id, 'quarantined', NOW)

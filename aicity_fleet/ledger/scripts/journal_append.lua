@@ -1,12 +1,17 @@
--- Append an entry to the journal of a running job.
--- ARGV: id, token, ordinal, entry, most bytes of all entries together
--- Reply: 1; 0 when the token is not the current one; -1 when the journal would grow too large. The same
---        entry again (its first reply was lost) is answered alike.
+-- Append an entry to the journal of a running job, and put what the call cost on its bill.
+-- ARGV: id, token, ordinal, entry, most bytes of all entries together, then what the call cost, see
+--       `book_call`
+-- Reply: 1; 0 when the token is not the current one; -1 when the journal would grow too large: what was
+--        bought is on the bill all the same. The same entry again (its first reply was lost) is answered 1.
 local id, ordinal = ARGV[1], tonumber(ARGV[3])
 if not owns_run(id, ARGV[2]) then
   return 0
 end
 local journal = key('journal', id)
+if redis.call('LINDEX', journal, ordinal) == ARGV[4] then
+  return 1
+end
+book_call(id, 6)
 local length = redis.call('LLEN', journal)
 if length > ordinal then
   redis.call('LTRIM', journal, 0, ordinal - 1)

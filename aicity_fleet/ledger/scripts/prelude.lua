@@ -197,6 +197,68 @@ local function exonerate_neighbours(guilty)
   end
 end
 
+-- What the fleet spends on one day (UTC): `spent` is what calls cost, `estimated` our guess at those that
+-- the provider did not count, both in picodollars; `calls` and `unpriced` count calls. `cap` is the cap that
+-- was asked for last, `wanted` what the call needed that it kept back last; a job has its own `wanted`.
+local SPENDING_KEPT_MS = 8 * 86400 * 1000
+
+local function today()
+  return key('spending', math.floor(NOW / 86400000))
+end
+
+-- What calls in flight have reserved: hash of reservation to 'picodollars:when it lapses'.
+local RESERVED = PREFIX .. 'spending:reserved'
+
+local function reserved(except)
+  local sum, all = 0, redis.call('HGETALL', RESERVED)
+  for i = 1, #all, 2 do
+    local amount, until_ms = string.match(all[i + 1], '(%d+):(%d+)')
+    if tonumber(until_ms) <= NOW then
+      redis.call('HDEL', RESERVED, all[i])
+    elseif all[i] ~= except then
+      sum = sum + tonumber(amount)
+    end
+  end
+  return sum
+end
+
+local function charged_today()
+  local fields = redis.call('HMGET', today(), 'spent', 'estimated')
+  return tonumber(fields[1] or '0') + tonumber(fields[2] or '0')
+end
+
+-- Whether the day has room for no call that costs what `hash` has as `wanted`, or anything at all.
+local function day_is_full(cap, hash)
+  local wanted = tonumber(redis.call('HGET', hash, 'wanted') or '0')
+  return charged_today() + reserved() + math.max(1, wanted) > tonumber(cap)
+end
+
+-- Put what a model call cost on the bills of the job and of the day: ARGV from `first` on is 'model', or
+-- anything else for a call that costs nothing; picodollars, or '' where nobody knows; picodollars that we
+-- estimate instead; the price table; the reservation that this settles.
+local function book_call(id, first)
+  if ARGV[first] ~= 'model' then
+    return
+  end
+  local job, day, cost = key('job', id), today(), ARGV[first + 1]
+  redis.call('HINCRBY', job, 'booked_calls', 1)
+  redis.call('HINCRBY', day, 'calls', 1)
+  if cost == '' then
+    redis.call('HINCRBY', job, 'unpriced_calls', 1)
+    redis.call('HINCRBY', day, 'unpriced', 1)
+    redis.call('HINCRBY', day, 'estimated', ARGV[first + 2])
+  else
+    redis.call('HINCRBY', job, 'spent', cost)
+    redis.call('HINCRBY', day, 'spent', cost)
+    local known = redis.call('HGET', job, 'prices') or ''
+    if not string.find(known, ARGV[first + 3], 1, true) then
+      redis.call('HSET', job, 'prices', known == '' and ARGV[first + 3] or known .. ', ' .. ARGV[first + 3])
+    end
+  end
+  redis.call('PEXPIRE', day, SPENDING_KEPT_MS)
+  redis.call('HDEL', RESERVED, ARGV[first + 4])
+end
+
 -- Let one held failure go, if the guard has room for it.
 local function let_one_go(most)
   local held = redis.call('ZRANGE', key('state', 'held'), 0, 0)[1]
