@@ -142,10 +142,9 @@ def _write(path: Path, text: str, *, force: bool) -> None:
     try:
         with os.fdopen(handle, "w", encoding="utf-8") as file:
             file.write(text)
-        if force:
-            os.replace(name, path)
-        else:
-            os.link(name, path)  # fails where the file exists
+        if not force:  # takes the place, and fails where a file has it
+            os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+        os.replace(name, path)
     finally:
         with contextlib.suppress(FileNotFoundError):
             os.unlink(name)

@@ -125,7 +125,12 @@ def test_the_journal_expires_with_its_job(ledger, lease, redis_client):
     ledger.finish(lease, Completed("x", 1, "m"), Spent(1))
     held = ledger.take_report("t1")
     ledger.settle(held, {})
-    assert redis_client.pttl(ledger.keys.journal("t1")) > 0
+    keys = [ledger.keys.job("t1"), ledger.keys.audit("t1"), ledger.keys.journal("t1")]
+    assert all(redis_client.pttl(key) > 3_500_000 for key in keys)
+    for key in keys:
+        redis_client.pexpire(key, 60_000)
+    ledger.accept(AssignedTask("t1", "general", "x"))  # still listed: all of it stays
+    assert all(redis_client.pttl(key) > 3_500_000 for key in keys)
 
 
 LONG = Entry(0, "model", "hash-0", {"content": "A sentence of the model. " * 40})

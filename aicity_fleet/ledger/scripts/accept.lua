@@ -10,6 +10,7 @@ if state then
   if redis.call('PTTL', job) >= 0 then -- settled or refused: keep it known while it is listed
     redis.call('PEXPIRE', job, ARGV[7])
     redis.call('PEXPIRE', key('audit', id), ARGV[7])
+    redis.call('PEXPIRE', key('journal', id), ARGV[7])
   end
   return {'known', state}
 end

@@ -21,7 +21,7 @@ if length > ordinal then
 elseif length < ordinal then
   return redis.error_reply('JOURNAL entry ' .. ordinal .. ' does not follow ' .. length - 1)
 end
--- Counted anew each time, which takes a millisecond at most: a total kept beside it would be wrong as
+-- Counted anew each time, which takes some milliseconds at most: a total kept beside it would be wrong as
 -- soon as another version of the fleet has written.
 local bytes = #ARGV[4]
 for _, entry in ipairs(redis.call('LRANGE', journal, 0, -1)) do
