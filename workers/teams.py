@@ -12,6 +12,7 @@ from aicity_fleet.team import (
     Limits,
     ModelConfig,
     Route,
+    TeamSpec,
     Watch,
     load_teams,
     open_model,
@@ -20,6 +21,8 @@ from aicity_fleet.team import (
 from aicity_fleet.team.aliases import models_of
 from aicity_fleet.team.catalog import known_only
 from aicity_fleet.team.spec import DEFAULT_MODEL
+from aicity_fleet.team.tools.download import Downloader
+from aicity_fleet.team.tools.toolbox import TOOL_NAMES, Toolbox
 from workers.bridge import Bridge
 
 
@@ -44,7 +47,8 @@ class TeamRunner:
         self._teams = load_teams(settings.teams_dir)
         aliases = models_of(settings)
         for spec in self._teams.specs:
-            known_only(spec, tools=(), models=aliases)
+            known_only(spec, tools=TOOL_NAMES, models=aliases)
+        self._toolbox = Toolbox(Downloader(settings.repo_host_names))
         self._models = bridge.run(_open(aliases))
         self.endpoint = self._models[DEFAULT_MODEL].name
         """The host and the model that most jobs call, for people and as the name of the breaker."""
@@ -58,8 +62,13 @@ class TeamRunner:
         spec = self._teams.team_for(lease.task.task_type)
         if self._settings.pass_mark is not None:
             spec = spec.model_copy(update={"pass_mark": self._settings.pass_mark})
-        return self._bridge.run(
-            run_team(
+        return self._bridge.run(self._run(lease, watch, journal, spec))
+
+    async def _run(
+        self, lease: Lease, watch: Watch, journal: Journal, spec: TeamSpec
+    ) -> TeamResult:
+        with self._toolbox.tools_for(lease.task) as tools:
+            return await run_team(
                 lease.task,
                 spec=spec,
                 models=self._models,
@@ -67,13 +76,14 @@ class TeamRunner:
                 watch=watch,
                 nonce=lease.nonce,
                 journal=journal,
+                tools=tools,
                 engine=self._settings.engine,
             )
-        )
 
     def close(self) -> None:
-        """Close the model clients, on their own loop."""
+        """Close the model clients, on their own loop, and remove what is left of any job's files."""
         self._bridge.run(_close(self._models))
+        self._toolbox.close()
 
 
 async def _open(aliases: Mapping[str, tuple[ModelConfig, ...]]) -> dict[str, Route]:

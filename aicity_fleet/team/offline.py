@@ -19,6 +19,8 @@ from aicity_fleet.team.journal import Entry
 from aicity_fleet.team.model import Model, Route
 from aicity_fleet.team.said import Hear
 from aicity_fleet.team.spec import EngineName, Limits, ModelConfig, TeamSpec
+from aicity_fleet.team.tools import Described
+from aicity_fleet.team.tools.toolbox import DESCRIBED
 from aicity_fleet.team.watch import Watch
 
 DEADLINE_SECONDS = 600.0
@@ -54,13 +56,12 @@ def _stray(ordinal: int) -> NoReturn:
 
 
 class _Unheard:
-    """A tool by its name alone: a replay reads its answers."""
-
-    description = ""
-    parameters: JsonObject = {"type": "object", "properties": {}}  # noqa: RUF012 - never written
+    """A tool as models are told of it, and no more: a replay reads its answers."""
 
     def __init__(self, name: str) -> None:
-        self.name = name
+        described = DESCRIBED.get(name) or Described(name, "", {})
+        self.name, self.description = name, described.description
+        self.parameters: JsonObject = described.parameters
 
     async def run(self, arguments: Mapping[str, Any]) -> str:  # noqa: ARG002 - never called
         raise ReplayError(f"The tool {self.name} was called, and a replay has none.")
