@@ -64,15 +64,13 @@ def _check_secret(value: SecretStr) -> SecretStr:
 
 
 def _check_repo_hosts(value: str) -> str:
-    for host in value.split(","):
-        if not re.fullmatch(
-            r"(?:[a-z0-9-]{1,63}\.)+[a-z][a-z0-9-]{0,62}", host.strip().lower()
-        ) and (value.strip().lower() != NO_REPO_HOSTS):
-            raise ValueError(
-                "must be names of hosts with commas between, such as github.com, or 'none'"
-            )
-    return value
+    hosts = [host.strip().lower() for host in value.split(",")]
+    if hosts != [NO_REPO_HOSTS] and not all(_HOST.fullmatch(host) for host in hosts):
+        raise ValueError("must be names of hosts with commas between, or 'none'")
+    return ",".join(hosts)
 
+
+_HOST = re.compile(r"(?:[a-z0-9-]{1,63}\.)+[a-z][a-z0-9-]{0,62}")
 
 HttpUrl = Annotated[str, AfterValidator(_check_url)]
 RedisUrl = Annotated[SecretStr, AfterValidator(_check_redis_url)]
@@ -214,9 +212,8 @@ class Settings(BaseModel):
 
     @property
     def repo_host_names(self) -> frozenset[str]:
-        """The hosts of ``FLEET_REPO_HOSTS``, in lower case."""
-        hosts = {host.strip().lower() for host in self.repo_hosts.split(",")}
-        return frozenset(hosts - {NO_REPO_HOSTS})
+        """The hosts of ``FLEET_REPO_HOSTS``."""
+        return frozenset(self.repo_hosts.split(",")) - {NO_REPO_HOSTS}
 
     def broker_url(self) -> str:
         """The Redis URL with its password in place. Never log it."""

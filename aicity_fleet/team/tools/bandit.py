@@ -15,7 +15,15 @@ from typing import Any
 from aicity_fleet.errors import ToolError
 from aicity_fleet.team.tools import Described
 from aicity_fleet.team.tools.confined import PYTHON, Confinement
-from aicity_fleet.team.tools.findings import PROPERTIES, Found, place_of, run_over, tell, to_check
+from aicity_fleet.team.tools.findings import (
+    PROPERTIES,
+    Found,
+    place_of,
+    places,
+    run_over,
+    tell,
+    to_check,
+)
 from aicity_fleet.team.tools.job_files import JobFile, JobFiles
 from aicity_fleet.team.tools.ruff import PYTHON_SUFFIXES
 
@@ -47,11 +55,14 @@ async def check(given: Mapping[str, Any], files: JobFiles, confinement: Confinem
     program = [*PYTHON, "-m", "bandit", "--format", "json", "--quiet", "--ignore-nosec"]
     program += ["--exit-zero", "--number", "1", "--exclude", "", "--"]
     output = await run_over(confinement, program, checked, files, SECONDS)
+    known = places(checked)
     try:
         report = json.loads(output)
-        found = [_found(entry, checked) for entry in report["results"] if _counts(entry, checked)]
+        found = [
+            _found(entry, known) for entry in report["results"] if _counts(entry, checked, known)
+        ]
         found += [
-            Found(place_of(entry["filename"], checked), 1, "could not be read as Python")
+            Found(place_of(entry["filename"], known), 1, "could not be read as Python")
             for entry in report["errors"]
         ]
     except (ValueError, KeyError, TypeError):
@@ -59,9 +70,9 @@ async def check(given: Mapping[str, Any], files: JobFiles, confinement: Confinem
     return tell("bandit", found, checked, left)
 
 
-def _found(entry: Mapping[str, Any], checked: list[JobFile]) -> Found:
+def _found(entry: Mapping[str, Any], known: Mapping[str, int]) -> Found:
     return Found(
-        place_of(entry["filename"], checked),
+        place_of(entry["filename"], known),
         entry["line_number"],
         f"{entry['test_id']} severity {entry['issue_severity'].lower()}, "
         f"confidence {entry['issue_confidence'].lower()}: "
@@ -70,8 +81,8 @@ def _found(entry: Mapping[str, Any], checked: list[JobFile]) -> Found:
     )
 
 
-def _counts(entry: Mapping[str, Any], checked: list[JobFile]) -> bool:
-    place = place_of(entry["filename"], checked)
+def _counts(entry: Mapping[str, Any], checked: list[JobFile], known: Mapping[str, int]) -> bool:
+    place = place_of(entry["filename"], known)
     if entry["test_id"] != ASSERTS or place < 0:
         return True
     return not _TEST_FILE.fullmatch(PurePosixPath(checked[place].name).name)

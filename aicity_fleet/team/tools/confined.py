@@ -25,7 +25,7 @@ MEMORY_BYTES = 512 * 2**20
 FILE_BYTES = 32 * 2**20
 """The longest file that a program may write, in bytes."""
 
-OUTPUT_BYTES = 2 * 2**20
+OUTPUT_BYTES = 4 * 2**20
 """Where a program's output is cut off and the program ended, in bytes."""
 
 ALARM_SECONDS = 5
@@ -76,8 +76,8 @@ class Confinement:
             try:
                 async with asyncio.timeout(seconds):
                     output = await _read(process)
-                    if output is None:
-                        return Ran("flooded")
+                    if len(output) > OUTPUT_BYTES:
+                        return Ran("flooded", output[:OUTPUT_BYTES])
                     exit_code = await process.wait()
             except TimeoutError:
                 return Ran("timed out")
@@ -97,14 +97,14 @@ def _bare(folder: Path) -> dict[str, str]:
     }
 
 
-async def _read(process: asyncio.subprocess.Process) -> bytes | None:
-    """Everything that the program wrote; None when it is too much."""
+async def _read(process: asyncio.subprocess.Process) -> bytes:
+    """Everything that the program wrote, or a little more than it may."""
     assert process.stdout is not None  # noqa: S101 -- asked for above
     output = bytearray()
     while piece := await process.stdout.read(2**16):
         output += piece
         if len(output) > OUTPUT_BYTES:
-            return None
+            break
     return bytes(output)
 
 

@@ -79,15 +79,25 @@ async def run_over(
     checked: Sequence[JobFile],
     files: JobFiles,
     seconds: int,
+    *,
+    by_line: bool = False,
 ) -> bytes:
     """Run a linter over files, which it gets as relative paths behind its own arguments.
+
+    Args:
+        confinement: Where to run it.
+        program: The linter and its own arguments.
+        checked: The files.
+        files: Whose they are.
+        seconds: How long it may take.
+        by_line: Whether the beginning of what it says is of use.
 
     Raises:
         ToolError: It did not end as it should.
     """
     paths = [f"./{file.path.relative_to(files.folder)}" for file in checked]
     ran = await confinement.run([*program, *paths], folder=files.folder, seconds=seconds)
-    if ran.ending != "ended":
+    if ran.ending != "ended" and not (by_line and ran.ending == "flooded"):
         raise ToolError(_why(ran, seconds))
     return ran.output
 
@@ -101,13 +111,14 @@ def _why(ran: Ran, seconds: int) -> str:
     return f"{reason} Name fewer files, or check a part as code."
 
 
-def place_of(path: str, checked: Sequence[JobFile]) -> int:
+def places(checked: Sequence[JobFile]) -> Mapping[str, int]:
+    """The place of each checked file, by the folder that it is in."""
+    return {file.path.parent.name: place for place, file in enumerate(checked)}
+
+
+def place_of(path: str, known: Mapping[str, int]) -> int:
     """Which of the checked files a linter's path means; -1 for none."""
-    parent = PurePosixPath(path).parent.name
-    for place, file in enumerate(checked):
-        if file.path.parent.name == parent:
-            return place
-    return -1
+    return known.get(PurePosixPath(path).parent.name, -1)
 
 
 def tell(tool: str, found: Sequence[Found], checked: Sequence[JobFile], left: int) -> str:

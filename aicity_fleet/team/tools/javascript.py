@@ -14,7 +14,15 @@ from typing import Any
 from aicity_fleet.errors import ToolError
 from aicity_fleet.team.tools import Described
 from aicity_fleet.team.tools.confined import PYTHON, Confinement
-from aicity_fleet.team.tools.findings import PROPERTIES, Found, place_of, run_over, tell, to_check
+from aicity_fleet.team.tools.findings import (
+    PROPERTIES,
+    Found,
+    place_of,
+    places,
+    run_over,
+    tell,
+    to_check,
+)
 from aicity_fleet.team.tools.job_files import JobFiles
 
 SCRIPT_SUFFIXES = (".js", ".jsx", ".mjs", ".cjs", ".ts", ".mts", ".cts", ".tsx")
@@ -44,9 +52,10 @@ async def check(given: Mapping[str, Any], files: JobFiles, confinement: Confinem
     checked, left = to_check(given, files, SCRIPT_SUFFIXES, ".txt")
     program = [*PYTHON, str(READER)]
     output = await run_over(confinement, program, checked, files, SECONDS)
+    known = places(checked)
     try:
         found = [
-            Found(place_of(path, checked), line, f"{rule} {message}")
+            Found(place_of(path, known), line, f"{rule} {message}")
             for path, line, rule, message in json.loads(output)
         ]
     except (ValueError, TypeError):

@@ -186,6 +186,13 @@ def _attribute(node: Node) -> Iterator[tuple[str, str]]:
         yield "markup", "dangerouslySetInnerHTML turns text into markup."
 
 
+def _element(node: Node) -> Iterator[tuple[str, str]]:
+    tags = (node.child_by_field_name("open_tag"), node.child_by_field_name("close_tag"))
+    opened, closed = (_text(tag and tag.child_by_field_name("name")) for tag in tags)
+    if opened != closed:  # the grammar does not compare them
+        yield "syntax", f"Syntax error: <{opened}> is closed by </{closed}>."
+
+
 def _debugger(_: Node) -> Iterator[tuple[str, str]]:
     yield "debugger", "A debugger statement is left in."
 
@@ -198,6 +205,7 @@ CHECKS = {
     "catch_clause": _catch,
     "pair": _pair,
     "jsx_attribute": _attribute,
+    "jsx_element": _element,
     "debugger_statement": _debugger,
 }
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import shutil
 from collections.abc import Iterable, Iterator
 from pathlib import Path, PurePosixPath
 
@@ -15,7 +16,7 @@ from aicity_fleet.errors import ToolError
 from aicity_fleet.models import AssignedTask
 from aicity_fleet.team.brief import readable
 from aicity_fleet.team.tools.folders import PrivateFolders
-from aicity_fleet.team.tools.submitted import MAX_NAME_CHARS, submitted_files
+from aicity_fleet.team.tools.submitted import CODE, MAX_NAME_CHARS, submitted_files
 
 FILE = "file"
 """What a file is called within its own folder, before its suffix."""
@@ -25,6 +26,9 @@ SUFFIXES = frozenset({".py", ".pyi", ".js", ".jsx", ".mjs", ".cjs", ".ts", ".mts
 
 PACKAGE = "__init__.py"
 """The one name that a file keeps on disk, for it says what the file is to Python's linters."""
+
+UNGUESSED = f"{CODE}.txt"
+"""The order's code where nothing tells what it is written in."""
 
 LISTED_NAMES = 20
 """How many names are listed to a model that asked for one that does not exist."""
@@ -85,8 +89,16 @@ class JobFiles:
 
     def skip_numbers(self) -> None:
         """Go on behind whatever another program put into the folder."""
-        numbers = [int(path.name) for path in self.folder.iterdir() if path.name.isdecimal()]
-        self._next = max(numbers, default=-1) + 1
+        self._next = max(self._numbers(), default=-1) + 1
+
+    def discard_from(self, number: int) -> None:
+        """Remove what another program put into the folder, from this number on."""
+        for found in self._numbers():
+            if found >= number:
+                shutil.rmtree(self.folder / f"{found:05}", ignore_errors=True)
+
+    def _numbers(self) -> list[int]:
+        return [int(path.name) for path in self.folder.iterdir() if path.name.isdecimal()]
 
     def add_draft(self, text: str, suffix: str) -> JobFile:
         """A text of the model's own as a file that only the caller knows of."""
@@ -126,6 +138,8 @@ class JobFiles:
         if picked:
             return list(dict.fromkeys(picked))
         picked = [file for file in self if file.suffix in suffixes]
+        if not picked and UNGUESSED in self._by_name:  # whoever asks knows what it is written in
+            picked = [self._by_name[UNGUESSED]]
         if not picked:
             raise ToolError(f"There is no such file to look at. {self.overview()}")
         return picked

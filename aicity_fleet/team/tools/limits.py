@@ -34,6 +34,8 @@ def main(arguments: list[str]) -> None:
     limit(resource.RLIMIT_FSIZE, file_size)
     limit(resource.RLIMIT_NOFILE, OPEN_FILES)
     limit(resource.RLIMIT_CORE, 0)
+    with contextlib.suppress(OSError), open("/proc/self/oom_score_adj", "w") as score:
+        score.write("1000")  # where memory runs out, this goes and not its worker
     # Below the worker, whose leases are renewed in time whatever its tools do.
     os.nice(10)
     # Kept across exec: the program ends by itself also when its worker was killed.

@@ -147,7 +147,8 @@ def is_named(repository: Repository, task: AssignedTask) -> bool:
 
 
 async def _unpack(archive: Path, files: JobFiles, confinement: Confinement) -> Mapping[str, Any]:
-    program = [*PYTHON, "-S", str(UNPACK), str(archive), str(files.folder), str(files.next_number)]
+    first = files.next_number
+    program = [*PYTHON, "-S", str(UNPACK), str(archive), str(files.folder), str(first)]
     try:
         ran = await confinement.run(program, folder=files.folder, seconds=SECONDS)
     finally:
@@ -157,6 +158,7 @@ async def _unpack(archive: Path, files: JobFiles, confinement: Confinement) -> M
     except ValueError:
         told = {}
     if not isinstance(told, dict) or "files" not in told:
+        files.discard_from(first)
         why = told.get("refused") if isinstance(told, dict) else None
         raise ToolError(f"The archive was not taken: {why or 'it could not be unpacked'}.")
     return told

@@ -5,14 +5,13 @@ Source: docs.astral.sh/ruff (configuration: ``--isolated`` ignores every file; `
 
 from __future__ import annotations
 
-import json
+import re
 from collections.abc import Mapping
 from typing import Any
 
-from aicity_fleet.errors import ToolError
 from aicity_fleet.team.tools import Described
 from aicity_fleet.team.tools.confined import PYTHON, Confinement
-from aicity_fleet.team.tools.findings import PROPERTIES, Found, place_of, run_over, tell, to_check
+from aicity_fleet.team.tools.findings import PROPERTIES, Found, places, run_over, tell, to_check
 from aicity_fleet.team.tools.job_files import JobFiles
 
 PYTHON_SUFFIXES = (".py", ".pyi")
@@ -34,6 +33,8 @@ DESCRIBED = Described(
     PROPERTIES,
 )
 
+_LINE = re.compile(r"^(\d+)/[\w.]+:(\d{1,9}):\d+: (.+)$", re.M)
+
 
 async def check(given: Mapping[str, Any], files: JobFiles, confinement: Confinement) -> str:
     """Run ruff.
@@ -45,21 +46,15 @@ async def check(given: Mapping[str, Any], files: JobFiles, confinement: Confinem
     program = [
         *(*PYTHON, "-m", "ruff", "check", "--isolated", "--no-cache", "--quiet", "--exit-zero"),
         *("--ignore-noqa", "--no-respect-gitignore", "--target-version", "py313"),
-        *("--output-format", "json", "--select", RULES, "--ignore", IGNORED),
+        *("--output-format", "concise", "--select", RULES, "--ignore", IGNORED),
         # Python, whatever the name says: the model asked for it.
         *("--extension", "txt:python", "--"),
     ]
-    output = await run_over(confinement, program, checked, files, SECONDS)
-    try:
-        entries = json.loads(output)
-        found = [
-            Found(
-                place_of(entry["filename"], checked),
-                entry["location"]["row"],
-                f"{entry.get('code') or 'syntax'} {entry['message']}",
-            )
-            for entry in entries
-        ]
-    except (ValueError, KeyError, TypeError):
-        raise ToolError("ruff gave no readable answer for these files.") from None
+    output = await run_over(confinement, program, checked, files, SECONDS, by_line=True)
+    lines = _LINE.finditer(output.decode("utf-8", "replace"))
+    known = places(checked)
+    found = [
+        Found(known.get(line[1], -1), int(line[2]), line[3].replace("[*] ", "", 1))
+        for line in lines
+    ]
     return tell("ruff", found, checked, left)

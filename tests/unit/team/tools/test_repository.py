@@ -45,7 +45,9 @@ def test_what_is_no_repository(url):
         read_repository(url, "")
 
 
-@pytest.mark.parametrize("ref", ["../x", "a..b", "-x", "a b", "a\nb", "a?b", "a#b", "%2e", "x" * 300])
+@pytest.mark.parametrize(
+    "ref", ["../x", "a..b", "-x", "a b", "a\nb", "a?b", "a#b", "%2e", "x" * 300]
+)
 def test_what_is_no_ref(ref):
     with pytest.raises(ToolError, match="ref must be"):
         read_repository("https://github.com/o/n", ref)

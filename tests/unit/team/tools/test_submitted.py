@@ -18,7 +18,8 @@ def files_of(**parts: object) -> list[tuple[str, str]]:
 
 
 @pytest.mark.parametrize(
-    ("code", "name"), [(CODE, "code.py"), (SCRIPT, "code.js"), (TYPED, "code.ts"), ("Hi", "code.txt")]
+    ("code", "name"),
+    [(CODE, "code.py"), (SCRIPT, "code.js"), (TYPED, "code.ts"), ("Hi", "code.txt")],
 )
 def test_code_gets_the_suffix_of_its_language(code, name):
     assert files_of(code=code) == [(name, code)]

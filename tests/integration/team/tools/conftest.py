@@ -1,0 +1,45 @@
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from unit.team.samples import order
+
+from aicity_fleet.team.tools.download import Downloader
+from aicity_fleet.team.tools.folders import PrivateFolders
+from aicity_fleet.team.tools.toolbox import MAX_RESULT_CHARS, Toolbox
+
+Call = Callable[..., Any]
+
+
+@pytest.fixture
+def folders(tmp_path: Path) -> Path:
+    """Where the private folders are."""
+    path = tmp_path / "private"
+    path.mkdir()
+    return path
+
+
+@pytest.fixture
+def job(folders: Path) -> Iterator[Callable[..., Call]]:
+    """Opens the tools of a job, and gives what calls one of them: ``call("ruff", files=[...])``."""
+    with contextlib.ExitStack() as stack:
+
+        def open_job(downloader: Downloader | None = None, **parts: Any) -> Call:
+            box = Toolbox(downloader or Downloader(frozenset()), PrivateFolders(folders))
+            stack.callback(box.close)
+            tools = stack.enter_context(box.tools_for(order("code_review", **parts)))
+
+            async def call(tool: str, **arguments: Any) -> str:
+                told = await tools[tool].run(arguments)
+                assert len(told) < MAX_RESULT_CHARS + 100
+                assert str(folders.parent) not in told, "a path of this machine was told"
+                return told
+
+            return call
+
+        yield open_job
+    assert list(folders.iterdir()) == [], "a job's files are left behind"
