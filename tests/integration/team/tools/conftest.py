@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from integration.team.tools.forge import HOSTS, PUBLIC, REPO, Forge, ToForge, known
 from unit.team.samples import order
 
 from aicity_fleet.team.tools.download import Downloader
@@ -43,3 +44,23 @@ def job(folders: Path) -> Iterator[Callable[..., Call]]:
 
         yield open_job
     assert list(folders.iterdir()) == [], "a job's files are left behind"
+
+
+@pytest.fixture
+async def forge():
+    server = Forge()
+    async with server.serve() as server.port:
+        yield server
+
+
+@pytest.fixture
+def fetch(forge, job):
+    """Opens a job that names the repository, and gives what calls its tools and the transport."""
+
+    def open_job(resolve=None, hosts=HOSTS, repo=REPO, **parts):
+        to_forge = ToForge(forge.port)
+        resolve = resolve or known(github_com=[PUBLIC], codeload_github_com=["140.82.121.9"])
+        call = job(Downloader(hosts, resolve=resolve, transport=to_forge), repo=repo, **parts)
+        return call, to_forge
+
+    return open_job

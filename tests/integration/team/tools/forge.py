@@ -16,6 +16,10 @@ from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 import httpx
 
 PUBLIC = "140.82.121.3"
+REPO = "https://github.com/owner/name"
+ARCHIVE = "/owner/name/archive/HEAD.tar.gz"
+HOSTS = frozenset({"github.com", "codeload.github.com"})
+CODE = "import os\n\n\ndef run(name):\n    os.system(name)\n"
 
 
 def archive(*members: tuple[str, bytes | str | tarfile.TarInfo], root: str = "name-HEAD/") -> bytes:
@@ -62,6 +66,8 @@ class Forge:
         self.answers: dict[str, bytes | Iterable[bytes]] = {}
         self.asked: list[tuple[str, str]] = []
         """Host header and path of each request."""
+        self.heads: list[str] = []
+        """Each whole head of a request."""
         self.pause_seconds = 0.05
 
     def will(self, path: str, body: bytes = b"", status: int = 200, **headers: str) -> None:
@@ -80,6 +86,7 @@ class Forge:
     async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError, ssl.SSLError):
             head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
+            self.heads.append(head)
             path = head.split(" ")[1]
             host = next(
                 line[6:] for line in head.split("\r\n") if line.lower().startswith("host: ")
