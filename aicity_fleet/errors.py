@@ -13,6 +13,7 @@
     ├── LedgerError                  Redis gave no usable answer
     │   ├── LedgerUnavailableError   down, loading, read-only, full  retryable
     │   ├── LeaseLostError           the job is another process's by now
+    │   ├── JournalFullError         a job's journal may take no more
     │   └── WrongStateError          the job is not where the move needs it
     ├── QueueUnavailableError        the broker took no message          retryable
     ├── TeamError                    a fault in how a team or a model is declared or built
@@ -121,6 +122,10 @@ class LedgerUnavailableError(LedgerError):
 
 class LeaseLostError(LedgerError):
     """The lease went to another process: whatever this one has of the job is void."""
+
+
+class JournalFullError(LedgerError):
+    """A job's journal would grow beyond ``FLEET_MAX_JOURNAL_BYTES``: the job ends here, and fails."""
 
 
 class WrongStateError(LedgerError):

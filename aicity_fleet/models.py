@@ -13,6 +13,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, StrictInt, StrictStr, ValidationError
 
 from aicity_fleet.errors import TaskRefusedError
+from aicity_fleet.money import NO_COST, Cost
 
 JsonObject = dict[str, Any]
 
@@ -203,7 +204,16 @@ class Delivered:
 class Rejected:
     """The job itself cannot be delivered; running it again would not help."""
 
-    code: Literal["quality", "refused", "over_budget", "deadline", "poison", "internal"]
+    code: Literal[
+        "quality",
+        "refused",
+        "over_budget",
+        "unprofitable",
+        "deadline",
+        "journal_full",
+        "poison",
+        "internal",
+    ]
     message: str
     """One sentence for the buyer: no prompt, path, key or stack trace."""
 
@@ -227,7 +237,8 @@ class ProviderFatal:
 class Interrupted:
     """The run was stopped from outside; the job goes on elsewhere or later."""
 
-    reason: Literal["drain", "lease_lost", "cancelled"]
+    reason: Literal["drain", "lease_lost", "cancelled", "day_cap"]
+    """``day_cap``: the fleet may spend no more today; the job goes on when it may."""
 
 
 Ending = Delivered | Rejected | ProviderTrouble | ProviderFatal | Interrupted
@@ -272,6 +283,8 @@ class TeamResult:
     """How many times something was handed in to the gate."""
     endpoint: str = ""
     """The name of the breaker of the model that was called last; empty for the fleet's only one."""
+    cost: Cost = NO_COST
+    """What the run bought cost; replayed calls are not in it, as in ``usage``."""
 
 
 # --- what is reported -----------------------------------------------------------------------------

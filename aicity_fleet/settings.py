@@ -10,6 +10,7 @@ import difflib
 import os
 import re
 from collections.abc import Mapping
+from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import quote, urlsplit, urlunsplit
@@ -138,8 +139,8 @@ class Settings(BaseModel):
     """How often AI City is asked for assigned tasks."""
     sweep_seconds: float = Field(2, alias="FLEET_SWEEP_SECONDS", ge=0.1, le=5)
     """How often the sweep walks over the ledger."""
-    lease_seconds: float = Field(15, alias="FLEET_LEASE_SECONDS", ge=1, le=600)
-    """How long a worker owns a job without renewing; it renews three times as often."""
+    lease_seconds: float = Field(12, alias="FLEET_LEASE_SECONDS", ge=1, le=600)
+    """How long a worker owns a job without renewing; it renews every 2 s, or three times within it."""
     worker_threads: int = Field(20, alias="FLEET_WORKER_THREADS", ge=1, le=500)
     """How many jobs one worker process runs at once."""
     max_running_jobs: int = Field(0, alias="FLEET_MAX_RUNNING_JOBS", ge=0)
@@ -148,6 +149,17 @@ class Settings(BaseModel):
     """How long one attempt at a job may take before it fails."""
     max_job_tokens: int = Field(200_000, alias="FLEET_MAX_JOB_TOKENS", ge=1000)
     """How many tokens, in and out, one job may buy."""
+    max_journal_bytes: int = Field(2_000_000, alias="FLEET_MAX_JOURNAL_BYTES", ge=1000)
+    """How large one job's journal may grow in Redis, in bytes; a job that would cross it fails."""
+    max_job_usd: Decimal | None = Field(None, alias="FLEET_MAX_JOB_USD", gt=0, le=100_000)
+    """How many US dollars one job may spend; any amount by default. Needs a known price of every model."""
+    max_day_usd: Decimal | None = Field(None, alias="FLEET_MAX_DAY_USD", gt=0, le=100_000)
+    """How many US dollars the whole fleet may spend in a day (UTC); any amount by default. Then jobs wait
+    for the next day, and none fails. Needs a known price of every model."""
+    stop_at_loss: bool = Field(False, alias="FLEET_STOP_AT_LOSS")
+    """Whether a job fails as soon as its next call would cost more than the task pays (85 % of maxBudget).
+    Off by default: what is spent is spent, the next call may be the one that delivers and earns all of it,
+    and a failure costs reputation; AI City suspends an agent after three in a row."""
     max_input_chars: int = Field(200_000, alias="FLEET_MAX_INPUT_CHARS", ge=100)
     """How long the texts of a task may be together; a longer task is refused."""
     pass_mark: int | None = Field(None, alias="FLEET_PASS_MARK", ge=0, le=100)

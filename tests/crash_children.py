@@ -17,7 +17,7 @@ import traceback
 
 from aicity_fleet.aicity.client import AICityClient
 from aicity_fleet.entry import configure_logging
-from aicity_fleet.ledger import Ledger
+from aicity_fleet.ledger import Ledger, outbox
 from aicity_fleet.ledger import ledger as ledger_module
 from aicity_fleet.settings import Settings
 from aicity_fleet.steps import Step, listen
@@ -95,7 +95,7 @@ def main() -> None:
     # Seconds instead of minutes: what is tested is that these run out, not how long they are.
     ledger_module.SEND_GRACE_MS = 0
     ledger_module.MESSAGE_LOST_MS = 300
-    ledger_module.REPORT_LEASE_MS = 600
+    outbox.REPORT_LEASE_MS = 600
     for line in sys.stdin:
         order = json.loads(line)
         pid = os.fork()

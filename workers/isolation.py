@@ -17,7 +17,7 @@ from collections.abc import Callable, Sequence
 
 import structlog
 
-from aicity_fleet.errors import QueueUnavailableError
+from aicity_fleet.errors import LedgerError, QueueUnavailableError
 from aicity_fleet.ledger import Ledger
 from aicity_fleet.models import JobState, JsonObject
 
@@ -30,6 +30,9 @@ beside a poison twice are innocent, and would otherwise wait in line."""
 
 END_SECONDS = 5.0
 """How long a child may take to end after its answer, or beyond the grace of a drain, in seconds."""
+
+START_SECONDS = 20.0
+"""How long a child may take to claim its job before another message is sent for it, in seconds."""
 
 REST_SECONDS = 30.0
 """How long no child is started after one that could not start, in seconds."""
@@ -111,6 +114,8 @@ class Isolation:
         self._children.add(child)
         log.info("job.isolated", job_id=job_id, child=child.pid)
         try:
+            with contextlib.suppress(LedgerError):  # at worst a second child finds it taken
+                self._ledger.defer(job_id, delay_seconds=START_SECONDS)
             if self._draining:  # it began while this child was started
                 child.terminate()
             fence, answer = _talk(child, job_id)
@@ -129,6 +134,8 @@ class Isolation:
 
     def _rest(self, job_id: str) -> JsonObject:
         self._rests_until = time.monotonic() + REST_SECONDS
+        with contextlib.suppress(LedgerError):  # others may have more luck
+            self._ledger.defer(job_id, delay_seconds=2.0)
         return _nothing(job_id, "isolation_failed")
 
     def _blame(self, job_id: str, fence: str, status: int) -> JsonObject:

@@ -10,6 +10,7 @@ import dataclasses
 import random
 import time
 from collections.abc import Callable
+from decimal import Decimal
 from typing import Literal
 
 import structlog
@@ -66,6 +67,8 @@ class WorkerParts:
     """The model endpoint that this process calls, as its breaker is named."""
     run_alone: Callable[[str], JsonObject] | None = None
     """Runs an isolated job in a process of its own; None in such a process itself."""
+    day_cap_usd: Decimal | None = None
+    """What the whole fleet may spend in a day, in US dollars; None for any amount."""
     on_claim: Callable[[Lease], None] | None = None
     """Told of every lease before anything is done with it."""
 
@@ -94,6 +97,7 @@ def run_job(job_id: str, parts: WorkerParts) -> JsonObject:
         max_running=parts.max_running,
         endpoint=parts.endpoint,
         alone=parts.run_alone is None,
+        day_cap_usd=parts.day_cap_usd,
     )
     if isinstance(lease, NotClaimed):
         if lease.reason == "isolated" and parts.run_alone is not None:

@@ -23,6 +23,7 @@ from aicity_fleet.celery_app import (
 )
 from aicity_fleet.entry import exit_on_fleet_error
 from aicity_fleet.ledger import Lease, Ledger
+from aicity_fleet.ledger.spending import LedgerPurse
 from aicity_fleet.models import JsonObject
 from workers.bridge import Bridge
 from workers.isolation import Isolation
@@ -105,10 +106,12 @@ def open_worker(
     # A connection of its own that gives up soon: a renewal that comes late is worth nothing.
     quick = Ledger.from_settings(settings, timeout_seconds=max(0.2, settings.lease_seconds / 6))
     leases = LeaseKeeper(quick, settings.lease_seconds)
+    cap = settings.max_day_usd
+    purse = None if cap is None else partial(LedgerPurse, ledger, cap)
     parts = WorkerParts(
         ledger=ledger,
         leases=leases,
-        run_team=teams.run,
+        run_team=partial(teams.run, purse=purse),
         report=partial(send, REPORT),
         requeue=partial(send, RUN_JOB),
         owner=f"{socket.gethostname()}:{os.getpid()}",
@@ -116,6 +119,7 @@ def open_worker(
         max_running=settings.max_running_jobs,
         endpoint=teams.endpoint,
         run_alone=isolation.run if isolation is not None else None,
+        day_cap_usd=cap,
         on_claim=on_claim,
     )
     return Worker(bridge, leases, teams, parts, isolation)

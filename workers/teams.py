@@ -2,28 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import dataclasses
+from collections.abc import Callable
 
 from aicity_fleet.ledger import Lease
 from aicity_fleet.models import TeamResult
+from aicity_fleet.money import agent_share_usd
 from aicity_fleet.settings import Settings
 from aicity_fleet.team import (
     Journal,
     Limits,
-    ModelConfig,
-    Route,
     TeamSpec,
     Watch,
     load_teams,
-    open_model,
+    open_routes,
     run_team,
 )
 from aicity_fleet.team.aliases import models_of
+from aicity_fleet.team.budget import Purse, require_prices
 from aicity_fleet.team.catalog import known_only
 from aicity_fleet.team.spec import DEFAULT_MODEL
+from aicity_fleet.team.tools import TOOL_NAMES
 from aicity_fleet.team.tools.download import Downloader
-from aicity_fleet.team.tools.toolbox import TOOL_NAMES, Toolbox
+from aicity_fleet.team.tools.toolbox import Toolbox
 from workers.bridge import Bridge
+
+MakePurse = Callable[[Lease, Watch], Purse]
 
 
 class TeamRunner:
@@ -34,7 +38,7 @@ class TeamRunner:
         settings: Which teams and models, and which limits.
 
     Raises:
-        SettingsError: No model key is set.
+        SettingsError: No model key is set, or a cap in dollars is and a model's price is unknown.
         TeamError: A team or the file of models is wrong, or a team names what does not exist.
     """
 
@@ -43,57 +47,67 @@ class TeamRunner:
         self._limits = Limits(
             deadline_seconds=settings.job_deadline_seconds,
             max_total_tokens=settings.max_job_tokens,
+            max_usd=settings.max_job_usd,
         )
         self._teams = load_teams(settings.teams_dir)
         aliases = models_of(settings)
         for spec in self._teams.specs:
             known_only(spec, tools=TOOL_NAMES, models=aliases)
         self._toolbox = Toolbox(Downloader(settings.repo_host_names))
-        self._models = bridge.run(_open(aliases))
+        require_prices(settings, aliases, self._teams.specs)
+        self._opened = open_routes(aliases)
+        self._models = bridge.run(self._opened.__aenter__())
         self.endpoint = self._models[DEFAULT_MODEL].name
         """The host and the model that most jobs call, for people and as the name of the breaker."""
 
-    def run(self, lease: Lease, watch: Watch, journal: Journal) -> TeamResult:
+    def run(
+        self, lease: Lease, watch: Watch, journal: Journal, purse: MakePurse | None = None
+    ) -> TeamResult:
         """Run a job's team to its ending; waits for it, on the calling thread.
 
+        Args:
+            lease: The job.
+            watch: What stops it from outside.
+            journal: What it bought before.
+            purse: Makes its share of what the fleet may spend in a day; None for any amount.
+
         Raises:
-            LedgerError: Whatever the journal raises.
+            LedgerError: Whatever the journal or the purse raises.
         """
         spec = self._teams.team_for(lease.task.task_type)
         if self._settings.pass_mark is not None:
             spec = spec.model_copy(update={"pass_mark": self._settings.pass_mark})
-        return self._bridge.run(self._run(lease, watch, journal, spec))
+        own_purse = None if purse is None else purse(lease, watch)
+        return self._bridge.run(self._run(lease, watch, journal, spec, own_purse))
 
     async def _run(
-        self, lease: Lease, watch: Watch, journal: Journal, spec: TeamSpec
+        self, lease: Lease, watch: Watch, journal: Journal, spec: TeamSpec, purse: Purse | None
     ) -> TeamResult:
         with self._toolbox.tools_for(lease.task) as tools:
             return await run_team(
                 lease.task,
                 spec=spec,
                 models=self._models,
-                limits=self._limits,
+                limits=self._limits_of(lease),
                 watch=watch,
                 nonce=lease.nonce,
                 journal=journal,
+                on_progress=watch.note,
                 tools=tools,
                 engine=self._settings.engine,
+                purse=purse,
             )
+
+    def _limits_of(self, lease: Lease) -> Limits:
+        cents = lease.task.max_budget_cents
+        stops = self._settings.stop_at_loss and cents is not None
+        return dataclasses.replace(
+            self._limits,
+            spent_before_usd=lease.spent_usd,
+            earns_usd=agent_share_usd(cents) if stops and cents is not None else None,
+        )
 
     def close(self) -> None:
         """Close the model clients, on their own loop, and remove what is left of any job's files."""
-        self._bridge.run(_close(self._models))
+        self._bridge.run(self._opened.__aexit__(None, None, None))
         self._toolbox.close()
-
-
-async def _open(aliases: Mapping[str, tuple[ModelConfig, ...]]) -> dict[str, Route]:
-    # On the loop: clients are bound to it. One client per model, whoever stands in for whom.
-    opened = {config: open_model(config) for configs in aliases.values() for config in configs}
-    return {
-        alias: Route([opened[config] for config in configs]) for alias, configs in aliases.items()
-    }
-
-
-async def _close(models: Mapping[str, Route]) -> None:
-    for model in {model for route in models.values() for model in route.models}:
-        await model.close()

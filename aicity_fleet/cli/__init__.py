@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 import aicity_fleet
-from aicity_fleet.cli import demo, jobs, market, moves, simulator, status, switches, up
+from aicity_fleet.cli import demo, jobs, market, moves, simulator, status, switches, teams, up
 from aicity_fleet.entry import exit_on_fleet_error
 
 app = typer.Typer(
@@ -31,6 +31,8 @@ app.command("cancel")(moves.cancel)
 app.command("park")(moves.park)
 app.command("replay")(moves.replay)
 app.command("release")(moves.release)
+app.add_typer(teams.teams, name="teams")
+app.command("try")(teams.try_team)
 app.command("simulator")(simulator.simulator)
 
 

@@ -6,6 +6,7 @@ import shutil
 import tempfile
 import threading
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -21,6 +22,7 @@ from aicity_fleet.embedded.demo import LOOK_SECONDS, Demo, DemoResult, DemoTask
 from aicity_fleet.embedded.ports import LOOPBACK
 from aicity_fleet.embedded.supervisor import stop_requests
 from aicity_fleet.errors import FleetError
+from aicity_fleet.models import Completed
 
 STATES_WIDTH = 66
 """What the live table's other columns take, in characters."""
@@ -38,6 +40,9 @@ def demo(
     flower_port: Annotated[
         int, typer.Option(min=0, max=65535, help="Where Flower listens; another when it is taken.")
     ] = 5555,
+    out: Annotated[
+        Path | None, typer.Option(help="Write each deliverable into this folder, a file per task.")
+    ] = None,
     keep_logs: Annotated[
         bool, typer.Option("--keep-logs", help="Keep every process's log.")
     ] = False,
@@ -49,6 +54,8 @@ def demo(
     """
     folder = Path(tempfile.mkdtemp(prefix="aicity-fleet-demo-"))
     keep = keep_logs
+    if out is not None:
+        out.mkdir(parents=True, exist_ok=True)
     with stop_requests() as stopping:
         running = Demo(folder, workers=workers, copies=copies, flower_port=flower_port)
         try:
@@ -59,6 +66,8 @@ def demo(
                 notes.print("Stopped before the end.")
                 raise typer.Exit(130)
             result = running.result()
+            if out is not None:
+                write_deliverables(running.look(), out)
         except FleetError:
             keep = True
             raise
@@ -72,10 +81,24 @@ def demo(
         print_json(_as_json(result))
     else:
         _summarize(result)
+        where = f"are in {out}" if out else "can be had with --out FOLDER"
+        notes.print(f"The deliverables {where}.")
     if result.faults:
         for fault in result.faults:
             notes.print(f"aicity-fleet: {fault}", style="red")
         raise typer.Exit(1)
+
+
+def write_deliverables(tasks: Sequence[DemoTask], folder: Path) -> None:
+    """Write what was ordered and what was handed in, one Markdown file per completed task."""
+    for number, task in enumerate(tasks, 1):
+        outcome = task.job.outcome if task.job else None
+        if task.job is None or not isinstance(outcome, Completed):
+            continue
+        order = task.job.task.description.strip() if task.job.task else ""
+        quoted = "\n".join(f"> {line}" for line in order.splitlines())
+        file = folder / f"{number:02}-{task.task_type}.md"
+        file.write_text(f"{quoted}\n\n{outcome.text}\n", encoding="utf-8")
 
 
 def _announce(running: Demo) -> None:

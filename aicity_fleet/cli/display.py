@@ -69,5 +69,5 @@ def _plain(value: object) -> str:
     if isinstance(value, datetime):
         return value.isoformat(timespec="milliseconds")
     if isinstance(value, Decimal):
-        return str(value)
+        return f"{value:f}"
     raise TypeError(f"{type(value).__name__} is not JSON")

@@ -9,6 +9,7 @@ import dataclasses
 from collections.abc import Iterator
 
 from aicity_fleet.cli.display import duration, moment
+from aicity_fleet.cli.money import cap_text, usd
 from aicity_fleet.ledger.controls import Breaker, Controls
 from aicity_fleet.ledger.overview import Overview
 from aicity_fleet.models import JobState
@@ -57,6 +58,7 @@ def find(overview: Overview, *, poll_seconds: float) -> list[Finding]:
         *_resting(overview),
         *_guard(overview),
         *_waiting(overview),
+        *_day_cap(overview),
         *_pauses(controls),
     ]
     return sorted(found, key=lambda finding: not finding.needs_person)
@@ -121,6 +123,7 @@ def _could_start(overview: Overview) -> bool:
         and not overview.counts[JobState.RUNNING]
         and "starts" not in controls.paused
         and not any(breaker.open_until for breaker in controls.breakers)
+        and not (overview.takings and overview.takings.day.is_full)
     )
 
 
@@ -193,6 +196,28 @@ def _waiting(overview: Overview) -> Iterator[Finding]:
         yield Finding(
             f"A report waits for {duration(late)}.{tried}",
             "It is sent again by itself; after FLEET_REPORT_HOURS it rests in quarantine.",
+            needs_person=False,
+        )
+
+
+def _day_cap(overview: Overview) -> Iterator[Finding]:
+    if overview.takings is None or not overview.takings.day.is_full:
+        return
+    day = overview.takings.day
+    if day.cap_usd is not None and day.wanted_usd > day.cap_usd:
+        yield Finding(
+            f"A job's next call alone would cost {usd(day.wanted_usd)}, and the fleet may spend "
+            f"{usd(day.cap_usd)} in a whole day: the job waits for good.",
+            "Raise FLEET_MAX_DAY_USD and restart the workers, or cancel the job: 'aicity-fleet jobs "
+            "--state queued', and 'job ID' says day_cap.",
+            needs_person=True,
+        )
+    else:
+        yield Finding(
+            f"The fleet has spent what it may today: {cap_text(overview.takings)}. Jobs whose next call "
+            "does not fit wait until then; none fails.",
+            "Nothing: they go on with the next day. To go on now, raise FLEET_MAX_DAY_USD and restart "
+            "the workers.",
             needs_person=False,
         )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -11,13 +12,22 @@ from rich.markdown import Markdown
 from rich.table import Table
 from rich.text import Text
 
-from aicity_fleet.cli.access import open_ledger
+from aicity_fleet.cli.access import open_ledger, read_settings
 from aicity_fleet.cli.display import console, foreign, moment, print_json, state_text
+from aicity_fleet.cli.follow import follow as follow_job
+from aicity_fleet.cli.follow import where_it_stands
 from aicity_fleet.cli.market import AsJson
+from aicity_fleet.cli.money import (
+    cost_of,
+    cost_text,
+    earnings_text,
+    margin_cell,
+    margin_text,
+    money_json,
+)
 from aicity_fleet.errors import FleetError
-from aicity_fleet.ledger import Job
+from aicity_fleet.ledger import Job, Ledger
 from aicity_fleet.models import Completed, Failed, JobState, JsonObject
-from aicity_fleet.prices import cost_usd
 from aicity_fleet.team import Entry
 
 MAX_LAST_WORDS = 2000
@@ -36,18 +46,24 @@ def jobs(
     """List the fleet's jobs, the latest of each state first."""
     ledger = open_ledger()
     found = ledger.jobs(state or tuple(JobState), limit=limit)
-    counts = ledger.counts()
+    counts, now = ledger.counts(), ledger.now()
     if as_json:
-        summaries = [{**item.to_json(), "task": None, "outcome": None} for item in found]
+        summaries = [
+            {**item.to_json(), "task": None, "outcome": None, "money": money_json(item, now)}
+            for item in found
+        ]
         print_json({"counts": counts, "jobs": summaries})
         return
     table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
     # The id is what the next command is given: whatever has to give way, it is shown whole.
     widest = max((len(item.job_id) for item in found), default=3)
     table.add_column("job", no_wrap=True, min_width=widest)
-    for heading in ("type", "state", "tries", "calls", "tokens", "sec", "ending", "changed (UTC)"):
+    for heading in (
+        *("type", "state", "tries", "calls", "tokens", "sec", "ending", "margin", "changed (UTC)"),
+    ):
         table.add_column(heading, overflow="ellipsis", no_wrap=True)
-    for item in found:
+    earned = [item.earnings(now) for item in found]
+    for item, earns in zip(found, earned, strict=True):
         tokens = item.prompt_tokens + item.completion_tokens
         table.add_row(
             Text(item.job_id),
@@ -58,40 +74,82 @@ def jobs(
             str(tokens),
             f"{item.ran_ms / 1000:.1f}",
             Text(ending_of(item)),
+            margin_cell(earns, cost_of(item)[0]),
             moment(item.changed_at),
         )
     console.print(table)
+    if any(earns.stage == "unsettled" for earns in earned):
+        console.print("* unsettled: the buyer can take it back for ten minutes")
     console.print(", ".join(f"{name} {number}" for name, number in counts.items()))
 
 
 def job(
     job_id: Annotated[str, typer.Argument(help="The job's id, which is the task's id.")],
+    replay: Annotated[
+        bool,
+        typer.Option(
+            help="Run it again offline, from its journal: exit code 0 when it ends the same."
+        ),
+    ] = False,
+    transcript: Annotated[bool, typer.Option(help="Print what was said, so far.")] = False,
+    export: Annotated[
+        Path | None, typer.Option(help="Write its run into this new file, for tests to load.")
+    ] = None,
+    force: Annotated[bool, typer.Option(help="Let --export replace a file.")] = False,
+    follow: Annotated[bool, typer.Option(help="Show where it stands until it has ended.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Show one job: its states, attempts, model calls, cost and deliverable."""
-    ledger = open_ledger()
+    if sum((replay, transcript, export is not None, follow)) > 1:
+        raise typer.BadParameter("name one of --replay, --transcript, --export and --follow.")
+    settings = read_settings()
+    ledger = open_ledger(settings)
     found = ledger.get(job_id)
     if found is None:
         raise FleetError(
             f"The ledger knows no job '{job_id}'. 'aicity-fleet jobs' lists those that it knows; "
             "a reported one is forgotten after FLEET_RETENTION_DAYS."
         )
+    if follow:
+        follow_job(ledger, job_id, as_json=as_json)
+        return
+    if replay or transcript or export:
+        from aicity_fleet.cli import recordings  # noqa: PLC0415 -- not for a mere look
+
+        fixture = recordings.recorded(ledger, found)
+        if export:
+            recordings.export(fixture, export, settings, force=force)
+        elif replay:
+            recordings.replay(found, fixture, as_json=as_json)
+        else:
+            recordings.transcript(found, fixture, as_json=as_json)
+        return
+    _show(ledger, found, as_json=as_json)
+
+
+def _show(ledger: Ledger, found: Job, *, as_json: bool) -> None:
+    job_id = found.job_id
     trail = ledger.audit(job_id)
     words = last_words(ledger.journal(job_id)) if isinstance(found.outcome, Failed) else ""
-    cost = cost_usd(found.model, found.prompt_tokens, found.completion_tokens)
+    (cost, prices), now = cost_of(found), ledger.now()
     if as_json:
-        print_json({**found.to_json(), "cost_usd": cost, "audit": trail, "last_words": words})
+        money = money_json(found, now)
+        more = {"cost_usd": money["cost_usd"], "money": money, "audit": trail, "last_words": words}
+        print_json({**found.to_json(), **more})
         return
     table = Table(title=Text(f"job {job_id}"), show_header=False, title_justify="left")
     table.add_row("state", state_text(found.state))
+    if found.progress is not None:
+        table.add_row("now", where_it_stands(found))
     table.add_row("type", Text(found.task_type or "?"))
     table.add_row("attempts", f"{found.attempt} ({found.lapses} leases lapsed)")
     table.add_row("model", Text(found.model or "-"))
     table.add_row("model calls", str(found.model_calls))
     table.add_row("tokens", f"{found.prompt_tokens} in, {found.completion_tokens} out")
-    table.add_row(
-        "cost", "unknown (no list price for this model)" if cost is None else f"${cost:.6f}"
-    )
+    table.add_row("cost", cost_text(cost, prices))
+    earned = found.earnings(now)
+    table.add_row("earns", earnings_text(earned))
+    table.add_row("margin", margin_text(earned, cost))
     table.add_row("ran", f"{found.ran_ms / 1000:.1f} s")
     table.add_row("ending", Text(ending_of(found)))
     if found.reason:

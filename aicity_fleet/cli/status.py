@@ -13,6 +13,7 @@ from aicity_fleet.cli.access import open_ledger, read_settings
 from aicity_fleet.cli.display import console, duration, foreign, print_json
 from aicity_fleet.cli.findings import Finding, find
 from aicity_fleet.cli.market import AsJson
+from aicity_fleet.cli.money import cap_text, today_text
 from aicity_fleet.ledger.overview import Overview, read_overview
 from aicity_fleet.models import JobState, JsonObject
 
@@ -67,12 +68,16 @@ def _hanging(mark: Text, text: Text) -> Table:
 
 
 def _facts(overview: Overview) -> list[tuple[str, str]]:
-    controls, counts = overview.controls, overview.counts
+    controls, counts, takings = overview.controls, overview.counts, overview.takings
+    money = (
+        [("today (UTC)", today_text(takings)), ("day's cap", cap_text(takings))] if takings else []
+    )
     return [
         ("jobs", ", ".join(f"{name} {number}" for name, number in counts.items())),
         ("queued", _queued(overview)),
         ("running", _running(overview)),
         ("reports", _reports(overview)),
+        *money,
         ("paused", ", ".join(controls.paused) or "nothing"),
         ("guard", _guard(overview)),
         ("model provider", _providers(overview)),
@@ -139,6 +144,7 @@ def _as_json(agent: str, overview: Overview, found: list[Finding]) -> JsonObject
         "needs_person": any(finding.needs_person for finding in found),
         "findings": [dataclasses.asdict(finding) for finding in found],
         **dataclasses.asdict(overview),
+        "margin_today_usd": overview.takings.margin_usd if overview.takings else None,
         "controls": {
             **dataclasses.asdict(controls),
             "guard_is_closed": controls.guard_is_closed,

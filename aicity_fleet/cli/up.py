@@ -25,6 +25,9 @@ from aicity_fleet.embedded.supervisor import Supervisor, stop_requests
 from aicity_fleet.errors import AICityError, AICityUnauthorizedError, ContractError
 from aicity_fleet.ledger.connection import connect
 from aicity_fleet.settings import Settings
+from aicity_fleet.team import load_teams
+from aicity_fleet.team.aliases import models_of
+from aicity_fleet.team.budget import require_prices
 
 CHECK_SECONDS = 0.5
 """How often the supervisor looks after its processes, in seconds."""
@@ -53,6 +56,10 @@ def up(
     if settings.models_file is None:
         needed.append("OPENAI_API_KEY")
     settings.require(*needed)
+    if settings.max_job_usd is not None or settings.max_day_usd is not None:
+        # A worker would refuse to start, again and again.
+        specs = load_teams(settings.teams_dir).specs
+        require_prices(settings, models_of(settings), specs)
     _greet(settings)
     with StateFolder(data, settings.agent) as folder, stop_requests() as stopping:
         stop_seconds = settings.drain_seconds + 10

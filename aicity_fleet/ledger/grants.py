@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from decimal import Decimal
 
 from aicity_fleet.models import AssignedTask, Outcome
 
@@ -21,6 +22,8 @@ class Lease:
     """How often provider trouble has sent the job back already."""
     breaks: int = 0
     """How often our own code has failed on it already."""
+    spent_usd: Decimal = Decimal(0)
+    """What all earlier attempts spent, as far as it is known, in US dollars."""
 
     @property
     def fence(self) -> str:

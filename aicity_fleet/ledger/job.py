@@ -9,6 +9,8 @@ from datetime import UTC, datetime
 from typing import Any, Self
 
 from aicity_fleet.models import AssignedTask, JobState, JsonObject, Outcome, outcome_from_json
+from aicity_fleet.money import Cost, Earnings, earnings
+from aicity_fleet.prices import from_picodollars
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -34,6 +36,11 @@ class Job:
     changed_at: datetime | None
     finished_at: datetime | None
     not_before: datetime | None
+    started_at: datetime | None
+    """When its latest attempt began."""
+    progress: JsonObject | None
+    """Where its run stands, some seconds old: the fields of ``team.Progress``, and the attempt. None while
+    it does not run. No message bodies are in it."""
     ran_ms: int
     """How long all its attempts ran, in milliseconds."""
     model: str
@@ -41,6 +48,13 @@ class Job:
     model_calls: int
     prompt_tokens: int
     completion_tokens: int
+    cost: Cost
+    """What all its attempts spent, with calls of discarded journals: each is counted when its answer is
+    written down. What nobody priced is unpriced; so are all calls of before costs were written down."""
+    is_billed: bool
+    """Whether costs were written down while it ran."""
+    prices: str
+    """Which price tables that is from; empty when no call was priced."""
     score: int | None
     """The gate's own score of the deliverable, 0 to 100."""
     outcome: Outcome | None
@@ -55,9 +69,13 @@ class Job:
         def number(name: str) -> int:
             return int(fields.get(name) or 0)
 
-        task, outcome, receipt = (
-            json.loads(fields.get(name) or "null") for name in ("task", "outcome", "receipt")
+        task, outcome, receipt, progress = (
+            json.loads(fields.get(name) or "null")
+            for name in ("task", "outcome", "receipt", "progress")
         )
+        is_running = fields["state"] == JobState.RUNNING
+        if not is_running or (progress or {}).get("attempt") != number("attempt"):
+            progress = None  # of an earlier attempt
         return cls(
             job_id=job_id,
             state=JobState(fields["state"]),
@@ -72,15 +90,37 @@ class Job:
             changed_at=_moment(fields.get("changed_at")),
             finished_at=_moment(fields.get("finished_at")),
             not_before=_moment(fields.get("not_before")),
+            started_at=_moment(fields.get("started_at")),
+            progress=progress,
             ran_ms=number("ran_ms"),
             model=fields.get("model", ""),
             model_calls=number("model_calls"),
             prompt_tokens=number("prompt_tokens"),
             completion_tokens=number("completion_tokens"),
+            cost=_cost(
+                number("spent"), *map(number, ("booked_calls", "unpriced_calls", "model_calls"))
+            ),
+            is_billed=number("booked_calls") > 0,
+            prices=fields.get("prices", ""),
             score=int(fields["score"]) if fields.get("score") else None,
             outcome=outcome_from_json(outcome) if outcome else None,
             report_attempts=number("report_attempt"),
             receipt=receipt,
+        )
+
+    def earnings(self, now: datetime) -> Earnings:
+        """What it earns, as far as its receipt tells.
+
+        Args:
+            now: The present by Redis's clock.
+        """
+        is_reported = self.state is JobState.REPORTED
+        return earnings(
+            kind=self.outcome.kind if self.outcome else "",
+            receipt=self.receipt if is_reported else None,
+            max_budget_cents=self.task.max_budget_cents if self.task else None,
+            reported_at=self.changed_at if is_reported else None,
+            now=now,
         )
 
     def to_json(self) -> JsonObject:
@@ -94,6 +134,11 @@ class Job:
                 value = dataclasses.asdict(value)
             data[field.name] = value
         return data
+
+
+def _cost(spent: int, booked_calls: int, unpriced_calls: int, model_calls: int) -> Cost:
+    unbooked = max(0, model_calls - booked_calls)
+    return Cost(from_picodollars(spent), unpriced_calls + unbooked)
 
 
 def _moment(milliseconds: str | None) -> datetime | None:

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from aicity_fleet.errors import LeaseLostError, LedgerUnavailableError
 from aicity_fleet.ledger.grants import Lease
 from aicity_fleet.ledger.ledger import Ledger
+from aicity_fleet.ledger.spending import charge_of
 from aicity_fleet.steps import Step, reached
 from aicity_fleet.team import Entry, Watch
 
@@ -47,10 +48,12 @@ class LedgerJournal:
 
         Raises:
             LeaseLostError: The job is another's by now.
+            JournalFullError: The journal would grow too large.
         """
-        text = json.dumps(entry.to_json())
+        text, charge = json.dumps(entry.to_json()), charge_of(entry)
         reached(Step.CALL_ANSWERED, self._lease.job_id)
-        await self._write(lambda: self._ledger.journal_append(self._lease, entry.ordinal, text))
+        journals = self._ledger.journals
+        await self._write(lambda: journals.append(self._lease, entry.ordinal, text, charge))
         reached(Step.CALL_JOURNALED, self._lease.job_id)
 
     async def truncate(self, ordinal: int) -> None:
@@ -60,7 +63,7 @@ class LedgerJournal:
             LeaseLostError: The job is another's by now.
         """
         del self._recorded[ordinal:]
-        await self._write(lambda: self._ledger.journal_truncate(self._lease, ordinal))
+        await self._write(lambda: self._ledger.journals.truncate(self._lease, ordinal))
 
     async def _write(self, write: Callable[[], bool]) -> None:
         while True:

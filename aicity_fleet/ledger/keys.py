@@ -8,9 +8,14 @@ from __future__ import annotations
 
 import dataclasses
 
-SCHEMA_VERSION = 2
-"""The layout of the ledger's keys and fields. Layout 2 is layout 1 with more fields and keys, so either
-version of the fleet works on what the other left, and they can run side by side during an upgrade."""
+SCHEMA_VERSION = 3
+"""The layout of the ledger's keys and fields. Layout 2 is layout 1 with more fields and keys. Layout 3 has
+packed journal entries, which older versions cannot read: they are written by processes that found the
+ledger marked so. The dispatcher marks it, so during an upgrade it comes last, after every worker: until
+then two versions run side by side on plain entries."""
+
+PACKED_SINCE_VERSION = 3
+"""The layout from which on journal entries may be packed."""
 
 OLDEST_READABLE_VERSION = 1
 """The oldest layout that this version still works on."""
@@ -80,8 +85,17 @@ class Keys:
         return f"{self.prefix}audit:{job_id}"
 
     def journal(self, job_id: str) -> str:
-        """What a job's team bought, a list of JSON entries. As its job."""
+        """What a job's team bought, a list of entries, see ``packing``. As its job."""
         return f"{self.prefix}journal:{job_id}"
+
+    def spending(self, day: int) -> str:
+        """What the fleet spent on one day (days since 1970, UTC), a hash. TTL: eight days."""
+        return f"{self.prefix}spending:{day}"
+
+    @property
+    def reserved(self) -> str:
+        """What model calls in flight may cost, a hash; each entry lapses by itself. TTL: a day."""
+        return f"{self.prefix}spending:reserved"
 
     def state(self, state: str) -> str:
         """The jobs in one state, a sorted set; the score is when something is next due. No TTL."""

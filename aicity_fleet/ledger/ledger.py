@@ -9,19 +9,23 @@ from __future__ import annotations
 import json
 import secrets
 from collections.abc import Iterable, Mapping
+from decimal import Decimal
+from types import MappingProxyType
 from typing import Literal
 
 import redis
 
-from aicity_fleet.errors import LedgerError
-from aicity_fleet.ledger.connection import connect, wrapped
+from aicity_fleet.ledger import outbox
+from aicity_fleet.ledger.connection import connect
 from aicity_fleet.ledger.controls import MAX_FAILURES_IN_A_ROW, PROBE_SECONDS, ControlPanel
-from aicity_fleet.ledger.grants import Lease, NotClaimed, Renewal, ReportLease, SweepResult
-from aicity_fleet.ledger.keys import OLDEST_READABLE_VERSION, SCHEMA_VERSION, Keys
+from aicity_fleet.ledger.grants import Lease, NotClaimed, Renewal, SweepResult
+from aicity_fleet.ledger.journals import MAX_JOURNAL_BYTES, Journals
+from aicity_fleet.ledger.keys import PACKED_SINCE_VERSION, SCHEMA_VERSION, Keys
+from aicity_fleet.ledger.layout import check_layout, mark_layout
 from aicity_fleet.ledger.lua import Scripts
 from aicity_fleet.ledger.marks import Marks
 from aicity_fleet.ledger.operator import OperatorMoves
-from aicity_fleet.ledger.records import Records
+from aicity_fleet.ledger.spending import Spending
 from aicity_fleet.models import (
     AssignedTask,
     Failed,
@@ -29,8 +33,8 @@ from aicity_fleet.models import (
     JsonObject,
     Outcome,
     Spent,
-    outcome_from_json,
 )
+from aicity_fleet.prices import from_picodollars, picodollars
 from aicity_fleet.settings import Settings
 
 SEND_GRACE_MS = 3000
@@ -38,9 +42,6 @@ SEND_GRACE_MS = 3000
 
 MESSAGE_LOST_MS = 10_000
 """After how long a message that led to no claim counts as lost, in milliseconds."""
-
-REPORT_LEASE_MS = 60_000
-"""How long one process may take to send a report, in milliseconds: two request timeouts."""
 
 ISOLATED_AFTER_LAPSES = 2
 """After how many lapsed leases a job runs alone: it may be what kills its workers."""
@@ -58,18 +59,21 @@ SWEEP_LIMIT = 200
 """How many jobs of each kind one sweep makes runnable."""
 
 
+NO_PROGRESS: Mapping[str, JsonObject] = MappingProxyType({})
+
 Accepted = Literal["accepted", "refused", "known", "paused"]
 """What became of a task: a new job, a malformed task on record, nothing new, or nothing because intake is
 paused."""
 
 
-class Ledger(Records):
+class Ledger(outbox.Outbox):
     """The jobs of one fleet.
 
     Args:
         client: A connection with ``decode_responses``; see ``connect``.
         keys: The fleet's keys.
         retention_seconds: How long a settled job stays readable.
+        max_journal_bytes: How large one job's journal may grow.
         script_texts: The Lua scripts by name; the package's own by default.
 
     Raises from every method:
@@ -83,15 +87,17 @@ class Ledger(Records):
         keys: Keys,
         *,
         retention_seconds: float,
+        max_journal_bytes: int = MAX_JOURNAL_BYTES,
         script_texts: Mapping[str, str] | None = None,
     ) -> None:
-        super().__init__(client, keys)
-        self._scripts = Scripts(client, keys, script_texts)
+        scripts = Scripts(client, keys, script_texts)
+        super().__init__(client, keys, scripts, retention_seconds=retention_seconds)
         self.marks = Marks(client, keys, self._scripts)
         self.controls = ControlPanel(self._scripts)
         self.operator = OperatorMoves(self._scripts)
-        self._retention_ms = int(retention_seconds * 1000)
-        self._check_schema()
+        self.spending = Spending(self._scripts)
+        are_packed = check_layout(client, keys) >= PACKED_SINCE_VERSION
+        self.journals = Journals(scripts, max_bytes=max_journal_bytes, are_packed=are_packed)
 
     @classmethod
     def from_settings(
@@ -109,8 +115,12 @@ class Ledger(Records):
             LedgerError: The ledger was written by a newer version of the fleet.
         """
         client = connect(settings, wait_seconds=wait_seconds, timeout_seconds=timeout_seconds)
-        retention = settings.retention_days * 86400
-        return cls(client, Keys(settings.agent), retention_seconds=retention)
+        return cls(
+            client,
+            Keys(settings.agent),
+            retention_seconds=settings.retention_days * 86400,
+            max_journal_bytes=settings.max_journal_bytes,
+        )
 
     def close(self) -> None:
         """Close every connection."""
@@ -120,7 +130,8 @@ class Ledger(Records):
 
     def accept(self, task: AssignedTask) -> Accepted:
         """Queue a task that is not known yet; note that a known one is still listed."""
-        return self._accept(task.task_id, task.to_json(), task.task_type, "")
+        budget = task.max_budget_cents
+        return self._accept(task.task_id, task.to_json(), task.task_type, "", budget)
 
     def refuse(self, task_id: str, reason: str) -> Accepted:
         """Record a malformed task with its reason; it rests in quarantine."""
@@ -139,6 +150,7 @@ class Ledger(Records):
         max_running: int = 0,
         endpoint: str = "",
         alone: bool = False,
+        day_cap_usd: Decimal | None = None,
     ) -> Lease | NotClaimed:
         """Take the lease on a queued job that is due.
 
@@ -149,24 +161,47 @@ class Ledger(Records):
             max_running: How many jobs the whole fleet may run at once; 0 for any number.
             endpoint: The model endpoint that the job would call; its breaker may refuse.
             alone: Whether the job would have this process to itself; an isolated one must.
+            day_cap_usd: What the whole fleet may spend today; None for any amount.
         """
+        day_cap = "" if day_cap_usd is None else picodollars(day_cap_usd)
         reply = self._scripts.run(
             "claim",
             *(job_id, owner, int(lease_seconds * 1000), max_running, MAX_FAILURES_IN_A_ROW),
-            *(endpoint, int(alone), int(PROBE_SECONDS * 1000)),
+            *(endpoint, int(alone), int(PROBE_SECONDS * 1000), day_cap),
         )
         if not reply[0]:
             return NotClaimed(reply[1])
-        token, task, nonce, releases, breaks = reply
+        token, task, nonce, releases, breaks, spent = reply
         assigned = AssignedTask.from_json(json.loads(task))
-        return Lease(job_id, int(token), assigned, nonce, int(releases), int(breaks))
+        usd = from_picodollars(int(spent))
+        return Lease(job_id, int(token), assigned, nonce, int(releases), int(breaks), usd)
 
-    def renew(self, leases: Iterable[Lease], *, lease_seconds: float) -> Renewal:
-        """Prolong many leases in one call."""
-        pairs = [part for lease in leases for part in (lease.job_id, lease.fence)]
-        if not pairs:
+    def defer(self, job_id: str, *, delay_seconds: float) -> None:
+        """Have no further message sent for a queued job for a while: its process is being started."""
+        self._scripts.run("defer", job_id, int(delay_seconds * 1000))
+
+    def renew(
+        self,
+        leases: Iterable[Lease],
+        *,
+        lease_seconds: float,
+        progress: Mapping[str, JsonObject] = NO_PROGRESS,
+    ) -> Renewal:
+        """Prolong many leases in one call, and write down where their runs stand.
+
+        Args:
+            leases: Ours.
+            lease_seconds: How long each lasts from now.
+            progress: By job, for people; nothing depends on it.
+        """
+        parts: list[str] = []
+        for lease in leases:
+            told = progress.get(lease.job_id)
+            where = json.dumps({**told, "attempt": lease.token}) if told else ""
+            parts += (lease.job_id, lease.fence, where)
+        if not parts:
             return Renewal()
-        lost, cancelled = self._scripts.run("renew", int(lease_seconds * 1000), *pairs)
+        lost, cancelled = self._scripts.run("renew", int(lease_seconds * 1000), *parts)
         return Renewal(frozenset(lost), frozenset(cancelled))
 
     def release(
@@ -216,6 +251,9 @@ class Ledger(Records):
     def died(self, job_id: str, fence: str) -> JobState | None:
         """A process that ran this job and nothing else died: the job is to blame.
 
+        Once that has happened often enough to prove it, the jobs that were only ever beside it when a
+        process ended run like all others again.
+
         Args:
             job_id: The job.
             fence: The fence of its lease.
@@ -231,59 +269,6 @@ class Ledger(Records):
         )
         return JobState(reply) if reply else None
 
-    def journal_append(self, lease: Lease, ordinal: int, entry: str) -> bool:
-        """Keep an entry of a running job's journal; False when the job is no longer ours."""
-        return bool(self._scripts.run("journal_append", lease.job_id, lease.fence, ordinal, entry))
-
-    def journal_truncate(self, lease: Lease, ordinal: int) -> bool:
-        """Discard a running job's journal from one entry on; False when it is no longer ours."""
-        return bool(self._scripts.run("journal_truncate", lease.job_id, lease.fence, ordinal))
-
-    def take_report(self, job_id: str) -> ReportLease | NotClaimed:
-        """Take the right to send a finished job's report.
-
-        A failure that would be the third in a row is held instead (``NotClaimed("held")``).
-        """
-        reply = self._scripts.run("take_report", job_id, REPORT_LEASE_MS, MAX_FAILURES_IN_A_ROW)
-        if not reply[0]:
-            return NotClaimed(reply[1])
-        number, nonce, outcome, tried_ms = reply
-        parsed = outcome_from_json(json.loads(outcome))
-        return ReportLease(job_id, int(number), nonce, parsed, int(tried_ms) / 1000)
-
-    def settle(
-        self,
-        report: ReportLease,
-        receipt: JsonObject,
-        meaning: Literal["success", "failure", "nothing"] = "nothing",
-    ) -> bool:
-        """Write down AI City's definite answer; False when the report is another's by now.
-
-        Args:
-            report: Ours.
-            receipt: The answer.
-            meaning: What it does to the agent's reputation. A success ends the row of failures and
-                lets one held failure go.
-        """
-        answer = (json.dumps(receipt), self._retention_ms, meaning, MAX_FAILURES_IN_A_ROW)
-        return bool(self._scripts.run("settle", report.job_id, report.fence, *answer))
-
-    def postpone(self, report: ReportLease, why: str, *, delay_seconds: float) -> bool:
-        """Have a report sent again later; False when it is another's by now."""
-        delay_ms = int(delay_seconds * 1000)
-        return bool(self._scripts.run("postpone", report.job_id, report.fence, delay_ms, why))
-
-    def quarantine(self, report: ReportLease, why: str, *, was_refused: bool) -> bool:
-        """Lay a report aside for a person; False when it is another's by now.
-
-        Args:
-            report: Ours.
-            why: AI City's words.
-            was_refused: Whether AI City refused it for certain, so that it cannot have been accepted.
-        """
-        verdict = (why, int(was_refused), MAX_FAILURES_IN_A_ROW)
-        return bool(self._scripts.run("quarantine", report.job_id, report.fence, *verdict))
-
     def sweep(self, *, max_running: int = 0) -> SweepResult:
         """Make lapsed, stale and due work runnable; whoever calls sends the messages.
 
@@ -292,7 +277,7 @@ class Ledger(Records):
         """
         *found, is_new = self._scripts.run(
             "sweep",
-            *(SWEEP_LIMIT, MESSAGE_LOST_MS, REPORT_LEASE_MS // 6, self._retention_ms),
+            *(SWEEP_LIMIT, MESSAGE_LOST_MS, outbox.REPORT_LEASE_MS // 6, self._retention_ms),
             *(ISOLATED_AFTER_LAPSES, MAX_LAPSES, max_running, MAX_FAILURES_IN_A_ROW),
             *(SCHEMA_VERSION, OUTAGE_MS),
         )
@@ -302,33 +287,25 @@ class Ledger(Records):
     # --- below: one script ----------------------------------------------------------------------
 
     def _accept(
-        self, task_id: str, task: JsonObject | None, task_type: str, reason: str
+        self,
+        task_id: str,
+        task: JsonObject | None,
+        task_type: str,
+        reason: str,
+        max_budget_cents: int | None = None,
     ) -> Accepted:
         reply = self._scripts.run(
             "accept",
             *(task_id, json.dumps(task), task_type, secrets.token_hex(8), reason),
             *(SEND_GRACE_MS, self._retention_ms),
+            "" if max_budget_cents is None else max_budget_cents,
         )
         answer: Accepted = reply[0]
         return answer
 
-    def _check_schema(self) -> None:
-        with wrapped("read the ledger's version"):
-            self.client.set(self.keys.schema, SCHEMA_VERSION, nx=True)
-            found = int(str(self.client.get(self.keys.schema) or SCHEMA_VERSION))
-        whose = f"The ledger of agent '{self.keys.agent}' has layout {found}, and this version of the fleet"
-        if found > SCHEMA_VERSION:
-            raise LedgerError(f"{whose} knows {SCHEMA_VERSION}. Upgrade this process.")
-        if found < OLDEST_READABLE_VERSION:
-            raise LedgerError(
-                f"{whose} reads {OLDEST_READABLE_VERSION} to {SCHEMA_VERSION}. Let the version before "
-                "this one finish its jobs first."
-            )
-
     def upgrade_schema(self) -> None:
         """Mark the ledger as this version's: older processes that start from now on are refused."""
-        with wrapped("write the ledger's version"):
-            self.client.set(self.keys.schema, SCHEMA_VERSION)
+        mark_layout(self.client, self.keys)
 
 
 def _spent_args(spent: Spent) -> tuple[str | int, ...]:

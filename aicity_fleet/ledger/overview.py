@@ -14,6 +14,7 @@ from typing import Any
 from aicity_fleet.ledger.connection import wrapped
 from aicity_fleet.ledger.controls import Controls
 from aicity_fleet.ledger.ledger import Ledger
+from aicity_fleet.ledger.takings import Takings, read_takings
 from aicity_fleet.models import JobState, JsonObject
 
 QUEUES = ("control", "jobs", "reports")
@@ -45,6 +46,8 @@ class Overview:
     """What the latest poll saw, and ``at``; None when none ended within a day."""
     swept_at: datetime | None
     """When a dispatcher swept last; None when none did within a day."""
+    takings: Takings | None = None
+    """What was spent and earned today."""
 
     def age_seconds(self, moment: datetime | None) -> float | None:
         """How long ago a moment was by Redis's clock; None for no moment."""
@@ -79,6 +82,7 @@ def read_overview(ledger: Ledger) -> Overview:
         queues=dict(zip(QUEUES, lengths, strict=True)),
         last_poll=ledger.marks.last_poll(),
         swept_at=ledger.marks.swept_at(),
+        takings=read_takings(ledger),
     )
 
 

@@ -12,6 +12,7 @@ import redis
 from aicity_fleet.ledger.connection import wrapped
 from aicity_fleet.ledger.job import Job
 from aicity_fleet.ledger.keys import Keys
+from aicity_fleet.ledger.packing import unpack
 from aicity_fleet.models import JobState, JsonObject
 
 BATCH = 100
@@ -40,6 +41,12 @@ class Records:
             fields: Any = self.client.hgetall(self.keys.job(job_id))
         return Job.from_fields(job_id, fields) if fields else None
 
+    def now(self) -> datetime:
+        """The present by Redis's clock."""
+        with wrapped("read the clock"):
+            seconds, microseconds = self.client.time()
+        return datetime.fromtimestamp(int(seconds) + int(microseconds) / 1e6, UTC)
+
     def audit(self, job_id: str) -> list[JsonObject]:
         """A job's audit trail, oldest first; ``at`` is an aware datetime."""
         with wrapped("read an audit trail"):
@@ -50,7 +57,13 @@ class Records:
     def journal(self, job_id: str) -> list[str]:
         """The entries of a job's journal, oldest first, as JSON texts."""
         with wrapped("read a journal"):
-            return [str(entry) for entry in self.client.lrange(self.keys.journal(job_id), 0, -1)]
+            entries = self.client.lrange(self.keys.journal(job_id), 0, -1)
+        return [unpack(str(entry)) for entry in entries]
+
+    def nonce(self, job_id: str) -> str:
+        """The random text that a job's fences and markers are made of; empty for an unknown job."""
+        with wrapped("read a job"):
+            return str(self.client.hget(self.keys.job(job_id), "nonce") or "")
 
     def counts(self) -> dict[JobState, int]:
         """How many jobs stand in each state."""

@@ -15,7 +15,7 @@ from aicity_fleet.team.watch import Watch
 
 if TYPE_CHECKING:
     from aicity_fleet.team.driver import run_team
-    from aicity_fleet.team.model import Model, Route, only, open_model
+    from aicity_fleet.team.model import Model, Route, only, open_model, open_routes
 
 __all__ = [
     "EngineName",
@@ -33,13 +33,14 @@ __all__ = [
     "load_teams",
     "only",
     "open_model",
+    "open_routes",
     "run_team",
     "team_for",
 ]
 
 
 def __getattr__(name: str) -> Any:
-    if name in ("Model", "Route", "only", "open_model"):
+    if name in ("Model", "Route", "only", "open_model", "open_routes"):
         from aicity_fleet.team import model  # noqa: PLC0415 -- imports AutoGen
 
         return getattr(model, name)

@@ -51,6 +51,10 @@ def _decimal(value: object) -> object:
 Usd = Annotated[Decimal, BeforeValidator(_decimal), Field(ge=0, le=100_000)]
 
 
+Aliases = Mapping[str, tuple[ModelConfig, ...]]
+"""The models behind each alias: the first choice, and those that stand in for it."""
+
+
 class _Alias(BaseModel):
     """One entry of the file."""
 
@@ -95,7 +99,7 @@ class _Alias(BaseModel):
 
 def read_aliases(
     file: Path | None, default: ModelConfig | None, environ: Mapping[str, str] | None = None
-) -> dict[str, tuple[ModelConfig, ...]]:
+) -> Aliases:
     """The models behind each alias: the first choice, and those that stand in for it.
 
     Args:
@@ -134,7 +138,7 @@ def read_aliases(
     return aliases
 
 
-def models_of(settings: Settings) -> dict[str, tuple[ModelConfig, ...]]:
+def models_of(settings: Settings) -> Aliases:
     """Which models these settings name, by alias; the simulator's alone while it stands in.
 
     Raises:

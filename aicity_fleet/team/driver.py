@@ -18,6 +18,7 @@ from aicity_fleet.team import quiet
 # isort: split
 from autogen_core import CancellationToken
 
+from aicity_fleet.errors import JournalFullError
 from aicity_fleet.models import (
     AssignedTask,
     Ending,
@@ -28,11 +29,13 @@ from aicity_fleet.models import (
 )
 from aicity_fleet.team import autogen_engine, endings, plain_engine
 from aicity_fleet.team.brief import write_brief
+from aicity_fleet.team.budget import Budget, Purse
 from aicity_fleet.team.catalog import known_only
 from aicity_fleet.team.engine import Engine, Seat
 from aicity_fleet.team.journal import Journal, MemoryJournal, Tape
 from aicity_fleet.team.lead import Lead
 from aicity_fleet.team.model import Model, Routes, only, open_model
+from aicity_fleet.team.origin import Origin
 from aicity_fleet.team.review import Desk, Review
 from aicity_fleet.team.said import Hear, Said, said_by_model
 from aicity_fleet.team.seam import SeamClient
@@ -63,7 +66,12 @@ JOURNAL_FORMAT = 2
 
 def journal_version(engine: EngineName, spec: TeamSpec) -> str:
     """What a journal carries: under another engine, release of it, or team the job starts anew."""
-    return f"{JOURNAL_FORMAT}; {ENGINES[engine][1]}; {spec.name} {spec.sha256[:16]}"
+    return f"{walks_like(engine)}{spec.name} {spec.sha256[:16]}"
+
+
+def walks_like(engine: EngineName) -> str:
+    """What the version of a journal begins with that this engine and release can walk along."""
+    return f"{JOURNAL_FORMAT}; {ENGINES[engine][1]}; "
 
 
 async def run_team(
@@ -79,6 +87,7 @@ async def run_team(
     hear: Hear | None = None,
     tools: Mapping[str, Tool] = NO_TOOLS,
     engine: EngineName = "autogen",
+    purse: Purse | None = None,
 ) -> TeamResult:
     """Run a team on a task.
 
@@ -94,26 +103,37 @@ async def run_team(
         hear: Told of everything that is said; what it raises is dropped.
         tools: The tools that exist, by name; the spec says which of them a member gets.
         engine: What gives the turns.
+        purse: What all jobs of the fleet may spend together; None for any amount.
 
     Raises:
         TeamError: The spec names a tool or a model that does not exist.
-        Exception: Whatever the journal raises, unchanged.
+        Exception: Whatever the journal or the purse raises, unchanged; a journal that is full ends the
+            job instead.
     """
+    known_only(spec, tools=tools, models=models)
+    capable = {alias: route.function_calling for alias, route in models.items()}
     run = _Run(
         task,
-        spec=known_only(spec, tools=tools, models=models),
+        spec=spec,
         models=models,
         limits=limits.within(spec),
         watch=watch,
         nonce=nonce,
-        tape=Tape(MemoryJournal() if journal is None else journal, journal_version(engine, spec)),
+        tape=Tape(
+            MemoryJournal() if journal is None else journal,
+            journal_version(engine, spec),
+            Origin.of(engine, spec, function_calling=capable, tools=tools).to_json(),
+        ),
         on_progress=on_progress,
         hear=hear,
         tools=tools,
         engine=engine,
+        purse=purse,
     )
     ending = await run.to_its_end()
-    if run.tape.failure is not None:
+    if isinstance(run.tape.failure, JournalFullError):
+        ending = endings.JOURNAL_FULL
+    elif run.tape.failure is not None:
         raise run.tape.failure
     return TeamResult(
         ending,
@@ -122,6 +142,7 @@ async def run_team(
         agents=spec.agents,
         rounds=run.review.rounds,
         endpoint=run.route.name,
+        cost=run.tape.cost,
     )
 
 
@@ -142,12 +163,14 @@ class _Run:
         hear: Hear | None,
         tools: Mapping[str, Tool],
         engine: EngineName,
+        purse: Purse | None,
     ) -> None:
         self._spec, self._limits, self._watch, self._tools = spec, limits, watch, tools
         self._on_progress, self._hear_outside = on_progress, hear
         self._turns = 0
         self._deadline = time.monotonic() + limits.deadline_seconds
         self.tape = tape
+        self._budget = Budget(limits, tape, purse)
         last = spec.members[-1]
         self.route = models[last.model]
         """Of the model call that came last."""
@@ -181,6 +204,7 @@ class _Run:
             self.tape,
             spec=self._spec,
             limits=self._limits,
+            budget=self._budget,
             watch=self._watch,
             instead=instead,
             on_answer=on_answer,

@@ -1,7 +1,8 @@
 """From what stopped a run to its ending. Works on the original exception, never on messages.
 
 The texts of providers name keys, prompts and hosts, and they change with every release; so only
-types, statuses and machine-readable codes are read, and none of their words goes on.
+types, statuses and machine-readable codes are read (but for two of Anthropic's), and none of their
+words goes on.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import email.utils
 import math
 import time
 from collections.abc import Mapping
+from typing import cast
 
 import openai
 
@@ -17,6 +19,10 @@ from aicity_fleet.models import Ending, Interrupted, ProviderFatal, ProviderTrou
 
 MAX_RETRY_AFTER_SECONDS = 3600.0
 """A longer wait is not believed, in seconds."""
+
+_SDKS = frozenset({"openai", "anthropic"})
+"""Both SDKs come out of one generator: their errors have the same names and attributes. By name, since
+Anthropic's costs half a second to import and few fleets use it."""
 
 _NO_QUOTA = frozenset(
     {"insufficient_quota", "billing_hard_limit_reached", "billing_not_active", "access_terminated"}
@@ -29,8 +35,15 @@ _OUR_FAULT = frozenset(
     {"unsupported_parameter", "unsupported_value", "unknown_parameter", "model_not_found"}
 )
 
+_ANTHROPIC_NO_QUOTA, _ANTHROPIC_TOO_LONG = "credit balance is too low", "prompt is too long"
+"""Anthropic gives the same code to every bad request, so two of its texts have to be told apart. The only
+texts that are read, and none of their words goes on."""
+
 REFUSED = Rejected("refused", "The model's provider declined this task under its content rules.")
 TOO_LONG = Rejected("internal", "The task is larger than the model can take in.")
+JOURNAL_FULL = Rejected(
+    "journal_full", "The task needs more work than the agent can keep track of."
+)
 INTERNAL = Rejected("internal", "The work stopped on an internal error.")
 
 
@@ -52,6 +65,17 @@ def over_budget() -> StoppedError:
     return StoppedError(Rejected("over_budget", "The task needs more work than its budget allows."))
 
 
+def unprofitable() -> StoppedError:
+    """The next model call would cost more than the job still earns."""
+    message = "The task needs more work than its price covers."
+    return StoppedError(Rejected("unprofitable", message))
+
+
+def day_cap() -> StoppedError:
+    """The fleet may spend no more today: the job waits."""
+    return StoppedError(Interrupted("day_cap"))
+
+
 def past_deadline() -> Rejected:
     """The run took longer than it may."""
     return Rejected("deadline", "The work was not finished in time.")
@@ -61,11 +85,12 @@ def classify(failure: BaseException) -> Ending:
     """The ending that an exception of a model call leads to."""
     if isinstance(failure, StoppedError):
         return failure.ending
-    if isinstance(failure, TimeoutError | openai.APITimeoutError):
+    kinds = {kind.__name__ for kind in type(failure).__mro__ if kind.__module__ in _SDKS}
+    if isinstance(failure, TimeoutError) or "APITimeoutError" in kinds:
         return ProviderTrouble("the model call timed out")
-    if isinstance(failure, openai.APIStatusError):
-        return _classify_status(failure)
-    if isinstance(failure, openai.APIConnectionError):
+    if "APIStatusError" in kinds:
+        return _classify_status(cast(openai.APIStatusError, failure))
+    if "APIConnectionError" in kinds:
         return ProviderTrouble("the connection to the model's provider failed")
     # Whatever else comes out of the client: an answer that is not what the protocol says.
     return ProviderTrouble(f"the model's provider gave an unreadable answer ({_kind(failure)})")
@@ -73,6 +98,8 @@ def classify(failure: BaseException) -> Ending:
 
 def _classify_status(failure: openai.APIStatusError) -> Ending:
     status, codes = failure.status_code, _codes(failure)
+    if "invalid_request_error" in codes and _says(failure, _ANTHROPIC_NO_QUOTA):
+        return ProviderFatal("the model's provider reports that the credit is used up")
     if codes & _REFUSED:
         return REFUSED
     if codes & _NO_QUOTA:
@@ -96,7 +123,7 @@ def _classify_status(failure: openai.APIStatusError) -> Ending:
                 f"the model's provider is down ({status})",
                 retry_after_seconds(failure.response.headers),
             )
-    if codes & _TOO_LONG:
+    if codes & _TOO_LONG or _says(failure, _ANTHROPIC_TOO_LONG):
         return TOO_LONG
     if codes & _OUR_FAULT:
         return ProviderFatal(f"the model's provider refuses the form of our requests ({status})")
@@ -130,12 +157,16 @@ def _bounded(seconds: float) -> float | None:
 
 def _codes(failure: openai.APIStatusError) -> frozenset[str]:
     """The machine-readable codes of an error, wherever this provider puts them."""
-    found = {str(failure.code), str(failure.type)}
+    found = {str(getattr(failure, "code", None)), str(getattr(failure, "type", None))}
     body = failure.body
     while isinstance(body, dict):
         found |= {str(body.get("code")), str(body.get("type")), str(body.get("status"))}
         body = body.get("error") or body.get("innererror")
     return frozenset(code.lower() for code in found)
+
+
+def _says(failure: openai.APIStatusError, words: str) -> bool:
+    return words in str(failure.body).lower()
 
 
 def _kind(failure: BaseException) -> str:

@@ -11,9 +11,11 @@ import hashlib
 import inspect
 import json
 from collections.abc import Awaitable, Callable, Mapping
+from decimal import Decimal
 from typing import Any, Literal, Protocol
 
 from aicity_fleet.models import JsonObject, Usage
+from aicity_fleet.money import Cost
 
 CHARS_PER_TOKEN = 4
 """Estimate for text whose tokens nobody counted. Never AutoGen's ``count_tokens``: it downloads its
@@ -38,18 +40,42 @@ class Entry:
     finish_reason: str = ""
     model: str = ""
     """Which model answered; empty for a tool."""
+    cost_usd: str | None = None
+    """What the call cost, in US dollars as an exact decimal; None when nobody knows, and for a tool."""
+    estimated_cost_usd: str | None = None
+    """Our own estimate of it, where the provider counted no tokens: it counts against caps alone."""
+    prices: str = ""
+    """Which price table the cost is from."""
     version: str = ""
     """Engine, its version, and team: stands in the first entry. Under another one the job starts anew."""
+    origin: JsonObject | None = None
+    """What a replay needs to know of the run (``origin.Origin``): stands in the first entry alone."""
 
     def to_json(self) -> JsonObject:
-        """This entry as a JSON object."""
-        return dataclasses.asdict(self)
+        """This entry as a JSON object; what says nothing is left out."""
+        return {
+            field.name: value
+            for field in dataclasses.fields(self)
+            if (value := getattr(self, field.name)) != field.default
+        }
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Entry:
         """The inverse of ``to_json``; fields that this version does not know are ignored."""
         names = {field.name for field in dataclasses.fields(cls)}
         return cls(**{key: value for key, value in data.items() if key in names})
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Bill:
+    """What one model call cost."""
+
+    usd: Decimal | None = None
+    """In US dollars; None when nobody knows."""
+    estimated_usd: Decimal | None = None
+    """Our own estimate, where the provider counted no tokens."""
+    prices: str = ""
+    """Which price table it is from."""
 
 
 class Journal(Protocol):
@@ -96,19 +122,29 @@ class MemoryJournal:
 class Tape:
     """One run's walk along its journal: counts what was used, and tells new from replayed."""
 
-    def __init__(self, journal: Journal, version: str = "") -> None:
+    def __init__(
+        self, journal: Journal, version: str = "", origin: JsonObject | None = None
+    ) -> None:
         """Begin at the journal's start.
 
         Args:
             journal: What was bought before.
             version: Of whoever walks here: a journal of another one is discarded, never mis-replayed.
+            origin: What a replay will need to know of this run.
         """
         self._journal = journal
         self._version = version
-        self._ordinal = 0
+        self._origin = origin
+        self.ordinal = 0
+        """The place of the next call."""
         self._is_replaying = True
         self.bought = Usage()
         """What this run paid for: replayed calls are not in it."""
+        self.cost = Cost()
+        """What the calls of ``bought`` cost."""
+        self.charged_usd = self.replayed_usd = Decimal(0)
+        """What counts against a cap in dollars, of new calls and of replayed ones: what they cost, or our
+        estimate."""
         self.model_calls = 0
         """Model calls of the job so far, replayed ones included."""
         self.tokens = 0
@@ -128,15 +164,16 @@ class Tape:
         """
         if not self._is_replaying:
             return None
-        entry: Entry | None = await self._ask(lambda: self._journal.recorded(self._ordinal))
+        entry: Entry | None = await self._ask(lambda: self._journal.recorded(self.ordinal))
         if entry is None:
             self._is_replaying = False
             return None
-        is_foreign = self._ordinal == 0 and entry.version != self._version
+        is_foreign = self.ordinal == 0 and entry.version != self._version
         if is_foreign or entry.kind != kind or entry.request_sha256 != request_sha256:
             self._is_replaying = False
-            await self._ask(lambda: self._journal.truncate(self._ordinal))
+            await self._ask(lambda: self._journal.truncate(self.ordinal))
             return None
+        self.replayed_usd += charge_usd(entry)
         self._advance(entry)
         return entry
 
@@ -151,6 +188,7 @@ class Tape:
         estimate: int = 0,
         finish_reason: str = "",
         model: str = "",
+        bill: Bill = Bill(),
     ) -> Entry:
         """Append a new answer.
 
@@ -163,9 +201,10 @@ class Tape:
             estimate: Tokens of the call in case the provider counts none.
             finish_reason: Why the model ended its answer.
             model: Which model answered.
+            bill: What the call cost.
         """
         entry = Entry(
-            ordinal=self._ordinal,
+            ordinal=self.ordinal,
             kind=kind,
             request_sha256=request_sha256,
             answer=answer,
@@ -175,16 +214,22 @@ class Tape:
             seconds=round(seconds, 3),
             finish_reason=finish_reason,
             model=model,
-            version=self._version if self._ordinal == 0 else "",
+            cost_usd=None if bill.usd is None else f"{bill.usd:f}",
+            estimated_cost_usd=None if bill.estimated_usd is None else f"{bill.estimated_usd:f}",
+            prices=bill.prices,
+            version=self._version if self.ordinal == 0 else "",
+            origin=self._origin if self.ordinal == 0 else None,
         )
         if kind == "model":
             self.bought += Usage(1, *usage)
+            self.cost += Cost(unpriced_calls=1) if bill.usd is None else Cost(bill.usd)
+            self.charged_usd += charge_usd(entry)
         self._advance(entry)
         await self._ask(lambda: self._journal.append(entry))
         return entry
 
     def _advance(self, entry: Entry) -> None:
-        self._ordinal += 1
+        self.ordinal += 1
         if entry.kind == "model":
             self.model_calls += 1
             self.tokens += entry.prompt_tokens + entry.completion_tokens + entry.estimated_tokens
@@ -198,6 +243,11 @@ class Tape:
         except Exception as error:
             self.failure = error
             raise
+
+
+def charge_usd(entry: Entry) -> Decimal:
+    """What an entry counts against a cap in dollars; nothing where there is not even an estimate."""
+    return Decimal(entry.cost_usd or entry.estimated_cost_usd or 0)
 
 
 def canonical_sha256(request: Mapping[str, Any]) -> str:

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any, Self
 from urllib.parse import urlsplit
 
 import openai
 
 from aicity_fleet.errors import TeamError
+from aicity_fleet.prices import Tariff
 from aicity_fleet.team import quiet
 
 # isort: split
 from autogen_core.models import ChatCompletionClient, ModelFamily, ModelInfo
 from autogen_ext.models.openai import AzureOpenAIChatCompletionClient, OpenAIChatCompletionClient
 
+from aicity_fleet.team.budget import tariff_of
 from aicity_fleet.team.spec import DEFAULT_MODEL, ModelConfig
 
 BASE_URLS = {
@@ -26,16 +29,28 @@ BASE_URLS = {
 """Where a provider is unless a base URL is given. Always passed: without it AutoGen sends the key of a
 "claude-" or "gemini-" model elsewhere."""
 
+MAX_ANTHROPIC_TOKENS = 8192
+"""Longest answer that Anthropic is asked for, in tokens; its API wants a number."""
+
 CONNECT_TIMEOUT_SECONDS = 10.0
 """A host that does not answer the connection in this time is down, in seconds."""
 
 
 class Model:
-    """An open model client. Bound to the event loop that it is first used on."""
+    """An open model client. Bound to the event loop that it is first used on.
 
-    def __init__(self, config: ModelConfig, client: ChatCompletionClient) -> None:
+    Args:
+        config: Which model, and where.
+        client: AutoGen's client for it.
+        tariff: What it charges; None when nobody knows.
+    """
+
+    def __init__(
+        self, config: ModelConfig, client: ChatCompletionClient, tariff: Tariff | None = None
+    ) -> None:
         self.config = config
         self.client = client
+        self.tariff = tariff
         self._rests_until = 0.0
 
     @property
@@ -112,6 +127,24 @@ def only(model: Model) -> Routes:
     return {DEFAULT_MODEL: Route([model])}
 
 
+@contextlib.asynccontextmanager
+async def open_routes(aliases: Mapping[str, Sequence[ModelConfig]]) -> AsyncIterator[Routes]:
+    """Open every model once, whoever stands in for whom, and close them in the end.
+
+    Args:
+        aliases: See ``aliases.models_of``. To be entered on the loop that the models are used on.
+    """
+    opened: dict[ModelConfig, Model] = {}
+    try:
+        for config in (config for configs in aliases.values() for config in configs):
+            if config not in opened:
+                opened[config] = open_model(config)
+        yield {alias: Route([opened[c] for c in configs]) for alias, configs in aliases.items()}
+    finally:
+        for model in opened.values():
+            await model.close()
+
+
 def address(config: ModelConfig) -> str:
     """Where the endpoint of a model is."""
     return config.base_url or BASE_URLS.get(config.provider, BASE_URLS["openai"])
@@ -122,9 +155,6 @@ def open_model(config: ModelConfig) -> Model:
 
     Retries are off: a retry within the call would be bought twice and slept outside of our
     deadline. The job goes back to the queue instead, and its journal keeps what it has.
-
-    Raises:
-        TeamError: The provider's client is not installed.
     """
     quiet.silence()
     client = _client(config, None)
@@ -132,7 +162,7 @@ def open_model(config: ModelConfig) -> Model:
         client = _client(config, _model_info(config, client))
     if client is None:  # pragma: no cover -- full model_info is always accepted
         raise AssertionError("AutoGen refused a full model_info")
-    return Model(config, client)
+    return Model(config, client, tariff_of(config))
 
 
 def _client(config: ModelConfig, info: ModelInfo | None) -> ChatCompletionClient | None:
@@ -165,22 +195,13 @@ def _client(config: ModelConfig, info: ModelInfo | None) -> ChatCompletionClient
 
 
 def _anthropic(config: ModelConfig, options: dict[str, Any]) -> ChatCompletionClient:
-    try:
-        from autogen_ext.models.anthropic import (  # noqa: PLC0415 - an extra
-            AnthropicChatCompletionClient,
-        )
-    except ImportError:
-        raise TeamError(
-            "the provider anthropic needs its client: install aicity-fleet[anthropic]"
-        ) from None
-    # Its own default cuts answers off at 4096 tokens.
-    return AnthropicChatCompletionClient(
-        base_url=address(config), max_tokens=MAX_ANTHROPIC_TOKENS, **options
-    )
+    # Half a second that few fleets need. Its Timeout is another class than openai's.
+    from anthropic import Timeout  # noqa: PLC0415
+    from autogen_ext.models.anthropic import AnthropicChatCompletionClient  # noqa: PLC0415
 
-
-MAX_ANTHROPIC_TOKENS = 8192
-"""Longest answer that Anthropic is asked for, in tokens; its API wants a number."""
+    timeout = Timeout(config.timeout_seconds, connect=CONNECT_TIMEOUT_SECONDS)
+    own = {"base_url": address(config), "max_tokens": MAX_ANTHROPIC_TOKENS, "timeout": timeout}
+    return AnthropicChatCompletionClient(**{**options, **own})
 
 
 def _model_info(config: ModelConfig, known: ChatCompletionClient | None) -> ModelInfo:

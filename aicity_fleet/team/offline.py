@@ -14,13 +14,12 @@ from autogen_ext.models.replay import ReplayChatCompletionClient
 
 from aicity_fleet.errors import JournalEndedError, ReplayError
 from aicity_fleet.models import AssignedTask, JsonObject, TeamResult
-from aicity_fleet.team.driver import journal_version, run_team
+from aicity_fleet.team.driver import run_team, walks_like
 from aicity_fleet.team.journal import Entry
 from aicity_fleet.team.model import Model, Route
+from aicity_fleet.team.origin import Origin
 from aicity_fleet.team.said import Hear
-from aicity_fleet.team.spec import EngineName, Limits, ModelConfig, TeamSpec
-from aicity_fleet.team.tools import Described
-from aicity_fleet.team.tools.toolbox import DESCRIBED
+from aicity_fleet.team.spec import Limits, ModelConfig
 from aicity_fleet.team.watch import Watch
 
 DEADLINE_SECONDS = 600.0
@@ -55,13 +54,11 @@ def _stray(ordinal: int) -> NoReturn:
     )
 
 
-class _Unheard:
-    """A tool as models are told of it, and no more: a replay reads its answers."""
+class _Described:
+    """A tool as models were told of it: a replay reads its answers."""
 
-    def __init__(self, name: str) -> None:
-        described = DESCRIBED.get(name) or Described(name, "", {})
-        self.name, self.description = name, described.description
-        self.parameters: JsonObject = described.parameters
+    def __init__(self, name: str, description: str, parameters: JsonObject) -> None:
+        self.name, self.description, self.parameters = name, description, parameters
 
     async def run(self, arguments: Mapping[str, Any]) -> str:  # noqa: ARG002 - never called
         raise ReplayError(f"The tool {self.name} was called, and a replay has none.")
@@ -71,10 +68,8 @@ async def replay_team(
     task: AssignedTask,
     entries: Sequence[Entry],
     *,
-    spec: TeamSpec,
+    origin: Origin,
     nonce: str,
-    function_calling: bool,
-    engine: EngineName = "autogen",
     hear: Hear | None = None,
 ) -> TeamResult:
     """Run a team along a journal.
@@ -82,36 +77,39 @@ async def replay_team(
     Args:
         task: The order.
         entries: The journal, from its start.
-        spec: The team that made it.
+        origin: What made it.
         nonce: The job's.
-        function_calling: Whether its models could call tools.
-        engine: What gave the turns.
         hear: Told of everything that is said.
 
     Raises:
-        ReplayError: The journal was made by another version or team, or does not fit.
+        ReplayError: The journal was made by another version, or does not fit.
         JournalEndedError: It ends before the run does: the job is not done, or was stopped from outside.
     """
-    version = journal_version(engine, spec)
-    if entries and entries[0].version != version:
+    spec, engine = origin.spec, origin.engine
+    # The team came with the journal, so only what gives it its turns can be another one here.
+    ours = walks_like(engine)
+    if entries and not entries[0].version.startswith(ours):
         raise ReplayError(
             f"The journal was made by '{entries[0].version or 'an earlier fleet'}', and this is "
-            f"'{version}': a replay would not be the same run."
+            f"'{ours}': a replay would not be the same run."
         )
-    config = ModelConfig("replayed", None, "", 1.0, function_calling)
-    route = Route([Model(config, _client(function_calling=function_calling))])
     return await run_team(
         task,
         spec=spec,
-        models=dict.fromkeys(spec.models, route),
+        models={alias: _route(origin.function_calling[alias]) for alias in spec.models},
         limits=Limits(DEADLINE_SECONDS),
         watch=Watch(),
         nonce=nonce,
         journal=_ReadOnly(entries),
         hear=hear,
-        tools={name: _Unheard(name) for name in spec.tools},
+        tools={name: _Described(name, **told) for name, told in origin.tools.items()},
         engine=engine,
     )
+
+
+def _route(function_calling: bool) -> Route:
+    config = ModelConfig("replayed", None, "", 1.0, function_calling)
+    return Route([Model(config, _client(function_calling=function_calling))])
 
 
 def _client(*, function_calling: bool) -> ChatCompletionClient:

@@ -47,6 +47,10 @@ class _CallTap(logging.Filter):
         details = getattr(record.msg, "kwargs", None)
         if notes is None or not isinstance(details, dict) or details.get("type") != "LLMCall":
             return
+        response = details.get("response")
+        if isinstance(response, dict) and "stop_reason" in response:  # Anthropic's form
+            notes.finish_reason = str(response["stop_reason"] or "")
+            return
         try:
             choice = details["response"]["choices"][0]
             notes.finish_reason = str(choice.get("finish_reason") or "")
@@ -59,7 +63,7 @@ def silence() -> None:
     """Set AutoGen's and the SDK's loggers so that no prompt and no server text reaches a log."""
     for name in ("autogen_core", "autogen_core.trace", "autogen_agentchat"):
         logging.getLogger(name).setLevel(logging.CRITICAL)
-    for name in ("openai", "httpx2"):  # one line per request, with its URL
+    for name in ("openai", "anthropic", "httpx2"):  # one line per request, with its URL
         logging.getLogger(name).setLevel(logging.WARNING)
     events = logging.getLogger("autogen_core.events")
     events.setLevel(logging.INFO)
@@ -68,3 +72,5 @@ def silence() -> None:
     # Said once per odd answer of a provider; both are dealt with in the seam.
     warnings.filterwarnings("ignore", message="Finish reason mismatch")
     warnings.filterwarnings("ignore", message="Resolved model mismatch")
+    # Anthropic's SDK knows the day on which a model retires, and says so at each call.
+    warnings.filterwarnings("ignore", message="The model '.*' is deprecated")

@@ -28,6 +28,7 @@ from pydantic import BaseModel
 
 from aicity_fleet.models import JsonObject, ProviderFatal, ProviderTrouble
 from aicity_fleet.team import endings
+from aicity_fleet.team.budget import Budget, bill_of
 from aicity_fleet.team.journal import Entry, Tape, canonical_sha256, estimated_tokens
 from aicity_fleet.team.model import Model, Route
 from aicity_fleet.team.quiet import CallNotes
@@ -40,6 +41,12 @@ _FINISH_REASONS: Mapping[str, FinishReasons] = {
     "content_filter": "content_filter",
     "tool_calls": "function_calls",
     "function_calls": "function_calls",
+    # Anthropic's words. Source: docs.anthropic.com/en/api/handling-stop-reasons.
+    "end_turn": "stop",
+    "stop_sequence": "stop",
+    "max_tokens": "length",
+    "model_context_window_exceeded": "length",
+    "tool_use": "function_calls",
 }
 
 TROUBLE_REST_SECONDS, FATAL_REST_SECONDS = 30.0, 600.0
@@ -66,6 +73,7 @@ class SeamClient(ChatCompletionClient):
         *,
         spec: TeamSpec,
         limits: Limits,
+        budget: Budget,
         watch: Watch,
         instead: Callable[[], str | None],
         on_answer: Callable[[str, JsonObject], None],
@@ -78,6 +86,7 @@ class SeamClient(ChatCompletionClient):
             tape: The run's walk along its journal.
             spec: Bounds of the team.
             limits: Bounds of the run.
+            budget: What the run may still spend.
             watch: Says when to drain.
             instead: What the member says without a call, when none is worth its price.
             on_answer: Called with the member's name and each answer.
@@ -89,6 +98,7 @@ class SeamClient(ChatCompletionClient):
         self._tape = tape
         self._spec = spec
         self._limits = limits
+        self._budget = budget
         self._watch = watch
         self._instead = instead
         self._on_answer = on_answer
@@ -151,16 +161,19 @@ class SeamClient(ChatCompletionClient):
         """Buy an answer from the first model of the route that gives one.
 
         Raises:
+            StoppedError: Each would cross a bound in dollars.
             Exception: What the first choice raised, when no stand-in answered either.
         """
         first: Exception | None = None
-        for model in self.route.in_order:
+        for model in self._budget.affordable(self.route.in_order, estimate):
             self._stop_while_draining(first)
+            await self._budget.reserve(model, estimate)
             try:
                 return await self._buy_from(model, sha256, call(model), estimate=estimate)
             except Exception as error:
                 if self._tape.failure is not None:
                     raise
+                await self._budget.give_back()
                 ending = endings.classify(error)
                 if not isinstance(ending, ProviderTrouble | ProviderFatal):
                     raise
@@ -183,19 +196,23 @@ class SeamClient(ChatCompletionClient):
             async with asyncio.timeout(model.config.timeout_seconds):
                 result = await call
         answer = _to_answer(result, ordinal=self._tape.model_calls)
-        if notes.refusal and not result.content:
+        finish_reason: str
+        if notes.finish_reason == "refusal" or (notes.refusal and not result.content):
             finish_reason = "refusal"
         else:
             finish_reason = _FINISH_REASONS.get(notes.finish_reason, result.finish_reason)
+        usage = (result.usage.prompt_tokens or 0, result.usage.completion_tokens or 0)
+        answer_estimate = estimated_tokens(len(json.dumps(answer)))
         return await self._tape.record(
             "model",
             sha256,
             answer,
             model=model.name,
             seconds=time.monotonic() - started,
-            usage=(result.usage.prompt_tokens or 0, result.usage.completion_tokens or 0),
-            estimate=estimate + estimated_tokens(len(json.dumps(answer))),
+            usage=usage,
+            estimate=estimate + answer_estimate,
             finish_reason=finish_reason,
+            bill=bill_of(model.tariff, usage, estimate=(estimate, answer_estimate)),
         )
 
     async def create_stream(

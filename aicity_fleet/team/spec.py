@@ -144,6 +144,12 @@ class Limits:
     """How long a cancelled turn may take to end before it is abandoned."""
     max_total_tokens: int | None = None
     """Token budget of the job, replayed calls included; None for none."""
+    max_usd: Decimal | None = None
+    """Most that the job may spend, replayed calls included, in US dollars; None for any amount."""
+    earns_usd: Decimal | None = None
+    """What the job earns: one that would spend more is stopped. None never stops one for that."""
+    spent_before_usd: Decimal = Decimal(0)
+    """What earlier attempts spent, as far as it is known, in US dollars."""
 
     def within(self, spec: TeamSpec) -> Limits:
         """These limits, and the team's own where those are tighter."""

@@ -1,4 +1,4 @@
-"""How the outside stops a run: a switch that any thread may throw and the run's event loop sees.
+"""How the outside stops a run and sees where it stands: any thread may, the run's event loop does the rest.
 
 Knows nothing of teams. The worker holds one per job; the driver waits on it.
 """
@@ -8,6 +8,8 @@ from __future__ import annotations
 import asyncio
 import threading
 from typing import Literal
+
+from aicity_fleet.team.spec import Progress
 
 AbortReason = Literal["drain", "lease_lost", "cancelled"]
 """Why a run has to stop at once; becomes ``Interrupted.reason``."""
@@ -19,6 +21,8 @@ class Watch:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._is_draining = False
+        self.progress: Progress | None = None
+        """Where the run stands, as it said last; None before its first turn."""
         self._abort_reason: AbortReason | None = None
         self._waiters: list[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = []
 
@@ -31,6 +35,10 @@ class Watch:
     def abort_reason(self) -> AbortReason | None:
         """Why the run has to stop at once, or None."""
         return self._abort_reason
+
+    def note(self, progress: Progress) -> None:
+        """Say where the run stands; whoever wants to know looks at ``progress``."""
+        self.progress = progress
 
     def drain(self) -> None:
         """Ask the run to stop before its next model call; one in flight may finish."""

@@ -44,7 +44,7 @@ def chaos(
     workers: Annotated[int, typer.Option(min=1, max=32, help="Worker processes.")] = 4,
     threads: Annotated[int, typer.Option(min=1, max=100, help="Jobs per worker at once.")] = 4,
     twins: Annotated[bool, typer.Option(help="Run two beats and two dispatchers.")] = True,
-    lease: Annotated[float, typer.Option(min=1, help="FLEET_LEASE_SECONDS.")] = 15.0,
+    lease: Annotated[float, typer.Option(min=1, help="FLEET_LEASE_SECONDS.")] = 12.0,
     sweep: Annotated[float, typer.Option(min=0.1, help="FLEET_SWEEP_SECONDS.")] = 2.0,
     settle: Annotated[float, typer.Option(min=1, help="Most seconds to come to rest.")] = 480.0,
     only: Annotated[str, typer.Option(help="These kinds alone, with commas between.")] = "",

@@ -21,7 +21,7 @@ class Options:
     """Jobs that one worker runs at once."""
     twins: bool = True
     """Whether two beats and two dispatchers run, instead of one each."""
-    lease_seconds: float = 15.0
+    lease_seconds: float = 12.0
     sweep_seconds: float = 2.0
     poll_seconds: float = 2.0
     failing_share: float = 0.06

@@ -74,7 +74,7 @@ def test_a_narrow_terminal_shows_every_job_id_whole(env, empty_folder, two_jobs)
 
 def test_one_job_shows_states_attempts_calls_cost_and_deliverable(env, empty_folder, two_jobs):
     shown = run(env, empty_folder, "job", "clx-done").stdout
-    for part in ("claimed", "finished", "1000 in, 500 out", "$0.000450", "The deliverable."):
+    for part in ("claimed", "finished", "1000 in, 500 out", "$0.00045", "The deliverable."):
         assert part in shown
     data = json.loads(run(env, empty_folder, "job", "clx-done", "--json").stdout)
     assert data["cost_usd"] == "0.00045"
@@ -145,6 +145,20 @@ WRONG = [
     (("register", "R", "--capability", "juggling"), {}, "juggling"),
     (("up",), {"FLEET_SIMULATOR_URL": ""}, "AGENT_CITY_API_KEY"),
     (("up",), {"FLEET_SIMULATOR_URL": "", "AGENT_CITY_API_KEY": "k"}, "OPENAI_API_KEY"),
+    (
+        *(
+            ("up",),
+            {
+                "FLEET_SIMULATOR_URL": "",
+                "AGENT_CITY_API_KEY": "k",
+                "OPENAI_API_KEY": "k",
+                "FLEET_MODEL": "mine",
+                "FLEET_MAX_DAY_USD": "5",
+            },
+        ),
+        "FLEET_MAX_DAY_USD=5 cannot be kept",
+    ),
+    (("jobs",), {"FLEET_MAX_DAY_USD": "-1"}, "FLEET_MAX_DAY_USD"),
     (("jobs",), {"REDIS_URL": "redis://127.0.0.1:1/0"}, "REDIS_URL"),
     (("jobs",), {"REDIS_URL": "nonsense"}, "REDIS_URL"),
     (("jobs",), {"FLEET_AGENT": "a b"}, "FLEET_AGENT"),

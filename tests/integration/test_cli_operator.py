@@ -268,7 +268,7 @@ def test_the_owner_of_a_refused_job_sees_the_models_own_words(run, ledger):
     accept(ledger, "a")
     lease = ledger.claim("a", "host:1", lease_seconds=60)
     entry = {"ordinal": 0, "kind": "model", "request_sha256": "x", "answer": {"content": "I cannot see any \x1b[1mrepository."}}  # fmt: skip  # noqa: E501
-    assert ledger.journal_append(lease, 0, json.dumps(entry))
+    assert ledger.journals.append(lease, 0, json.dumps(entry))
     ledger.finish(lease, Failed("refused", "The task could not be done."), SPENT)
     shown = run("job", "a")
     assert "the model's last words" in shown

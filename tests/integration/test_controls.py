@@ -15,7 +15,7 @@ from aicity_fleet.errors import AICityUnavailableError, LedgerError
 from aicity_fleet.ledger import Lease, Ledger, NotClaimed, ReportLease
 from aicity_fleet.ledger import controls as controls_module
 from aicity_fleet.ledger import ledger as ledger_module
-from aicity_fleet.ledger.keys import Keys
+from aicity_fleet.ledger.keys import SCHEMA_VERSION, Keys
 from aicity_fleet.models import AssignedTask, Completed, Failed, Outcome, Spent
 from scheduler.poll import poll
 from workers.report import ReporterParts, report
@@ -514,10 +514,10 @@ def test_a_ledger_of_layout_1_is_read_and_worked_on(redis_client, agent, ledger)
     settle(old, "old", "success")
     assert redis_client.get(keys.schema) == "1", "reading it does not upgrade it"
     old.upgrade_schema()
-    assert redis_client.get(keys.schema) == "2"
+    assert redis_client.get(keys.schema) == str(SCHEMA_VERSION)
 
 
-def test_a_ledger_of_layout_3_is_refused(redis_client, ledger):
-    redis_client.set(ledger.keys.schema, 3)
-    with pytest.raises(LedgerError, match=r"layout 3, .* knows 2\. Upgrade this process"):
+def test_a_ledger_of_a_later_layout_is_refused(redis_client, ledger):
+    redis_client.set(ledger.keys.schema, SCHEMA_VERSION + 1)
+    with pytest.raises(LedgerError, match=r"layout 4, .* knows 3\. Upgrade this process"):
         Ledger(redis_client, ledger.keys, retention_seconds=60)

@@ -48,10 +48,11 @@ FEW_PER_JOB = {
 }
 """Steps that a job reaches once or twice, however often it is killed: these need a job for each kill."""
 
-CALLS = 2
-"""Model calls of an undisturbed job here: a flawed draft, and the one that heeds what the gate found."""
+CALLS = 3
+"""Model calls of an undisturbed job here: the researcher's draft, the editor's flawed hand-in, and the one
+that heeds what the gate found."""
 
-pytestmark = pytest.mark.timeout(180)
+pytestmark = pytest.mark.timeout(400)
 
 
 @pytest.fixture

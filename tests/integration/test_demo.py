@@ -34,7 +34,7 @@ def test_the_demo_gives_every_task_one_ending(folder):
         taken.listen()
         port = str(taken.getsockname()[1])
         done = run_cli(
-            *CLI, "demo", "--json", "--flower-port", port,
+            *CLI, "demo", "--json", "--flower-port", port, "--out", "made",
             env=environment(folder, AGENT_CITY_API_KEY="ac_live_must_not_be_used", HTTP_PROXY="http://127.0.0.1:1"),
             cwd=folder, seconds=200,
         )  # fmt: skip
@@ -53,7 +53,11 @@ def test_the_demo_gives_every_task_one_ending(folder):
     assert all(t["model_calls"] >= 1 and t["tokens"] > 0 and t["seconds"] > 0 for t in tasks)
     assert shown["profile_after"]["overallScore"] > shown["profile_before"]["overallScore"]
     assert processes_of(folder) == []
-    assert [path.name for path in folder.rglob("*")] == ["tmp"]
+    made = sorted(path.name for path in (folder / "made").iterdir())
+    assert len(made) == 11
+    assert made[0] == "01-code_review.md"
+    assert all(len((folder / "made" / name).read_text()) > 300 for name in made)
+    assert {path.name for path in folder.rglob("*")} == {"tmp", "made", *made}
 
 
 @pytest.mark.parametrize("after_seconds", [0.5, 2.0, 5.0])

@@ -101,6 +101,65 @@ def test_whatever_else_stands_against_it_comes_first(isolated):
     assert refused() == NotClaimed("provider_down")
 
 
+def test_no_other_message_is_sent_while_a_child_starts(isolation, isolated):
+    """Each would start another child for the same job, and take the place of other jobs'."""
+    assert isolated.claim("t1", "me:1", lease_seconds=15) == NotClaimed("isolated")
+    child = program("time.sleep(2.5); say({'answer': {'did': 'nothing'}})")
+    running = threading.Thread(target=isolation(child).run, args=("t1",))
+    running.start()
+    sent = []
+    while running.is_alive():
+        sent += isolated.sweep().to_run
+        running.join(0.1)
+    assert sent == []
+
+
+def lapse_together(ledger: Ledger, owner: str, *ids: str) -> None:
+    """A process ends with these jobs in it."""
+    for job_id in ids:
+        assert isinstance(ledger.claim(job_id, owner, lease_seconds=0.01, alone=True), Lease)
+    gone: set[str] = set()
+
+    def all_lapsed() -> bool:
+        gone.update(ledger.sweep().rescued)
+        return gone == set(ids)
+
+    wait_until(all_lapsed, description="the leases lapse")
+
+
+def convict(ledger: Ledger, job_id: str) -> None:
+    lease = ledger.claim(job_id, "child:1", lease_seconds=60, alone=True)
+    assert isinstance(lease, Lease)
+    assert ledger.died(job_id, lease.fence) is JobState.FINISHED
+
+
+def test_who_was_only_beside_the_guilty_one_need_not_run_alone(ledger):
+    for job_id in ("guilty", "beside", "running", "unlucky", "once"):
+        ledger.accept(AssignedTask(job_id, "general", "Say something."))
+    lapse_together(ledger, "w:1", "guilty", "beside", "running", "unlucky", "once")
+    lapse_together(ledger, "w:2", "guilty", "beside", "running")
+    lapse_together(ledger, "w:3", "unlucky")  # killed from outside, or by this very job
+    runs = ledger.claim("running", "child:2", lease_seconds=60, alone=True)
+    assert isinstance(runs, Lease)
+    convict(ledger, "guilty")
+    found = {job.job_id: job for job in ledger.jobs()}
+    assert {name for name, job in found.items() if job.is_isolated} == {"guilty", "unlucky"}
+    assert (found["beside"].lapses, found["running"].lapses) == (0, 0)
+    assert (found["unlucky"].lapses, found["once"].lapses) == (2, 1)
+    assert "exonerated" in [line["event"] for line in ledger.audit("beside")]
+    assert "beside" in ledger.sweep().to_run
+    assert isinstance(ledger.claim("beside", "w:4", lease_seconds=15), Lease)
+    assert ledger.renew([runs], lease_seconds=60).lost == frozenset()
+
+
+def test_before_it_is_proven_nobody_is_exonerated(ledger):
+    for job_id in ("t1", "t2"):
+        ledger.accept(AssignedTask(job_id, "general", "Say something."))
+    lapse_together(ledger, "w:1", "t1", "t2")
+    lapse_together(ledger, "w:2", "t1", "t2")
+    assert all(job.is_isolated for job in ledger.jobs())
+
+
 def test_what_the_child_answers_is_given_back(isolation):
     child = program("print('noise'); say({'answer': {'job_id': job, 'did': 'complete'}})")
     assert isolation(child).run("ü 1\n2") == {"job_id": "ü 1\n2", "did": "complete"}

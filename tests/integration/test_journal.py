@@ -1,22 +1,43 @@
 """The journal in Redis: what a dead worker's job bought is not bought again."""
 
 import asyncio
+import dataclasses
 import json
+import secrets
 import signal
 
 import pytest
 from conftest import wait_until
+from integration.team.scripted_provider import ProviderServer, text
 from processes import FleetProcesses
 from simulated_city import SimulatedCity
 
-from aicity_fleet.errors import LeaseLostError, LedgerUnavailableError
-from aicity_fleet.ledger import Lease
+from aicity_fleet.errors import (
+    JournalFullError,
+    LeaseLostError,
+    LedgerError,
+    LedgerUnavailableError,
+)
+from aicity_fleet.ledger import Lease, Ledger
 from aicity_fleet.ledger.journal import LedgerJournal
 from aicity_fleet.models import AssignedTask, Completed, JobState, Spent
 from aicity_fleet.simulator.app import create_app
 from aicity_fleet.simulator.config import SimulatorConfig
 from aicity_fleet.simulator.serve import running
-from aicity_fleet.team import Entry, Watch
+from aicity_fleet.team import (
+    Entry,
+    Limits,
+    ModelConfig,
+    Watch,
+    only,
+    open_model,
+    run_team,
+    team_for,
+)
+from workers.leases import LeaseKeeper
+from workers.run_job import WorkerParts, run_job
+
+TASK = AssignedTask("t2", "general", "Explain how lighthouses guided ships.")
 
 ENTRIES = [
     Entry(number, "model", f"hash-{number}", {"content": "x"}, prompt_tokens=3)
@@ -73,7 +94,7 @@ def test_only_the_holder_of_the_lease_writes(ledger, lease):
 
 def test_an_answer_waits_for_an_absent_redis(ledger, lease, monkeypatch):
     journal = LedgerJournal(ledger, lease, Watch())
-    real, tries = ledger.journal_append, []
+    real, tries = ledger.journals.append, []
 
     def absent_twice(*args: object) -> bool:
         tries.append(args)
@@ -81,7 +102,7 @@ def test_an_answer_waits_for_an_absent_redis(ledger, lease, monkeypatch):
             raise LedgerUnavailableError("gone")
         return real(*args)
 
-    monkeypatch.setattr(ledger, "journal_append", absent_twice)
+    monkeypatch.setattr(ledger.journals, "append", absent_twice)
     asyncio.run(journal.append(ENTRIES[0]))
     assert len(ledger.journal("t1")) == 1
 
@@ -94,7 +115,7 @@ def test_the_wait_for_redis_ends_with_the_run(ledger, lease, monkeypatch):
     def absent(*_args: object) -> bool:
         raise LedgerUnavailableError("gone")
 
-    monkeypatch.setattr(ledger, "journal_append", absent)
+    monkeypatch.setattr(ledger.journals, "append", absent)
     with pytest.raises(LedgerUnavailableError):
         asyncio.run(journal.append(ENTRIES[0]))
 
@@ -104,7 +125,109 @@ def test_the_journal_expires_with_its_job(ledger, lease, redis_client):
     ledger.finish(lease, Completed("x", 1, "m"), Spent(1))
     held = ledger.take_report("t1")
     ledger.settle(held, {})
-    assert redis_client.pttl(ledger.keys.journal("t1")) > 0
+    keys = [ledger.keys.job("t1"), ledger.keys.audit("t1"), ledger.keys.journal("t1")]
+    assert all(redis_client.pttl(key) > 3_500_000 for key in keys)
+    for key in keys:
+        redis_client.pexpire(key, 60_000)
+    ledger.accept(AssignedTask("t1", "general", "x"))  # still listed: all of it stays
+    assert all(redis_client.pttl(key) > 3_500_000 for key in keys)
+
+
+LONG = Entry(0, "model", "hash-0", {"content": "A sentence of the model. " * 40})
+
+
+def test_long_entries_are_packed_and_read_back(ledger, lease, redis_client):
+    write(ledger, lease, LONG, ENTRIES[1])
+    stored = redis_client.lrange(ledger.keys.journal("t1"), 0, -1)
+    assert len(stored[0]) < len(json.dumps(LONG.to_json())) / 3
+    assert [LedgerJournal(ledger, lease, Watch()).recorded(n) for n in (0, 1)] == [LONG, ENTRIES[1]]
+
+
+def test_a_journal_that_an_older_fleet_left_is_gone_on_with(ledger, lease, redis_client):
+    whole = {**dataclasses.asdict(LONG), "estimated_tokens": 0}  # as it wrote: every field, plain
+    del whole["origin"]
+    redis_client.rpush(ledger.keys.journal("t1"), json.dumps(whole))
+    journal = write(ledger, lease, ENTRIES[1])
+    assert journal.recorded(0) == LONG
+    assert len(ledger.journal("t1")) == 2
+
+
+def test_beside_an_older_fleet_nothing_is_packed(ledger, lease, redis_client):
+    """Until the dispatcher, which comes last, marks the ledger as this version's."""
+    redis_client.set(ledger.keys.schema, 2)
+    beside = Ledger(redis_client, ledger.keys, retention_seconds=3600)
+    write(beside, lease, LONG)
+    (stored,) = redis_client.lrange(ledger.keys.journal("t1"), 0, -1)
+    assert json.loads(stored)["answer"] == LONG.answer
+    beside.upgrade_schema()
+    after = Ledger(redis_client, ledger.keys, retention_seconds=3600)
+    write(after, lease, LONG)
+    (stored,) = redis_client.lrange(ledger.keys.journal("t1"), 0, -1)
+    assert not stored.startswith("{")
+
+
+def test_an_entry_that_was_changed_by_hand_is_named(ledger, lease, redis_client):
+    redis_client.rpush(ledger.keys.journal("t1"), "z~nothing")
+    with pytest.raises(LedgerError, match="cannot be unpacked"):
+        ledger.journal("t1")
+
+
+def sized(redis_client, ledger, most: int) -> Ledger:
+    return Ledger(redis_client, ledger.keys, retention_seconds=3600, max_journal_bytes=most)
+
+
+def test_a_journal_takes_no_more_than_it_may(ledger, lease, redis_client):
+    write(ledger, lease, *ENTRIES[:2])
+    held = sum(len(text) for text in redis_client.lrange(ledger.keys.journal("t1"), 0, -1))
+    small = sized(redis_client, ledger, held + 10)
+    for _ in range(2):  # the same again, as if the reply was lost
+        with pytest.raises(JournalFullError, match="FLEET_MAX_JOURNAL_BYTES"):
+            write(small, lease, ENTRIES[2])
+    assert len(ledger.journal("t1")) == 2
+    write(small, lease, ENTRIES[1])  # replaces the one at its place
+    assert len(ledger.journal("t1")) == 2
+    assert ledger.audit("t1")[-1]["event"] == "journal_full"
+    asyncio.run(LedgerJournal(small, lease, Watch()).truncate(1))
+    write(small, lease, ENTRIES[1])
+
+
+def test_a_full_journal_ends_the_job_with_an_ending_of_its_own(ledger, redis_client):
+    """Its last answer was bought, and is on the bill; nothing is bought after it."""
+    ledger.accept(TASK)
+    small = sized(redis_client, ledger, 5000)  # room for the first entry, which holds the team
+    with ProviderServer() as server:
+        provider = server.open()
+        provider.will(*(text(secrets.token_hex(1500)) for _ in range(3)))  # cannot be packed small
+
+        async def work(lease, watch, journal):
+            config = ModelConfig("m-1", provider.base_url, "sk-test-key-000000000000", 5.0)
+            async with open_model(config) as model:
+                return await run_team(
+                    lease.task,
+                    spec=team_for("general"),
+                    models=only(model),
+                    limits=Limits(10),
+                    watch=watch,
+                    nonce=lease.nonce,
+                    journal=journal,
+                )
+
+        parts = WorkerParts(
+            ledger=small,
+            leases=LeaseKeeper(small, 60, has_threads=False),
+            run_team=lambda *args: asyncio.run(work(*args)),
+            report=lambda _id: None,
+            requeue=lambda _id: None,
+            owner="me",
+            lease_seconds=60,
+            max_running=0,
+        )
+        did = run_job(TASK.task_id, parts)
+        asked = len(provider.requests)
+    job = ledger.get(TASK.task_id)
+    assert did["why"] == "journal_full"
+    assert job.outcome.code == "journal_full"
+    assert job.model_calls == asked == len(ledger.journal(TASK.task_id)) + 1
 
 
 @pytest.mark.timeout(180)
@@ -142,6 +265,8 @@ def test_a_job_whose_worker_ended_buys_only_what_is_new(
             )
         finally:
             fleet.stop()
+        stored = ledger.client.lrange(ledger.keys.journal(task_id), 0, -1)
+        assert any(not text.startswith("{") for text in stored), "it is packed"
         entries = [json.loads(entry) for entry in ledger.journal(task_id)]
         calls = sum(entry["kind"] == "model" for entry in entries)
         assert calls >= 2

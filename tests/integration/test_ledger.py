@@ -8,7 +8,7 @@ import redis
 from conftest import immortal_keys, wait_until
 
 from aicity_fleet.errors import LedgerError, LedgerUnavailableError
-from aicity_fleet.ledger import Lease, Ledger, NotClaimed, Renewal, ReportLease
+from aicity_fleet.ledger import Lease, Ledger, NotClaimed, Renewal, ReportLease, outbox
 from aicity_fleet.ledger import ledger as ledger_module
 from aicity_fleet.ledger.connection import connect
 from aicity_fleet.ledger.keys import SCHEMA_VERSION, Keys
@@ -257,7 +257,7 @@ def test_a_lost_message_is_sent_again_only_while_the_queue_is_empty(
 
 def test_a_report_is_sent_by_one_process_at_a_time(ledger, monkeypatch):
     monkeypatch.setattr(ledger_module, "SEND_GRACE_MS", 0)
-    monkeypatch.setattr(ledger_module, "REPORT_LEASE_MS", 50)
+    monkeypatch.setattr(outbox, "REPORT_LEASE_MS", 50)
     ledger.accept(TASK)
     ledger.finish(claim(ledger), DONE, SPENT)
     assert ledger.sweep().to_report == ("clx1",)

@@ -203,8 +203,8 @@ def test_every_move_from_everywhere(ledger, stand, move, expected):
 
 
 def journal_of(ledger: Ledger, lease: Lease) -> None:
-    assert ledger.journal_append(lease, 0, '{"a": 1}')
-    assert ledger.journal_append(lease, 1, '{"a": 2}')
+    assert ledger.journals.append(lease, 0, '{"a": 1}')
+    assert ledger.journals.append(lease, 1, '{"a": 2}')
 
 
 def test_a_replayed_failure_begins_afresh_without_its_journal(ledger):

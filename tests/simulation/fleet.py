@@ -19,6 +19,7 @@ from simulation.world import World
 from aicity_fleet.celery_app import QUEUE_OF, REPORT, RUN_JOB
 from aicity_fleet.errors import FleetError
 from aicity_fleet.ledger import Ledger
+from aicity_fleet.ledger.keys import SCHEMA_VERSION
 from aicity_fleet.models import JsonObject
 from scheduler import poll as poll_module
 from scheduler import sweep as sweep_module
@@ -210,7 +211,7 @@ class Fleet:
     def _boot_dispatcher(self, process: Process) -> None:
         world = self.world
         ledger, client = world.new_ledger(), world.new_client()
-        world.wire.call("SET", ledger.keys.schema, 2)  # ledger.upgrade_schema()
+        world.wire.call("SET", ledger.keys.schema, SCHEMA_VERSION)  # ledger.upgrade_schema()
         reporter = report_module.ReporterParts(ledger, client, "sim", give_up_seconds=3600)
 
         def handle(text: str) -> JsonObject:

@@ -144,12 +144,12 @@ class Promises:
         self.owning_process[job_id] = process
 
     def _saw_renew(self, _process: str, args: list[Any], reply: Any) -> None:
-        for job_id, fence in zip(args[1::2], args[2::2], strict=True):
+        for job_id, fence in zip(args[1::3], args[2::3], strict=True):
             if job_id not in reply[0]:
                 self._holds(job_id, fence, "renewal")
 
     def _saw_journal_append(self, _process: str, args: list[Any], reply: Any) -> None:
-        if reply:
+        if reply == 1:
             self._holds(args[0], args[1], "journal entry")
             self._journaled[args[0]] = args[2] + 1
 

@@ -1,6 +1,6 @@
 -- (none) -> queued, or -> quarantined when the task was refused. A known id is only noted as listed.
 -- ARGV: id, task JSON, task type, nonce, reason for refusing or '', ms until the sweep may send it,
---       retention in ms
+--       retention in ms, the task's maxBudget in cents or ''
 -- Reply: {'accepted' | 'refused' | 'known' | 'paused' (a person paused intake), state or ''}
 local id, reason = ARGV[1], ARGV[5]
 local job = key('job', id)
@@ -10,6 +10,7 @@ if state then
   if redis.call('PTTL', job) >= 0 then -- settled or refused: keep it known while it is listed
     redis.call('PEXPIRE', job, ARGV[7])
     redis.call('PEXPIRE', key('audit', id), ARGV[7])
+    redis.call('PEXPIRE', key('journal', id), ARGV[7])
   end
   return {'known', state}
 end
@@ -18,6 +19,9 @@ if is_paused('intake') then
 end
 redis.call('HSET', job, 'task', ARGV[2], 'task_type', ARGV[3], 'nonce', ARGV[4],
   'attempt', 0, 'lapses', 0, 'accepted_at', NOW, 'listed_at', NOW)
+if ARGV[8] ~= '' then
+  redis.call('HSET', job, 'max_budget_cents', ARGV[8])
+end
 if reason ~= '' then
   redis.call('HSET', job, 'reason', reason)
   move(id, 'quarantined', NOW)

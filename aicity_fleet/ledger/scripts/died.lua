@@ -12,6 +12,7 @@ if cancelled then
   lay_aside(id, cancelled)
 elseif lapses >= tonumber(ARGV[3]) then
   into_outbox(id, ARGV[4], 'fail', NOW)
+  exonerate_neighbours(id)
 else
   queue(id, NOW)
 end

@@ -169,6 +169,96 @@ local function add_usage(id, first)
   redis.call('HINCRBY', job, 'ran_ms', ARGV[first + 4])
 end
 
+-- The jobs that run alone because two processes ended while they were in them.
+local SUSPECTS = PREFIX .. 'suspects'
+
+-- A job was proven to kill its processes: whoever was only ever beside it when one ended is innocent, and
+-- need not run alone.
+local function exonerate_neighbours(guilty)
+  local ended = '\n' .. (redis.call('HGET', key('job', guilty), 'lapsed_in') or '')
+  for _, id in ipairs(redis.call('SMEMBERS', SUSPECTS)) do
+    local job = key('job', id)
+    local fields = redis.call('HMGET', job, 'state', 'isolated', 'lapsed_in')
+    local is_innocent = id ~= guilty and fields[3] ~= false
+    for owner in string.gmatch(fields[3] or '', '[^\n]+') do
+      is_innocent = is_innocent and string.find(ended, '\n' .. owner .. '\n', 1, true) ~= nil
+    end
+    if is_innocent and fields[2] and (fields[1] == 'queued' or fields[1] == 'running') then
+      redis.call('HDEL', job, 'isolated', 'lapsed_in')
+      redis.call('HSET', job, 'lapses', 0)
+      note(id, 'exonerated', 'its processes were ended by ' .. guilty)
+      if fields[1] == 'queued' then
+        redis.call('ZADD', PREFIX .. 'unsent', NOW, id)
+      end
+      redis.call('SREM', SUSPECTS, id)
+    elseif not fields[1] or not fields[2] or id == guilty then
+      redis.call('SREM', SUSPECTS, id)
+    end
+  end
+end
+
+-- What the fleet spends on one day (UTC): `spent` is what calls cost, `estimated` our guess at those that
+-- the provider did not count, both in picodollars; `calls` and `unpriced` count calls. `cap` is the cap that
+-- was asked for last, `wanted` what the call needed that it kept back last; a job has its own `wanted`.
+local SPENDING_KEPT_MS = 8 * 86400 * 1000
+
+local function today()
+  return key('spending', math.floor(NOW / 86400000))
+end
+
+-- What calls in flight have reserved: hash of reservation to 'picodollars:when it lapses'.
+local RESERVED = PREFIX .. 'spending:reserved'
+
+local function reserved(except)
+  local sum, all = 0, redis.call('HGETALL', RESERVED)
+  for i = 1, #all, 2 do
+    local amount, until_ms = string.match(all[i + 1], '(%d+):(%d+)')
+    if tonumber(until_ms) <= NOW then
+      redis.call('HDEL', RESERVED, all[i])
+    elseif all[i] ~= except then
+      sum = sum + tonumber(amount)
+    end
+  end
+  return sum
+end
+
+local function charged_today()
+  local fields = redis.call('HMGET', today(), 'spent', 'estimated')
+  return tonumber(fields[1] or '0') + tonumber(fields[2] or '0')
+end
+
+-- Whether the day has room for no call that costs what `hash` has as `wanted`, or anything at all.
+local function day_is_full(cap, hash)
+  local wanted = tonumber(redis.call('HGET', hash, 'wanted') or '0')
+  return charged_today() + reserved() + math.max(1, wanted) > tonumber(cap)
+end
+
+-- Put what a model call cost on the bills of the job and of the day: ARGV from `first` on is 'model', or
+-- anything else for a call that costs nothing; picodollars, or '' where nobody knows; picodollars that we
+-- estimate instead; the price table; the reservation that this settles.
+local function book_call(id, first)
+  if ARGV[first] ~= 'model' then
+    return
+  end
+  local job, day, cost = key('job', id), today(), ARGV[first + 1]
+  redis.call('HINCRBY', job, 'booked_calls', 1)
+  redis.call('HINCRBY', day, 'calls', 1)
+  if cost == '' then
+    redis.call('HINCRBY', job, 'unpriced_calls', 1)
+    redis.call('HINCRBY', day, 'unpriced', 1)
+    redis.call('HINCRBY', day, 'estimated', ARGV[first + 2])
+  else
+    redis.call('HINCRBY', job, 'spent', cost)
+    redis.call('HINCRBY', day, 'spent', cost)
+    local known = redis.call('HGET', job, 'prices') or ''
+    if not string.find(known, ARGV[first + 3], 1, true) then
+      redis.call('HSET', job, 'prices', known == '' and ARGV[first + 3] or known .. ', ' .. ARGV[first + 3])
+    end
+  end
+  redis.call('PEXPIRE', day, SPENDING_KEPT_MS)
+  redis.call('HDEL', RESERVED, ARGV[first + 4])
+end
+
 -- Let one held failure go, if the guard has room for it.
 local function let_one_go(most)
   local held = redis.call('ZRANGE', key('state', 'held'), 0, 0)[1]

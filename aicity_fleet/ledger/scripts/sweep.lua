@@ -27,7 +27,10 @@ local rescued = due(key('state', 'running'))
 for _, id in ipairs(rescued) do
   local job = key('job', id)
   local lapses = redis.call('HINCRBY', job, 'lapses', counts)
-  local fields = redis.call('HMGET', job, 'owner', 'cancel')
+  local fields = redis.call('HMGET', job, 'owner', 'cancel', 'lapsed_in')
+  if counts == 1 then
+    redis.call('HSET', job, 'lapsed_in', (fields[3] or '') .. (fields[1] or '') .. '\n')
+  end
   note(id, 'rescued', 'lease ' .. lapses .. ' lapsed, was ' .. (fields[1] or '')
     .. (counts == 0 and '; not counted, for nobody swept' or ''))
   if fields[2] then
@@ -37,6 +40,8 @@ for _, id in ipairs(rescued) do
   else
     if counts == 1 and lapses == tonumber(ARGV[5]) then
       redis.call('HSET', job, 'isolated', 1)
+      redis.call('SADD', SUSPECTS, id)
+      redis.call('PEXPIRE', SUSPECTS, 7 * 86400 * 1000)
       note(id, 'isolated', 'it runs alone from now on')
     end
     queue(id, NOW)

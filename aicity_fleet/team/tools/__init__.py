@@ -12,6 +12,9 @@ from typing import Any, Protocol
 
 from aicity_fleet.models import JsonObject
 
+TOOL_NAMES = frozenset({"ruff", "bandit", "javascript", "search", "read_file", "fetch_repository"})
+"""The tools that teams may name."""
+
 
 class Tool(Protocol):
     """Something the specialist may call."""

@@ -44,10 +44,7 @@ DESCRIBED: Mapping[str, Described] = MappingProxyType(
         )
     }
 )
-"""What a model is told of every tool."""
-
-TOOL_NAMES = frozenset(DESCRIBED)
-"""The tools that a team may name."""
+"""What a model is told of each tool in ``TOOL_NAMES``."""
 
 Work = Callable[[Mapping[str, Any]], Awaitable[str]]
 """What a tool does with its arguments."""

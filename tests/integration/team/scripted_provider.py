@@ -81,9 +81,39 @@ def error(status: int, code: str | None = None, message: str = "boom", **more: A
 AZURE_PATH = "/v1/openai/deployments/{deployment}/chat/completions"
 """Where Azure's clients ask, below the base URL."""
 
+ANTHROPIC_PATH = "/v1/messages"
+"""Where Anthropic's client asks, below its base URL."""
+
 HANG = Answer(hangs=True)
 
 Script = Callable[[dict[str, Any]], Answer]
+
+
+def anthropic_message(answer: Answer, model: str) -> dict[str, Any]:
+    """The same answer in Anthropic's form. Source: docs.anthropic.com/en/api/messages."""
+    message = answer.message or {}
+    blocks = [{"type": "text", "text": message["content"]}] if message.get("content") else []
+    for call in message.get("tool_calls") or ():
+        function = call["function"]
+        arguments = json.loads(function["arguments"])
+        blocks.append(
+            {"type": "tool_use", "id": call["id"], "name": function["name"], "input": arguments}
+        )
+    words = {"stop": "end_turn", "length": "max_tokens", "tool_calls": "tool_use"}
+    usage = answer.usage or {"prompt_tokens": 0, "completion_tokens": 0}
+    return {
+        "id": "msg_1",
+        "type": "message",
+        "role": "assistant",
+        "model": model,
+        "content": blocks,
+        "stop_reason": words.get(answer.finish_reason, answer.finish_reason),
+        "stop_sequence": None,
+        "usage": {
+            "input_tokens": usage["prompt_tokens"],
+            "output_tokens": usage["completion_tokens"],
+        },
+    }
 
 
 class Provider:
@@ -120,7 +150,7 @@ class ProviderServer:
         app = Starlette(
             routes=[
                 Route("/{name}" + path, self._complete, methods=["POST"])
-                for path in ("/v1/chat/completions", AZURE_PATH)
+                for path in ("/v1/chat/completions", AZURE_PATH, ANTHROPIC_PATH)
             ]
         )
         self._server = uvicorn.Server(
@@ -167,6 +197,8 @@ class ProviderServer:
             )
         if answer.body is not None:
             return JSONResponse(answer.body, answer.status, answer.headers)
+        if request.url.path.endswith(ANTHROPIC_PATH):
+            return JSONResponse(anthropic_message(answer, body["model"]), headers=answer.headers)
         return JSONResponse(
             {
                 "id": f"chatcmpl-{len(provider.requests)}",

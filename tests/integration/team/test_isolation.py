@@ -7,7 +7,7 @@ import logging
 import re
 
 import pytest
-from integration.team.scripted_provider import Provider, error, submit, text
+from integration.team.scripted_provider import Provider, calls, error, submit, text
 from unit.team.samples import GOOD_GENERAL, NONCE, order
 
 from aicity_fleet.models import AGENT_NAMES, Delivered, ProviderTrouble
@@ -102,12 +102,32 @@ async def test_twenty_jobs_at_once_stay_apart(run, provider: Provider):
     assert len(provider.requests) == 40
 
 
+class Leaky:
+    """A tool whose results and faults are confidential."""
+
+    name, description = "lookup", "Looks something up."
+    parameters = {"type": "object", "properties": {}}  # noqa: RUF012
+
+    def __init__(self) -> None:
+        self.heard: list[object] = []
+
+    async def run(self, arguments):
+        if arguments:
+            raise ValueError("confidential fault")
+        return "confidential finding"
+
+
 async def test_no_text_of_a_job_reaches_a_log(run, provider: Provider, config, caplog):
+    caplog.set_level(logging.DEBUG, logger="aicity_fleet")
     caplog.set_level(logging.INFO)
     provider.will(text("confidential answer"), submit(f"{GOOD_GENERAL} confidential work"))
     await run(order(description="confidential order about ships and lighthouses"))
     provider.will(error(401, message=f"confidential error {config.api_key}"))
     await run()
+    leaky = {"lookup": Leaky()}
+    provider.will(calls(("lookup", "{}")), calls(("lookup", '{"fail": 1}')), submit(GOOD_GENERAL))
+    await run(tool_names=("lookup",), tools=leaky, hear=leaky["lookup"].heard.append)
+    assert "confidential finding" in str(leaky["lookup"].heard)
     logged = caplog.text + "".join(str(record.msg) for record in caplog.records)
     assert "confidential" not in logged
     assert config.api_key not in logged

@@ -13,6 +13,7 @@ from aicity_fleet.models import Delivered, Rejected
 from aicity_fleet.team import MemoryJournal, Watch, run_team, team_for
 from aicity_fleet.team.driver import Limits, only
 from aicity_fleet.team.offline import replay_team
+from aicity_fleet.team.origin import Origin
 
 SPEC = team_for("research")
 TASK = order("research", "Compare the history of tea ceremonies in Japan and China.")
@@ -43,7 +44,9 @@ def paid(model, engine, provider: Provider):
 def again(engine):
     async def run(entries, **parts):
         heard = []
-        defaults = {"spec": SPEC, "nonce": NONCE, "function_calling": True, "engine": engine}
+        origin = Origin.from_json(entries[0].origin)
+        origin = dataclasses.replace(origin, spec=parts.pop("spec", origin.spec))
+        defaults = {"origin": origin, "nonce": NONCE}
         result = await replay_team(TASK, entries, hear=heard.append, **{**defaults, **parts})
         return result, heard
 
@@ -72,6 +75,48 @@ async def test_it_ends_the_same_and_says_the_same(paid, again, provider: Provide
     assert ("Coordinator", "ask") in kinds
 
 
+class Dice:
+    """A tool that never gives the same twice, and that a replay does not have."""
+
+    name, description = "dice", "Throws dice."
+    parameters = {"type": "object", "properties": {"sides": {"type": "integer"}}}  # noqa: RUF012
+
+    def __init__(self) -> None:
+        self.throws = 0
+
+    async def run(self, arguments):
+        self.throws += 1
+        return f"{self.throws} of {arguments['sides']}"
+
+
+async def test_a_team_with_tools_and_models_of_two_kinds_ends_the_same(
+    again, model, engine, provider: Provider, marker_model
+):
+    """What a model is told of its tools is part of each request; one without tools hands in otherwise."""
+    drafts = SPEC.members[0].model_copy(update={"tools": ("dice",), "model": "clever"})
+    spec = SPEC.model_copy(update={"members": (drafts, *SPEC.members[1:])})
+    dice, journal, said = Dice(), MemoryJournal(), []
+    ending_line = f"{GOOD_GENERAL}\n"
+    provider.will(calls(("dice", '{"sides": 6}')), text("a draft"), *[text(ending_line)] * 9)
+    first = await run_team(
+        TASK,
+        spec=spec,
+        models={"clever": only(model)["default"], **only(marker_model)},
+        limits=Limits(10),
+        watch=Watch(),
+        nonce=NONCE,
+        journal=journal,
+        tools={"dice": dice},
+        hear=said.append,
+        engine=engine,
+    )
+    assert dice.throws == 1
+    second, heard = await again(journal.entries)
+    assert second.ending == first.ending
+    assert heard == said
+    assert "1 of 6" in [item.text for item in heard]
+
+
 async def test_a_journal_that_ends_too_early_is_said_and_heard_so_far(paid, engine):
     _, entries, _ = await paid(text("a draft"), submit("too short"), submit("again too short"))
     heard = []
@@ -79,19 +124,24 @@ async def test_a_journal_that_ends_too_early_is_said_and_heard_so_far(paid, engi
         await replay_team(
             TASK,
             entries[:2],
-            spec=SPEC,
+            origin=Origin.from_json(entries[0].origin),
             nonce=NONCE,
-            function_calling=True,
-            engine=engine,
             hear=heard.append,
         )
     assert heard[-1].kind == "ask"
 
 
-async def test_another_team_is_not_the_same_run(paid, again):
+async def test_another_release_is_not_the_same_run(paid, again):
     _, entries, _ = await paid(text("a draft"), submit(GOOD_GENERAL))
-    with pytest.raises(ReplayError, match="was made by"):
-        await again(entries, spec=SPEC.model_copy(update={"rounds": 2}))
+    entries[0] = dataclasses.replace(entries[0], version="2; autogen 0.4; research 1234")
+    with pytest.raises(ReplayError, match=r"was made by '2; autogen 0\.4"):
+        await again(entries)
+
+
+async def test_another_team_does_not_fit(paid, again):
+    _, entries, _ = await paid(text("a draft"), submit(GOOD_GENERAL))
+    with pytest.raises(ReplayError, match="Call 0 is not the one"):
+        await again(entries, spec=team_for("design"))
 
 
 async def test_another_order_is_not_the_same_run(paid, again):

@@ -31,6 +31,16 @@ async def test_recorded_answers_are_replayed_in_order_and_not_bought():
     assert second.finish_reason == "length"
 
 
+async def test_what_made_the_journal_stands_in_its_first_entry_alone():
+    journal = MemoryJournal()
+    tape = Tape(journal, "version", {"engine": "e"})
+    await record(tape, "a")
+    await record(tape, "b")
+    assert [entry.origin for entry in journal.entries] == [{"engine": "e"}, None]
+    assert "origin" not in journal.entries[1].to_json()
+    assert [Entry.from_json(entry.to_json()) for entry in journal.entries] == journal.entries
+
+
 async def test_a_mismatch_discards_that_entry_and_all_later_ones():
     journal = MemoryJournal()
     tape = Tape(journal)

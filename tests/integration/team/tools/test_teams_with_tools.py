@@ -12,10 +12,11 @@ from unit.team.samples import CODE, GOOD, NONCE, order
 from aicity_fleet.models import Delivered, Interrupted
 from aicity_fleet.team import Limits, MemoryJournal, Watch, only, run_team, team_for
 from aicity_fleet.team.offline import replay_team
-from aicity_fleet.team.tools import search, toolbox
+from aicity_fleet.team.origin import Origin
+from aicity_fleet.team.tools import TOOL_NAMES, search, toolbox
 from aicity_fleet.team.tools.download import Downloader
 from aicity_fleet.team.tools.folders import PrivateFolders
-from aicity_fleet.team.tools.toolbox import TOOL_NAMES, Toolbox
+from aicity_fleet.team.tools.toolbox import DESCRIBED, Toolbox
 
 TASK, GOOD_REVIEW = GOOD["code_review"]
 SPEC = team_for("code_review")
@@ -87,7 +88,7 @@ async def test_a_run_that_moves_takes_the_results_of_tools_from_its_journal(
     assert len(provider.requests) == 1
 
 
-async def test_it_is_replayed_offline_without_any_tool(review, engine, provider: Provider):
+async def test_it_is_replayed_offline_without_any_tool(review, provider: Provider):
     provider.will(*STEPS)
     journal, said = MemoryJournal(), []
     first = await review(journal, hear=said.append)
@@ -95,10 +96,8 @@ async def test_it_is_replayed_offline_without_any_tool(review, engine, provider:
     second = await replay_team(
         TASK,
         journal.entries,
-        spec=SPEC,
+        origin=Origin.from_json(journal.entries[0].origin),
         nonce=NONCE,
-        function_calling=True,
-        engine=engine,
         hear=heard.append,
     )
     assert second.ending == first.ending
@@ -121,6 +120,13 @@ async def test_the_files_of_two_jobs_are_apart(folders):
         assert "hold it" in await other["search"].run({"query": "SECRET"})
         assert "Nothing found" in await other["search"].run({"query": "SECRET", "match_case": True})
     box.close()
+
+
+async def test_the_tools_of_a_job_are_those_that_a_team_may_name(folders):
+    box = Toolbox(Downloader(frozenset()), PrivateFolders(folders))
+    with box.tools_for(TASK) as tools:
+        assert set(tools) == set(DESCRIBED) == TOOL_NAMES
+        assert all(name == tool.name for name, tool in tools.items())
 
 
 async def test_a_job_that_calls_no_tool_has_no_file(folders):

@@ -1,0 +1,128 @@
+"""Where a running job stands, in a line, and that line again and again until the job has ended."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+import typer
+from rich.live import Live
+from rich.text import Text
+
+from aicity_fleet.cli.display import console, duration, foreign, notes
+from aicity_fleet.cli.money import cost_of, cost_text
+from aicity_fleet.errors import FleetError, LedgerUnavailableError
+from aicity_fleet.ledger import Job, Ledger
+from aicity_fleet.models import Completed, Failed, JobState, JsonObject
+
+LOOK_SECONDS = 0.5
+"""How often the ledger is looked at, in seconds; workers tell theirs every two."""
+
+INTERRUPTED = 130
+"""What a command that Ctrl-C ended exits with."""
+
+
+def follow(ledger: Ledger, job_id: str, *, as_json: bool) -> None:
+    """Show where a job stands until it has ended; one line per change, or one that changes in a terminal.
+
+    Raises:
+        FleetError: The ledger does not know the job, or forgot it meanwhile.
+    """
+    try:
+        if as_json or not console.is_terminal:
+            ended = _follow(ledger, job_id, lambda job: _print(job, as_json=as_json))
+        else:
+            with Live(console=console, auto_refresh=False) as live:
+                ended = _follow(ledger, job_id, lambda job: live.update(_line(job), refresh=True))
+    except KeyboardInterrupt:
+        raise typer.Exit(INTERRUPTED) from None
+    if not as_json:
+        console.print(Text("Ended: ").append_text(_ending(ended)), highlight=False, soft_wrap=True)
+
+
+def where_it_stands(job: Job) -> Text:
+    """A job's place in a line: state, and while it runs its turn, speaker, calls, tokens and cost."""
+    if job.state is not JobState.RUNNING:
+        why = f": {job.reason}" if job.reason else ""
+        return foreign(f"{job.state}{why}")
+    parts = [f"attempt {job.attempt}"]
+    if job.progress is None:
+        parts.append("begins")
+    else:
+        told = job.progress
+        parts += [
+            f"turn {told['turn']}, {told['speaker']}",
+            _count(told["rounds"], "hand-in"),
+            _count(told["model_calls"], "model call"),
+            f"{told['tokens']} tokens",
+            f"cost {cost_text(cost_of(job)[0])}",
+        ]
+    return foreign(f"running, {', '.join(parts)}")
+
+
+def _follow(ledger: Ledger, job_id: str, show: Callable[[Job], None]) -> Job:
+    """Look again and again, and show what changed; gives the job as it ended."""
+    shown: object = None
+    is_away = False
+    while True:
+        try:
+            job = ledger.get(job_id)
+        except LedgerUnavailableError as error:
+            if not is_away:
+                notes.print(f"{error} Still looking.", highlight=False)
+            is_away = True
+            time.sleep(LOOK_SECONDS)
+            continue
+        is_away = False
+        if job is None:
+            raise FleetError(f"The ledger knows no job '{job_id}' (any more).")
+        seen = (job.state, job.attempt, job.progress, job.reason, job.outcome)
+        if seen != shown:
+            show(job)
+            shown = seen
+        if has_ended(job):
+            return job
+        time.sleep(LOOK_SECONDS)
+
+
+def has_ended(job: Job) -> bool:
+    """Whether nothing more will run: it has an outcome, or rests until somebody moves it."""
+    return job.outcome is not None or job.state is JobState.QUARANTINED
+
+
+def _print(job: Job, *, as_json: bool) -> None:
+    if not as_json:
+        console.print(_line(job), highlight=False, soft_wrap=True)
+        return
+    cost = cost_of(job)[0].known_usd
+    line: JsonObject = {
+        "job_id": job.job_id,
+        "state": str(job.state),
+        "attempt": job.attempt,
+        "progress": job.progress,
+        "cost_usd": None if cost is None else str(cost),
+        "ending": str(_ending(job)) if has_ended(job) else None,
+    }
+    console.out(json.dumps(line), highlight=False)
+
+
+def _line(job: Job) -> Text:
+    seconds = (datetime.now(UTC) - job.started_at).total_seconds() if job.started_at else 0
+    since = f" ({duration(max(0, seconds))})" if job.state is JobState.RUNNING else ""
+    return where_it_stands(job).append(since)
+
+
+def _ending(job: Job) -> Text:
+    match job.outcome:
+        case Completed():
+            return Text("complete")
+        case Failed(code=code, message=message):
+            return foreign(f"fail ({code}): {message}")
+        case _:
+            return foreign(f"{job.state}: {job.reason}")
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"

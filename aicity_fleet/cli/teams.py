@@ -1,0 +1,293 @@
+"""Commands about teams: which there are, whether a file is right, and one run outside the fleet."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import secrets
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.box import SIMPLE_HEAD
+from rich.table import Table
+from rich.text import Text
+
+from aicity_fleet.cli.conversation import print_said
+from aicity_fleet.cli.display import console, foreign, notes, print_json
+from aicity_fleet.cli.market import AsJson
+from aicity_fleet.cli.money import cost_text
+from aicity_fleet.errors import SettingsError, TaskRefusedError, TeamError
+from aicity_fleet.models import AssignedTask, Delivered, JsonObject, TeamResult, parse_task
+from aicity_fleet.money import Cost
+from aicity_fleet.settings import Settings
+from aicity_fleet.team.aliases import Aliases, alias_names, models_of
+from aicity_fleet.team.budget import require_prices
+from aicity_fleet.team.catalog import Teams, known_only, load_teams, read_team
+from aicity_fleet.team.said import Hear, Said
+from aicity_fleet.team.spec import Limits, TeamSpec
+from aicity_fleet.team.tools import TOOL_NAMES
+
+if TYPE_CHECKING:
+    from aicity_fleet.team.model import Routes
+
+teams = typer.Typer(help="List the teams, or check a file that declares one.", no_args_is_help=True)
+
+
+@teams.command("list")
+def list_teams(as_json: AsJson = False) -> None:
+    """List the teams that this fleet would use, the owner's own from FLEET_TEAMS_DIR among them."""
+    found = load_teams(Settings.load().teams_dir)
+    if as_json:
+        print_json([summary(spec) for spec in found.specs])
+        return
+    table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
+    for heading in ("team", "task types", "members", "models", "tools", "rounds", "pass mark"):
+        table.add_column(heading)
+    for spec in found.specs:
+        table.add_row(
+            spec.name,
+            Text(", ".join(spec.task_types)),
+            " > ".join(member.name for member in spec.members),
+            ", ".join(spec.models),
+            ", ".join(spec.tools) or "-",
+            str(spec.rounds),
+            str(spec.pass_mark),
+        )
+    console.print(table)
+    console.print("Task types that no team names go to the team general.")
+
+
+@teams.command("check")
+def check(
+    files: Annotated[list[Path], typer.Argument(help="TOML files, each with one team.")],
+    as_json: AsJson = False,
+) -> None:
+    """Check files that declare a team: schema, prompts, tools and models. Exit code 1 for a fault."""
+    settings = Settings.load()
+    models = alias_names(settings.models_file)
+    results = [_checked(file, models) for file in files]
+    if as_json:
+        print_json(results)
+    else:
+        for result in results:
+            if result["fault"]:
+                notes.print(foreign(result["fault"]))
+            else:
+                team = result["team"]
+                members = " > ".join(member["name"] for member in team["members"])
+                console.print(f"{result['file']}: right. Team {team['name']}: {members}")
+    if any(result["fault"] for result in results):
+        raise typer.Exit(1)
+
+
+def _checked(file: Path, models: frozenset[str]) -> JsonObject:
+    try:
+        spec = known_only(read_team(file, file.parent), tools=TOOL_NAMES, models=models)
+    except TeamError as error:
+        return {"file": str(file), "fault": str(error), "team": None}
+    return {"file": str(file), "fault": None, "team": summary(spec)}
+
+
+def summary(spec: TeamSpec) -> JsonObject:
+    """A team without its prompts, for scripts."""
+    data = spec.model_dump(mode="json")
+    for member in data["members"]:
+        member["prompt_chars"] = len(member.pop("system_prompt"))
+    return data
+
+
+def try_team(
+    file: Annotated[
+        Path | None, typer.Argument(help="A team's TOML file; else the team of the task's type.")
+    ] = None,
+    *,
+    task: Annotated[
+        Path, typer.Option(help="The task as AI City gives it, a JSON file; - reads it from stdin.")
+    ],
+    out: Annotated[
+        Path | None, typer.Option(help="Write the deliverable into this new file.")
+    ] = None,
+    simulated: Annotated[
+        bool, typer.Option("--simulated", help="Use the simulated model, which costs nothing.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Run a team once on a task of yours, outside the fleet, with a live transcript.
+
+    Nothing goes to AI City and nothing into the ledger; model calls are real and cost what they cost,
+    unless --simulated is given. Exit code 1 when nothing was delivered. A task looks like this:
+
+    {"taskType": "research", "input": {"description": "Compare ..."}, "maxBudget": 500}
+    """
+    if out is not None and out.exists():
+        raise SettingsError(f"--out: {out} exists already.")
+    with _models_at_hand(simulated=simulated) as settings:
+        order = _read_task(task, settings.max_input_chars)
+        catalog = load_teams(settings.teams_dir)
+        spec = _team(file, catalog, order)
+        models = _models(settings)
+        known_only(spec, tools=TOOL_NAMES, models=models)
+        require_prices(settings.model_copy(update={"max_day_usd": None}), models, [spec])
+        heard: list[Said] = []
+
+        def hear(said: Said) -> None:
+            heard.append(said)
+            if not as_json:
+                print_said(said)
+
+        if not as_json:
+            members = " > ".join(member.name for member in spec.members)
+            console.print(Text(f"Team {spec.name}: {members}", style="bold"))
+        began = time.monotonic()
+        result = asyncio.run(_run(order, spec, models, settings, hear))
+        seconds = time.monotonic() - began
+    if out is not None and isinstance(result.ending, Delivered):
+        out.write_text(result.ending.text + "\n", encoding="utf-8")
+    facts = _facts(result, seconds)
+    if as_json:
+        transcript = [
+            {"speaker": s.speaker, "kind": s.kind, "tool": s.tool or None, "text": s.text}
+            for s in heard
+        ]
+        print_json({**facts, "transcript": transcript})
+    else:
+        _show_result(facts, result.cost)
+    if not isinstance(result.ending, Delivered):
+        raise typer.Exit(1)
+
+
+def _models(settings: Settings) -> Aliases:
+    try:
+        return models_of(settings)
+    except SettingsError as error:
+        hint = "With --simulated a model that needs no key does the work."
+        raise SettingsError(f"{error}\n{hint}") from None
+
+
+def _team(file: Path | None, catalog: Teams, order: AssignedTask) -> TeamSpec:
+    return catalog.team_for(order.task_type) if file is None else read_team(file, file.parent)
+
+
+def _read_task(path: Path, max_input_chars: int) -> AssignedTask:
+    """The task in a file; an id and a status are not asked for.
+
+    Raises:
+        TaskRefusedError: It is no JSON object, or no task; the message says what is wrong.
+        SettingsError: The file cannot be read.
+    """
+    try:
+        text = sys.stdin.read() if str(path) == "-" else path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
+        raise SettingsError(f"--task: {path} cannot be read ({reason}).") from None
+    try:
+        raw = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise TaskRefusedError(f"--task: {path} is no JSON ({error}).") from None
+    if isinstance(raw, dict):
+        raw = {"id": "try", "status": "assigned", **raw}
+    try:
+        return parse_task(raw, max_input_chars=max_input_chars)
+    except TaskRefusedError as error:
+        raise TaskRefusedError(f"--task: {path}: {error}") from None
+
+
+@contextlib.contextmanager
+def _models_at_hand(*, simulated: bool) -> Iterator[Settings]:
+    """The settings, with a simulator of this run's own behind them where that is asked for."""
+    if not simulated:
+        yield Settings.load()
+        return
+    from aicity_fleet.simulator.app import create_app  # noqa: PLC0415 - a web framework
+    from aicity_fleet.simulator.config import SimulatorConfig  # noqa: PLC0415
+    from aicity_fleet.simulator.serve import running  # noqa: PLC0415
+
+    with running(create_app(SimulatorConfig())) as url:
+        loaded = Settings.load()
+        yield loaded.model_copy(
+            update={
+                "simulator_url": url,
+                "agent_key": None,
+                "agent_key_elsewhere": False,
+                "openai_key": None,
+            }
+        )
+
+
+async def _run(
+    order: AssignedTask,
+    spec: TeamSpec,
+    models: Aliases,
+    settings: Settings,
+    hear: Hear,
+) -> TeamResult:
+    from aicity_fleet.team import Watch, run_team  # noqa: PLC0415 - imports AutoGen
+    from aicity_fleet.team.model import open_routes  # noqa: PLC0415
+    from aicity_fleet.team.tools.download import Downloader  # noqa: PLC0415
+    from aicity_fleet.team.tools.toolbox import Toolbox  # noqa: PLC0415
+
+    toolbox = Toolbox(Downloader(settings.repo_host_names))
+    async with open_routes(models) as routes:
+        _say_models(routes, spec)
+        with contextlib.closing(toolbox), toolbox.tools_for(order) as tools:
+            return await run_team(
+                order,
+                spec=spec,
+                models=routes,
+                limits=Limits(
+                    settings.job_deadline_seconds,
+                    max_total_tokens=settings.max_job_tokens,
+                    max_usd=settings.max_job_usd,
+                ),
+                watch=Watch(),
+                nonce=secrets.token_hex(10),
+                hear=hear,
+                tools=tools,
+                engine=settings.engine,
+            )
+
+
+def _say_models(routes: Routes, spec: TeamSpec) -> None:
+    for alias in spec.models:
+        notes.print(f"{alias}: {routes[alias].name}", style="dim")
+
+
+def _facts(result: TeamResult, seconds: float) -> dict[str, Any]:
+    ending, usage = result.ending, result.usage
+    return {
+        "ending": type(ending).__name__.lower(),
+        "code": getattr(ending, "code", None),
+        "message": getattr(ending, "message", None),
+        "score": getattr(ending, "score", None),
+        "deliverable": getattr(ending, "text", None),
+        "rounds": result.rounds,
+        "agents": result.agents,
+        "model": result.model,
+        "model_calls": usage.model_calls,
+        "prompt_tokens": usage.prompt_tokens,
+        "completion_tokens": usage.completion_tokens,
+        "cost_usd": result.cost.known_usd,
+        "unpriced_calls": result.cost.unpriced_calls,
+        "seconds": round(seconds, 1),
+    }
+
+
+def _show_result(facts: Mapping[str, Any], cost: Cost) -> None:
+    table = Table(show_header=False, box=None)
+    if facts["ending"] == "delivered":
+        table.add_row("ending", f"delivered, {facts['score']} of 100 by the gate")
+    else:
+        why = ": ".join(str(facts[name]) for name in ("code", "message") if facts[name])
+        table.add_row("ending", foreign(f"{facts['ending']} ({why})"))
+    table.add_row("hand-ins", str(facts["rounds"]))
+    table.add_row("model calls", f"{facts['model_calls']} ({facts['model']})")
+    table.add_row("tokens", f"{facts['prompt_tokens']} in, {facts['completion_tokens']} out")
+    table.add_row("cost", cost_text(cost))
+    table.add_row("took", f"{facts['seconds']} s")
+    console.rule("result", align="left")
+    console.print(table)

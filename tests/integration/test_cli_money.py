@@ -1,0 +1,98 @@
+"""What a person sees of money: one job's, the list's, the day's; exact, and unknown where it is."""
+
+import asyncio
+import json
+
+import pytest
+from integration.test_cli_operator import run  # noqa: F401 - a fixture
+
+from aicity_fleet.ledger import Lease, ReportLease
+from aicity_fleet.ledger.journal import LedgerJournal
+from aicity_fleet.models import AssignedTask, Completed, Spent, Usage
+from aicity_fleet.team import Entry, Watch
+
+ACCEPTED = {"verdict": "accepted", "answer": {"status": "completed"}}
+WIDE = {"COLUMNS": "200"}
+
+
+def finish(ledger, job_id: str, *costs: str | None, cents: int | None = 1000) -> None:
+    ledger.accept(AssignedTask(job_id, "research", "Find out", max_budget_cents=cents))
+    lease = ledger.claim(job_id, "host:1", lease_seconds=60)
+    assert isinstance(lease, Lease)
+    journal = LedgerJournal(ledger, lease, Watch())
+    for ordinal, cost in enumerate(costs):
+        more = {"cost_usd": cost, "prices": "own" if cost else ""}
+        entry = Entry(ordinal, "model", f"h{ordinal}", {"content": "x"}, **more)
+        asyncio.run(journal.append(entry))
+    spent = Spent(1, Usage(len(costs), 100, 20), "gpt-4o-mini")
+    ledger.finish(lease, Completed("text", 1, "m"), spent)
+
+
+def settle(ledger, job_id: str) -> None:
+    held = ledger.take_report(job_id)
+    assert isinstance(held, ReportLease)
+    ledger.settle(held, ACCEPTED)
+
+
+@pytest.fixture
+def three_jobs(ledger):
+    finish(ledger, "waiting", "0.25")
+    finish(ledger, "unsettled", "0.25", "0.0000015")
+    settle(ledger, "unsettled")
+    finish(ledger, "unpriced", "0.25", None)
+    settle(ledger, "unpriced")
+
+
+def test_one_job_shows_what_it_cost_earns_and_leaves(run, three_jobs):  # noqa: F811
+    shown = run("job", "unsettled", **WIDE)
+    for part in ("$0.2500015 (own)", "$8.50, unsettled: the buyer can take it back", "$8.2499985"):
+        assert part in shown
+    assert "$8.50, if it is delivered" in run("job", "waiting", **WIDE)
+    shown = run("job", "unpriced", **WIDE)
+    for part in ("at least $0.25 (own); 1 call has no known price", "at most $8.25"):
+        assert part in shown
+
+
+def test_scripts_get_exact_decimals_and_null_for_what_is_unknown(run, three_jobs):  # noqa: F811
+    money = json.loads(run("job", "unsettled", "--json"))["money"]
+    assert money.pop("settles_at").endswith("+00:00")
+    assert money == {
+        "cost_usd": "0.2500015", "spent_at_least_usd": "0.2500015", "unpriced_calls": 0,
+        "prices": "own", "earnings_usd": "8.50", "earnings": "unsettled", "margin_usd": "8.2499985",
+    }  # fmt: skip
+    jobs = json.loads(run("jobs", "--json"))["jobs"]
+    money = {job["job_id"]: job["money"] for job in jobs}
+    assert (money["unpriced"]["cost_usd"], money["unpriced"]["margin_usd"]) == (None, None)
+    assert money["unpriced"]["spent_at_least_usd"] == "0.25"
+    assert money["waiting"]["earnings"] == "expected"
+
+
+def test_the_list_marks_what_is_not_certain(run, three_jobs):  # noqa: F811
+    shown = run("jobs", **WIDE)
+    assert "$8.2499985*" in shown
+    assert "<$8.25*" in shown
+    assert "* unsettled: the buyer can take it back for ten minutes" in shown
+
+
+def test_a_task_without_a_price_and_a_job_of_before_costs_were_kept(run, ledger):  # noqa: F811
+    finish(ledger, "priceless", "0.25", cents=None)
+    shown = run("job", "priceless", **WIDE)
+    assert "unknown (the task names no price)" in shown
+    ledger.client.hdel(ledger.keys.job("priceless"), "spent", "booked_calls", "prices")
+    assert "$0.000027 (list prices as of now)" in run("job", "priceless", **WIDE)
+
+
+def test_the_day_is_added_up_with_what_is_unsettled_and_unknown(run, ledger, three_jobs):  # noqa: F811
+    ledger.marks.may_sweep(1)
+    shown = run("status", code=1, **WIDE)
+    for part in (
+        "spent at least $0.7500015; 1 call has no known price",
+        "unsettled $17.00 (2 jobs: the buyers can take it back for ten minutes)",
+        "margin at most $16.2499985, unsettled included",
+        "none, or no job has asked for it today",
+    ):
+        assert part in " ".join(shown.split())
+    data = json.loads(run("status", "--json", code=1))
+    assert data["takings"]["unsettled_usd"] == "17.00"
+    assert data["takings"]["day"]["cost"]["unpriced_calls"] == 1
+    assert data["margin_today_usd"] == "16.2499985"

@@ -1,0 +1,155 @@
+"""``teams list``, ``teams check`` and ``try`` as a user meets them, on the simulated model."""
+
+import json
+
+import pytest
+from processes import CLI, run_cli
+from typer.testing import CliRunner
+
+from aicity_fleet.cli import app
+
+TASK = {
+    "taskType": "research",
+    "input": {"description": "Compare the history of tea ceremonies in Japan and China."},
+    "maxBudget": 500,
+}
+TEAM = """\
+name = "own"
+task_types = ["research"]
+
+[[members]]
+name = "Reader"
+instructions = "Read the order and say what matters."
+
+[[members]]
+name = "Writer"
+prompt = "research.md"
+"""
+
+
+@pytest.fixture
+def invoke(monkeypatch, tmp_path):
+    """A command in this process: a process each would take long."""
+    for name in ("FLEET_TEAMS_DIR", "FLEET_MODELS_FILE", "OPENAI_API_KEY", "FLEET_SIMULATOR_URL"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.chdir(tmp_path)
+
+    def run(*args, code=0, **env):
+        for name, value in env.items():
+            monkeypatch.setenv(name, str(value))
+        done = CliRunner().invoke(app, args)
+        assert done.exit_code == code, done.output
+        return done
+
+    return run
+
+
+@pytest.fixture
+def files(tmp_path):
+    (tmp_path / "task.json").write_text(json.dumps(TASK))
+    (tmp_path / "own.toml").write_text(TEAM)
+    return tmp_path
+
+
+def test_the_built_in_teams_are_listed(invoke):
+    found = {team["name"]: team for team in json.loads(invoke("teams", "list", "--json").stdout)}
+    assert len(found) == 11
+    members = [member["name"] for member in found["code_review"]["members"]]
+    assert members == ["Security", "Reviewer"]
+    assert "You are" not in json.dumps(found)
+    assert "research" in invoke("teams", "list").stdout
+
+
+def test_the_owner_s_teams_are_listed_instead(invoke, tmp_path):
+    folder = tmp_path / "teams"
+    folder.mkdir()
+    (folder / "own.toml").write_text(TEAM)
+    shown = invoke("teams", "list", "--json", FLEET_TEAMS_DIR=folder).stdout
+    assert "own" in {team["name"] for team in json.loads(shown)}
+    assert "research" not in {team["name"] for team in json.loads(shown)}
+
+
+def test_a_right_file_is_called_right(invoke, files):
+    assert "right. Team own: Reader > Writer" in invoke("teams", "check", "own.toml").stdout
+
+
+def test_every_fault_is_named_and_the_exit_code_says_so(invoke, files):
+    (files / "bad.toml").write_text(TEAM.replace('"research.md"', '"absent.md"'))
+    (files / "worse.toml").write_text(TEAM + 'model = "strong"\ntools = ["rm"]\n')
+    args = ("teams", "check", "own.toml", "bad.toml", "worse.toml", "no.toml", "--json")
+    own, bad, worse, absent = json.loads(invoke(*args, code=1).stdout)
+    assert own["fault"] is None
+    assert "there is no prompt absent.md" in bad["fault"]
+    assert "unknown tool 'rm'" in worse["fault"]
+    assert "unknown model 'strong' (there are: default)" in worse["fault"]
+    assert "cannot be read" in absent["fault"]
+
+
+def test_aliases_of_the_models_file_are_known_without_its_keys(invoke, files):
+    (files / "models.toml").write_text('[strong]\nmodel = "m"\nkey = "ABSENT"\n')
+    (files / "own.toml").write_text(TEAM + 'model = "strong"\n')
+    invoke("teams", "check", "own.toml", FLEET_MODELS_FILE=files / "models.toml")
+
+
+def test_a_team_is_tried_with_a_live_transcript(empty_folder):
+    """In a process, as a user has it: the transcript, the result, the file, and no key anywhere."""
+    (empty_folder / "task.json").write_text(json.dumps(TASK))
+    (empty_folder / "own.toml").write_text(TEAM)
+    args = ("try", "own.toml", "--task", "task.json", "--simulated", "--out", "out.md")
+    done = run_cli(*CLI, *args, env={"OPENAI_API_KEY": "sk-not-to-be-used"}, cwd=empty_folder)
+    assert done.returncode == 0, done.stderr
+    for part in (
+        *("Team own: Reader > Writer", "Coordinator gives out the order", "Reader says"),
+        *("Writer calls submit", "Accepted with", "delivered, ", "of 100 by the gate", "cost"),
+    ):
+        assert part in done.stdout
+    assert "sk-not-to-be-used" not in done.stdout + done.stderr
+    assert len((empty_folder / "out.md").read_text()) > 200
+    again = run_cli(*CLI, *args, env={}, cwd=empty_folder)
+    assert again.returncode == 2
+    assert "out.md exists already" in again.stderr
+
+
+def test_a_try_for_scripts_is_one_json_document(invoke, files):
+    done = invoke("try", "--task", "task.json", "--simulated", "--json", FLEET_ENGINE="plain")
+    result = json.loads(done.stdout)
+    assert result["ending"] == "delivered"
+    assert result["agents"] == ["Coordinator", "Researcher", "Editor"]
+    assert result["transcript"][0]["kind"] == "order"
+    assert result["transcript"][-1]["kind"] == "verdict"
+    assert result["model_calls"] >= 2
+
+
+def test_what_cannot_be_done_is_no_success(invoke, files):
+    task = {"taskType": "code_review", "input": {"description": "Review the attached file."}}
+    (files / "task.json").write_text(json.dumps(task))
+    result = json.loads(
+        invoke("try", "--task", "task.json", "--simulated", "--json", code=1).stdout
+    )
+    assert (result["ending"], result["deliverable"]) == ("rejected", None)
+    assert result["code"] == "refused"
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        ("{", "is no JSON"),
+        ("[]", "array, not an object"),
+        ('{"input": {"description": "x"}}', "taskType"),
+        ('{"taskType": "general", "input": {}}', "nothing to work on"),
+    ],
+)
+def test_a_wrong_task_is_refused_with_its_fault(empty_folder, text, fault):
+    (empty_folder / "task.json").write_text(text)
+    done = run_cli(*CLI, "try", "--task", "task.json", "--simulated", env={}, cwd=empty_folder)
+    assert done.returncode == 1
+    assert fault in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_without_a_key_the_remedy_is_named(empty_folder):
+    (empty_folder / "task.json").write_text(json.dumps(TASK))
+    done = run_cli(*CLI, "try", "--task", "task.json", env={}, cwd=empty_folder)
+    assert done.returncode == 2
+    assert "OPENAI_API_KEY: is not set" in done.stderr
+    assert "--simulated" in done.stderr

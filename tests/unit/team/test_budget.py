@@ -1,0 +1,113 @@
+"""What a run may still spend: which model it may ask, what stops it, and when a fleet may start at all."""
+
+from __future__ import annotations
+
+import dataclasses
+from decimal import Decimal
+
+import pytest
+
+from aicity_fleet.errors import SettingsError
+from aicity_fleet.prices import OwnTariff, Tariff
+from aicity_fleet.settings import Settings
+from aicity_fleet.team import Limits, MemoryJournal, ModelConfig, team_for
+from aicity_fleet.team.budget import Budget, bill_of, require_prices
+from aicity_fleet.team.endings import StoppedError
+from aicity_fleet.team.journal import Bill, Tape
+
+CONFIG = ModelConfig("m", "http://127.0.0.1/v1", "k", 5.0)
+
+
+@dataclasses.dataclass
+class Priced:
+    tariff: Tariff | None
+    config: ModelConfig = CONFIG
+
+
+def costing(input_usd: str, output_usd: str = "0") -> Priced:
+    """By the million tokens: 10 cost a dollar per million means 1000 tokens cost a cent."""
+    return Priced(OwnTariff(Decimal(input_usd), Decimal(output_usd)))
+
+
+CHEAP, DEAR, FREE, UNKNOWN = costing("10"), costing("100"), costing("0"), Priced(None)
+
+
+def budget(tape: Tape | None = None, **limits) -> Budget:
+    values = {name: Decimal(value) for name, value in limits.items()}
+    return Budget(Limits(10, **values), tape or Tape(MemoryJournal()), None)
+
+
+def stopped(made: Budget, *models: Priced, tokens: int = 1000) -> str | None:
+    try:
+        made.affordable(models, tokens)
+    except StoppedError as error:
+        return str(getattr(error.ending, "code", error.ending))
+    return None
+
+
+def test_a_call_whose_prompt_would_cross_the_cap_is_not_made():
+    assert stopped(budget(max_usd="0.01"), CHEAP) is None
+    assert stopped(budget(max_usd="0.01"), CHEAP, tokens=1001) == "over_budget"
+    assert stopped(budget(), CHEAP, tokens=10**9) is None
+
+
+def test_a_stand_in_that_is_too_dear_is_left_out_and_the_others_are_asked():
+    assert budget(max_usd="0.05").affordable((DEAR, CHEAP, FREE), 1000) == (CHEAP, FREE)
+    assert budget(max_usd="0.05").affordable((UNKNOWN,), 1000) == (UNKNOWN,)
+
+
+def test_a_job_that_would_cost_more_than_it_earns_stops_with_its_own_code():
+    assert stopped(budget(earns_usd="0.0099"), CHEAP) == "unprofitable"
+    assert stopped(budget(earns_usd="0.01"), CHEAP) is None
+    assert stopped(budget(earns_usd="0"), UNKNOWN) is None, "no price, no verdict"
+
+
+async def test_what_was_replayed_was_counted_when_it_was_bought():
+    journal = MemoryJournal()
+    first = Tape(journal)
+    await first.record("model", "a", {}, seconds=0, bill=Bill(Decimal("0.03")))
+    second = Tape(journal)
+    await second.replay("model", "a")
+    await second.record("model", "b", {}, seconds=0, bill=Bill(None, Decimal("0.02")))
+    assert second.cost.unpriced_calls == 1
+    assert budget(second).spent_usd == Decimal("0.05")
+    assert budget(second, spent_before_usd="0.03").spent_usd == Decimal("0.05")
+    assert budget(second, spent_before_usd="0.10").spent_usd == Decimal("0.12"), (
+        "a discarded journal was paid for all the same"
+    )
+
+
+def test_tokens_that_nobody_counted_cost_nobody_knows_what_and_count_by_estimate():
+    tariff = costing("1", "2").tariff
+    assert bill_of(tariff, (10, 5), estimate=(99, 99)) == Bill(Decimal("0.00002"), None, "own")
+    uncounted = bill_of(tariff, (0, 0), estimate=(100, 50))
+    assert (uncounted.usd, uncounted.estimated_usd) == (None, Decimal("0.0002"))
+    assert bill_of(None, (10, 5), estimate=(99, 99)) == Bill()
+
+
+SPECS = [team_for("general")]
+OWN = dataclasses.replace(
+    CONFIG, name="priced-1", input_usd_per_million=Decimal(1), output_usd_per_million=Decimal(2)
+)
+STAND_IN = dataclasses.replace(CONFIG, name="stand-in", provider="ollama")
+
+
+@pytest.mark.parametrize("cap", ["FLEET_MAX_JOB_USD", "FLEET_MAX_DAY_USD"])
+def test_a_cap_in_dollars_needs_a_price_of_every_model_that_may_be_called(cap):
+    settings = Settings.load({cap: "5"})
+    require_prices(settings, {"default": (OWN,)}, SPECS)
+    with pytest.raises(SettingsError) as caught:
+        require_prices(settings, {"default": (OWN, STAND_IN)}, SPECS)
+    for part in (f"{cap}=5", "stand-in (ollama)", "input_usd_per_million", "unset the cap"):
+        assert part in str(caught.value)
+    assert "priced-1" not in str(caught.value)
+
+
+def test_without_a_cap_an_unknown_price_stops_nobody():
+    require_prices(Settings.load({}), {"default": (STAND_IN,)}, SPECS)
+    require_prices(Settings.load({"FLEET_STOP_AT_LOSS": "true"}), {"default": (STAND_IN,)}, SPECS)
+
+
+def test_an_alias_that_no_team_names_needs_no_price():
+    settings = Settings.load({"FLEET_MAX_DAY_USD": "0.50"})
+    require_prices(settings, {"default": (OWN,), "unused": (STAND_IN,)}, SPECS)
