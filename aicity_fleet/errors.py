@@ -17,6 +17,7 @@
     │   └── WrongStateError          the job is not where the move needs it
     ├── QueueUnavailableError        the broker took no message          retryable
     ├── TeamError                    a fault in how a team or a model is declared or built
+    ├── ToolError                    a tool cannot do what the specialist asked of it
     ├── ReplayError                  a journal does not lead a run to its end
     │   └── JournalEndedError        it fits, and ends before the run does
     └── SimulatorError               the simulator was asked for what it cannot do
@@ -142,6 +143,10 @@ class TeamError(FleetError):
     """A team is declared or built wrongly."""
 
     exit_code = 2
+
+
+class ToolError(FleetError):
+    """A tool cannot do what was asked; the message is told to the specialist as the tool's result."""
 
 
 class ReplayError(FleetError):

@@ -25,6 +25,9 @@ PRODUCTION_URL = "https://api.aicity.dev"
 SIMULATED_KEY = "ac_live_simulated"
 """The agent key that the simulator accepts; it opens nothing else."""
 
+NO_REPO_HOSTS = "none"
+"""The value of ``FLEET_REPO_HOSTS`` that allows no host."""
+
 SIMULATED_MODEL_KEY = "simulated"
 """The model key that the simulator accepts; it opens nothing else."""
 
@@ -61,8 +64,18 @@ def _check_secret(value: SecretStr) -> SecretStr:
     return SecretStr(text)
 
 
+def _check_repo_hosts(value: str) -> str:
+    hosts = [host.strip().lower() for host in value.split(",")]
+    if hosts != [NO_REPO_HOSTS] and not all(_HOST.fullmatch(host) for host in hosts):
+        raise ValueError("must be names of hosts with commas between, or 'none'")
+    return ",".join(hosts)
+
+
+_HOST = re.compile(r"(?:[a-z0-9-]{1,63}\.)+[a-z][a-z0-9-]{0,62}")
+
 HttpUrl = Annotated[str, AfterValidator(_check_url)]
 RedisUrl = Annotated[SecretStr, AfterValidator(_check_redis_url)]
+RepoHosts = Annotated[str, AfterValidator(_check_repo_hosts)]
 Secret = Annotated[SecretStr, AfterValidator(_check_secret)]
 
 
@@ -105,6 +118,12 @@ class Settings(BaseModel):
     """A folder with teams of the owner's, one TOML file each, instead of built-in ones."""
     engine: Literal["autogen", "plain"] = Field("autogen", alias="FLEET_ENGINE")
     """What gives a team its turns: AutoGen, or a plain loop over the same model clients."""
+
+    repo_hosts: RepoHosts = Field(
+        "github.com,codeload.github.com,gitlab.com,bitbucket.org", alias="FLEET_REPO_HOSTS"
+    )
+    """Hosts that specialists may fetch public repositories from, with commas between; ``none`` for none.
+    A redirect has to lead to one of them as well."""
 
     redis_url: RedisUrl = Field(SecretStr("redis://127.0.0.1:6379/0"), alias="REDIS_URL")
     """The Redis that holds the ledger and the queues."""
@@ -202,6 +221,11 @@ class Settings(BaseModel):
     def redis_url_is_set(self) -> bool:
         """Whether the environment named a Redis, instead of leaving it to the default."""
         return "redis_url" in self.model_fields_set
+
+    @property
+    def repo_host_names(self) -> frozenset[str]:
+        """The hosts of ``FLEET_REPO_HOSTS``."""
+        return frozenset(self.repo_hosts.split(",")) - {NO_REPO_HOSTS}
 
     def broker_url(self) -> str:
         """The Redis URL with its password in place. Never log it."""

@@ -12,6 +12,7 @@ from aicity_fleet.settings import Settings
 from aicity_fleet.team import (
     Journal,
     Limits,
+    TeamSpec,
     Watch,
     load_teams,
     open_routes,
@@ -21,6 +22,9 @@ from aicity_fleet.team.aliases import models_of
 from aicity_fleet.team.budget import Purse, require_prices
 from aicity_fleet.team.catalog import known_only
 from aicity_fleet.team.spec import DEFAULT_MODEL
+from aicity_fleet.team.tools import TOOL_NAMES
+from aicity_fleet.team.tools.download import Downloader
+from aicity_fleet.team.tools.toolbox import Toolbox
 from workers.bridge import Bridge
 
 MakePurse = Callable[[Lease, Watch], Purse]
@@ -48,7 +52,8 @@ class TeamRunner:
         self._teams = load_teams(settings.teams_dir)
         aliases = models_of(settings)
         for spec in self._teams.specs:
-            known_only(spec, tools=(), models=aliases)
+            known_only(spec, tools=TOOL_NAMES, models=aliases)
+        self._toolbox = Toolbox(Downloader(settings.repo_host_names))
         require_prices(settings, aliases, self._teams.specs)
         self._opened = open_routes(aliases)
         self._models = bridge.run(self._opened.__aenter__())
@@ -72,8 +77,14 @@ class TeamRunner:
         spec = self._teams.team_for(lease.task.task_type)
         if self._settings.pass_mark is not None:
             spec = spec.model_copy(update={"pass_mark": self._settings.pass_mark})
-        return self._bridge.run(
-            run_team(
+        own_purse = None if purse is None else purse(lease, watch)
+        return self._bridge.run(self._run(lease, watch, journal, spec, own_purse))
+
+    async def _run(
+        self, lease: Lease, watch: Watch, journal: Journal, spec: TeamSpec, purse: Purse | None
+    ) -> TeamResult:
+        with self._toolbox.tools_for(lease.task) as tools:
+            return await run_team(
                 lease.task,
                 spec=spec,
                 models=self._models,
@@ -82,10 +93,10 @@ class TeamRunner:
                 nonce=lease.nonce,
                 journal=journal,
                 on_progress=watch.note,
+                tools=tools,
                 engine=self._settings.engine,
-                purse=None if purse is None else purse(lease, watch),
+                purse=purse,
             )
-        )
 
     def _limits_of(self, lease: Lease) -> Limits:
         cents = lease.task.max_budget_cents
@@ -97,5 +108,6 @@ class TeamRunner:
         )
 
     def close(self) -> None:
-        """Close the model clients, on their own loop."""
+        """Close the model clients, on their own loop, and remove what is left of any job's files."""
         self._bridge.run(self._opened.__aexit__(None, None, None))
+        self._toolbox.close()

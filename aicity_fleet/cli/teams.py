@@ -228,23 +228,28 @@ async def _run(
 ) -> TeamResult:
     from aicity_fleet.team import Watch, run_team  # noqa: PLC0415 - imports AutoGen
     from aicity_fleet.team.model import open_routes  # noqa: PLC0415
+    from aicity_fleet.team.tools.download import Downloader  # noqa: PLC0415
+    from aicity_fleet.team.tools.toolbox import Toolbox  # noqa: PLC0415
 
+    toolbox = Toolbox(Downloader(settings.repo_host_names))
     async with open_routes(models) as routes:
         _say_models(routes, spec)
-        return await run_team(
-            order,
-            spec=spec,
-            models=routes,
-            limits=Limits(
-                settings.job_deadline_seconds,
-                max_total_tokens=settings.max_job_tokens,
-                max_usd=settings.max_job_usd,
-            ),
-            watch=Watch(),
-            nonce=secrets.token_hex(10),
-            hear=hear,
-            engine=settings.engine,
-        )
+        with contextlib.closing(toolbox), toolbox.tools_for(order) as tools:
+            return await run_team(
+                order,
+                spec=spec,
+                models=routes,
+                limits=Limits(
+                    settings.job_deadline_seconds,
+                    max_total_tokens=settings.max_job_tokens,
+                    max_usd=settings.max_job_usd,
+                ),
+                watch=Watch(),
+                nonce=secrets.token_hex(10),
+                hear=hear,
+                tools=tools,
+                engine=settings.engine,
+            )
 
 
 def _say_models(routes: Routes, spec: TeamSpec) -> None:

@@ -26,6 +26,9 @@ FALLBACK = "general"
 COMMON, DRAFTS, FINISHES = "specialist.md", "drafts.md", "finishes.md"
 """What every member is told, what one is told that hands nothing in, and the last of several."""
 
+TOOLS = "tools.md"
+"""What a member is told that has tools."""
+
 BUILT_IN = importlib.resources.files("aicity_fleet.team") / "prompts"
 """Where the built-in prompts are."""
 
@@ -184,6 +187,8 @@ def _system_prompt(
     elif not isinstance(own, str) or not own.strip():
         raise TeamError(f"{where}: instructions must be a text")
     parts = [_prompt(COMMON, BUILT_IN, where), own.strip()]
+    if member.get("tools"):
+        parts.append(_prompt(TOOLS, BUILT_IN, where))
     if members > 1:
         role = FINISHES if place == members - 1 else DRAFTS
         parts.append(_prompt(role, BUILT_IN, where))

@@ -123,3 +123,20 @@ def test_a_misspelt_variable_is_noticed():
         "FLEET_POL_SECONDS is not a setting of the fleet and is ignored. "
         "Did you mean FLEET_POLL_SECONDS?"
     ]
+
+
+def test_the_hosts_of_repositories():
+    assert "github.com" in Settings.load({}).repo_host_names
+    given = Settings.load({"FLEET_REPO_HOSTS": "Git.Example.org, github.com"})
+    assert given.repo_host_names == {"git.example.org", "github.com"}
+    assert Settings.load({"FLEET_REPO_HOSTS": "none"}).repo_host_names == frozenset()
+
+
+@pytest.mark.parametrize(
+    "hosts",
+    ["127.0.0.1", "localhost", "*.org", "https://github.com", "github.com:443", "a.org,,b.org",
+     "none,github.com", "me@github.com"],
+)  # fmt: skip
+def test_what_is_no_host_of_repositories(hosts):
+    with pytest.raises(SettingsError, match="FLEET_REPO_HOSTS"):
+        Settings.load({"FLEET_REPO_HOSTS": hosts})

@@ -1,17 +1,18 @@
-"""Tools of the specialist, besides ``submit``: read-only, bounded, asynchronous. No AutoGen here.
+"""Tools of the specialists, besides ``submit``: read-only, bounded, asynchronous. No AutoGen here.
 
-A team names the tools it wants; the caller of ``run_team`` passes those that exist. A tool that
-blocks its thread cannot be stopped, which is why ``run`` is a coroutine.
+A team names the tools it wants; ``toolbox`` builds those of one job, and the caller of ``run_team``
+passes them. A tool that blocks its thread cannot be stopped, which is why ``run`` is a coroutine.
 """
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from typing import Any, Protocol
 
 from aicity_fleet.models import JsonObject
 
-TOOL_NAMES: frozenset[str] = frozenset()
+TOOL_NAMES = frozenset({"ruff", "bandit", "javascript", "search", "read_file", "fetch_repository"})
 """The tools that teams may name."""
 
 
@@ -39,3 +40,25 @@ class Tool(Protocol):
         What it raises is told to the specialist as "failed", without the exception's text.
         """
         ...
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Described:
+    """What a model is told of a tool. The same for every job and setting, for the journal hashes it."""
+
+    name: str
+    description: str
+    properties: Mapping[str, JsonObject]
+    """The JSON schema of each argument."""
+    required: tuple[str, ...] = ()
+    """The arguments that must be given."""
+
+    @property
+    def parameters(self) -> JsonObject:
+        """The JSON schema of all arguments."""
+        return {
+            "type": "object",
+            "properties": dict(self.properties),
+            "required": list(self.required),
+            "additionalProperties": False,
+        }

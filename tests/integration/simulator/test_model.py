@@ -261,3 +261,23 @@ def test_an_autogen_agent_hands_in_through_its_tool(url):
 
     asyncio.run(run())
     assert "parse_duration" in handed[0]
+
+
+def _tool(name: str) -> dict:
+    parameters = {"type": "object", "properties": {}}
+    return {"type": "function", "function": {"name": name, "parameters": parameters}}
+
+
+def test_it_hands_in_although_further_tools_are_offered(model):
+    tools = [_tool("ruff"), SUBMIT, _tool("search")]
+    messages = [SYSTEM, brief(demo_tasks()[0])]
+    body = {"model": "simulated", "messages": messages, "tools": tools}
+    assert handed_in(model.post("/chat/completions", json=body))
+
+
+def test_a_member_with_tools_that_hands_nothing_in_gets_an_answer_in_words(model):
+    messages = [SYSTEM, brief(demo_tasks()[0])]
+    body = {"model": "simulated", "messages": messages, "tools": [_tool("ruff")]}
+    (choice,) = model.post("/chat/completions", json=body).json()["choices"]
+    assert choice["finish_reason"] == "stop"
+    assert len(choice["message"]["content"]) > 200

@@ -14,13 +14,18 @@ PROGRAM = """
 import asyncio, sys
 from aicity_fleet.models import AssignedTask, Delivered
 from aicity_fleet.team import Limits, ModelConfig, Watch, only, open_model, run_team, team_for
+from aicity_fleet.team.tools.download import Downloader
+from aicity_fleet.team.tools.toolbox import Toolbox
 
 async def main():
     task = AssignedTask("t1", "general", "Explain how lighthouses guided ships.")
     config = ModelConfig("scripted-1", sys.argv[1], "sk-test", 10.0)
+    box = Toolbox(Downloader(frozenset()))
     async with open_model(config) as model:
-        result = await run_team(task, spec=team_for("general"), models=only(model),
+        with box.tools_for(task) as tools:
+            result = await run_team(task, spec=team_for("general"), models=only(model), tools=tools,
                                 limits=Limits(10), watch=Watch(), nonce="5f1d0c9ab2e84c6f97a3")
+    box.close()
     assert isinstance(result.ending, Delivered), result.ending
     print("delivered", file=sys.stderr)
 

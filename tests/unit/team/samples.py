@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from aicity_fleet.models import AssignedTask
+from aicity_fleet.team import TeamSpec, team_for
 
 NONCE = "5f1d0c9ab2e84c6f97a3"
 
@@ -17,6 +18,13 @@ def order(task_type: str = "general", description: str = "", **parts: object) ->
         or "Explain how lighthouses guided ships before satellite navigation.",
         **parts,  # type: ignore[arg-type]
     )
+
+
+def without_tools(task_type: str = "general") -> TeamSpec:
+    """The built-in team, for tests that speak of no tools."""
+    spec = team_for(task_type)
+    members = tuple(member.model_copy(update={"tools": ()}) for member in spec.members)
+    return spec.model_copy(update={"members": members})
 
 
 GOOD_GENERAL = (

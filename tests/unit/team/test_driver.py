@@ -11,10 +11,10 @@ from autogen_agentchat.base import TaskResult
 from autogen_agentchat.messages import StopMessage, TextMessage
 from autogen_agentchat.teams import RoundRobinGroupChat
 from autogen_ext.models.replay import ReplayChatCompletionClient
-from unit.team.samples import GOOD_GENERAL, NONCE, order
+from unit.team.samples import GOOD_GENERAL, NONCE, order, without_tools
 
 from aicity_fleet.models import Delivered, Rejected
-from aicity_fleet.team import Limits, Model, ModelConfig, Watch, only, run_team, team_for
+from aicity_fleet.team import Limits, Model, ModelConfig, Watch, only, run_team
 from aicity_fleet.team.brief import write_brief
 from aicity_fleet.team.review import Review
 
@@ -30,7 +30,7 @@ async def run(*answers: str, **parts):
     model = Model(CONFIG, ReplayChatCompletionClient(list(answers)))
     defaults = {"limits": Limits(5.0, turn_grace_seconds=0.1), "watch": Watch(), "nonce": NONCE}
     return await run_team(
-        order(), spec=team_for("general"), models=only(model), **{**defaults, **parts}
+        order(), spec=without_tools(), models=only(model), **{**defaults, **parts}
     )
 
 

@@ -8,6 +8,7 @@ from aicity_fleet.errors import TeamError
 from aicity_fleet.team.catalog import builtin_teams, known_only, load_teams, parse_team, team_for
 from aicity_fleet.team.gate import CHECKS
 from aicity_fleet.team.spec import Limits, ModelConfig
+from aicity_fleet.team.tools import TOOL_NAMES
 
 TASK_TYPES = {
     "code_generation",
@@ -43,6 +44,22 @@ def test_built_in_teams_have_the_common_rules_and_their_own(task_type):
         assert "{" not in member.system_prompt
     assert len({member.system_prompt for member in spec.members}) == len(spec.members)
     assert (spec.rounds, spec.max_model_calls, spec.pass_mark) == (3, 24, 70)
+
+
+def test_every_tool_of_a_built_in_team_exists():
+    for spec in builtin_teams().specs:
+        assert known_only(spec, tools=TOOL_NAMES, models={"default"}) is spec
+        for member in spec.members:
+            assert ("can call tools" in member.system_prompt) == bool(member.tools)
+
+
+@pytest.mark.parametrize(
+    "task_type",
+    ["bug_fix", "code_generation", "code_review", "devops", "general", "security", "testing"],
+)
+def test_whoever_may_be_given_a_repository_can_fetch_it(task_type):
+    for member in team_for(task_type).members:
+        assert {"fetch_repository", "search", "read_file"} <= set(member.tools)
 
 
 PAIRS = {
@@ -90,7 +107,7 @@ def test_a_team_of_one_is_read_from_toml(prompts):
     (worker,) = spec.members
     assert worker.name == "Worker"
     assert worker.system_prompt.startswith("You are a specialist")
-    assert worker.system_prompt.endswith("\n\nOwn.")
+    assert "\n\nOwn.\n\nWhere you can call tools" in worker.system_prompt
     assert worker.tools == spec.tools == ("lookup",)
     assert spec.rounds == 2
 
