@@ -11,6 +11,7 @@ from conftest import wait_until
 from integration.team.scripted_provider import ProviderServer, text
 from processes import FleetProcesses
 from simulated_city import SimulatedCity
+from unit.team.samples import without_tools
 
 from aicity_fleet.errors import (
     JournalFullError,
@@ -32,7 +33,6 @@ from aicity_fleet.team import (
     only,
     open_model,
     run_team,
-    team_for,
 )
 from workers.leases import LeaseKeeper
 from workers.run_job import WorkerParts, run_job
@@ -204,7 +204,7 @@ def test_a_full_journal_ends_the_job_with_an_ending_of_its_own(ledger, redis_cli
             async with open_model(config) as model:
                 return await run_team(
                     lease.task,
-                    spec=team_for("general"),
+                    spec=without_tools(),
                     models=only(model),
                     limits=Limits(10),
                     watch=watch,
