@@ -24,6 +24,7 @@ from aicity_fleet.team.spec import DEFAULT_MODEL
 from workers.bridge import Bridge
 
 MakePurse = Callable[[Lease, Watch], Purse]
+"""Makes an attempt's share of what the fleet may spend in a day."""
 
 
 class TeamRunner:
