@@ -74,7 +74,7 @@ def jobs(
             str(tokens),
             f"{item.ran_ms / 1000:.1f}",
             Text(ending_of(item)),
-            margin_cell(earns, cost_of(item)[0]),
+            "-" if earns.stage == "expected" else margin_cell(earns, cost_of(item)[0]),
             moment(item.changed_at),
         )
     console.print(table)

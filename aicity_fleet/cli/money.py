@@ -88,8 +88,8 @@ def margin_text(earned: Earnings, cost: Cost) -> str:
 def margin_cell(earned: Earnings, cost: Cost) -> str:
     """The same for a narrow column: ``?`` unknown, ``<`` at most this, ``*`` unsettled."""
     left = margin_usd(earned, cost)
-    if left is None or earned.stage == "expected":
-        return "-" if earned.stage == "expected" else "?"
+    if left is None:
+        return "?"
     return f"{'' if cost.is_whole else '<'}{usd(left)}{'*' if earned.stage == 'unsettled' else ''}"
 
 

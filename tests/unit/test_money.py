@@ -120,5 +120,4 @@ def test_a_narrow_column_marks_what_is_not_certain():
     assert margin_cell(earned(), SOME) == "$8.25*"
     assert margin_cell(earned(minutes=11), SOME + Cost(unpriced_calls=1)) == "<$8.25"
     assert margin_cell(earned(cents=None), SOME) == "?"
-    assert margin_cell(earned(None), SOME) == "-"
     assert "12:09:00 UTC" in earnings_text(earned())
