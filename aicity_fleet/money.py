@@ -45,6 +45,10 @@ class Cost:
         """All of it; None when a part is unknown."""
         return self.usd if self.is_whole else None
 
+    def to_json(self) -> dict[str, Any]:
+        """This cost as a JSON object; the dollars as an exact decimal."""
+        return {"usd": f"{self.usd:f}", "unpriced_calls": self.unpriced_calls}
+
     def __add__(self, other: Cost) -> Cost:
         return Cost(self.usd + other.usd, self.unpriced_calls + other.unpriced_calls)
 

@@ -28,6 +28,7 @@ from aicity_fleet.team.tools.toolbox import Toolbox
 from workers.bridge import Bridge
 
 MakePurse = Callable[[Lease, Watch], Purse]
+"""Makes an attempt's share of what the fleet may spend in a day."""
 
 
 class TeamRunner:

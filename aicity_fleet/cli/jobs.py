@@ -30,6 +30,9 @@ from aicity_fleet.ledger import Job, Ledger
 from aicity_fleet.models import Completed, Failed, JobState, JsonObject
 from aicity_fleet.team import Entry
 
+MARGIN_COLUMNS = 110
+"""How wide a terminal must be for the list to show margins as well, in characters."""
+
 MAX_LAST_WORDS = 2000
 """How much of the model's last words is shown, in characters."""
 
@@ -58,12 +61,12 @@ def jobs(
     # The id is what the next command is given: whatever has to give way, it is shown whole.
     widest = max((len(item.job_id) for item in found), default=3)
     table.add_column("job", no_wrap=True, min_width=widest)
-    for heading in (
-        *("type", "state", "tries", "calls", "tokens", "sec", "ending", "margin", "changed (UTC)"),
-    ):
+    for heading in ("type", "state", "tries", "calls", "tokens", "sec", "ending", "changed (UTC)"):
         table.add_column(heading, overflow="ellipsis", no_wrap=True)
-    earned = [item.earnings(now) for item in found]
-    for item, earns in zip(found, earned, strict=True):
+    shows_margin = console.width >= MARGIN_COLUMNS
+    if shows_margin:
+        table.add_column("margin", overflow="ellipsis", no_wrap=True)
+    for item in found:
         tokens = item.prompt_tokens + item.completion_tokens
         table.add_row(
             Text(item.job_id),
@@ -74,11 +77,11 @@ def jobs(
             str(tokens),
             f"{item.ran_ms / 1000:.1f}",
             Text(ending_of(item)),
-            margin_cell(earns, cost_of(item)[0]),
             moment(item.changed_at),
+            *([margin_cell(item, now)] if shows_margin else ()),
         )
     console.print(table)
-    if any(earns.stage == "unsettled" for earns in earned):
+    if shows_margin and any(item.earnings(now).stage == "unsettled" for item in found):
         console.print("* unsettled: the buyer can take it back for ten minutes")
     console.print(", ".join(f"{name} {number}" for name, number in counts.items()))
 

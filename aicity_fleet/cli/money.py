@@ -85,11 +85,18 @@ def margin_text(earned: Earnings, cost: Cost) -> str:
     return usd(left) if cost.is_whole else f"at most {usd(left)}"
 
 
-def margin_cell(earned: Earnings, cost: Cost) -> str:
-    """The same for a narrow column: ``?`` unknown, ``<`` at most this, ``*`` unsettled."""
+def margin_cell(job: Job, now: datetime) -> str:
+    """The margin of a job that has ended, for a column.
+
+    ``-`` it has not, ``?`` unknown, ``<`` at most this, ``*`` unsettled.
+    """
+    earned = job.earnings(now)
+    if earned.stage == "expected":
+        return "-"
+    cost, _ = cost_of(job)
     left = margin_usd(earned, cost)
-    if left is None or earned.stage == "expected":
-        return "-" if earned.stage == "expected" else "?"
+    if left is None:
+        return "?"
     return f"{'' if cost.is_whole else '<'}{usd(left)}{'*' if earned.stage == 'unsettled' else ''}"
 
 

@@ -130,6 +130,8 @@ class Job:
             value = getattr(self, field.name)
             if isinstance(value, datetime):
                 value = value.isoformat(timespec="milliseconds")
+            elif isinstance(value, Cost):
+                value = value.to_json()
             elif dataclasses.is_dataclass(value) and not isinstance(value, type):
                 value = dataclasses.asdict(value)
             data[field.name] = value

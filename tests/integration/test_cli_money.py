@@ -6,13 +6,19 @@ import json
 import pytest
 from integration.test_cli_operator import run  # noqa: F401 - a fixture
 
+from aicity_fleet.cli.display import console
 from aicity_fleet.ledger import Lease, ReportLease
 from aicity_fleet.ledger.journal import LedgerJournal
 from aicity_fleet.models import AssignedTask, Completed, Spent, Usage
 from aicity_fleet.team import Entry, Watch
 
 ACCEPTED = {"verdict": "accepted", "answer": {"status": "completed"}}
-WIDE = {"COLUMNS": "200"}
+
+
+@pytest.fixture(autouse=True)
+def _wide(monkeypatch):
+    """The console took its width from the environment when it was made."""
+    monkeypatch.setattr(console, "_width", 200)
 
 
 def finish(ledger, job_id: str, *costs: str | None, cents: int | None = 1000) -> None:
@@ -44,11 +50,11 @@ def three_jobs(ledger):
 
 
 def test_one_job_shows_what_it_cost_earns_and_leaves(run, three_jobs):  # noqa: F811
-    shown = run("job", "unsettled", **WIDE)
+    shown = run("job", "unsettled")
     for part in ("$0.2500015 (own)", "$8.50, unsettled: the buyer can take it back", "$8.2499985"):
         assert part in shown
-    assert "$8.50, if it is delivered" in run("job", "waiting", **WIDE)
-    shown = run("job", "unpriced", **WIDE)
+    assert "$8.50, if it is delivered" in run("job", "waiting")
+    shown = run("job", "unpriced")
     for part in ("at least $0.25 (own); 1 call has no known price", "at most $8.25"):
         assert part in shown
 
@@ -67,24 +73,26 @@ def test_scripts_get_exact_decimals_and_null_for_what_is_unknown(run, three_jobs
     assert money["waiting"]["earnings"] == "expected"
 
 
-def test_the_list_marks_what_is_not_certain(run, three_jobs):  # noqa: F811
-    shown = run("jobs", **WIDE)
+def test_the_list_marks_what_is_not_certain(run, three_jobs, monkeypatch):  # noqa: F811
+    shown = run("jobs")
     assert "$8.2499985*" in shown
     assert "<$8.25*" in shown
     assert "* unsettled: the buyer can take it back for ten minutes" in shown
+    monkeypatch.setattr(console, "_width", 80)
+    assert "margin" not in run("jobs"), "a narrow list keeps what it had"
 
 
 def test_a_task_without_a_price_and_a_job_of_before_costs_were_kept(run, ledger):  # noqa: F811
     finish(ledger, "priceless", "0.25", cents=None)
-    shown = run("job", "priceless", **WIDE)
+    shown = run("job", "priceless")
     assert "unknown (the task names no price)" in shown
     ledger.client.hdel(ledger.keys.job("priceless"), "spent", "booked_calls", "prices")
-    assert "$0.000027 (list prices as of now)" in run("job", "priceless", **WIDE)
+    assert "$0.000027 (list prices as of now)" in run("job", "priceless")
 
 
 def test_the_day_is_added_up_with_what_is_unsettled_and_unknown(run, ledger, three_jobs):  # noqa: F811
     ledger.marks.may_sweep(1)
-    shown = run("status", code=1, **WIDE)
+    shown = run("status", code=1)
     for part in (
         "spent at least $0.7500015; 1 call has no known price",
         "unsettled $17.00 (2 jobs: the buyers can take it back for ten minutes)",

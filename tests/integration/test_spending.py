@@ -308,4 +308,7 @@ def test_a_job_says_what_it_earns_and_until_when_that_is_unsettled(ledger):
 def test_a_task_without_a_budget_is_known_by_that(ledger):
     ledger.accept(AssignedTask("t1", "general", "x"))
     assert job(ledger).earnings(ledger.now()).usd is None
-    assert json.loads(json.dumps(job(ledger).to_json(), default=str))["cost"]["usd"] == "0"
+    assert json.loads(json.dumps(job(ledger).to_json()))["cost"] == {
+        "usd": "0",
+        "unpriced_calls": 0,
+    }

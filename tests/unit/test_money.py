@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aicity_fleet.cli.money import cost_text, earnings_text, margin_cell, margin_text, usd
+from aicity_fleet.cli.money import cost_text, earnings_text, margin_text, usd
 from aicity_fleet.money import Cost, Earnings, agent_share_usd, earnings, margin_usd
 
 NOW = datetime(2026, 7, 1, 12, tzinfo=UTC)
@@ -116,9 +116,5 @@ def test_a_cost_with_an_unknown_part_is_never_shown_as_the_whole():
     assert cost_text(SOME + Cost(unpriced_calls=1)) == "at least $0.25; 1 call has no known price"
 
 
-def test_a_narrow_column_marks_what_is_not_certain():
-    assert margin_cell(earned(), SOME) == "$8.25*"
-    assert margin_cell(earned(minutes=11), SOME + Cost(unpriced_calls=1)) == "<$8.25"
-    assert margin_cell(earned(cents=None), SOME) == "?"
-    assert margin_cell(earned(None), SOME) == "-"
+def test_earnings_say_until_when_they_are_unsettled():
     assert "12:09:00 UTC" in earnings_text(earned())

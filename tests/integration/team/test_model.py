@@ -14,6 +14,7 @@ from unit.team.samples import GOOD_GENERAL
 
 from aicity_fleet.models import Delivered
 from aicity_fleet.team import Limits, MemoryJournal, ModelConfig, Route, Watch, team_for
+from aicity_fleet.team.budget import Budget
 from aicity_fleet.team.driver import open_model
 from aicity_fleet.team.journal import Tape
 from aicity_fleet.team.seam import SeamClient
@@ -71,12 +72,14 @@ async def test_one_client_serves_many_runs_and_keeps_none(run, provider: Provide
 
 async def test_tokens_are_estimated_without_the_network(model, monkeypatch):
     """AutoGen's count downloads a table within the event loop, without a timeout."""
+    tape, limits = Tape(MemoryJournal()), Limits(10, max_total_tokens=1000)
     seam = SeamClient(
         team_for("general").members[0],
         Route([model]),
-        Tape(MemoryJournal()),
+        tape,
         spec=team_for("general"),
-        limits=Limits(10, max_total_tokens=1000),
+        limits=limits,
+        budget=Budget(limits, tape, None),
         watch=Watch(),
         instead=lambda: None,
         on_answer=lambda _member, _answer: None,
@@ -95,6 +98,7 @@ async def test_a_stream_is_answered_in_one_piece(model, provider: Provider):
         tape,
         spec=team_for("general"),
         limits=Limits(10),
+        budget=Budget(Limits(10), tape, None),
         watch=Watch(),
         instead=lambda: None,
         on_answer=lambda _member, _answer: None,
