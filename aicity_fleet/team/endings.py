@@ -11,11 +11,12 @@ import email.utils
 import math
 import time
 from collections.abc import Mapping
-from typing import cast
-
-import openai
+from typing import TYPE_CHECKING, cast
 
 from aicity_fleet.models import Ending, Interrupted, ProviderFatal, ProviderTrouble, Rejected
+
+if TYPE_CHECKING:  # half a second, and only its errors' names are needed
+    import openai
 
 MAX_RETRY_AFTER_SECONDS = 3600.0
 """A longer wait is not believed, in seconds."""
@@ -89,7 +90,7 @@ def classify(failure: BaseException) -> Ending:
     if isinstance(failure, TimeoutError) or "APITimeoutError" in kinds:
         return ProviderTrouble("the model call timed out")
     if "APIStatusError" in kinds:
-        return _classify_status(cast(openai.APIStatusError, failure))
+        return _classify_status(cast("openai.APIStatusError", failure))
     if "APIConnectionError" in kinds:
         return ProviderTrouble("the connection to the model's provider failed")
     # Whatever else comes out of the client: an answer that is not what the protocol says.

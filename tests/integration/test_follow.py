@@ -199,9 +199,11 @@ def test_a_real_workers_job_is_followed_to_its_end(redis_server, ledger, agent, 
         )
         fleet = FleetProcesses(env, empty_folder)
         try:
-            fleet.start("dispatcher", "beat", "worker1")
+            fleet.start("dispatcher", "beat")
             wait_until(lambda: ledger.get(job_id), seconds=60, description="it is accepted")
             follower = Follower(env, empty_folder, job_id, "--json")
+            wait_until(lambda: follower.lines, seconds=60, description="it is followed")
+            fleet.start("worker1")
             follower.ends(seconds=90)
         finally:
             fleet.stop()
