@@ -218,6 +218,13 @@ class Settings(BaseModel):
             raise SettingsError(_report("Settings are missing", faults))
 
     @property
+    def secret_texts(self) -> tuple[str, ...]:
+        """Every secret that is set, and the password within the Redis URL: what may go out nowhere."""
+        values = (getattr(self, name) for name in type(self).model_fields)
+        texts = [value.get_secret_value() for value in values if isinstance(value, SecretStr)]
+        return (*texts, urlsplit(self.redis_url.get_secret_value()).password or "")
+
+    @property
     def redis_url_is_set(self) -> bool:
         """Whether the environment named a Redis, instead of leaving it to the default."""
         return "redis_url" in self.model_fields_set

@@ -97,6 +97,7 @@ class TeamRunner:
                 tools=tools,
                 engine=self._settings.engine,
                 purse=purse,
+                secrets=self._settings.secret_texts,
             )
 
     def _limits_of(self, lease: Lease) -> Limits:

@@ -29,8 +29,12 @@ _UNSAFE = re.compile(
     "\u2028\u2029"  # line and paragraph separators, which start a line for some readers only
     "\u202a-\u202e\u2066-\u2069"  # bidirectional controls: "Trojan Source", CVE-2021-42574
     "\ud800-\udfff"  # lone surrogates: not encodable
+    "\u180e\u200b\u2060-\u2065\u206a-\u206f\ufeff\ufff9-\ufffb"  # of no width, or of no use in text
     "\U000e0000-\U000e007f"  # tags: text that a model reads and a person does not see
     "]"
+    # Others of no width have their use, one at a time and in their place; in a row they are a message.
+    "|(?!\ufe0f\u200d)[\u00ad\u034f\u061c\u200c-\u200f\ufe00-\ufe0f\U000e0100-\U000e01ef]{2,}"
+    "|(?<![\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff])[\U000e0100-\U000e01ef]"
 )
 
 _INSTRUCTIONS = """\
@@ -52,6 +56,18 @@ Write the finished deliverable as your whole answer, and put this marker alone o
 {marker}
 Write the marker nowhere else. An answer without it is not handed in."""
 
+MIN_PRIVATE_LINE_CHARS = 50
+"""A line of the instructions this long does not come up in a deliverable by chance."""
+
+
+def private_lines(instructions: str) -> tuple[str, ...]:
+    """The lines of instructions that give them away."""
+    lines = (line.strip() for line in instructions.splitlines())
+    return tuple(line for line in lines if len(line) >= MIN_PRIVATE_LINE_CHARS and "{" not in line)
+
+
+_RULES = private_lines("\n".join((_INSTRUCTIONS, _SUBMIT, _MARKER)))
+
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Brief:
@@ -64,8 +80,8 @@ class Brief:
 
     @property
     def private_texts(self) -> tuple[str, ...]:
-        """Texts of ours that no deliverable may hold."""
-        return (self.nonce, self.marker) if self.marker else (self.nonce,)
+        """Texts of ours that no deliverable may hold; a line of the rules may not either."""
+        return (self.nonce, self.marker, *_RULES) if self.marker else (self.nonce, *_RULES)
 
 
 def write_brief(task: AssignedTask, *, nonce: str, function_calling: bool) -> Brief:
@@ -123,7 +139,7 @@ def write_reminder(brief: Brief, *, was_cut: bool) -> str:
 def readable(text: str) -> str:
     """Spell out what would hide or break, and break endless lines; nothing is lost."""
     text = text.replace("\r\n", "\n").replace("\r", "\n")
-    text = _UNSAFE.sub(lambda match: f"<U+{ord(match.group()):04X}>", text)
+    text = _UNSAFE.sub(lambda match: "".join(f"<U+{ord(c):04X}>" for c in match.group()), text)
     if all(len(line) <= MAX_LINE_CHARS for line in text.split("\n")):
         return text
     return "\n".join(_broken(line) for line in text.split("\n"))

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
@@ -42,6 +42,7 @@ from aicity_fleet.team.seam import SeamClient
 from aicity_fleet.team.spec import EngineName, Limits, Member, Progress, TeamSpec
 from aicity_fleet.team.tools import Tool
 from aicity_fleet.team.watch import Watch
+from aicity_fleet.team.withheld import withholding, worth_withholding
 from aicity_fleet.team.workbench import GuardedWorkbench
 
 __all__ = ["Model", "journal_version", "only", "open_model", "run_team"]
@@ -88,6 +89,7 @@ async def run_team(
     tools: Mapping[str, Tool] = NO_TOOLS,
     engine: EngineName = "autogen",
     purse: Purse | None = None,
+    secrets: Sequence[str] = (),
 ) -> TeamResult:
     """Run a team on a task.
 
@@ -104,6 +106,8 @@ async def run_team(
         tools: The tools that exist, by name; the spec says which of them a member gets.
         engine: What gives the turns.
         purse: What all jobs of the fleet may spend together; None for any amount.
+        secrets: Texts of ours besides the models' keys that may not go out, such as passwords. The
+            models are never told any.
 
     Raises:
         TeamError: The spec names a tool or a model that does not exist.
@@ -129,6 +133,7 @@ async def run_team(
         tools=tools,
         engine=engine,
         purse=purse,
+        secrets=secrets,
     )
     ending = await run.to_its_end()
     if isinstance(run.tape.failure, JournalFullError):
@@ -164,6 +169,7 @@ class _Run:
         tools: Mapping[str, Tool],
         engine: EngineName,
         purse: Purse | None,
+        secrets: Sequence[str],
     ) -> None:
         self._spec, self._limits, self._watch, self._tools = spec, limits, watch, tools
         self._on_progress, self._hear_outside = on_progress, hear
@@ -175,7 +181,10 @@ class _Run:
         self.route = models[last.model]
         """Of the model call that came last."""
         brief = write_brief(task, nonce=nonce, function_calling=models[last.model].function_calling)
-        self.review = Review(task, spec, brief, forbidden=_keys(models))
+        keys = [model.config.api_key for route in models.values() for model in route.models]
+        ours = worth_withholding(keys, secrets)
+        self._withhold = withholding(ours)
+        self.review = Review(task, spec, brief, forbidden=ours)
         self._desk = Desk()
         self._lead = Lead(self.review, self._desk, tape, self._hear)
         self._seams: list[SeamClient] = []
@@ -208,6 +217,7 @@ class _Run:
             watch=self._watch,
             instead=instead,
             on_answer=on_answer,
+            withhold=self._withhold,
         )
         self._seams.append(seam)
         workbench = None
@@ -218,6 +228,7 @@ class _Run:
                 tools=[self._tools[name] for name in member.tools],
                 timeout_seconds=self._spec.tool_timeout_seconds,
                 on_call=lambda tool, text: self._hear(Said(member.name, "result", text, tool)),
+                withhold=self._withhold,
             )
         return Seat(
             member.name,
@@ -323,8 +334,3 @@ class _Run:
             self._hear_outside(said)
         except Exception as error:  # noqa: BLE001 -- as above
             logger.warning("team.words_dropped kind=%s", type(error).__name__)
-
-
-def _keys(models: Routes) -> tuple[str, ...]:
-    keys = {model.config.api_key for route in models.values() for model in route.models}
-    return tuple(sorted(key for key in keys if len(key) >= 8))

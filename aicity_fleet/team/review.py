@@ -10,7 +10,7 @@ import dataclasses
 
 from aicity_fleet.models import AssignedTask, Delivered, Rejected
 from aicity_fleet.team import gate
-from aicity_fleet.team.brief import Brief, write_reminder, write_revision
+from aicity_fleet.team.brief import Brief, private_lines, write_reminder, write_revision
 from aicity_fleet.team.spec import TeamSpec
 
 MAX_REFUSALS = 2
@@ -18,9 +18,6 @@ MAX_REFUSALS = 2
 
 MAX_FINDINGS_TOLD = 3
 """Findings that the buyer is told of when the run is given up."""
-
-MIN_PRIVATE_LINE_CHARS = 50
-"""A line of the instructions this long does not come up in a deliverable by chance."""
 
 
 class Desk:
@@ -73,7 +70,7 @@ class Review:
         self._misses = 0
         self._refusals = 0
         prompts = "\n".join(member.system_prompt for member in spec.members)
-        self._forbidden = (*forbidden, *brief.private_texts, *_private_lines(prompts))
+        self._forbidden = (*forbidden, *brief.private_texts, *private_lines(prompts))
 
     def judge(
         self, handed_in: str | None, said: str, *, finish_reason: str
@@ -133,8 +130,3 @@ def _above_marker(said: str, marker: str) -> str | None:
     """The text above a marker that stands alone on the last line; None without one."""
     head, _, last = said.rstrip().rpartition("\n")
     return head if last.strip(" \t`*") == marker else None
-
-
-def _private_lines(prompt: str) -> tuple[str, ...]:
-    lines = (line.strip() for line in prompt.splitlines())
-    return tuple(line for line in lines if len(line) >= MIN_PRIVATE_LINE_CHARS)

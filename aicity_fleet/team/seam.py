@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import re
 import time
 from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping, Sequence
 from typing import Any, Literal
@@ -34,6 +35,7 @@ from aicity_fleet.team.model import Model, Route
 from aicity_fleet.team.quiet import CallNotes
 from aicity_fleet.team.spec import Limits, Member, TeamSpec
 from aicity_fleet.team.watch import Watch
+from aicity_fleet.team.withheld import Withhold
 
 _FINISH_REASONS: Mapping[str, FinishReasons] = {
     "stop": "stop",
@@ -77,6 +79,7 @@ class SeamClient(ChatCompletionClient):
         watch: Watch,
         instead: Callable[[], str | None],
         on_answer: Callable[[str, JsonObject], None],
+        withhold: Withhold = dict,
     ) -> None:
         """Wrap a route for one run.
 
@@ -90,6 +93,7 @@ class SeamClient(ChatCompletionClient):
             watch: Says when to drain.
             instead: What the member says without a call, when none is worth its price.
             on_answer: Called with the member's name and each answer.
+            withhold: Takes our own secrets out of an answer before anything is done with it.
         """
         self.failure: Exception | None = None
         """What stopped the run in here, before AutoGen wrapped it."""
@@ -102,6 +106,7 @@ class SeamClient(ChatCompletionClient):
         self._watch = watch
         self._instead = instead
         self._on_answer = on_answer
+        self._withhold = withhold
 
     async def create(
         self,
@@ -195,7 +200,7 @@ class SeamClient(ChatCompletionClient):
         with CallNotes() as notes:
             async with asyncio.timeout(model.config.timeout_seconds):
                 result = await call
-        answer = _to_answer(result, ordinal=self._tape.model_calls)
+        answer = self._withhold(_to_answer(result, ordinal=self._tape.model_calls))
         finish_reason: str
         if notes.finish_reason == "refusal" or (notes.refusal and not result.content):
             finish_reason = "refusal"
@@ -305,16 +310,23 @@ def _to_answer(result: CreateResult, *, ordinal: int) -> JsonObject:
     arguments that are no object.
     """
     content: Any = result.content
-    if not isinstance(content, str):
+    if isinstance(content, str):
+        content = _encodable(content)
+    else:
         content = [
             {
                 "id": call.id or f"call_{ordinal}_{place}",
-                "name": call.name,
-                "arguments": _safe_arguments(call.arguments),
+                "name": _encodable(call.name),
+                "arguments": _safe_arguments(_encodable(call.arguments)),
             }
             for place, call in enumerate(content)
         ]
-    return {"content": content, "thought": result.thought}
+    return {"content": content, "thought": result.thought and _encodable(result.thought)}
+
+
+def _encodable(text: str) -> str:
+    """A text that the next request can carry: a lone surrogate would look like the provider's trouble."""
+    return re.sub("[\ud800-\udfff]", "\ufffd", text)
 
 
 def _safe_arguments(arguments: str) -> str:

@@ -25,6 +25,7 @@ from pydantic import BaseModel
 from aicity_fleet.team.journal import Tape, canonical_sha256
 from aicity_fleet.team.review import Desk
 from aicity_fleet.team.tools import Tool
+from aicity_fleet.team.withheld import Withhold
 
 SUBMIT = "submit"
 """Name of the tool that hands in."""
@@ -58,6 +59,7 @@ class GuardedWorkbench(Workbench):
         tools: What the member may call besides.
         timeout_seconds: How long one call may take.
         on_call: Called with the name of each tool but ``submit`` and what it gave.
+        withhold: Takes our own secrets out of what a tool gave.
     """
 
     component_config_schema = BaseModel
@@ -70,10 +72,12 @@ class GuardedWorkbench(Workbench):
         tools: Sequence[Tool] = (),
         timeout_seconds: float,
         on_call: Callable[[str, str], None] = lambda _name, _text: None,
+        withhold: Withhold = dict,
     ) -> None:
         self._desk = desk
         self._tape = tape
         self._on_call = on_call
+        self._withhold = withhold
         self._tools = {tool.name: tool for tool in tools}
         self._timeout_seconds = timeout_seconds
         self._turn = asyncio.Lock()
@@ -118,8 +122,9 @@ class GuardedWorkbench(Workbench):
             return _result(name, entry.answer["text"], is_error=entry.answer["is_error"])
         started = time.monotonic()
         text, is_error = await self._run(self._tools[name], arguments, token)
+        answer = self._withhold({"text": text, "is_error": is_error})
+        text = answer["text"]
         if token is None or not token.is_cancelled():
-            answer = {"text": text, "is_error": is_error}
             await self._tape.record("tool", sha256, answer, seconds=time.monotonic() - started)
         self._on_call(name, text)
         return _result(name, text, is_error=is_error)

@@ -42,6 +42,19 @@ def test_a_secret_can_come_from_a_file(tmp_path):
     assert settings.agent_key.get_secret_value() == "ac_live_from_file"
 
 
+def test_every_secret_is_known_also_the_one_within_a_url():
+    settings = Settings.load(
+        {
+            "OPENAI_API_KEY": "sk-one-1",
+            "AGENT_CITY_API_KEY": "ac_live_two2",
+            "AGENT_CITY_OWNER_TOKEN": "three-3",
+            "REDIS_URL": "redis://:four-4@localhost:6379/0",
+        }
+    )
+    assert {"sk-one-1", "ac_live_two2", "three-3", "four-4"} <= set(settings.secret_texts)
+    assert "five-5" in Settings.load({"REDIS_PASSWORD": "five-5"}).secret_texts
+
+
 def test_a_secret_given_twice_is_a_fault(tmp_path):
     path = tmp_path / "key"
     path.write_text("x")

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import html
 import re
 from collections.abc import Iterator
 
+from aicity_fleet.team.gate import links
+from aicity_fleet.team.gate.disguise import holds_any, skeleton
 from aicity_fleet.team.gate.verdict import HARD, Check, Finding, Submission
+from aicity_fleet.team.withheld import WITHHELD
 
 MIN_CHARS = 20
 """A deliverable with fewer characters counts as empty."""
@@ -13,8 +17,39 @@ MIN_CHARS = 20
 MAX_CHARS = 400_000
 """Longest deliverable, in characters; the checks stay fast below it."""
 
-CONTROL_WORDS = frozenset({"task_complete", "terminate", "task_done", "[done]", "end_of_task"})
-"""Words with which prompts in the wild end a conversation; ``TASK_COMPLETE`` is the guide's."""
+MAX_CONTROL_LINE_CHARS = 1000
+"""A longer last line is taken for work, in characters."""
+
+MIN_LETTERS = 10
+"""A deliverable with fewer letters and digits that anybody sees counts as empty."""
+
+CONTROL_WORDS = (
+    "task_complete",
+    "terminate",
+    "task_done",
+    "end_of_task",
+    "im_end",
+    "endoftext",
+    "eot_id",
+)
+"""Words with which prompts in the wild, and chat templates, end a conversation; ``TASK_COMPLETE`` is
+the guide's."""
+
+_CONTROL_LINE = re.compile(f"(?:{'|'.join(map(skeleton, CONTROL_WORDS))})+")
+
+_INVISIBLE = re.compile(
+    "[\x00-\x08\x0b\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff]"  # control characters, lone surrogates
+    "|[\u202a-\u202e\u2066-\u2069]"  # bidirectional controls: "Trojan Source", CVE-2021-42574
+    "|\ufeff|[\ufff9-\ufffb]"
+    "|(?<![\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff])[\U000e0100-\U000e01ef]"
+    "|(?!\ufe0f\u200d)[\u00ad\u180e\u200b-\u200f\u2060-\u2064\ufe00-\ufe0f\U000e0100-\U000e01ef]{2}"
+    "|[\U000e0000-\U000e007f]"
+)
+_FLAG = re.compile("\U0001f3f4[\U000e0020-\U000e007e]{1,8}\U000e007f")
+"""The flags of England, Scotland and Wales are the one use of tags that is seen."""
+
+_FILLERS = str.maketrans("", "", "\u3164\uffa0\u115f\u1160\u2800")
+"""Characters that count as letters or symbols and show nothing."""
 
 _SECRETS: dict[str, re.Pattern[str]] = {
     "an API key (sk-...)": re.compile(r"(?<![A-Za-z0-9])sk-(?=[A-Za-z_-]*\d)[A-Za-z0-9_-]{20,200}"),
@@ -95,10 +130,20 @@ def sized(submission: Submission) -> Iterator[Finding]:
 
     Source: aicity.dev/blog/when-agents-do-bad-work (an empty delivery is a failed one).
     """
-    if len(submission.text.strip()) < MIN_CHARS:
+    if len(submission.text.strip()) < MIN_CHARS or _letters(submission.text) < MIN_LETTERS:
         yield Finding("empty", "The deliverable is empty or only a few words long.", HARD)
     elif len(submission.text) > MAX_CHARS:
         yield Finding("too_long", "The deliverable is too long; keep to what was ordered.", HARD)
+
+
+def _letters(text: str) -> int:
+    """Letters and digits that a reader of the rendered text sees; counting stops at enough."""
+    seen = 0
+    for char in html.unescape(re.sub(r"<!--.*?-->", "", text, flags=re.DOTALL)).translate(_FILLERS):
+        seen += char.isalnum()
+        if seen >= MIN_LETTERS:
+            break
+    return seen
 
 
 def truncated(submission: Submission) -> Iterator[Finding]:
@@ -115,10 +160,15 @@ def truncated(submission: Submission) -> Iterator[Finding]:
 def unsendable(submission: Submission) -> Iterator[Finding]:
     """Characters that no report can carry or no reader sees.
 
-    Source: RFC 8259 section 8.1 (JSON is UTF-8; a lone surrogate cannot be encoded).
+    Source: RFC 8259 section 8.1 (JSON is UTF-8; a lone surrogate cannot be encoded);
+    unicode.org/reports/tr36 (what is not seen can carry anything, and steers terminals).
     """
-    if re.search("[\x00\ud800-\udfff]", submission.text):
-        yield Finding("unsendable", "The text holds characters that cannot be sent.", HARD)
+    if _INVISIBLE.search(_FLAG.sub("", submission.text)):
+        yield Finding(
+            "unsendable",
+            "The text holds characters that cannot be sent or seen; leave them out.",
+            HARD,
+        )
 
 
 def control_text(submission: Submission) -> Iterator[Finding]:
@@ -127,16 +177,23 @@ def control_text(submission: Submission) -> Iterator[Finding]:
     Source: the AutoGen guide of AI City ends its team with ``TASK_COMPLETE``; a buyer never
     ordered it. Within a text the word is content and stays.
     """
-    lines = submission.text.strip().split("\n")
-    if (
-        lines[-1].strip(" \t`*_\"'.").lower()
-        in {w.strip("_[]") for w in CONTROL_WORDS} | CONTROL_WORDS
-    ):
+    if _ends_on_control_word(submission.text):
         yield Finding("control_text", "The last line is a control word; leave it out.", HARD)
     if _OUR_LINES.search(submission.text):
         yield Finding(
             "control_text", "Lines of the conversation stand in the text; leave them out.", HARD
         )
+
+
+def _ends_on_control_word(text: str) -> bool:
+    """Whether the last line with a letter is one, however it is dressed; the end of code is code."""
+    for line in reversed(text.strip().split("\n")):
+        if line.lstrip().startswith(("```", "~~~")):
+            return False
+        if letters := skeleton(line):
+            is_word = len(line) <= MAX_CONTROL_LINE_CHARS and _CONTROL_LINE.fullmatch(letters)
+            return bool(is_word) or line.strip(" \t`*_\"'.").lower() == "[done]"
+    return False
 
 
 def secret(submission: Submission) -> Iterator[Finding]:
@@ -148,10 +205,14 @@ def secret(submission: Submission) -> Iterator[Finding]:
     for name, pattern in _SECRETS.items():
         if pattern.search(submission.text):
             yield Finding("secret", f"The text holds what looks like {name}; mask it.", HARD)
+    if WITHHELD in submission.text:
+        yield Finding("secret", "The text spoke of a secret of the agent; leave it out.", HARD)
 
 
 def forbidden(submission: Submission) -> Iterator[Finding]:
     """Texts of ours that the caller names: keys, nonces, lines of the instructions.
+
+    In a disguise as well, as far as one can see through it.
 
     Source: docs.aicity.dev/docs/concepts/security (a stranger's text must not get at the agent's).
     """
@@ -159,7 +220,7 @@ def forbidden(submission: Submission) -> Iterator[Finding]:
     if any(
         text and (text in submission.text or " ".join(text.split()) in squeezed)
         for text in submission.forbidden
-    ):
+    ) or holds_any(submission.text, submission.forbidden):
         yield Finding(
             "forbidden", "The text repeats parts of the instructions; leave them out.", HARD
         )
@@ -206,4 +267,5 @@ CHECKS: tuple[Check, ...] = (
     refusal,
     placeholders,
     open_fence,
+    *links.CHECKS,
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import re
 from collections.abc import Callable, Iterator
 
 from aicity_fleet.models import AssignedTask
@@ -11,6 +12,8 @@ from aicity_fleet.team.gate.markdown import Block, is_unclosed, prose, read_bloc
 
 HARD = 100
 """Cost of a finding that fails a deliverable whatever else is right with it."""
+
+_ADDRESS = re.compile(r"https?://[^\s<>\"')\]]{1,4000}", re.IGNORECASE)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -59,6 +62,13 @@ class Submission:
     def order(self) -> str:
         """All that the buyer wrote, in lower case."""
         return f"{self.task.description}\n{self.task.code}\n{dict(self.task.details)}".lower()
+
+    @functools.cached_property
+    def addresses(self) -> frozenset[str]:
+        """The web addresses that the buyer wrote."""
+        task = self.task
+        wrote = f"{task.description}\n{task.code}\n{task.repo}\n{dict(task.details)}"
+        return frozenset(_ADDRESS.findall(wrote))
 
     @functools.cached_property
     def blocks(self) -> tuple[Block, ...]:

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
+import json
 import logging
 import re
 
 import pytest
-from integration.team.scripted_provider import Provider, calls, error, submit, text
+from integration.team.scripted_provider import Answer, Provider, calls, error, submit, text
 from unit.team.samples import GOOD_GENERAL, NONCE, order
 
 from aicity_fleet.models import AGENT_NAMES, Delivered, ProviderTrouble
+from aicity_fleet.team import MemoryJournal
+from aicity_fleet.team.driver import open_model
 
 
 async def test_a_stop_word_in_the_order_stops_nothing(run, provider: Provider):
@@ -65,6 +69,55 @@ async def test_the_key_and_the_instructions_do_not_go_out(run, provider: Provide
     result = await run()
     assert result.ending.code == "quality"
     assert "instructions" in result.ending.message
+
+
+async def test_a_key_that_a_model_says_is_kept_nowhere(run, provider: Provider, config):
+    """Its provider knows it from every request."""
+    journal, heard = MemoryJournal(), []
+    provider.will(
+        text(f"The key is {config.api_key}."),
+        submit(f"{GOOD_GENERAL}\n\nKey: {config.api_key}"),
+        submit(GOOD_GENERAL),
+    )
+    result = await run(journal=journal, hear=heard.append)
+    assert result.ending.text == GOOD_GENERAL
+    assert config.api_key not in str([journal.entries, heard, provider.requests])
+    provider.requests.clear()
+    assert (await run(journal=journal)).ending == result.ending
+    assert provider.requests == []
+
+
+async def test_a_password_that_the_worker_has_does_not_go_out(run, provider: Provider):
+    password = "redis.pw-58d2.Yb7Nn3Gm4"
+    provider.will(submit(f"{GOOD_GENERAL}\n\n{password[::-1]}"), submit(GOOD_GENERAL))
+    assert (await run(secrets=(password,))).ending.text == GOOD_GENERAL
+    assert "instructions" in provider.texts(1)[-1]
+
+
+async def test_a_placeholder_for_a_key_is_a_word_like_any_other(run, provider: Provider, config):
+    provider.will(submit(f"{GOOD_GENERAL}\n\nAll of this was simulated."))
+    async with open_model(dataclasses.replace(config, api_key="simulated")) as model:
+        result = await run(model=model)
+    assert result.rounds == 1
+    assert isinstance(result.ending, Delivered)
+
+
+async def test_half_a_character_in_an_answer_is_not_the_provider_s_trouble(
+    run, provider: Provider, marker_model
+):
+    """It cannot be sent back in the next request, and a buyer can ask for one."""
+    message = {"role": "assistant", "content": "half \ud800"}
+    choices = [{"index": 0, "message": message, "finish_reason": "stop"}]
+    body = {"id": "1", "object": "chat.completion", "created": 1, "model": "m", "choices": choices}
+    half = Answer(body=json.dumps(body), content_type="application/json")
+
+    def answer(sent):
+        marker = re.search(r"HAND-IN-\w+", str(sent["messages"]))[0]
+        return half if len(provider.requests) == 1 else text(f"{GOOD_GENERAL}\n{marker}")
+
+    provider.script = answer
+    result = await run(model=marker_model)
+    assert result.ending == Delivered(GOOD_GENERAL, 100)
 
 
 async def test_a_job_after_a_failed_one_is_fresh(run, provider: Provider):

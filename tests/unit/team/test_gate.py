@@ -360,3 +360,86 @@ def test_no_text_makes_the_gate_slow(name):
         started = time.process_time()
         check(task_type, HOSTILE[name], task, forbidden=["z" * 60])
         assert time.process_time() - started < 1.0
+
+
+HOLLOW = {
+    "zero width": "\u200b" * 200,
+    "Hangul fillers": "\u3164" * 200,
+    "Braille blanks": "\u2800" * 200,
+    "dots": ". " * 200,
+    "entities": "&nbsp;" * 100,
+    "a comment": "<!-- lighthouses guided ships before satellite navigation, that is all -->",
+}
+
+
+@pytest.mark.parametrize("name", HOLLOW)
+def test_what_nobody_sees_is_empty(name):
+    assert "empty" in names(HOLLOW[name], order(description="Say it."))
+
+
+@pytest.mark.parametrize(
+    "last",
+    [
+        "[TASK_COMPLETE]",
+        "<TASK_COMPLETE/>",
+        "TASK COMPLETE!",
+        "T A S K _ C O M P L E T E",
+        "Terminate",
+        "\uff34\uff21\uff33\uff2b\uff3f\uff23\uff2f\uff2d\uff30\uff2c\uff25\uff34\uff25",
+        "TERM\u200bINATE",
+        "✅ TASK_COMPLETE ✅",
+        "TASK_COMPLETE\n\n---",
+        "TASK_COMPLETE TASK_COMPLETE",
+        "<|im_end|>",
+        "<|endoftext|>",
+        "[done]",
+    ],
+)
+def test_a_control_word_is_seen_in_any_dress(last):
+    assert "control_text" in names(f"{GOOD_GENERAL}\n\n{last}")
+
+
+@pytest.mark.parametrize(
+    "last",
+    [
+        "```sh\nfor ship in *; do\n  echo $ship\ndone\n```",
+        "```\nTASK_COMPLETE\n```",
+        "for ship in *; do echo $ship\ndone",
+        "They terminate the line at the lighthouse.",
+    ],
+)
+def test_the_end_of_code_or_of_a_sentence_is_no_control_word(last):
+    assert names(f"{GOOD_GENERAL}\n\n{last}") == set()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "\x1b[2J",
+        "\x07",
+        "\u202etxt",
+        "\ufeff",
+        "a\U000e0061",
+        "\u200b\u200b",
+        "a\U000e0101\U000e0102",
+        "\x9b",
+    ],
+)
+def test_what_nobody_sees_is_not_sent(text):
+    assert "unsendable" in names(f"{GOOD_GENERAL} {text}")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "👨\u200d👩\u200d👧\u200d👦",
+        "❤️\u200d🔥",
+        "🏴\U000e0067\U000e0062\U000e0065\U000e006e\U000e0067\U000e007f",
+        "نمی\u200cشود",
+        "葛\U000e0100",
+        "1️⃣",
+        "soft\u00adhyphen",
+    ],
+)
+def test_what_has_its_use_is_sent(text):
+    assert names(f"{GOOD_GENERAL} {text}") == set()
