@@ -218,12 +218,19 @@ def test_no_key_gets_into_an_export(job, run, empty_folder):
     assert not any(key in written for key in (KEY, "canary", "127.0.0.1"))
 
 
-def test_a_key_that_was_said_aloud_stops_the_export(job, run, empty_folder):
+def test_a_key_of_a_model_that_was_said_aloud_is_not_in_the_export(job, run, empty_folder):
     job(text(f"the key is {KEY}"), *FINE[1:])
     path = empty_folder / "run.json"
-    done = run("--export", str(path), code=1)
-    assert "OPENAI_API_KEY" in done.stderr
-    assert KEY not in done.stderr + done.stdout
+    run("--export", str(path))
+    assert KEY not in path.read_text()
+
+
+def test_another_key_that_was_said_aloud_stops_the_export(job, run, empty_folder):
+    job(text("the key is of-another-service-5521"), *FINE[1:])
+    path = empty_folder / "run.json"
+    done = run("--export", str(path), code=1, OTHER_API_KEY="of-another-service-5521")
+    assert "OTHER_API_KEY" in done.stderr
+    assert "5521" not in done.stderr + done.stdout
     assert not path.exists()
 
 
