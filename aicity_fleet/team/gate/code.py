@@ -2,27 +2,21 @@
 
 from __future__ import annotations
 
-import ast
 import re
-import textwrap
-import warnings
 from collections.abc import Iterator
 
+from aicity_fleet.team.gate.syntax import syntax_fault
 from aicity_fleet.team.gate.verdict import Check, Finding, Submission
-
-MAX_PARSED_CHARS = 100_000
-"""Longest block that is parsed, in characters; a longer one is taken as it is."""
 
 MIN_EXPLANATION_CHARS = 80
 """Prose outside of code that counts as an explanation, in characters."""
 
-_PYTHON = frozenset({"python", "python3", "py"})
+_PYTHON_2 = re.compile(r"python ?2\b")
 _CODE_LINE = re.compile(
     r"^\s*(?:def |class |import |from \w+ import|return\b|if .*:$|for .*[:{]$|while .*[:{]$"
     r"|(?:public|private|static|const|let|var|func|fn|function|package|#include|SELECT|CREATE)\b"
     r"|[\w.\[\]]+ ?[-+*/]?= ?\S|\w[\w.]*\(.*\);?$|[{}]\)?;?$|@\w+)"
 )
-_NEWER_SYNTAX = re.compile(r"^[ \t]*(?:type \w+.*=|(?:class|(?:async )?def) \w+\[)", re.MULTILINE)
 _TESTS = re.compile(
     r"\b(?:assert\w*|expect\(|should\.|t\.(?:error|fatal)|test_\w+|it\(|describe\()"
 )
@@ -44,42 +38,24 @@ def has_code(submission: Submission) -> Iterator[Finding]:
         yield Finding("no_code", "There is no code; give it in fenced code blocks.", 50)
 
 
-def python_parses(submission: Submission) -> Iterator[Finding]:
-    """Every block marked as Python is Python.
+def parses(submission: Submission) -> Iterator[Finding]:
+    """Every block that is marked as a language that can be read here is that language.
 
     Source: docs.aicity.dev/docs/getting-started/faq (builds and lint run on code work).
     """
-    if re.search(r"python ?2\b", submission.order):
-        return
     for number, block in enumerate(submission.blocks, start=1):
-        if block.language not in _PYTHON or not block.is_closed:
+        if not block.is_closed:
             continue
-        line = syntax_error_line(block.code)
-        if line is not None:
-            yield Finding(
-                "syntax",
-                f"Code block {number} is marked as Python and does not parse (line {line}).",
-                40,
-            )
-            return
-
-
-def syntax_error_line(code: str) -> int | None:
-    """Line of the first syntax error, or None when the code parses or cannot be judged here."""
-    if len(code) > MAX_PARSED_CHARS or _NEWER_SYNTAX.search(code):
-        return None
-    try:
-        with warnings.catch_warnings():
-            # Such as invalid escapes: they would go to the log, and become errors under -W error.
-            warnings.simplefilter("ignore")
-            ast.parse(textwrap.dedent(code))
-    except SyntaxError as error:
-        # Python 3.12 reads f-strings that earlier versions refuse.
-        return None if str(error.msg).startswith("f-string") else error.lineno or 1
-    except (ValueError, RecursionError, MemoryError, SystemError):
-        # Not a fault of the code: too deep for the parser (SystemError: python/cpython#106905).
-        return None
-    return None
+        fault = syntax_fault(block.language, block.code)
+        if fault is None or (fault.language == "Python" and _PYTHON_2.search(submission.order)):
+            continue
+        yield Finding(
+            "syntax",
+            f"Code block {number} is marked as {fault.language} and does not parse "
+            f"(line {fault.line}).",
+            40,
+        )
+        return
 
 
 def explained(submission: Submission) -> Iterator[Finding]:
@@ -130,6 +106,6 @@ def edge_cases(submission: Submission) -> Iterator[Finding]:
         yield Finding("no_edge_cases", "Cover edge cases: empty, invalid and boundary input.", 15)
 
 
-GENERATION: tuple[Check, ...] = (has_code, python_parses, tested, described)
-BUG_FIX: tuple[Check, ...] = (has_code, python_parses, explained)
-TESTING: tuple[Check, ...] = (has_code, python_parses, asserts, edge_cases, described)
+GENERATION: tuple[Check, ...] = (has_code, parses, tested, described)
+BUG_FIX: tuple[Check, ...] = (has_code, parses, explained)
+TESTING: tuple[Check, ...] = (has_code, parses, asserts, edge_cases, described)

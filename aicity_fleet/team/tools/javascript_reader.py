@@ -1,7 +1,8 @@
 """A program of its own: reads JavaScript and TypeScript files and prints what is wrong as JSON.
 
 ``javascript`` starts it, confined. It imports tree-sitter and the standard library alone; the parser is C
-code over a stranger's text, which is why it never runs within a worker.
+code, and a stranger's files may be long and many, which is why none of them is read within a worker. What
+the gate reads there are short blocks of a deliverable, see ``aicity_fleet.team.gate.syntax``.
 
     javascript_reader.py FILE [FILE ...]      prints [[file, line, rule, message], ...]
 """

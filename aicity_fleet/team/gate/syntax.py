@@ -1,0 +1,186 @@
+"""Whether a block of code can be read as its language. Nothing is executed: code is only parsed.
+
+Python is read by ``ast``, the others by tree-sitter's own grammars. Both are C code over text that a
+stranger had a part in. So what they are given is short, and how long they take is bounded: by steps
+rather than by the clock, for a replay must judge the same text the same.
+"""
+
+from __future__ import annotations
+
+import ast
+import dataclasses
+import functools
+import importlib
+import re
+import textwrap
+import warnings
+from collections.abc import Mapping
+from types import MappingProxyType
+
+import tree_sitter
+
+MAX_PARSED_CHARS = 100_000
+"""Longest block of Python that is parsed, in characters; a longer one is taken as it is."""
+
+MAX_READ_CHARS = 30_000
+"""The same of other languages, which are read in several ways."""
+
+MAX_STEPS = 5_000
+"""How often tree-sitter may report progress in one reading, of about a hundred operations each; then the
+block is taken as it is. Ordinary code of ``MAX_READ_CHARS`` takes some five hundred."""
+
+_NEWER_SYNTAX = re.compile(r"^[ \t]*(?:type \w+.*=|(?:class|(?:async )?def) \w+\[)", re.MULTILINE)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Reading:
+    """One way to read a block: with a grammar, and with what stands around a fragment."""
+
+    module: str
+    function: str = "language"
+    before: str = ""
+    after: str = ""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Language:
+    title: str
+    readings: tuple[_Reading, ...]
+    """The first is the whole file's, and tells the line; any of them will do."""
+
+
+_IN_CLASS = ("class _ {\n", "\n}")
+_IN_OBJECT = ("_ = {\n", "\n}")
+
+_JAVASCRIPT = _Language(
+    "JavaScript",
+    (
+        _Reading("tree_sitter_javascript"),
+        _Reading("tree_sitter_javascript", "language", *_IN_CLASS),
+        _Reading("tree_sitter_javascript", "language", *_IN_OBJECT),
+    ),
+)
+_TYPESCRIPT = _Language(
+    "TypeScript",
+    (
+        _Reading("tree_sitter_typescript", "language_typescript"),
+        _Reading("tree_sitter_typescript", "language_tsx"),
+        _Reading("tree_sitter_typescript", "language_typescript", *_IN_CLASS),
+        _Reading("tree_sitter_typescript", "language_typescript", *_IN_OBJECT),
+    ),
+)
+_GO = _Language("Go", (_Reading("tree_sitter_go"),))
+_JAVA = _Language(
+    "Java", (_Reading("tree_sitter_java"), _Reading("tree_sitter_java", "language", *_IN_CLASS))
+)
+_RUST = _Language(
+    "Rust",
+    (
+        _Reading("tree_sitter_rust"),
+        _Reading("tree_sitter_rust", "language", "impl _ {\n", "\n}"),
+    ),
+)
+
+_LANGUAGES: Mapping[str, _Language] = MappingProxyType(
+    {
+        **dict.fromkeys(("javascript", "js", "jsx", "mjs", "cjs", "node"), _JAVASCRIPT),
+        **dict.fromkeys(("typescript", "ts", "tsx", "mts", "cts"), _TYPESCRIPT),
+        **dict.fromkeys(("go", "golang"), _GO),
+        "java": _JAVA,
+        **dict.fromkeys(("rust", "rs"), _RUST),
+    }
+)
+"""By the first word behind a fence. C and C++ are missing: with macros, no grammar reads them all."""
+
+_PYTHON = frozenset({"python", "python3", "py"})
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class SyntaxFault:
+    """Where a block stops being what it is marked as."""
+
+    language: str
+    """The language's name, such as ``TypeScript``."""
+    line: int
+    """From 1, within the block."""
+
+
+def syntax_fault(language: str, code: str) -> SyntaxFault | None:
+    """The first syntax error of a block; None when it parses, or cannot be judged here.
+
+    Args:
+        language: What the block is marked as, in lower case; unknown ones are not judged.
+        code: The block.
+    """
+    if language in _PYTHON:
+        line = _python_error_line(code)
+        return None if line is None else SyntaxFault("Python", line)
+    known = _LANGUAGES.get(language)
+    if known is None or len(code) > MAX_READ_CHARS:
+        return None
+    first: int | None = None
+    for reading in known.readings:
+        line = _error_line(reading, code)
+        if line is None:
+            return None
+        first = first or line
+    return SyntaxFault(known.title, first or 1)
+
+
+def _python_error_line(code: str) -> int | None:
+    if len(code) > MAX_PARSED_CHARS or _NEWER_SYNTAX.search(code):
+        return None
+    try:
+        with warnings.catch_warnings():
+            # Such as invalid escapes: they would go to the log, and become errors under -W error.
+            warnings.simplefilter("ignore")
+            ast.parse(textwrap.dedent(code))
+    except SyntaxError as error:
+        # Python 3.12 reads f-strings that earlier versions refuse.
+        return None if str(error.msg).startswith("f-string") else error.lineno or 1
+    except (ValueError, RecursionError, MemoryError, SystemError):
+        # Not a fault of the code: too deep for the parser (SystemError: python/cpython#106905).
+        return None
+    return None
+
+
+@functools.cache
+def _grammar(module: str, function: str) -> tree_sitter.Language:
+    return tree_sitter.Language(getattr(importlib.import_module(module), function)())
+
+
+def _error_line(reading: _Reading, code: str) -> int | None:
+    """Line of the first error in one reading; None without one, or when it takes too long to say."""
+    source = f"{reading.before}{code}{reading.after}".encode("utf-8", "replace")
+    steps = 0
+
+    def is_enough(_offset: int, _has_error: bool) -> bool:
+        nonlocal steps
+        steps += 1
+        return steps > MAX_STEPS
+
+    parser = tree_sitter.Parser(_grammar(reading.module, reading.function))
+    try:
+        tree = parser.parse(
+            lambda offset, _: source[offset : offset + 4096], progress_callback=is_enough
+        )
+    except ValueError:  # given up
+        return None
+    if not tree.root_node.has_error:
+        return None
+    return _first_error(tree.root_node) - reading.before.count("\n")
+
+
+def _first_error(node: tree_sitter.Node) -> int:
+    """The line of the first error below a node that holds one, however deep it lies."""
+    cursor = node.walk()
+    while True:
+        here = cursor.node
+        assert here is not None  # noqa: S101 -- a walk begins at a node
+        if here.is_error or here.is_missing:
+            return here.start_point[0] + 1
+        if here.has_error and cursor.goto_first_child():
+            continue
+        while not cursor.goto_next_sibling():
+            if not cursor.goto_parent():
+                return node.start_point[0] + 1
