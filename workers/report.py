@@ -44,15 +44,18 @@ class ReporterParts:
     """How long an unanswered report is sent again before a person has to look."""
 
 
-def idempotency_key(agent: str, task_id: str, kind: str) -> str:
-    """The key of a report: the same for every attempt, never random.
+def idempotency_key(agent: str, task_id: str, kind: str, refusals: int = 0) -> str:
+    """The key of a report: the same for every try to send it, never random.
 
     Args:
         agent: The fleet's name.
         task_id: AI City's id.
         kind: ``complete`` or ``fail``.
+        refusals: Earlier outcomes of the task that were refused for certain. What comes after is another
+            report: under the old key it would get the old answer (draft-ietf-httpapi-idempotency-key-header).
     """
-    return str(uuid.uuid5(uuid.NAMESPACE_URL, f"aicity-fleet:{agent}:{task_id}:{kind}"))
+    name = f"aicity-fleet:{agent}:{task_id}:{kind}" + (f":{refusals}" if refusals else "")
+    return str(uuid.uuid5(uuid.NAMESPACE_URL, name))
 
 
 def report(job_id: str, parts: ReporterParts) -> JsonObject:
@@ -70,7 +73,7 @@ def report(job_id: str, parts: ReporterParts) -> JsonObject:
             log.error("report.held", job_id=job_id, why="it would be the third failure in a row")
         return {"job_id": job_id, "did": "nothing", "why": held.reason}
     reached(Step.REPORT_TAKEN, job_id)
-    key = idempotency_key(parts.agent, job_id, held.outcome.kind)
+    key = idempotency_key(parts.agent, job_id, held.outcome.kind, held.refusals)
     try:
         answer = parts.client.report(job_id, held.outcome, key)
     except AICityError as error:

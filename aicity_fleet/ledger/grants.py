@@ -49,6 +49,8 @@ class ReportLease:
     outcome: Outcome
     tried_for_seconds: float
     """How long ago the report was first tried."""
+    refusals: int = 0
+    """How many earlier outcomes of this job AI City refused for certain, each before a ``replay``."""
 
     @property
     def fence(self) -> str:

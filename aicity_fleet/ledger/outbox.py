@@ -50,9 +50,15 @@ class Outbox(Records):
         reply = self._scripts.run("take_report", job_id, REPORT_LEASE_MS, MAX_FAILURES_IN_A_ROW)
         if not reply[0]:
             return NotClaimed(reply[1])
-        number, nonce, outcome, tried_ms = reply
-        parsed = outcome_from_json(json.loads(outcome))
-        return ReportLease(job_id, int(number), nonce, parsed, int(tried_ms) / 1000)
+        number, nonce, outcome, tried_ms, refusals = reply
+        return ReportLease(
+            job_id,
+            int(number),
+            nonce,
+            outcome_from_json(json.loads(outcome)),
+            int(tried_ms) / 1000,
+            refusals=int(refusals),
+        )
 
     def settle(
         self,

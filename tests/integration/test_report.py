@@ -79,6 +79,26 @@ def test_the_key_is_fixed_by_agent_task_and_kind():
     assert len({key, *(idempotency_key(*other) for other in others)}) == 4
 
 
+def test_a_refused_report_that_was_replayed_goes_out_under_another_key(
+    parts, city, ledger, finished
+):
+    job_id = finished()
+    city.fault("complete", "status", status=422)
+    assert report(job_id, parts)["did"] == "quarantined"
+    assert ledger.operator.replay(job_id, "shorter") == "quarantined"
+    lease = ledger.claim(job_id, "me", lease_seconds=15)
+    assert isinstance(lease, Lease)
+    assert ledger.finish(lease, Completed("Another answer. " + TEXT, 900, "gpt-4o-mini"), Spent(10))
+    city.fault("complete", "reset")
+    assert report(job_id, parts)["did"] == "postponed"
+    due_now(ledger, job_id)
+    assert report(job_id, parts)["did"] == "settled"
+    first, *later = [attempt["idempotencyKey"] for attempt in city.task(job_id)["attempts"]]
+    assert first == idempotency_key("a", job_id, "complete")
+    assert set(later) == {idempotency_key("a", job_id, "complete", 1)} != {first}
+    assert city.task(job_id)["acceptedEndings"] == 1
+
+
 @pytest.mark.parametrize("kind", ["reply_lost_after_commit", "reset", "garbage", "status"])
 def test_an_unclear_answer_is_repeated_unchanged_and_never_turned_into_a_failure(
     parts, city, ledger, finished, kind

@@ -16,6 +16,10 @@ end
 if fields[4] and not fields[5] then
   return {0, state, 'may_be_accepted'}
 end
+if fields[4] then
+  -- Another outcome under the same key would be answered for the one that was refused, or refused as well.
+  redis.call('HINCRBY', job, 'refusals', 1)
+end
 if fields[3] then
   redis.call('DEL', key('journal', id)) -- the same answers would lead to the same outcome
 end

@@ -1,13 +1,14 @@
 -- Grant the right to send a finished job's report to one process at a time.
 -- ARGV: id, lease in ms, failures in a row after which the guard lets no further one out
--- Reply: {number of the try, nonce, outcome JSON, ms since the report was first tried} or {'', reason}
+-- Reply: {number of the try, nonce, outcome JSON, ms since the report was first tried, earlier outcomes that
+--        AI City refused} or {'', reason}
 --
 -- The guard holds a failure back that would be one too many; one that was sent before may always be
 -- sent again, for it is the same one.
 local id = ARGV[1]
 local job = key('job', id)
 local fields = redis.call('HMGET', job, 'state', 'report_due', 'report_lease_until', 'outcome',
-  'first_report_at', 'outcome_kind', 'nonce', 'despite_guard')
+  'first_report_at', 'outcome_kind', 'nonce', 'despite_guard', 'refusals')
 if fields[1] ~= 'finished' then
   return {'', fields[1] or 'unknown'}
 end
@@ -43,4 +44,4 @@ redis.call('HDEL', job, 'refused') -- from now on it may be accepted, whatever c
 local first = tonumber(fields[5] or NOW)
 redis.call('HSET', job, 'report_lease_until', NOW + ARGV[2], 'first_report_at', first, 'tried', 1)
 redis.call('ZADD', key('state', 'finished'), NOW + ARGV[2], id)
-return {tostring(token), fields[7], fields[4], tostring(NOW - first)}
+return {tostring(token), fields[7], fields[4], tostring(NOW - first), fields[9] or '0'}
