@@ -52,7 +52,8 @@ def idempotency_key(agent: str, task_id: str, kind: str, refusals: int = 0) -> s
         task_id: AI City's id.
         kind: ``complete`` or ``fail``.
         refusals: Earlier outcomes of the task that were refused for certain. What comes after is another
-            report: under the old key it would get the old answer (draft-ietf-httpapi-idempotency-key-header).
+            report, and under the old key would get the old answer. Source: the IETF draft
+            idempotency-key-header.
     """
     name = f"aicity-fleet:{agent}:{task_id}:{kind}" + (f":{refusals}" if refusals else "")
     return str(uuid.uuid5(uuid.NAMESPACE_URL, name))
