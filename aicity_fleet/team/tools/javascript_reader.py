@@ -2,7 +2,7 @@
 
 ``javascript`` starts it, confined. It imports tree-sitter and the standard library alone; the parser is C
 code, and a stranger's files may be long and many, which is why none of them is read within a worker. What
-the gate reads there are short blocks of a deliverable, see ``aicity_fleet.team.gate.syntax``.
+the gate reads there are short blocks of a deliverable, see ``team/gate/syntax.py``.
 
     javascript_reader.py FILE [FILE ...]      prints [[file, line, rule, message], ...]
 """
