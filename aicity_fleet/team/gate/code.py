@@ -44,8 +44,8 @@ def parses(submission: Submission) -> Iterator[Finding]:
     Source: docs.aicity.dev/docs/getting-started/faq (builds and lint run on code work).
     """
     for number, block in enumerate(submission.blocks, start=1):
-        if not block.is_closed:
-            continue
+        if not block.is_closed or block.code.strip().lower() in submission.order:
+            continue  # also where it quotes the order, such as the fault that was to be mended
         fault = syntax_fault(block.language, block.code)
         if fault is None or (fault.language == "Python" and _PYTHON_2.search(submission.order)):
             continue

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Literal
 
 from aicity_fleet.team.gate import links
 from aicity_fleet.team.gate.disguise import holds_any, skeleton
@@ -52,10 +53,12 @@ _FILLERS = str.maketrans("", "", "\u3164\uffa0\u115f\u1160\u2800")
 """Characters that count as letters or symbols and show nothing."""
 
 _SECRETS: dict[str, re.Pattern[str]] = {
-    "an API key (sk-...)": re.compile(r"(?<![A-Za-z0-9])sk-(?=[A-Za-z_-]*\d)[A-Za-z0-9_-]{20,200}"),
+    "an API key (sk-...)": re.compile(
+        r"(?<![A-Za-z0-9])sk-(?=[A-Za-z_-]{0,200}\d)[A-Za-z0-9_-]{20,200}"
+    ),
     "an AI City key": re.compile(r"(?<![A-Za-z0-9])ac_live_[A-Za-z0-9]{8,200}"),
     "an AWS access key": re.compile(
-        r"(?<![A-Z0-9])A[KS]IA(?![A-Z0-9]*EXAMPLE)[A-Z0-9]{16}(?![A-Z0-9])"
+        r"(?<![A-Z0-9])A[KS]IA(?![A-Z0-9]{0,40}EXAMPLE)[A-Z0-9]{16}(?![A-Z0-9])"
     ),
     "a GitHub token": re.compile(
         r"(?<![A-Za-z0-9])(?:gh[pousr]_[A-Za-z0-9]{36}|github_pat_\w{50,255})"
@@ -72,41 +75,80 @@ _OUR_LINES = re.compile(
     re.MULTILINE,
 )
 
-_PLACEHOLDERS: tuple[tuple[re.Pattern[str], str, int], ...] = (
-    (re.compile(r"lorem ipsum"), "filler text (lorem ipsum)", 40),
-    (re.compile(r"\bas an ai (?:language )?(?:model|assistant)\b"), "talk about being an AI", 35),
+Where = Literal["text", "prose", "code"]
+
+_ORDERED_PLACEHOLDERS = re.compile(r"\bplaceholders?\b|\btemplates?\b")
+
+_PLACEHOLDERS: tuple[tuple[Where, re.Pattern[str], str, int], ...] = (
+    ("text", re.compile(r"lorem ipsum", re.I), "filler text (lorem ipsum)", 40),
     (
-        re.compile(r"\[(?:insert|your|add|fill in|placeholder|todo|tbd)\b[^\]\n]{0,60}\](?!\()"),
+        "text",
+        re.compile(r"\bas an ai (?:language )?(?:model|assistant),? i\b", re.I),
+        "talk about being an AI",
+        35,
+    ),
+    (
+        "text",
+        re.compile(r"\[(?:insert|your|fill in) \w[^\]\n]{0,60}\](?!\()", re.I),
         "a placeholder in brackets",
         35,
     ),
     (
+        "prose",
+        re.compile(
+            r"\[(?:insert|your|placeholder|todo|tbd)(?:[:\-_][^\]\n]{0,60})?\](?!\()"
+            r"|\[add (?:an?|the|your|more|details?|links?|text|names?|images?)\b[^\]\n]{0,60}\](?!\()",
+            re.I,
+        ),
+        "a placeholder in brackets",
+        35,
+    ),
+    (
+        "text",
         re.compile(
             r"(?:#|//|/\*|--|<!--)[ \t]{0,9}(?:\.\.\.|…)?[ \t]{0,9}(?:the )?(?:rest of|remaining|existing) "
             r"(?:the |your )?(?:code|file|function|implementation|logic)"
-            r"|(?:your|implementation|logic|code) goes here|your code here"
+            r"|(?:your|implementation|logic|code) goes here|your code here",
+            re.I,
         ),
         "code that was left out",
         35,
     ),
-    (re.compile(r"(?:#|//|/\*|--|<!--)[ \t]{0,9}(?:todo|fixme)\b"), "a TODO in the code", 20),
+    # In capitals, or as a label: a todo list is also something that programs are written for.
     (
-        re.compile(r"^\W{0,4}(?:todo|tbd|to be (?:done|determined|written))\W{0,4}$", re.M),
+        "code",
+        re.compile(r"(?:#|//|/\*|--|<!--)[ \t]{0,9}(?:(?:TODO|FIXME)\b|(?i:todo|fixme):)"),
+        "a TODO in the code",
+        20,
+    ),
+    (
+        "prose",
+        re.compile(
+            r"^[^\w#]{0,4}(?:TODO|TBD|todo|tbd|[Tt]o be (?:done|determined|written))\W{0,4}$", re.M
+        ),
         "a TODO",
         35,
     ),
 )
+"""Where to look, what for, what it is called, and what it costs."""
 
 _REFUSAL = re.compile(
-    r"^\W*(?:i['\u2019]m (?:really |very )?sorry|i apologi[sz]e|sorry|unfortunately)?\W*(?:but )?\W*"
-    r"i(?:['\u2019]m| am)?\s*(?:can(?:['\u2019]t|not| not)|won['\u2019]t|will not|am not able to"
-    r"|not able to|unable to|must decline|have to decline|decline)\b"
+    r"^\W*+(?:(?:i['\u2019]m (?:really |very )?sorry|i apologi[sz]e|sorry|unfortunately)\W*+)?(?:but\W++)?"
+    r"i(?:['\u2019]m| am)?\s{0,3}(?:(?:can(?:['\u2019]t|not| not)|won['\u2019]t|will not)\s{1,3}"
+    # Not any verb: "I can't believe ..." is how a story begins.
+    r"(?:\w{2,20}ly )?(?:help|assist|do|complete|comply|fulfil\w*|provide|write|create|produce"
+    r"|perform|carry|process|access|open|continue|proceed|engage|participate|generate|answer|support|accept"
+    r"|take on|work on|discuss|share|give|make|offer|review|translate|transcribe|satisfy|meet"
+    r"|deliver|be able to)"
+    r"|(?:not able to|unable to|must decline|have to decline|decline))\b"
 )
 
 _INABILITY = re.compile(
-    r"\b(?:this|the|your) (?:task|request|order) (?:can ?not|can['\u2019]t|could not) be "
-    r"(?:completed|done|fulfilled|carried out|performed)"
-    r"|\bi (?:can ?not|can['\u2019]t|am unable to|am not able to|could not) (?:do|complete|fulfil"
+    r"\b(?:this (?:task|request|order)|(?:the|your) (?:task|order)) "
+    r"(?:can ?not|can['\u2019]t|could not) be (?:completed|done|fulfilled|carried out|performed)"
+    # Not what somebody is quoted with, such as the question of a customer's.
+    r"|(?<!q: )(?<!q\. )(?<!question: )(?<![\"\u201c\u2018'>*])"
+    r"\bi (?:can ?not|can['\u2019]t|am unable to|am not able to|could not) (?:do|complete|fulfil"
     r"|help with|assist|perform|carry out|provide|access|open|process|transcribe)\b"
 )
 
@@ -139,11 +181,21 @@ def sized(submission: Submission) -> Iterator[Finding]:
 def _letters(text: str) -> int:
     """Letters and digits that a reader of the rendered text sees; counting stops at enough."""
     seen = 0
-    for char in html.unescape(re.sub(r"<!--.*?-->", "", text, flags=re.DOTALL)).translate(_FILLERS):
+    for char in html.unescape(_without_comments(text)).translate(_FILLERS):
         seen += char.isalnum()
         if seen >= MIN_LETTERS:
             break
     return seen
+
+
+def _without_comments(text: str) -> str:
+    """The text without HTML's comments, in time that grows with its length alone."""
+    kept: list[str] = []
+    at = 0
+    while (start := text.find("<!--", at)) >= 0 and (end := text.find("-->", start + 4)) >= 0:
+        kept.append(text[at:start])
+        at = end + 3
+    return "".join([*kept, text[at:]])
 
 
 def truncated(submission: Submission) -> Iterator[Finding]:
@@ -240,11 +292,16 @@ def placeholders(submission: Submission) -> Iterator[Finding]:
 
     Source: docs.aicity.dev/docs/guides/disputes (``general``: completeness).
     """
-    if re.search(r"\bplaceholders?\b|\btemplates?\b", submission.task.description.lower()):
+    if _ORDERED_PLACEHOLDERS.search(submission.task.description.lower()):
         return
-    for pattern, name, cost in _PLACEHOLDERS:
-        match = pattern.search(submission.lower)
-        if match and match.group() not in submission.order:
+    looked_at: Mapping[Where, str] = {
+        "text": submission.text,
+        "prose": submission.plain_prose,
+        "code": "\n".join(block.code for block in submission.blocks) or submission.text,
+    }
+    for where, pattern, name, cost in _PLACEHOLDERS:
+        match = pattern.search(looked_at[where])
+        if match and match.group().lower() not in submission.order:
             yield Finding("placeholder", f"The text holds {name}; finish it.", cost)
 
 

@@ -22,7 +22,6 @@ MAX_LINK_QUERY_CHARS = 400
 MIN_OPAQUE_IMAGE_CHARS, MIN_OPAQUE_LINK_CHARS = 24, 40
 """Unreadable letters and digits in a row that are taken for a message, in characters."""
 
-_CODE = re.compile(r"(`+)[^`\n](?:.*?[^`])??\1")
 _TARGET = re.compile(r"\]\([ \t]{0,9}<?([^)\s>]{1,4000})")
 _REFERENCE = re.compile(r"^ {0,3}\[[^\]\n]{1,200}\]:[ \t]{0,9}<?([^\s>]{1,4000})", re.M)
 _ATTRIBUTE = re.compile(
@@ -50,7 +49,7 @@ def carries(submission: Submission) -> Iterator[Finding]:
     Source: genai.owasp.org (LLM02:2025, "Sensitive Information Disclosure"; LLM05:2025, "Improper Output
     Handling"): a reader's program asks for an image without being told to.
     """
-    text, known = _shown(submission), submission.addresses
+    text, known = submission.plain_prose, submission.addresses
     images = {address for pattern in _IMAGES for address in pattern.findall(text)}
     links = {
         address for pattern in (_TARGET, _REFERENCE, _BARE) for address in pattern.findall(text)
@@ -70,17 +69,13 @@ def runs_code(submission: Submission) -> Iterator[Finding]:
 
     Source: genai.owasp.org (LLM05:2025, "Improper Output Handling").
     """
-    text = _shown(submission)
+    text = submission.plain_prose
     for pattern in (_TARGET, _REFERENCE, _ATTRIBUTE):
         for address in pattern.findall(text):
             plain = re.sub(r"[\x00-\x20]", "", html.unescape(unquote(address)))
             if _RUNS_CODE.match(plain) and address not in submission.addresses:
                 yield Finding("runs_code", "A link would run code; leave the link out.", HARD)
                 return
-
-
-def _shown(submission: Submission) -> str:
-    return _CODE.sub("", submission.prose)
 
 
 def _is_message(address: str, *, is_image: bool) -> bool:

@@ -5,10 +5,12 @@ Source: spec.commonmark.org/0.31.2/#fenced-code-blocks; deeper indentation is al
 
 from __future__ import annotations
 
+import bisect
 import dataclasses
 import re
 
-_FENCE = re.compile(r"^[ \t]*(`{3,}|~{3,})[ \t]*([^`\n]*)$")
+_FENCE = re.compile(r"^[ \t]*+(`{3,}+|~{3,}+)([^`\n]*+)$")
+_TICKS = re.compile(r"`+")
 _HEADING = re.compile(r"^ {0,3}#{1,6} +\S|^\*\*[^*\n]{2,80}\*\*:?[ \t]*$", re.MULTILINE)
 _LIST_ITEM = re.compile(r"^[ \t]*(?:[-*+]|\d{1,3}[.)]) +\S", re.MULTILINE)
 
@@ -33,6 +35,11 @@ def prose(text: str) -> str:
     return _split(text)[1]
 
 
+def plain_prose(text: str) -> str:
+    """The prose without its inline code either."""
+    return "\n".join(_without_code_spans(line) for line in prose(text).split("\n"))
+
+
 def is_unclosed(text: str) -> bool:
     """Whether a fence is opened and never closed."""
     return any(not block.is_closed for block in read_blocks(text))
@@ -46,6 +53,37 @@ def count_headings(text: str) -> int:
 def count_list_items(text: str) -> int:
     """Items of lists."""
     return len(_LIST_ITEM.findall(text))
+
+
+def _without_code_spans(line: str) -> str:
+    """One line without its inline code: from a run of backticks to the next one that is as long.
+
+    Source: spec.commonmark.org/0.31.2/#code-spans; a span over several lines is left in.
+    """
+    runs = list(_TICKS.finditer(line))
+    closers: dict[int, list[int]] = {}
+    for number, run in enumerate(runs):
+        closers.setdefault(len(run.group()), []).append(number)
+    kept, at, number = [], 0, 0
+    while number < len(runs):
+        start, end = runs[number].span()
+        start += _is_escaped(line, start)  # its first backtick opens nothing
+        as_long = closers.get(end - start, [])
+        place = bisect.bisect_right(as_long, number)
+        if start < end and place < len(as_long):
+            kept.append(line[at:start])
+            number = as_long[place]
+            at = runs[number].end()
+        number += 1
+    return "".join([*kept, line[at:]])
+
+
+def _is_escaped(line: str, at: int) -> bool:
+    """Whether an odd number of backslashes stands before a place."""
+    count = 0
+    while count < at and line[at - 1 - count] == "\\":
+        count += 1
+    return count % 2 == 1
 
 
 def _split(text: str) -> tuple[tuple[Block, ...], str]:

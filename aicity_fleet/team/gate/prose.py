@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from aicity_fleet.team.gate.language import extent, is_english
 from aicity_fleet.team.gate.markdown import count_headings, count_list_items
 from aicity_fleet.team.gate.verdict import Check, Finding, Submission
 
@@ -45,6 +46,9 @@ _SAFETY = re.compile(
     re.I,
 )
 _USE = re.compile(r"\buser\w*|\baccessib\w+|\bcontrast\b|\bresponsive\b|\blayout\b|\bflow\w*", re.I)
+_TRANSLATION = re.compile(
+    r"\btranslat|\blocali[sz]|\bübersetz|\btradu|\bvertal|перев|翻译|翻訳|번역", re.I
+)
 _WORD = re.compile(r"[^\W\d_]{5,30}")
 _STOP_WORDS = frozenset(
     """
@@ -61,7 +65,7 @@ def thin_answer(submission: Submission) -> Iterator[Finding]:
 
     Source: docs.aicity.dev/docs/guides/disputes (``general``: completeness).
     """
-    if len(submission.text.strip()) < MIN_ANSWER_CHARS:
+    if extent(submission.text.strip()) < MIN_ANSWER_CHARS:
         yield Finding("thin", "The answer is very short; cover everything that was asked.", 20)
 
 
@@ -70,7 +74,7 @@ def thin_content(submission: Submission) -> Iterator[Finding]:
 
     Source: docs.aicity.dev/docs/guides/disputes (``content_creation``: clarity, structure).
     """
-    if len(submission.text.strip()) < MIN_CONTENT_CHARS:
+    if extent(submission.text.strip()) < MIN_CONTENT_CHARS:
         yield Finding("thin", "The text is very short; write it out.", 20)
 
 
@@ -79,17 +83,19 @@ def thin_report(submission: Submission) -> Iterator[Finding]:
 
     Source: docs.aicity.dev/docs/guides/disputes (``research``: depth).
     """
-    if len(submission.text.strip()) < MIN_REPORT_CHARS:
+    if extent(submission.text.strip()) < MIN_REPORT_CHARS:
         yield Finding("thin", "The report is short; go into depth.", 20)
 
 
 def structured(submission: Submission) -> Iterator[Finding]:
-    """Headings, lists or paragraphs.
+    """Headings, lists or paragraphs, of what is longer than a few sentences.
 
     Source: docs.aicity.dev/docs/guides/disputes (``content_creation``: structure).
     """
     text = submission.text
     paragraphs = [part for part in text.split("\n\n") if part.strip()]
+    if extent(text.strip()) < MIN_CONTENT_CHARS:
+        return
     if not count_headings(text) and count_list_items(text) < 2 and len(paragraphs) < 2:
         yield Finding("no_structure", "Divide the text with headings or paragraphs.", 15)
 
@@ -108,7 +114,7 @@ def sourced(submission: Submission) -> Iterator[Finding]:
 
     Source: docs.aicity.dev/docs/guides/disputes (``research``: sources).
     """
-    if not _SOURCES.search(submission.text):
+    if submission.is_english and not _SOURCES.search(submission.text):
         yield Finding("no_sources", "Name the sources, or say where each claim comes from.", 35)
 
 
@@ -126,7 +132,7 @@ def methodical(submission: Submission) -> Iterator[Finding]:
 
     Source: docs.aicity.dev/docs/guides/disputes (``data_analysis``: methodology, charts).
     """
-    if not _METHOD.search(submission.text):
+    if submission.is_english and not _METHOD.search(submission.text):
         yield Finding("no_method", "Say how the numbers were obtained.", 20)
     if not _SHOWS_DATA.search(submission.text):
         yield Finding("no_table", "Show the data in a table or chart.", 5)
@@ -137,7 +143,7 @@ def usable(submission: Submission) -> Iterator[Finding]:
 
     Source: docs.aicity.dev/docs/guides/disputes (``design``: usability).
     """
-    if not _USE.search(submission.text):
+    if submission.is_english and not _USE.search(submission.text):
         yield Finding("no_usability", "Say how people use it, and how it stays accessible.", 10)
 
 
@@ -148,16 +154,19 @@ def operable(submission: Submission) -> Iterator[Finding]:
     """
     if not submission.blocks:
         yield Finding("no_configuration", "Give the configuration or commands in code blocks.", 20)
-    if not _SAFETY.search(submission.text):
+    if submission.is_english and not _SAFETY.search(submission.text):
         yield Finding("no_safety", "Cover secrets, permissions, health checks and rollback.", 15)
 
 
 def relevant(submission: Submission) -> Iterator[Finding]:
-    """The text takes up words of the order.
+    """The text takes up words of the order, where both are in one language.
 
     Source: docs.aicity.dev/docs/guides/disputes (``general``, ``research``: relevance).
     """
-    words = set(_WORD.findall(submission.task.description.lower()[:20_000])) - _STOP_WORDS
+    description = submission.task.description
+    if _TRANSLATION.search(description) or is_english(description) != is_english(submission.text):
+        return
+    words = set(_WORD.findall(description.lower()[:20_000])) - _STOP_WORDS
     if len(words) >= MIN_ORDER_WORDS and not any(word[:6] in submission.lower for word in words):
         yield Finding("irrelevant", "The text does not take up what the order is about.", 25)
 

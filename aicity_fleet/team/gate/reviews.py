@@ -24,6 +24,15 @@ _LABELLED = re.compile(
     r"|[\[(*|:]\W{0,3}(?:critical|high|medium|low|minor|major|blocker|info)\W{0,3}[\])*|:]",
     re.I | re.M,
 )
+_PROBLEMS = (
+    r"(?:problems?|issues?|bugs?|defects?|errors?|vulnerabilit(?:y|ies)|weakness(?:es)?|findings?)"
+)
+_NOTHING = re.compile(
+    rf"\b(?:no|any) (?:(?:real|actual|security|functional|significant|relevant) ){{0,2}}{_PROBLEMS}"
+    r"(?: (?:were|was|are|is|have been))? (?:found|identified|detected|present|to report)\b"
+    rf"|\b(?:found|see|identified|there (?:is|are)) no (?:(?:real|actual|security) ){{0,2}}{_PROBLEMS}\b",
+    re.I,
+)
 _SECTION = re.compile(r"^(?:#{1,6} |\d{1,3}[.)] )", re.M)
 _ACTION = re.compile(
     r"\b(?:fix\w*|recommend\w*|suggest\w*|instead|replace\w*|remediat\w*|mitigat\w*|should"
@@ -32,12 +41,17 @@ _ACTION = re.compile(
 )
 
 
+def finds_nothing(submission: Submission) -> bool:
+    """Whether a review says that there is nothing to find, and carries no finding."""
+    return bool(_NOTHING.search(submission.prose)) and not _LABEL.search(submission.prose)
+
+
 def cites_lines(submission: Submission) -> Iterator[Finding]:
     """A review refers to specific lines of the code.
 
     Source: aicity.dev/blog/when-agents-do-bad-work (references to specific code lines).
     """
-    if _CITED_LINE.search(submission.text):
+    if _CITED_LINE.search(submission.text) or not submission.is_english:
         return
     if submission.task.code.strip():
         yield Finding(
@@ -65,11 +79,13 @@ def cited_lines_exist(submission: Submission) -> Iterator[Finding]:
 
 
 def severities(submission: Submission) -> Iterator[Finding]:
-    """Findings carry a severity label: a value, beside the word or at the head of the finding.
+    """Findings, where there are any, carry a severity label: beside the word, or at their head.
 
     Source: docs.aicity.dev/docs/guides/disputes (``code_review``, ``security``: severity).
     """
-    if not _LABELLED.search(submission.text):
+    if submission.is_english and not (
+        _LABELLED.search(submission.text) or finds_nothing(submission)
+    ):
         yield Finding(
             "no_severity", "Give each finding a severity: critical, high, medium or low.", 35
         )
@@ -80,6 +96,8 @@ def recommendations(submission: Submission) -> Iterator[Finding]:
 
     Source: docs.aicity.dev/docs/guides/disputes (actionable recommendations; remediation).
     """
+    if not submission.is_english or finds_nothing(submission):
+        return
     sections = _labelled_sections(submission.text) or [submission.text]
     missing = sum(1 for section in sections if not _ACTION.search(section))
     if missing == len(sections):

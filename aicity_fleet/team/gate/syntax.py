@@ -31,6 +31,9 @@ block is taken as it is. Ordinary code of ``MAX_READ_CHARS`` takes some five hun
 
 _NEWER_SYNTAX = re.compile(r"^[ \t]*(?:type \w+.*=|(?:class|(?:async )?def) \w+\[)", re.MULTILINE)
 
+_SESSION = re.compile(r"^[ \t]*(?:>>> |[!%]{1,2}[a-z])", re.MULTILINE)
+"""What was typed at a prompt or in a notebook: Python and more."""
+
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class _Reading:
@@ -69,7 +72,13 @@ _TYPESCRIPT = _Language(
         _Reading("tree_sitter_typescript", "language_typescript", *_IN_OBJECT),
     ),
 )
-_GO = _Language("Go", (_Reading("tree_sitter_go"),))
+_GO = _Language(
+    "Go",
+    (
+        _Reading("tree_sitter_go"),
+        _Reading("tree_sitter_go", "language", "package p\nfunc _() {\n", "\n}"),
+    ),
+)
 _JAVA = _Language(
     "Java", (_Reading("tree_sitter_java"), _Reading("tree_sitter_java", "language", *_IN_CLASS))
 )
@@ -128,7 +137,7 @@ def syntax_fault(language: str, code: str) -> SyntaxFault | None:
 
 
 def _python_error_line(code: str) -> int | None:
-    if len(code) > MAX_PARSED_CHARS or _NEWER_SYNTAX.search(code):
+    if len(code) > MAX_PARSED_CHARS or _NEWER_SYNTAX.search(code) or _SESSION.search(code):
         return None
     try:
         with warnings.catch_warnings():

@@ -8,7 +8,8 @@ import re
 from collections.abc import Callable, Iterator
 
 from aicity_fleet.models import AssignedTask
-from aicity_fleet.team.gate.markdown import Block, is_unclosed, prose, read_blocks
+from aicity_fleet.team.gate.language import is_english
+from aicity_fleet.team.gate.markdown import Block, is_unclosed, plain_prose, prose, read_blocks
 
 HARD = 100
 """Cost of a finding that fails a deliverable whatever else is right with it."""
@@ -79,6 +80,16 @@ class Submission:
     def prose(self) -> str:
         """The text outside of fenced code blocks."""
         return prose(self.text)
+
+    @functools.cached_property
+    def plain_prose(self) -> str:
+        """The prose without inline code."""
+        return plain_prose(self.text)
+
+    @functools.cached_property
+    def is_english(self) -> bool:
+        """Whether checks that look for English words can judge the text."""
+        return is_english(self.prose)
 
     @functools.cached_property
     def is_unclosed(self) -> bool:

@@ -9,7 +9,7 @@ from unit.team.samples import CODE, GOOD, GOOD_GENERAL, GOOD_REVIEW, order
 
 from aicity_fleet.team import gate
 from aicity_fleet.team.gate import HARD, check, is_refusal
-from aicity_fleet.team.gate.markdown import prose, read_blocks
+from aicity_fleet.team.gate.markdown import plain_prose, prose, read_blocks
 
 
 def names(text, task=None, **more):
@@ -220,7 +220,7 @@ def test_a_lazy_review_does_not_pass():
         ("testing", "```python\ndef test_mean():\n    assert mean([1]) == 1\n```", "no_edge_cases"),
         ("data_analysis", "Sales went up a lot in the north and in the south.", "no_numbers"),
         ("data_analysis", "North 30, south 30, west 10.", "no_method"),
-        ("content_creation", "Cycling in winter is fun in Oslo.", "no_structure"),
+        ("content_creation", "Cycling in winter is fun in Oslo. " * 8, "no_structure"),
         ("content_creation", "Cycling in winter is fun in Oslo.", "thin"),
         ("research", "Tea is old, and the ceremony is older still in some places.", "no_sources"),
         ("research", "Tea is old, and the ceremony is older still in some places.", "no_headings"),
@@ -255,6 +255,25 @@ def test_blocks_and_prose():
         ("", "open", False),
     ]
     assert prose(text) == "a\nb\nc"
+
+
+@pytest.mark.parametrize(
+    ("text", "left"),
+    [
+        ("a `b` c", "a  c"),
+        ("a ``b ` c`` d", "a  d"),
+        ("``` b `", "``` b `"),
+        ("`` b `` c ` d `", " c "),
+        ("a ` b\nc ` d", "a ` b\nc ` d"),
+        ("\\`a`", "\\`a`"),
+        ("\\\\`a`", "\\\\"),
+        ("\\``a` b", "\\` b"),
+        ("`a\\` b`", " b`"),
+        ("no ticks", "no ticks"),
+    ],
+)
+def test_inline_code_is_what_markdown_says(text, left):
+    assert plain_prose(text) == left
 
 
 @pytest.mark.parametrize(
@@ -333,6 +352,26 @@ HOSTILE = {
     "typescript": ("```ts\n" + "[{(<" * 7_400 + "\n```\n") * 3,
     "java": ("```java\n" + "a b(" * 7_400 + "\n```\n") * 3,
     "indented": "```python\n" + "\n    " * 15_000 + "\n```",
+    "comment starts": "<!--" * 25_000,
+    "comments within": "<!-- a -->" * 10_000,
+    "keys without a digit": "sk-" * 33_000,
+    "info of a fence": "```" + " " * 100_000 + "`",
+    "tildes": "~" * 100_000 + "`",
+    "ticks": "`" * 100_000 + "x`",
+    "open ticks": "` " * 50_000 + "`",
+    "blanks before a fence": " " * 100_000 + "`",
+    "dashes of a refusal": "-" * 990,
+    "sorry dashes": "sorry" + "-" * 980,
+    "apologies": "i'm sorry " * 98,
+    "inabilities": "i cannot " * 11_000,
+    "no problems": "no real " * 12_000,
+    "there are no": "there are no real real " * 4_000,
+    "todo": "// todo " * 12_000,
+    "todo lines": "-\n" * 50_000,
+    "insert": "[insert a" * 11_000,
+    "Chinese": "灯塔" * 50_000,
+    "Akia": "AKIA" * 25_000,
+    "rest of": "# ... the " * 10_000,
 }
 
 

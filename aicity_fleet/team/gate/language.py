@@ -1,0 +1,39 @@
+"""Whether a text is English, for checks that look for English words: they judge no other language."""
+
+from __future__ import annotations
+
+import re
+
+LOOKED_AT_CHARS = 20_000
+"""How much of a text is looked at, in characters from its start."""
+
+MIN_WORDS = 20
+"""With fewer words the script alone decides."""
+
+COMMON_SHARE = 0.08
+"""The least share of the commonest words. English prose has about a third, terse reports a tenth."""
+
+LATIN_SHARE = 0.8
+"""The least share of ASCII among the letters."""
+
+_WORD = re.compile(r"[^\W\d_]{1,40}")
+_COMMON = frozenset(
+    """
+    the and of to is it that for with are be not this by from you was when which should have has can no
+    """.split()  # noqa: SIM905 -- easier to read
+)
+"""Hardly any of them is a word in another language."""
+
+
+def is_english(text: str) -> bool:
+    """Whether a text can be English, as far as its commonest words tell."""
+    words = _WORD.findall(text[:LOOKED_AT_CHARS].lower())
+    letters = sum(len(word) for word in words)
+    if sum(len(word) for word in words if word.isascii()) < LATIN_SHARE * letters:
+        return False
+    return len(words) < MIN_WORDS or sum(w in _COMMON for w in words) >= COMMON_SHARE * len(words)
+
+
+def extent(text: str) -> int:
+    """How much a text says, in Latin characters: one of Chinese or Japanese stands for three."""
+    return len(text) + 2 * sum(char >= "\u2e80" for char in text)
