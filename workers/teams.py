@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable
 
 from aicity_fleet.ledger import Lease
 from aicity_fleet.models import TeamResult
-from aicity_fleet.money import agent_share_usd
 from aicity_fleet.settings import Settings
 from aicity_fleet.team import (
     Journal,
-    Limits,
     TeamSpec,
     Watch,
     load_teams,
@@ -19,7 +16,7 @@ from aicity_fleet.team import (
     run_team,
 )
 from aicity_fleet.team.aliases import models_of
-from aicity_fleet.team.budget import Purse, require_prices
+from aicity_fleet.team.budget import Purse, limits_of, require_prices
 from aicity_fleet.team.catalog import known_only
 from aicity_fleet.team.spec import DEFAULT_MODEL
 from aicity_fleet.team.tools import TOOL_NAMES
@@ -45,12 +42,7 @@ class TeamRunner:
 
     def __init__(self, bridge: Bridge, settings: Settings) -> None:
         self._bridge, self._settings = bridge, settings
-        self._limits = Limits(
-            deadline_seconds=settings.job_deadline_seconds,
-            max_total_tokens=settings.max_job_tokens,
-            max_usd=settings.max_job_usd,
-        )
-        self._teams = load_teams(settings.teams_dir)
+        self._teams = load_teams(settings.teams_dir, pass_mark=settings.pass_mark)
         aliases = models_of(settings)
         for spec in self._teams.specs:
             known_only(spec, tools=TOOL_NAMES, models=aliases)
@@ -76,8 +68,6 @@ class TeamRunner:
             LedgerError: Whatever the journal or the purse raises.
         """
         spec = self._teams.team_for(lease.task.task_type)
-        if self._settings.pass_mark is not None:
-            spec = spec.model_copy(update={"pass_mark": self._settings.pass_mark})
         own_purse = None if purse is None else purse(lease, watch)
         return self._bridge.run(self._run(lease, watch, journal, spec, own_purse))
 
@@ -89,7 +79,7 @@ class TeamRunner:
                 lease.task,
                 spec=spec,
                 models=self._models,
-                limits=self._limits_of(lease),
+                limits=limits_of(self._settings, lease.task, spent_before_usd=lease.spent_usd),
                 watch=watch,
                 nonce=lease.nonce,
                 journal=journal,
@@ -99,15 +89,6 @@ class TeamRunner:
                 purse=purse,
                 secrets=self._settings.secret_texts,
             )
-
-    def _limits_of(self, lease: Lease) -> Limits:
-        cents = lease.task.max_budget_cents
-        stops = self._settings.stop_at_loss and cents is not None
-        return dataclasses.replace(
-            self._limits,
-            spent_before_usd=lease.spent_usd,
-            earns_usd=agent_share_usd(cents) if stops and cents is not None else None,
-        )
 
     def close(self) -> None:
         """Close the model clients, on their own loop, and remove what is left of any job's files."""

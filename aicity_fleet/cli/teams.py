@@ -26,10 +26,10 @@ from aicity_fleet.models import AssignedTask, Delivered, JsonObject, TeamResult,
 from aicity_fleet.money import Cost
 from aicity_fleet.settings import Settings
 from aicity_fleet.team.aliases import Aliases, alias_names, models_of
-from aicity_fleet.team.budget import require_prices
-from aicity_fleet.team.catalog import Teams, known_only, load_teams, read_team
+from aicity_fleet.team.budget import limits_of, require_prices
+from aicity_fleet.team.catalog import known_only, load_teams, read_team, with_pass_mark
 from aicity_fleet.team.said import Hear, Said
-from aicity_fleet.team.spec import Limits, TeamSpec
+from aicity_fleet.team.spec import TeamSpec
 from aicity_fleet.team.tools import TOOL_NAMES
 
 if TYPE_CHECKING:
@@ -41,7 +41,8 @@ teams = typer.Typer(help="List the teams, or check a file that declares one.", n
 @teams.command("list")
 def list_teams(as_json: AsJson = False) -> None:
     """List the teams that this fleet would use, the owner's own from FLEET_TEAMS_DIR among them."""
-    found = load_teams(Settings.load().teams_dir)
+    settings = Settings.load()
+    found = load_teams(settings.teams_dir, pass_mark=settings.pass_mark)
     if as_json:
         print_json([summary(spec) for spec in found.specs])
         return
@@ -124,12 +125,41 @@ def try_team(
 
     {"taskType": "research", "input": {"description": "Compare ..."}, "maxBudget": 500}
     """
-    if out is not None and out.exists():
-        raise SettingsError(f"--out: {out} exists already.")
+    if out is not None:
+        _claim(out)
+    try:
+        delivered = _try(file, task=task, out=out, simulated=simulated, as_json=as_json)
+    except BaseException:
+        _give_up(out)
+        raise
+    if not delivered:
+        _give_up(out)
+        raise typer.Exit(1)
+
+
+def _claim(out: Path) -> None:
+    """Make the file before anything is paid for: what comes of it then has a place."""
+    try:
+        out.open("x").close()
+    except FileExistsError:
+        raise SettingsError(f"--out: {out} exists already.") from None
+    except OSError as error:
+        raise SettingsError(f"--out: {out} cannot be written ({error.strerror}).") from None
+
+
+def _give_up(out: Path | None) -> None:
+    """Remove the file that nothing came into."""
+    if out is not None and out.exists() and not out.stat().st_size:
+        out.unlink()
+
+
+def _try(
+    file: Path | None, *, task: Path, out: Path | None, simulated: bool, as_json: bool
+) -> bool:
+    """Run the team, show what came of it, and say whether that was a deliverable."""
     with _models_at_hand(simulated=simulated) as settings:
         order = _read_task(task, settings.max_input_chars)
-        catalog = load_teams(settings.teams_dir)
-        spec = _team(file, catalog, order)
+        spec = _team(file, settings, order)
         models = _models(settings)
         known_only(spec, tools=TOOL_NAMES, models=models)
         require_prices(settings.model_copy(update={"max_day_usd": None}), models, [spec])
@@ -157,8 +187,7 @@ def try_team(
         print_json({**facts, "transcript": transcript})
     else:
         _show_result(facts, result.cost)
-    if not isinstance(result.ending, Delivered):
-        raise typer.Exit(1)
+    return isinstance(result.ending, Delivered)
 
 
 def _models(settings: Settings) -> Aliases:
@@ -169,8 +198,11 @@ def _models(settings: Settings) -> Aliases:
         raise SettingsError(f"{error}\n{hint}") from None
 
 
-def _team(file: Path | None, catalog: Teams, order: AssignedTask) -> TeamSpec:
-    return catalog.team_for(order.task_type) if file is None else read_team(file, file.parent)
+def _team(file: Path | None, settings: Settings, order: AssignedTask) -> TeamSpec:
+    if file is not None:
+        return with_pass_mark(read_team(file, file.parent), settings.pass_mark)
+    teams = load_teams(settings.teams_dir, pass_mark=settings.pass_mark)
+    return teams.team_for(order.task_type)
 
 
 def _read_task(path: Path, max_input_chars: int) -> AssignedTask:
@@ -239,16 +271,13 @@ async def _run(
                 order,
                 spec=spec,
                 models=routes,
-                limits=Limits(
-                    settings.job_deadline_seconds,
-                    max_total_tokens=settings.max_job_tokens,
-                    max_usd=settings.max_job_usd,
-                ),
+                limits=limits_of(settings, order),
                 watch=Watch(),
                 nonce=secrets.token_hex(10),
                 hear=hear,
                 tools=tools,
                 engine=settings.engine,
+                secrets=settings.secret_texts,
             )
 
 

@@ -56,7 +56,8 @@ def up(
     if settings.models_file is None:
         needed.append("OPENAI_API_KEY")
     settings.require(*needed)
-    if settings.max_job_usd is not None or settings.max_day_usd is not None:
+    caps = (settings.max_job_usd, settings.max_day_usd, settings.stop_at_loss or None)
+    if any(cap is not None for cap in caps):
         # A worker would refuse to start, again and again.
         specs = load_teams(settings.teams_dir).specs
         require_prices(settings, models_of(settings), specs)

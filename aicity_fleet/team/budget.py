@@ -12,6 +12,8 @@ from decimal import Decimal
 from typing import Protocol, TypeVar
 
 from aicity_fleet.errors import SettingsError
+from aicity_fleet.models import AssignedTask
+from aicity_fleet.money import agent_share_usd
 from aicity_fleet.prices import Tariff, find_tariff
 from aicity_fleet.settings import Settings
 from aicity_fleet.team import endings
@@ -171,10 +173,30 @@ def tariff_of(config: ModelConfig) -> Tariff | None:
     )
 
 
+def limits_of(
+    settings: Settings, task: AssignedTask, *, spent_before_usd: Decimal = Decimal(0)
+) -> Limits:
+    """The bounds that the settings set one job.
+
+    Args:
+        settings: The owner's.
+        task: The order; what it pays counts with ``FLEET_STOP_AT_LOSS``.
+        spent_before_usd: What earlier attempts spent, as far as it is known, in US dollars.
+    """
+    cents = task.max_budget_cents
+    return Limits(
+        settings.job_deadline_seconds,
+        max_total_tokens=settings.max_job_tokens,
+        max_usd=settings.max_job_usd,
+        earns_usd=agent_share_usd(cents) if settings.stop_at_loss and cents is not None else None,
+        spent_before_usd=spent_before_usd,
+    )
+
+
 def require_prices(
     settings: Settings, aliases: Mapping[str, Sequence[ModelConfig]], specs: Iterable[TeamSpec]
 ) -> None:
-    """Check that every cap in dollars can be kept; loads the list of prices, so call it before jobs run.
+    """Check that every bound in dollars can be kept; loads the list of prices, so call it before jobs run.
 
     A cap over a model whose price is unknown would let everything through and look as if it held: a fleet
     that was told to stop at a sum refuses to start instead.
@@ -185,13 +207,14 @@ def require_prices(
         specs: The teams, which say the aliases that are used.
 
     Raises:
-        SettingsError: A cap in dollars is set and a model that a team may call has no known price.
+        SettingsError: A bound in dollars is set and a model that a team may call has no known price.
     """
     caps = [
         f"{name}={cap}"
         for name, cap in (
             ("FLEET_MAX_JOB_USD", settings.max_job_usd),
             ("FLEET_MAX_DAY_USD", settings.max_day_usd),
+            ("FLEET_STOP_AT_LOSS", "true" if settings.stop_at_loss else None),
         )
         if cap is not None
     ]
@@ -210,7 +233,7 @@ def require_prices(
                     *dict.fromkeys(unpriced),
                     "Give each its input_usd_per_million and output_usd_per_million in the file of "
                     'FLEET_MODELS_FILE ("0" for one that costs nothing; the model of FLEET_MODEL is '
-                    "[default] there), or unset the cap.",
+                    "[default] there), or unset what cannot be kept.",
                 ]
             )
         )

@@ -76,20 +76,31 @@ def builtin_teams() -> Teams:
     return Teams(teams)
 
 
-def load_teams(folder: Path | None) -> Teams:
+def load_teams(folder: Path | None, *, pass_mark: int | None = None) -> Teams:
     """The built-in teams, and the owner's own instead of them where those name their task types.
 
     Args:
         folder: Holds one TOML file per team, and the prompts that they name; None for none.
+        pass_mark: The pass mark of all teams, 0 to 100; None leaves each its own.
 
     Raises:
         TeamError: The folder cannot be read, a file is malformed, or two claim one task type.
     """
-    if folder is None:
-        return builtin_teams()
+    teams = builtin_teams().by_type
+    if folder is not None:
+        teams = {**teams, **_own_teams(folder)}
+    return Teams({name: with_pass_mark(spec, pass_mark) for name, spec in teams.items()})
+
+
+def with_pass_mark(spec: TeamSpec, pass_mark: int | None) -> TeamSpec:
+    """A team with another pass mark; None leaves it its own."""
+    return spec if pass_mark is None else spec.model_copy(update={"pass_mark": pass_mark})
+
+
+def _own_teams(folder: Path) -> Mapping[str, TeamSpec]:
     if not folder.is_dir():
         raise TeamError(f"{folder}: is not a folder. FLEET_TEAMS_DIR names one with TOML files.")
-    return Teams({**builtin_teams().by_type, **_read_folder(folder)})
+    return _read_folder(folder)
 
 
 def _read_folder(folder: Traversable) -> dict[str, TeamSpec]:

@@ -7,6 +7,7 @@ from processes import CLI, run_cli
 from typer.testing import CliRunner
 
 from aicity_fleet.cli import app
+from aicity_fleet.errors import SettingsError
 
 TASK = {
     "taskType": "research",
@@ -108,6 +109,31 @@ def test_a_team_is_tried_with_a_live_transcript(empty_folder):
     again = run_cli(*CLI, *args, env={}, cwd=empty_folder)
     assert again.returncode == 2
     assert "out.md exists already" in again.stderr
+
+
+def test_a_place_for_the_deliverable_is_found_before_anything_is_paid_for(invoke, files):
+    where = files / "absent" / "out.md"
+    done = invoke("try", "--task", "task.json", "--simulated", "--out", where, code=1)
+    assert isinstance(done.exception, SettingsError)
+    assert "cannot be written" in str(done.exception)
+    assert "Team" not in done.output
+
+
+def test_a_file_that_nothing_came_into_is_not_left(invoke, files):
+    task = {"taskType": "code_review", "input": {"description": "Review the attached file."}}
+    (files / "task.json").write_text(json.dumps(task))
+    out = files / "out.md"
+    invoke("try", "--task", "task.json", "--simulated", "--out", out, code=1)
+    assert not out.exists()
+
+
+def test_a_try_and_the_list_know_the_fleets_pass_mark(invoke, files):
+    found = json.loads(invoke("teams", "list", "--json", FLEET_PASS_MARK=99).stdout)
+    assert {team["pass_mark"] for team in found} == {99}
+    short = {"taskType": "general", "input": {"description": "Say what lighthouses are for."}}
+    (files / "task.json").write_text(json.dumps(short))
+    heard = invoke("try", "--task", "task.json", "--simulated", "--json", FLEET_PASS_MARK=0)
+    assert json.loads(heard.stdout)["ending"] == "delivered"
 
 
 def test_a_try_for_scripts_is_one_json_document(invoke, files):

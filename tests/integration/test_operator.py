@@ -223,6 +223,19 @@ def test_a_replayed_failure_begins_afresh_without_its_journal(ledger):
     assert take(ledger).outcome == DONE
 
 
+@pytest.mark.parametrize("code", ["deadline", "over_budget", "unprofitable"])
+def test_a_replayed_job_that_ran_out_of_something_goes_on_from_its_journal(ledger, code):
+    close_guard(ledger)
+    accept(ledger)
+    lease = claim(ledger)
+    journal_of(ledger, lease)
+    ledger.finish(lease, Failed(code, "No more.", 5), SPENT)
+    ledger.take_report(JOB)
+    assert ledger.operator.replay(JOB, "with more of it") == "held"
+    assert len(ledger.journal(JOB)) == 2
+    assert claim(ledger).nonce == lease.nonce
+
+
 def test_a_replayed_job_whose_leases_lapsed_goes_on_from_its_journal(ledger, monkeypatch):
     monkeypatch.setattr("aicity_fleet.ledger.ledger.MAX_LAPSES", 1)
     accept(ledger)

@@ -3,6 +3,8 @@
 -- Reply: {1 or 0, state before, what stands against it or ''}
 --
 -- An outcome that AI City may have accepted is never discarded: another could be a second ending.
+-- The answers of a job that only ran out of something are still good: it goes on from them.
+local BROKE_OFF = {deadline = true, over_budget = true, unprofitable = true}
 local id = ARGV[1]
 local job = key('job', id)
 local fields = redis.call('HMGET', job, 'state', 'task', 'outcome', 'tried', 'refused')
@@ -20,7 +22,7 @@ if fields[4] then
   -- Another outcome under the same key would be answered for the one that was refused, or refused as well.
   redis.call('HINCRBY', job, 'refusals', 1)
 end
-if fields[3] then
+if fields[3] and not BROKE_OFF[cjson.decode(fields[3]).code] then
   redis.call('DEL', key('journal', id)) -- the same answers would lead to the same outcome
 end
 redis.call('HDEL', job, 'outcome', 'outcome_kind', 'finish_token', 'finished_at', 'score', 'refused',

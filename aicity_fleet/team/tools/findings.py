@@ -25,6 +25,8 @@ MAX_SHOWN = 150
 MAX_MESSAGE_CHARS = 300
 """Longest message of one finding, in characters."""
 
+LESS = "Name fewer files, or check a part as code."
+
 PROPERTIES: Mapping[str, JsonObject] = {
     "files": {
         "type": "array",
@@ -99,6 +101,9 @@ async def run_over(
     ran = await confinement.run([*program, *paths], folder=files.folder, seconds=seconds)
     if ran.ending != "ended" and not (by_line and ran.ending == "flooded"):
         raise ToolError(_why(ran, seconds))
+    if ran.ending == "ended" and ran.exit_code != 0:
+        # Silence of a linter that did not run is no finding of nothing.
+        raise ToolError(f"The check broke off and gave no readable answer. {LESS}")
     return ran.output
 
 
@@ -108,7 +113,7 @@ def _why(ran: Ran, seconds: int) -> str:
         "timed out": f"The check took longer than {seconds} seconds.",
         "flooded": "The check found more than can be told.",
     }[ran.ending]
-    return f"{reason} Name fewer files, or check a part as code."
+    return f"{reason} {LESS}"
 
 
 def places(checked: Sequence[JobFile]) -> Mapping[str, int]:

@@ -92,20 +92,22 @@ OWN = dataclasses.replace(
 STAND_IN = dataclasses.replace(CONFIG, name="stand-in", provider="ollama")
 
 
-@pytest.mark.parametrize("cap", ["FLEET_MAX_JOB_USD", "FLEET_MAX_DAY_USD"])
-def test_a_cap_in_dollars_needs_a_price_of_every_model_that_may_be_called(cap):
-    settings = Settings.load({cap: "5"})
+@pytest.mark.parametrize(
+    ("cap", "value"),
+    [("FLEET_MAX_JOB_USD", "5"), ("FLEET_MAX_DAY_USD", "5"), ("FLEET_STOP_AT_LOSS", "true")],
+)
+def test_a_bound_in_dollars_needs_a_price_of_every_model_that_may_be_called(cap, value):
+    settings = Settings.load({cap: value})
     require_prices(settings, {"default": (OWN,)}, SPECS)
     with pytest.raises(SettingsError) as caught:
         require_prices(settings, {"default": (OWN, STAND_IN)}, SPECS)
-    for part in (f"{cap}=5", "stand-in (ollama)", "input_usd_per_million", "unset the cap"):
+    for part in (f"{cap}={value}", "stand-in (ollama)", "input_usd_per_million", "or unset"):
         assert part in str(caught.value)
     assert "priced-1" not in str(caught.value)
 
 
 def test_without_a_cap_an_unknown_price_stops_nobody():
     require_prices(Settings.load({}), {"default": (STAND_IN,)}, SPECS)
-    require_prices(Settings.load({"FLEET_STOP_AT_LOSS": "true"}), {"default": (STAND_IN,)}, SPECS)
 
 
 def test_an_alias_that_no_team_names_needs_no_price():

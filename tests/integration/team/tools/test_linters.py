@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 
 import pytest
@@ -27,6 +28,16 @@ async def test_ruff_names_file_line_and_rule(job):
     told = await call("ruff")
     assert "src/app.py:6: F821" in told
     assert "in 2 files" in told
+
+
+@pytest.mark.parametrize("tool", ["ruff", "bandit", "javascript"])
+async def test_a_linter_that_could_not_run_has_found_nothing_out(job, tool, monkeypatch):
+    monkeypatch.setattr(
+        f"aicity_fleet.team.tools.{tool}.PYTHON", (sys.executable, "-c", "raise SystemExit(2)")
+    )
+    assert await job(details={"a.py": BAD, "b.js": SCRIPT})(tool) == (
+        "The check broke off and gave no readable answer. Name fewer files, or check a part as code."
+    )
 
 
 async def test_bandit_names_file_line_and_severity(job):
