@@ -18,7 +18,7 @@ from aicity_fleet.models import JsonObject, Usage
 from aicity_fleet.money import Cost
 
 CHARS_PER_TOKEN = 4
-"""Estimate for text whose tokens nobody counted. Never AutoGen's ``count_tokens``: it downloads its
+"""Estimate for ASCII text whose tokens nobody counted. Never AutoGen's ``count_tokens``: it downloads its
 tables within the event loop, without a timeout."""
 
 
@@ -256,6 +256,7 @@ def canonical_sha256(request: Mapping[str, Any]) -> str:
     return hashlib.sha256(text.encode("ascii")).hexdigest()
 
 
-def estimated_tokens(chars: int) -> int:
-    """Tokens that a text of this many characters has, about."""
-    return -(-chars // CHARS_PER_TOKEN)
+def estimated_tokens(text: str) -> int:
+    """Tokens that a text has, about: one for four characters of ASCII, and one for each other."""
+    others = sum(not char.isascii() for char in text)
+    return others - (others - len(text)) // CHARS_PER_TOKEN

@@ -70,7 +70,10 @@ class Review:
         self._misses = 0
         self._refusals = 0
         prompts = "\n".join(member.system_prompt for member in spec.members)
-        self._forbidden = (*forbidden, *brief.private_texts, *private_lines(prompts))
+        ours = [
+            line for line in private_lines(prompts) if not any(map(line.count, spec.boilerplate))
+        ]
+        self._forbidden = (*forbidden, *brief.private_texts, *ours)
 
     def judge(
         self, handed_in: str | None, said: str, *, finish_reason: str

@@ -207,7 +207,7 @@ class SeamClient(ChatCompletionClient):
         else:
             finish_reason = _FINISH_REASONS.get(notes.finish_reason, result.finish_reason)
         usage = (result.usage.prompt_tokens or 0, result.usage.completion_tokens or 0)
-        answer_estimate = estimated_tokens(len(json.dumps(answer)))
+        answer_estimate = estimated_tokens(json.dumps(answer, ensure_ascii=False))
         return await self._tape.record(
             "model",
             sha256,
@@ -299,7 +299,8 @@ def _canonical(
 
 
 def _prompt_tokens(request: JsonObject) -> int:
-    return estimated_tokens(len(json.dumps(request["messages"], ensure_ascii=False)))
+    read = [request["messages"], request["tools"]]
+    return estimated_tokens(json.dumps(read, ensure_ascii=False))
 
 
 def _to_answer(result: CreateResult, *, ordinal: int) -> JsonObject:

@@ -5,7 +5,13 @@ import json
 import pytest
 
 from aicity_fleet.models import Usage
-from aicity_fleet.team.journal import Entry, MemoryJournal, Tape, canonical_sha256
+from aicity_fleet.team.journal import (
+    Entry,
+    MemoryJournal,
+    Tape,
+    canonical_sha256,
+    estimated_tokens,
+)
 
 ANSWER = {"content": "text", "thought": None}
 
@@ -82,3 +88,10 @@ def test_a_memory_journal_refuses_gaps():
 def test_the_hash_depends_on_content_alone():
     assert canonical_sha256({"a": 1, "b": "\ud800"}) == canonical_sha256({"b": "\ud800", "a": 1})
     assert canonical_sha256({"a": 1}) != canonical_sha256({"a": "1"})
+
+
+@pytest.mark.parametrize(
+    ("text", "tokens"), [("", 0), ("a", 1), ("a" * 8, 2), ("灯塔", 2), ("灯塔 a", 3)]
+)
+def test_tokens_are_estimated_by_script(text, tokens):
+    assert estimated_tokens(text) == tokens
