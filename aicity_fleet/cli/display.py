@@ -33,6 +33,11 @@ def print_json(value: Any) -> None:
     console.out(json.dumps(value, indent=2, default=_plain), highlight=False)
 
 
+def print_json_line(value: Any) -> None:
+    """Print a value as JSON on one line, for whoever reads a stream of them."""
+    console.out(json.dumps(value, default=_plain), highlight=False)
+
+
 def state_text(state: JobState) -> Text:
     """A job's state in its colour."""
     return Text(str(state), style=STATE_STYLES[state])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -11,7 +10,7 @@ import typer
 from rich.live import Live
 from rich.text import Text
 
-from aicity_fleet.cli.display import console, duration, foreign, notes
+from aicity_fleet.cli.display import console, duration, foreign, notes, print_json_line
 from aicity_fleet.cli.money import cost_of, cost_text
 from aicity_fleet.errors import FleetError, LedgerUnavailableError
 from aicity_fleet.ledger import Job, Ledger
@@ -96,16 +95,18 @@ def _print(job: Job, *, as_json: bool) -> None:
     if not as_json:
         console.print(_line(job), highlight=False, soft_wrap=True)
         return
-    cost = cost_of(job)[0].known_usd
+    cost = cost_of(job)[0]
     line: JsonObject = {
         "job_id": job.job_id,
         "state": str(job.state),
         "attempt": job.attempt,
         "progress": job.progress,
-        "cost_usd": None if cost is None else str(cost),
+        "cost_usd": cost.known_usd,
+        "spent_at_least_usd": cost.usd,
+        "unpriced_calls": cost.unpriced_calls,
         "ending": str(_ending(job)) if has_ended(job) else None,
     }
-    console.out(json.dumps(line), highlight=False)
+    print_json_line(line)
 
 
 def _line(job: Job) -> Text:

@@ -187,6 +187,10 @@ def _try(
         print_json({**facts, "transcript": transcript})
     else:
         _show_result(facts, result.cost)
+        if simulated:
+            notes.print(
+                "The simulated model charged nothing: the cost is at list prices.", style="dim"
+            )
     return isinstance(result.ending, Delivered)
 
 
