@@ -95,6 +95,8 @@ def poll(
             return PollSummary(status="busy", message="Another poll is under way.")
         controls = ledger.controls.read()
         if hindrance := _hindrance(controls, ledger):
+            if hindrance.status == "paused":
+                tell_availability(client, ledger.controls)  # busy: nothing is to be assigned
             return hindrance
         try:
             if controls.guard_is_new:
@@ -128,7 +130,7 @@ def _hindrance(controls: Controls, ledger: Ledger) -> PollSummary | None:
             message=f"AI City refuses the agent's key: {controls.stopped.why} Correct the key and "
             "restart the dispatcher, or run 'aicity-fleet resume' once the key works.",
         )
-    if "intake" in controls.paused:
+    if "intake" in controls.paused and controls.stopped is None:
         why = controls.paused["intake"].why
         return PollSummary(
             status="paused", message=f"Intake is paused: {why} ('aicity-fleet resume intake')."

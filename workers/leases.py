@@ -58,21 +58,29 @@ class LeaseKeeper:
     def keep(self, lease: Lease, watch: Watch, *, claimed_at: float) -> Iterator[None]:
         """Renew this lease while the block runs.
 
+        An earlier one on the same job is lost by that: its run is stopped. It may still be on its way out
+        here when the job comes back, after a sleep of the machine for instance.
+
         Args:
             lease: Ours.
             watch: Stops the job's run when the lease is lost.
             claimed_at: ``time.monotonic()`` from before the claim was sent.
         """
         with self._guard:
+            before = self._held.get(lease.job_id)
             self._held[lease.job_id] = (lease, watch, claimed_at)
             draining = self._draining
+        if before is not None:
+            log.warning("lease.lost", job_id=lease.job_id, attempt=before[0].token)
+            before[1].abort("lease_lost")
         if draining:
             watch.drain()
         try:
             yield
         finally:
             with self._guard:
-                self._held.pop(lease.job_id, None)
+                if self._is_held(lease):
+                    del self._held[lease.job_id]
 
     def drain(self, grace_seconds: float) -> None:
         """Stop every run before its next model call, and those that still run after the grace.
@@ -119,8 +127,13 @@ class LeaseKeeper:
                     continue
                 if lease.job_id in renewal.cancelled:
                     watch.abort("cancelled")
-                if self._held.get(lease.job_id, (None,))[0] is lease:
+                if self._is_held(lease):
                     self._held[lease.job_id] = (lease, watch, asked_at)
+
+    def _is_held(self, lease: Lease) -> bool:
+        """Whether this very lease is held, and no later one on its job; under the guard."""
+        held = self._held.get(lease.job_id)
+        return held is not None and held[0] is lease
 
     def fence(self) -> None:
         """Stop every run whose lease was not renewed in time."""

@@ -137,7 +137,9 @@ def _perhaps_gone(error: AICityError, held: ReportLease, parts: ReporterParts) -
         standing = str(task.get("status", "")) if task else ""
         is_gone = task is None or standing in {"completed", "failed", "refunded"}
     if not is_gone:
-        return _quarantine(held, parts, str(error), was_refused=True)
+        # After an earlier try, AI City's check may still be looking at what that one brought.
+        was_refused = held.token == 1 or standing != "quality_check"
+        return _quarantine(held, parts, str(error), was_refused=was_refused)
     log.warning("report.gone", job_id=held.job_id, message=str(error))
     details = {"status": error.status, "code": error.code, "standing": standing}
     return _settle(held, parts, "gone", details)

@@ -141,13 +141,19 @@ def _settle(lease: Lease, result: TeamResult, parts: WorkerParts, spent: Spent) 
         case Rejected(code=code, message=message):
             return _finish(lease, Failed(code, message, spent.ran_ms), parts, spent)
         case ProviderTrouble(message=message, retry_after_seconds=wait):
-            parts.ledger.controls.provider_trouble(endpoint, message, wait_seconds=wait or 0.0)
-            delay = max(wait or 0.0, backoff_seconds(*PROVIDER_BACKOFF_SECONDS, lease.releases))
+            closed = parts.ledger.controls.provider_trouble(
+                endpoint, message, wait_seconds=wait or 0.0
+            )
+            closed = 0.0 if endpoint == parts.endpoint else closed  # claims wait for that one
+            delay = max(
+                wait or 0.0, closed, backoff_seconds(*PROVIDER_BACKOFF_SECONDS, lease.releases)
+            )
             return _release(lease, parts, spent, message, delay, counts_as="releases")
         case ProviderFatal(message=message):
-            parts.ledger.controls.provider_trouble(endpoint, message, is_fatal=True)
+            closed = parts.ledger.controls.provider_trouble(endpoint, message, is_fatal=True)
             log.error("provider.fatal", job_id=lease.job_id, message=message)
-            return _release(lease, parts, spent, message, 0)
+            delay = 0.0 if endpoint == parts.endpoint else closed
+            return _release(lease, parts, spent, message, delay)
         case Interrupted(reason="lease_lost"):
             return _let_go(lease, parts, spent)
         case Interrupted(reason=reason):

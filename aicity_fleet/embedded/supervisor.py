@@ -93,13 +93,16 @@ class _Child:
 
     def _pump(self, stream: IO[str]) -> None:
         """Copy what the process says into its log file, and to whoever listens."""
-        with (self.folder / f"{self.program.name}.log").open("a", encoding="utf-8") as file:
+        path = self.folder / f"{self.program.name}.log"
+        with stream, path.open("ab", buffering=0) as file:
+            # Read on whatever becomes of it: a process whose pipe is full stands still.
             for line in stream:
-                file.write(line)
-                file.flush()
+                with contextlib.suppress(OSError):  # the disk is full
+                    file.write(line.encode("utf-8", "replace"))
                 if self._echo is not None:
-                    self._echo(self.program.name, line.rstrip("\n"))
-        stream.close()
+                    # The terminal is gone; rich makes an exit of a broken pipe.
+                    with contextlib.suppress(OSError, SystemExit):
+                        self._echo(self.program.name, line.rstrip("\n"))
 
 
 class Supervisor:
@@ -147,7 +150,10 @@ class Supervisor:
         for child in self._children:
             if child.process is None:
                 if now >= child.restart_at:
-                    child.start()
+                    try:
+                        child.start()
+                    except OSError:  # no process or memory to be had: later again
+                        child.restart_at = now + RESTART_SECONDS[1]
             elif (status := child.process.poll()) is not None:
                 died.append((child.program.name, status))
                 child.signal(signal.SIGKILL)  # whatever it left in its group
@@ -192,7 +198,11 @@ def stop_requests() -> Iterator[threading.Event]:
         event.set()
 
     numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-    before = {number: signal.signal(number, request) for number in numbers}
+    before = {
+        number: signal.signal(number, request)
+        for number in numbers
+        if signal.getsignal(number) is not signal.SIG_IGN  # nohup: meant to survive it
+    }
     try:
         yield event
     finally:

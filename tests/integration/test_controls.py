@@ -121,13 +121,19 @@ def test_reports_that_are_paused_stop_every_process_and_are_sent_once_afterwards
     assert sum(isinstance(item, ReportLease) for item in got) == 1
 
 
-def test_an_intake_that_is_paused_asks_ai_city_for_nothing_and_loses_nothing(ledger, others, city):
+def test_a_paused_intake_takes_nothing_loses_nothing_and_tells_that_the_agent_is_busy(
+    ledger, others, city
+):
     ids = city.submit({}, {})
     ledger.controls.pause("intake", "x")
     assert {poll_once(other, city) for other in others} == {"paused"}
     assert sum(ledger.counts().values()) == 0
+    with city.client() as client:
+        assert client.profile()["availability"] == "busy"
     ledger.controls.resume("intake")
     assert poll_once(others[0], city) == "ok"
+    with city.client() as client:
+        assert client.profile()["availability"] == "available"
     assert {job.job_id for job in ledger.jobs()} == set(ids)
 
 
@@ -207,6 +213,19 @@ def test_one_poll_in_a_while_tries_a_refused_key_again_and_its_success_lifts_the
     assert not others[1].controls.may_probe()
     wait_until(lambda: poll_once(others[2], city) == "ok", description="a poll tries the key")
     assert ledger.controls.read().stopped is None
+
+
+def test_a_refused_key_is_tried_again_although_intake_is_paused(ledger, others, city, monkeypatch):
+    """Reports wait for the key, and must not wait for the intake."""
+    city.submit({})
+    ledger.controls.stop("401: revoked", "k")
+    ledger.controls.pause("intake", "run dry")
+    monkeypatch.setattr(controls_module, "UNAUTHORIZED_PROBE_SECONDS", (0.2, 10.0))
+    wait_until(
+        lambda: poll_once(others[0], city) == "paused" and not ledger.controls.read().stopped,
+        description="a poll tries the key",
+    )
+    assert sum(ledger.counts().values()) == 0
 
 
 def test_a_wish_for_quiet_holds_reports_and_polls_and_is_never_shortened(ledger, others, city):

@@ -102,6 +102,23 @@ def test_malformed_tasks_are_recorded_with_a_reason_and_never_stop_the_others(le
     assert ledger.counts()[JobState.QUARANTINED] == len(MALFORMED)
 
 
+def test_a_malformed_task_becomes_a_job_once_it_is_corrected_or_allowed(ledger, city, sent):
+    (task_id,) = city.submit({"input": {"description": "x" * 2000}})
+    assert look(ledger, city, sent).refused == 1
+    assert look(ledger, city, sent).refused == 1, "it is refused again, and stays as it is"
+    ledger.controls.pause("intake", "x")
+    assert ledger.counts()[JobState.QUARANTINED] == 1
+    ledger.controls.resume("intake")
+    with city.client() as client:
+        summary = poll(client=client, ledger=ledger, send=sent.append, max_input_chars=5000)
+    assert (summary.accepted, sent) == (1, [task_id])
+    job = ledger.get(task_id)
+    assert job is not None
+    assert (job.state, job.reason) == (JobState.QUEUED, "")
+    assert ledger.counts()[JobState.QUARANTINED] == 0
+    assert ledger.client.ttl(ledger.keys.job(task_id)) == -1
+
+
 def test_a_text_of_50_megabytes_is_refused_and_stops_nobody(ledger, city, sent):
     huge, good = city.submit({"input": {"description": "x" * 50_000_000}}, {})
     summary = look(ledger, city, sent)

@@ -1,5 +1,7 @@
 """One job, once: each ending of a team's run and the one move that it becomes."""
 
+import contextlib
+import dataclasses
 import threading
 import time
 
@@ -18,6 +20,7 @@ from aicity_fleet.models import (
     ProviderFatal,
     ProviderTrouble,
     Rejected,
+    Spent,
     TeamResult,
     Usage,
 )
@@ -103,6 +106,44 @@ def test_a_provider_that_only_a_person_can_mend_releases_the_job(worker, ledger)
     found = job(ledger)
     assert (found.state, found.outcome) == (JobState.QUEUED, None)
     assert found.reason == "invalid model key"
+
+
+@pytest.mark.parametrize("ending", [ProviderFatal("401"), ProviderTrouble("503")])
+def test_an_endpoint_that_claims_do_not_wait_for_is_not_asked_again_at_once(worker, ledger, ending):
+    parts = dataclasses.replace(worker(ending), endpoint="default")
+    run_team = parts.run_team
+    strong = dataclasses.replace(
+        parts, run_team=lambda *args: dataclasses.replace(run_team(*args), endpoint="strong")
+    )
+    waits = []
+    for _ in range(3):
+        run_job("t1", strong)
+        found = job(ledger)
+        assert found.not_before is not None
+        waits.append((found.not_before - found.changed_at).total_seconds())
+        ledger.client.hset(ledger.keys.job("t1"), "not_before", 0)
+    assert waits[-1] > 3
+
+
+def test_a_job_that_comes_back_while_its_first_run_is_on_its_way_out_keeps_its_lease(
+    ledger, leases
+):
+    """As after a sleep of the machine: the sweep came first, and the same process claimed again."""
+    ledger.accept(TASK)
+    first, second = Watch(), Watch()
+    began = time.monotonic()
+    lease = ledger.claim("t1", "me", lease_seconds=0.6)
+    out = contextlib.ExitStack()
+    out.enter_context(leases.keep(lease, first, claimed_at=began))
+    ledger.release(lease, "drain", Spent(1))
+    again = ledger.claim("t1", "me", lease_seconds=0.6)
+    with leases.keep(again, second, claimed_at=time.monotonic()):
+        assert first.abort_reason == "lease_lost"
+        out.close()
+        time.sleep(1.5)
+        assert second.abort_reason is None
+        assert ledger.sweep().rescued == ()
+        assert ledger.get("t1").state is JobState.RUNNING
 
 
 def test_a_drained_job_may_run_again_at_once(worker, ledger):

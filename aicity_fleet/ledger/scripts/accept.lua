@@ -5,6 +5,14 @@
 local id, reason = ARGV[1], ARGV[5]
 local job = key('job', id)
 local state = redis.call('HGET', job, 'state')
+if state == 'quarantined' and reason == '' and redis.call('HGET', job, 'task') == 'null'
+    and not is_paused('intake') then
+  -- It was malformed or too long, and is not any more: corrected there, or allowed here.
+  redis.call('DEL', job)
+  redis.call('ZREM', key('state', 'quarantined'), id)
+  redis.call('PERSIST', key('audit', id))
+  state = false
+end
 if state then
   redis.call('HSET', job, 'listed_at', NOW)
   if redis.call('PTTL', job) >= 0 then -- settled or refused: keep it known while it is listed

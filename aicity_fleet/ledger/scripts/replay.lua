@@ -26,7 +26,7 @@ if fields[3] and not BROKE_OFF[cjson.decode(fields[3]).code] then
   redis.call('DEL', key('journal', id)) -- the same answers would lead to the same outcome
 end
 redis.call('HDEL', job, 'outcome', 'outcome_kind', 'finish_token', 'finished_at', 'score', 'refused',
-  'tried', 'first_report_at', 'report_lease_until', 'guard_mark', 'despite_guard', 'isolated', 'cancel', 'reason')
+  'tried', 'first_report_at', 'report_lease_until', 'guard_mark', 'despite_guard', 'isolated', 'cancel', 'reason', 'lapsed_in')
 redis.call('HSET', job, 'lapses', 0, 'releases', 0, 'breaks', 0)
 redis.call('PERSIST', job)
 redis.call('PERSIST', key('audit', id))

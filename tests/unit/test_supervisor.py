@@ -1,0 +1,62 @@
+"""The embedded supervisor reads on whatever becomes of what its programs say, and survives a logout."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from pathlib import Path
+
+import pytest
+from conftest import wait_until
+
+from aicity_fleet.embedded.supervisor import Program, Supervisor, stop_requests
+
+TALKS = """
+import sys, time
+for n in range(20_000):
+    print("a line that is long enough", n, flush=True)
+open(sys.argv[1], "w").close()
+time.sleep(60)
+"""
+
+
+@pytest.mark.parametrize(
+    "trouble", [OSError(28, "No space left"), SystemExit(1), BrokenPipeError()]
+)
+def test_a_terminal_that_is_gone_stops_no_program(tmp_path: Path, trouble: BaseException):
+    def echo(_name: str, _line: str) -> None:
+        raise trouble
+
+    supervisor = Supervisor(tmp_path / "logs", stop_seconds=5, echo=echo)
+    done = tmp_path / "done"
+    try:
+        supervisor.start(Program("talker", (sys.executable, "-c", TALKS, str(done)), {}))
+        wait_until(done.exists, description="it has said all that it had to say")
+    finally:
+        supervisor.stop()
+
+
+def test_a_full_disk_stops_no_program(tmp_path: Path):
+    folder = tmp_path / "logs"
+    folder.mkdir()
+    (folder / "talker.log").symlink_to("/dev/full")
+    supervisor = Supervisor(folder, stop_seconds=5)
+    done = tmp_path / "done"
+    try:
+        supervisor.start(Program("talker", (sys.executable, "-c", TALKS, str(done)), {}))
+        wait_until(done.exists, description="it has said all that it had to say")
+    finally:
+        supervisor.stop()
+
+
+def test_what_nohup_has_ignored_stays_ignored():
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with stop_requests() as stopping:
+            signal.raise_signal(signal.SIGHUP)
+            assert not stopping.is_set()
+            signal.raise_signal(signal.SIGTERM)
+            assert stopping.is_set()
+        assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGHUP, before)
