@@ -70,10 +70,7 @@ class Review:
         self._misses = 0
         self._refusals = 0
         prompts = "\n".join(member.system_prompt for member in spec.members)
-        ours = [
-            line for line in private_lines(prompts) if not any(map(line.count, spec.boilerplate))
-        ]
-        self._forbidden = (*forbidden, *brief.private_texts, *ours)
+        self._forbidden = (*forbidden, *brief.private_texts, *private_lines(prompts))
 
     def judge(
         self, handed_in: str | None, said: str, *, finish_reason: str

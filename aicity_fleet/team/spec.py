@@ -75,8 +75,6 @@ class TeamSpec(_Strict):
     """How long one attempt may take; the fleet's own limit where that is shorter, or none is given."""
     max_tokens: int | None = Field(default=None, ge=1000)
     """How many tokens, in and out, one job may buy; the fleet's own limit where that is lower."""
-    boilerplate: tuple[str, ...] = Field(default=(), max_length=20)
-    """Texts that a deliverable may repeat although the instructions hold them, such as a notice."""
     pass_mark: int = Field(default=70, ge=0, le=100)
     """Lowest score of the gate that passes.
 

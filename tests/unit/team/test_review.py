@@ -34,20 +34,6 @@ def test_a_failed_hand_in_is_asked_for_again_until_the_rounds_are_used_up():
     assert run.rounds == 2
 
 
-NOTICE = "This report was prepared by a machine and is no advice of a lawyer's."
-
-
-@pytest.mark.parametrize(("boilerplate", "passes"), [((), False), ((NOTICE,), True)])
-def test_a_line_of_the_instructions_goes_out_only_where_the_team_says_so(boilerplate, passes):
-    spec = team_for("general")
-    member = spec.members[-1].model_copy(update={"system_prompt": f"Write.\nEnd with: {NOTICE}"})
-    task = order()
-    own = spec.model_copy(update={"members": (member,), "boilerplate": boilerplate})
-    run = Review(task, own, write_brief(task, nonce=NONCE, function_calling=True))
-    step = judge(run, f"{GOOD_GENERAL}\n\nEnd with: {NOTICE}")
-    assert isinstance(step, Delivered) is passes
-
-
 def test_a_hand_in_after_a_failed_one_may_pass():
     run = review(order("code_review", code=CODE))
     judge(run, "Looks fine, on the whole, to me.")
