@@ -38,7 +38,7 @@ def lease_on(ledger: Ledger, job_id: str, cap: Decimal) -> Lease:
 
 async def test_runs_side_by_side_stop_at_the_cap_and_none_fails(run, ledger, provider: Provider):
     """Each would go on for ten calls; the day has room for a few of all together."""
-    cap = 12 * CALL
+    cap = 24 * CALL
     provider.will(text("thinking").after(0.05))
     leases = [lease_on(ledger, f"t{number}", cap) for number in range(RUNS)]
 
