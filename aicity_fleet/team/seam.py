@@ -36,6 +36,7 @@ from aicity_fleet.team.quiet import CallNotes
 from aicity_fleet.team.spec import Limits, Member, TeamSpec
 from aicity_fleet.team.watch import Watch
 from aicity_fleet.team.withheld import Withhold
+from aicity_fleet.team.workbench import UNREADABLE_ARGUMENTS
 
 _FINISH_REASONS: Mapping[str, FinishReasons] = {
     "stop": "stop",
@@ -304,12 +305,7 @@ def _prompt_tokens(request: JsonObject) -> int:
 
 
 def _to_answer(result: CreateResult, *, ordinal: int) -> JsonObject:
-    """An answer as plain data, with tool calls in a form that AutoGen survives.
-
-    An exception while it reads a call's arguments leaves the team waiting for ever, and it guards
-    against malformed JSON alone: not against nesting too deep, numbers too long, a missing id, or
-    arguments that are no object.
-    """
+    """An answer as plain data, as the model gave it; a tool call without an id gets one."""
     content: Any = result.content
     if isinstance(content, str):
         content = _encodable(content)
@@ -318,7 +314,7 @@ def _to_answer(result: CreateResult, *, ordinal: int) -> JsonObject:
             {
                 "id": call.id or f"call_{ordinal}_{place}",
                 "name": _encodable(call.name),
-                "arguments": _safe_arguments(_encodable(call.arguments)),
+                "arguments": _encodable(call.arguments),
             }
             for place, call in enumerate(content)
         ]
@@ -330,20 +326,29 @@ def _encodable(text: str) -> str:
     return re.sub("[\ud800-\udfff]", "\ufffd", text)
 
 
-def _safe_arguments(arguments: str) -> str:
+def _readable_arguments(arguments: str) -> str:
+    """Return a call's arguments if they are a JSON object, else the mark of unreadable ones.
+
+    The result becomes part of the history, and a history with malformed JSON is poison: llama-server
+    answers it with a 500 for ever (ggml-org/llama.cpp issue 25510). AutoGen waits for ever when reading
+    the arguments raises anything but ``JSONDecodeError``, as nesting too deep and numbers too long do.
+    """
+    if not arguments.strip():  # how some servers write a call without arguments
+        return "{}"
     try:
         value = json.loads(arguments)
-    except json.JSONDecodeError:
-        return arguments  # AutoGen tells the model so
     except (ValueError, RecursionError):
-        return "{}"
-    return arguments if isinstance(value, dict) else "{}"
+        return json.dumps(UNREADABLE_ARGUMENTS)
+    return arguments if isinstance(value, dict) else json.dumps(UNREADABLE_ARGUMENTS)
 
 
 def _to_result(answer: JsonObject, finish_reason: str) -> CreateResult:
     content = answer["content"]
     if not isinstance(content, str):
-        content = [FunctionCall(call["id"], call["arguments"], call["name"]) for call in content]
+        content = [
+            FunctionCall(call["id"], _readable_arguments(call["arguments"]), call["name"])
+            for call in content
+        ]
     return CreateResult(
         finish_reason=_FINISH_REASONS.get(finish_reason, "unknown"),
         content=content,

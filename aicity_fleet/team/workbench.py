@@ -30,6 +30,9 @@ from aicity_fleet.team.withheld import Withhold
 SUBMIT = "submit"
 """Name of the tool that hands in."""
 
+UNREADABLE_ARGUMENTS = {"unreadable_arguments": True}
+"""What stands in the history for the arguments of a call that were not a JSON object, or were cut off."""
+
 MAX_RESULT_CHARS = 40_000
 """Longest tool result that the specialist is told, in characters."""
 
@@ -47,6 +50,12 @@ _SUBMIT_SCHEMA = ToolSchema(
         required=["content"],
         additionalProperties=False,
     ),
+)
+
+
+_NOT_READ = (
+    "The arguments of this call were no complete JSON object, so nothing was done. "
+    "Call the tool again with all of its arguments."
 )
 
 
@@ -102,6 +111,8 @@ class GuardedWorkbench(Workbench):
         """Run a tool; never raises, and ends soon after its timeout or the token's cancelling."""
         try:
             async with self._turn:
+                if arguments == UNREADABLE_ARGUMENTS:  # nothing runs on what the model did not say
+                    return _result(name, _NOT_READ, is_error=True)
                 if name == SUBMIT and self._desk is not None:
                     return _submit(self._desk, arguments)
                 if name not in self._tools:  # nothing ran, so the journal has nothing of it

@@ -243,3 +243,19 @@ def test_a_call_without_redis_says_so_and_exits_with_2(empty_folder):
     assert ended.returncode == 2
     assert "REDIS_URL" in ended.stderr
     assert "Traceback" not in ended.stderr
+
+
+def test_cut_off_tool_calls_of_some_jobs_delay_no_other_job(fleet, city, ledger):
+    """A model that reaches its limit inside ``submit`` leaves unfinished JSON. Sent back in the history,
+    servers such as llama-server answer it with a 500 for ever, which opened the breaker for everybody.
+    """
+    cut = city.submit(*[{"input": {"description": f"Write endlessly, {n}."}} for n in range(3)])
+    for task_id in cut:
+        city.fault("model", "cut", taskId=task_id, count=None)
+    healthy = city.submit(*[{} for _ in range(6)])
+    fleet.start("dispatcher", "beat", "worker1")
+    wait_until(lambda: reported(ledger) == 9, seconds=60, description="every task is reported")
+    assert_one_ending_each(city, cut + healthy)
+    outcomes = {job_id: ledger.get(job_id).outcome for job_id in cut + healthy}
+    assert {outcomes[job_id].kind for job_id in healthy} == {"complete"}
+    assert {outcomes[job_id].code for job_id in cut} == {"quality"}

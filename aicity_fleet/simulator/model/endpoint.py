@@ -116,17 +116,20 @@ class ModelEndpoint:
             is_draft = first_is_flawed and not brief.revisions and not missing_material(brief)
             if "flawed" in changes or is_draft:
                 text = flawed(text, brief.task_type, brief.fingerprint)
-        if "cut" in changes:
-            half = text[: len(text) // 2]
-            return {"role": "assistant", "content": half, "refusal": None}
+        is_cut = "cut" in changes
         if brief.can_submit:
+            arguments = json.dumps({"content": text})
+            if is_cut:
+                arguments = arguments[: len(arguments) // 2]
             call = {
                 "id": f"call_{mark[:24]}",
                 "type": "function",
-                "function": {"name": "submit", "arguments": json.dumps({"content": text})},
+                "function": {"name": "submit", "arguments": arguments},
             }
             return {"role": "assistant", "content": None, "refusal": None, "tool_calls": [call]}
-        if brief.marker:
+        if is_cut:
+            text = text[: len(text) // 2]
+        elif brief.marker:
             text = f"{text.rstrip()}\n\n{brief.marker}"
         return {"role": "assistant", "content": text, "refusal": None}
 

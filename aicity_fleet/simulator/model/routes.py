@@ -76,6 +76,10 @@ class ModelRoutes:
             body, fault = {}, "the body is not JSON"
         if fault:
             return error(400, fault)
+        if has_unreadable_call(body["messages"]):
+            # llama-server reads the history before it generates anything, and refuses it with a 500.
+            # Source: ggml-org/llama.cpp issue 25510.
+            return error(500, "Failed to parse tool call arguments as JSON")
         brief = brief_of(body)
         model.started += 1
         plan = self._plan(brief)
@@ -161,6 +165,18 @@ def request_fault(body: Any) -> str:
     if not isinstance(body.get("tools") or [], list):
         return "tools has to be a list"
     return ""
+
+
+def has_unreadable_call(messages: list[dict[str, Any]]) -> bool:
+    """Whether the history holds a tool call whose arguments are not a JSON object."""
+    try:
+        return not all(
+            isinstance(json.loads(call["function"]["arguments"]), dict)
+            for message in messages
+            for call in message.get("tool_calls") or ()
+        )
+    except (ValueError, RecursionError):
+        return True
 
 
 def error(status: int, message: str, code: str | None = None) -> Response:

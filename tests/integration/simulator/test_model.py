@@ -142,6 +142,19 @@ def test_bent_answers(model, control):
     assert whole["no_choices"]["choices"] == []
     assert whole["empty_content"]["choices"][0]["message"]["content"] == ""
     assert whole["cut"]["choices"][0]["finish_reason"] == "length"
+    (call,) = whole["cut"]["choices"][0]["message"]["tool_calls"]
+    with pytest.raises(json.JSONDecodeError):
+        json.loads(call["function"]["arguments"])
+
+
+@pytest.mark.parametrize("arguments", ['{"content": "Lighthou', "", "[]", "[" * 100_000])
+def test_a_history_with_unreadable_arguments_is_refused(model, arguments):
+    message = brief(demo_tasks()[0])
+    function = {"name": "submit", "arguments": arguments}
+    call = {"id": "call_1", "type": "function", "function": function}
+    said = {"role": "assistant", "content": None, "tool_calls": [call]}
+    result = {"role": "tool", "tool_call_id": "call_1", "content": "Not understood."}
+    assert ask(model, message, said, result).status_code == 500
 
 
 def test_provider_errors_have_the_providers_form(model, control):

@@ -84,6 +84,28 @@ AZURE_PATH = "/v1/openai/deployments/{deployment}/chat/completions"
 ANTHROPIC_PATH = "/v1/messages"
 """Where Anthropic's client asks, below its base URL."""
 
+UNREADABLE_HISTORY = {
+    "code": 500,
+    "message": "Failed to parse tool call arguments as JSON",
+    "type": "server_error",
+}
+"""What llama-server answers to a history that holds a malformed tool call, before it generates anything.
+Source: ggml-org/llama.cpp issue 25510."""
+
+
+def has_unreadable_call(body: dict[str, Any]) -> bool:
+    """Whether an assistant message of the request calls a tool with arguments that are no JSON object."""
+    for message in body["messages"]:
+        for call in message.get("tool_calls") or ():
+            try:
+                arguments = json.loads(call["function"]["arguments"])
+            except (ValueError, RecursionError):
+                return True
+            if not isinstance(arguments, dict):
+                return True
+    return False
+
+
 HANG = Answer(hangs=True)
 
 Script = Callable[[dict[str, Any]], Answer]
@@ -183,6 +205,8 @@ class ProviderServer:
         provider = self._providers[request.path_params["name"]]
         body = await request.json()
         provider.requests.append(body)
+        if has_unreadable_call(body):
+            return JSONResponse({"error": UNREADABLE_HISTORY}, 500)
         answer = provider.script(body)
         if answer.hangs or answer.delay_seconds:
             until = time.monotonic() + (30 if answer.hangs else answer.delay_seconds)

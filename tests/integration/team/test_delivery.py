@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import ClassVar
 
 import pytest
 from integration.team.scripted_provider import Provider, calls, submit, text
@@ -107,6 +108,7 @@ async def test_a_cut_tool_call_that_does_not_parse_is_asked_for_again(run, provi
     )
     assert isinstance((await run()).ending, Delivered)
     assert "cut off" in provider.texts(1)[-1]
+    assert any("no complete JSON object" in said for said in provider.texts(1))
 
 
 DEEP = '{"content": ' + "[" * 100_000 + "]" * 100_000 + "}"
@@ -132,6 +134,27 @@ async def test_malformed_arguments_do_not_stop_the_team(run, provider: Provider,
     provider.will(calls(("submit", arguments)), submit(GOOD_GENERAL))
     assert isinstance((await run()).ending, Delivered)
     assert len(provider.requests) == 2
+
+
+class Counter:
+    """A tool all of whose arguments are optional: an empty object would run it."""
+
+    name, description = "count", "Count to one."
+    parameters: ClassVar = {"type": "object", "properties": {}}
+    runs = 0
+
+    async def run(self, arguments) -> str:
+        self.runs += 1
+        return "one"
+
+
+async def test_malformed_arguments_run_no_tool(run, provider: Provider):
+    counter = Counter()
+    provider.will(calls(("count", '{"to": ')), calls(("count", "")), submit(GOOD_GENERAL))
+    result = await run(tool_names=("count",), tools={"count": counter})
+    assert isinstance(result.ending, Delivered)
+    assert counter.runs == 1  # the second call, whose missing arguments mean none
+    assert any("no complete JSON object" in said for said in provider.texts(1))
 
 
 async def test_a_tool_call_without_an_id_does_not_stop_the_team(run, provider: Provider):
