@@ -3,12 +3,15 @@
 Celery carries job ids, and the ledger is the truth: a message may be lost, late or delivered five
 times without harm. So no setting here tries to make delivery exact; they keep processes alive,
 connections honest and memory small. Importing this module reads the environment once and ends the
-process, readably, where a setting is wrong.
+process, readably, where a setting is wrong. It loads no code of any process: a Celery worker loads the
+tasks of the queues that it consumes, beat loads its own scheduler, and Flower loads neither.
 """
 
 from __future__ import annotations
 
+import importlib
 import os
+from collections.abc import Iterable
 from typing import Any
 
 import click
@@ -16,13 +19,13 @@ from celery import Celery, signals
 from kombu import Queue
 from kombu.exceptions import OperationalError
 
-from aicity_fleet.broker import outage
-from aicity_fleet.consumer_watch import ConsumerWatch
 from aicity_fleet.embedded.state_folder import find_running_fleet
-from aicity_fleet.entry import configure_logging, exit_on_fleet_error, warn_of_unknown_variables
 from aicity_fleet.errors import QueueUnavailableError
 from aicity_fleet.ledger.keys import Keys
+from aicity_fleet.messaging.consumer_watch import ConsumerWatch
+from aicity_fleet.redis_faults import outage
 from aicity_fleet.settings import Settings
+from aicity_fleet.startup import configure_logging, exit_on_fleet_error, warn_of_unknown_variables
 
 POLL = "fleet.poll"
 """Task: look at AI City once."""
@@ -39,6 +42,13 @@ CONTROL_QUEUE, JOBS_QUEUE, REPORTS_QUEUE = "control", "jobs", "reports"
 QUEUE_OF = {POLL: CONTROL_QUEUE, RUN_JOB: JOBS_QUEUE, REPORT: REPORTS_QUEUE}
 """Where each task goes."""
 
+TASK_MODULES = {
+    "scheduler.tasks": {CONTROL_QUEUE, REPORTS_QUEUE},
+    "workers.tasks": {JOBS_QUEUE},
+}
+"""The module that a Celery worker imports when it consumes one of these queues. The dispatcher never loads
+a team, and a worker never loads AI City's client."""
+
 
 class _CommandLineQueueError(QueueUnavailableError, click.ClickException):
     """The same error, which ``celery call`` shows as one line with exit code 2."""
@@ -51,8 +61,8 @@ class _CommandLineQueueError(QueueUnavailableError, click.ClickException):
 class FleetCelery(Celery):
     """Celery on our connections, whose publishing lets no exception of kombu out."""
 
-    amqp_cls = "aicity_fleet.broker:FleetAMQP"
-    task_cls = "aicity_fleet.fleet_task:FleetTask"
+    amqp_cls = "aicity_fleet.messaging.broker:FleetAMQP"
+    task_cls = "aicity_fleet.messaging.task_class:FleetTask"
 
     def send_task(self, *args: Any, **kwargs: Any) -> Any:
         """Send a message by the task's name.
@@ -81,7 +91,6 @@ with exit_on_fleet_error():
 app = FleetCelery("aicity_fleet")
 app.conf.update(
     broker_url=settings.broker_url(),
-    include=["scheduler.tasks", "workers.tasks"],
     # --- what travels: ids, as JSON ---------------------------------------------------------------
     # JSON only: a pickled message from whoever reaches Redis would be code execution.
     task_serializer="json",
@@ -161,6 +170,21 @@ def send(task: str, job_id: str) -> None:
 def consumes(queue: str) -> bool:
     """Whether the worker in this process reads that queue."""
     return queue in app.amqp.queues.consume_from
+
+
+@signals.celeryd_init.connect
+def _load_tasks(options: dict[str, Any], **_: object) -> None:
+    """Import the tasks of the queues that this Celery worker is about to consume."""
+    selected = set(_names(options.get("queues"))) or set(QUEUE_OF.values())
+    selected -= set(_names(options.get("exclude_queues")))
+    for module, queues in TASK_MODULES.items():
+        if queues & selected:
+            importlib.import_module(module)
+
+
+def _names(queues: str | Iterable[str] | None) -> list[str]:
+    """Return the queues of a command-line option, which Celery gives as a list or as one text."""
+    return queues.split(",") if isinstance(queues, str) else list(queues or ())
 
 
 @signals.setup_logging.connect

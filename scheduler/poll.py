@@ -16,7 +16,6 @@ from typing import Literal
 import structlog
 
 from aicity_fleet.aicity.client import AICityClient
-from aicity_fleet.availability import tell_availability
 from aicity_fleet.errors import (
     AICityError,
     AICityRateLimitedError,
@@ -25,10 +24,11 @@ from aicity_fleet.errors import (
     QueueUnavailableError,
     TaskRefusedError,
 )
+from aicity_fleet.failpoints import Failpoint, reached
 from aicity_fleet.ledger import Ledger
 from aicity_fleet.ledger.controls import Controls
 from aicity_fleet.models import MAX_TASK_ID_CHARS, AssignedTask, JsonObject, parse_task
-from aicity_fleet.steps import Step, reached
+from scheduler.availability import tell_availability
 
 POLL_TURN_SECONDS = 45.0
 """How long one page of a poll may take, in seconds, and so how long a poll that died holds off others: a
@@ -90,7 +90,7 @@ def poll(
         LedgerUnavailableError: Redis went away; the next poll goes on.
     """
     summary, began = PollSummary(), time.monotonic()
-    with ledger.marks.only_poll(POLL_TURN_SECONDS) as prolong:
+    with ledger.coordination.only_poll(POLL_TURN_SECONDS) as prolong:
         if prolong is None:
             return PollSummary(status="busy", message="Another poll is under way.")
         controls = ledger.controls.read()
@@ -102,7 +102,7 @@ def poll(
             if controls.guard_is_new:
                 ledger.controls.seed_guard(_failures_in_a_row(client))
             for page in client.assigned_pages():
-                reached(Step.POLLED)
+                reached(Failpoint.POLLED)
                 if summary.status == "paused" or not prolong():  # or it took too long
                     break
                 summary.pages += 1
@@ -191,10 +191,10 @@ def _take(
         summary.known += 1
         return
     summary.accepted += 1
-    reached(Step.ACCEPTED, task.task_id)
+    reached(Failpoint.ACCEPTED, task.task_id)
     try:
         send(task.task_id)
-        reached(Step.SENT, task.task_id)
+        reached(Failpoint.SENT, task.task_id)
         ledger.sent(task.task_id)
     except QueueUnavailableError as error:
         log.warning("poll.not_sent", job_id=task.task_id, message=str(error))

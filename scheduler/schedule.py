@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from aicity_fleet.celery_app import POLL, QUEUE_OF
+from aicity_fleet.celery_app import POLL, QUEUE_OF, app
 from aicity_fleet.settings import Settings
 
 
@@ -20,3 +20,12 @@ def beat_schedule(settings: Settings) -> dict[str, Any]:
             "options": {"queue": QUEUE_OF[POLL], "expires": settings.poll_seconds * 0.9},
         }
     }
+
+
+def send_poll(settings: Settings) -> None:
+    """Send the message of a poll, as beat does.
+
+    Raises:
+        QueueUnavailableError: The broker took no message.
+    """
+    app.send_task(POLL, **beat_schedule(settings)["poll"]["options"])

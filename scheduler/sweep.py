@@ -13,8 +13,8 @@ import structlog
 
 from aicity_fleet.celery_app import REPORT, RUN_JOB
 from aicity_fleet.errors import FleetError, QueueUnavailableError
+from aicity_fleet.failpoints import Failpoint, reached
 from aicity_fleet.ledger import Ledger, SweepResult
-from aicity_fleet.steps import Step, reached
 
 log = structlog.get_logger(__name__)
 
@@ -38,7 +38,7 @@ def sweep(
         LedgerUnavailableError: Redis went away; the next sweep goes on.
     """
     found = ledger.sweep(max_running=max_running)
-    reached(Step.SWEPT)
+    reached(Failpoint.SWEPT)
     for job_id in found.rescued:
         log.warning("job.rescued", job_id=job_id)
     try:
@@ -83,7 +83,7 @@ class Sweeper:
         has_swept = False
         while not self._stopping.wait(self._every):
             try:
-                if self._ledger.marks.may_sweep(self._every * 0.9):
+                if self._ledger.coordination.may_sweep(self._every * 0.9):
                     found = self._sweep_once()
                     if found.is_new and has_swept:
                         log.error("ledger.wiped", then="it is filled from AI City's list of tasks")

@@ -1,4 +1,4 @@
-"""The Celery side of the scheduler: the task ``fleet.poll``, and what runs within a dispatcher."""
+"""The Celery side of the dispatcher: the tasks ``fleet.poll`` and ``fleet.report``, and the sweep."""
 
 from __future__ import annotations
 
@@ -11,24 +11,23 @@ from aicity_fleet.aicity.client import AICityClient
 from aicity_fleet.celery_app import (
     CONTROL_QUEUE,
     POLL,
+    REPORT,
+    REPORTS_QUEUE,
     RUN_JOB,
     app,
     consumes,
     send,
     settings,
 )
-from aicity_fleet.entry import exit_on_fleet_error
-from aicity_fleet.errors import QueueUnavailableError
 from aicity_fleet.ledger import Ledger
-from aicity_fleet.ledger.connection import connect
 from aicity_fleet.models import JsonObject
+from aicity_fleet.startup import exit_on_fleet_error
 from scheduler.poll import poll
-from scheduler.schedule import beat_schedule
+from scheduler.report import ReporterParts, report
+from scheduler.schedule import send_poll
 from scheduler.sweep import Sweeper, sweep
 
 log = structlog.get_logger(__name__)
-
-app.conf.beat_schedule = beat_schedule(settings)
 
 
 @app.task(name=POLL, bind=True)
@@ -41,8 +40,14 @@ def poll_task(self: Task[[], JsonObject]) -> JsonObject:
         send=partial(send, RUN_JOB),
         max_input_chars=settings.max_input_chars,
     ).to_json()
-    ledger.marks.note_poll(str(self.request.id), summary)
+    ledger.coordination.note_poll(str(self.request.id), summary)
     return summary
+
+
+@app.task(name=REPORT)
+def report_task(job_id: str) -> JsonObject:
+    """Tell AI City a job's outcome, if it is to be told now."""
+    return report(job_id, _reporter())
 
 
 @cache
@@ -56,30 +61,31 @@ def _ledger() -> Ledger:
 
 
 @cache
+def _reporter() -> ReporterParts:
+    return ReporterParts(
+        ledger=_ledger(),
+        client=_client(),
+        agent=settings.agent,
+        give_up_seconds=settings.report_hours * 3600,
+    )
+
+
+@cache
 def _sweeper() -> Sweeper:
     sweep_once = partial(
         sweep,
         ledger=_ledger(),
         send=send,
-        poll_now=send_poll,
+        poll_now=partial(send_poll, settings),
         max_running=settings.max_running_jobs,
     )
     return Sweeper(_ledger(), sweep_once, settings.sweep_seconds)
 
 
-def send_poll() -> None:
-    """Send the message of a poll, as beat does.
-
-    Raises:
-        QueueUnavailableError: The broker took no message.
-    """
-    app.send_task(POLL, **beat_schedule(settings)["poll"]["options"])
-
-
 @signals.worker_init.connect
 def _check_dispatcher(**_: object) -> None:
     """See at once whether this dispatcher can work at all."""
-    if consumes(CONTROL_QUEUE):
+    if consumes(CONTROL_QUEUE) or consumes(REPORTS_QUEUE):
         with exit_on_fleet_error():
             client = _client()  # first: a missing key shows before any waiting
             ledger = _ledger()
@@ -100,14 +106,3 @@ def _start_sweep(**_: object) -> None:
 def _stop_sweep(**_: object) -> None:
     if consumes(CONTROL_QUEUE):
         _sweeper().stop()
-
-
-@signals.beat_init.connect
-def _begin_with_a_poll(**_: object) -> None:
-    """See whether the clock can work, and poll now instead of one interval from now."""
-    with exit_on_fleet_error():
-        connect(settings, wait_seconds=settings.start_wait_seconds).close()
-    try:
-        send_poll()
-    except QueueUnavailableError as error:  # one interval later, then
-        log.warning("beat.not_sent", task=POLL, message=str(error))

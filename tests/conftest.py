@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import redis
+from support.redis_process import start_redis
 
 from aicity_fleet.embedded.redis_server import RedisServer, new_redis_server
 from aicity_fleet.ledger import Ledger
@@ -36,14 +35,6 @@ def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
             monkeypatch.delenv(name)
 
 
-def wait_until(condition: Callable[[], object], *, description: str, seconds: float = 20) -> None:
-    """Wait until a condition holds; fails with its description when it does not in time."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, f"not within {seconds} s: {description}"
-        time.sleep(0.02)
-
-
 @pytest.fixture(scope="session")
 def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
     """A redis-server of this test process's own."""
@@ -51,26 +42,6 @@ def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServ
     with start_redis(server) as process:
         yield server
         process.terminate()
-
-
-def start_redis(server: RedisServer) -> subprocess.Popen[str]:
-    """Start a planned server and wait until it answers."""
-    process = subprocess.Popen(
-        server.argv, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True
-    )
-    assert process.stdin is not None
-    process.stdin.write(server.config)
-    process.stdin.close()
-    with redis.Redis.from_url(server.url) as client:
-
-        def answers() -> bool:
-            try:
-                return bool(client.ping())
-            except redis.RedisError:
-                return False
-
-        wait_until(answers, description="the redis-server answers")
-    return process
 
 
 @pytest.fixture

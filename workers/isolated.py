@@ -17,10 +17,10 @@ from typing import IO
 import structlog
 
 from aicity_fleet.celery_app import settings
-from aicity_fleet.entry import configure_logging, exit_on_fleet_error
 from aicity_fleet.errors import FleetError
 from aicity_fleet.ledger import Lease
 from aicity_fleet.models import JsonObject
+from aicity_fleet.startup import configure_logging, exit_on_fleet_error
 from workers.run_job import WorkerParts, run_job
 from workers.tasks import Worker, open_worker
 

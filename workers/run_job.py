@@ -7,7 +7,6 @@ move in the ledger, and a move is refused when the lease is no longer ours.
 from __future__ import annotations
 
 import dataclasses
-import random
 import time
 from collections.abc import Callable
 from decimal import Decimal
@@ -15,9 +14,11 @@ from typing import Literal
 
 import structlog
 
+from aicity_fleet.backoff import backoff_seconds
 from aicity_fleet.errors import LeaseLostError, LedgerError, QueueUnavailableError
+from aicity_fleet.failpoints import Failpoint, reached
+from aicity_fleet.journal import Journal
 from aicity_fleet.ledger import Lease, Ledger, NotClaimed
-from aicity_fleet.ledger.journal import LedgerJournal
 from aicity_fleet.models import (
     Completed,
     Delivered,
@@ -33,9 +34,9 @@ from aicity_fleet.models import (
     TeamResult,
     Usage,
 )
-from aicity_fleet.steps import Step, reached
-from aicity_fleet.team import Journal, Watch
-from workers.leases import LeaseKeeper
+from aicity_fleet.stop_switch import StopSwitch
+from workers.lease_keeper import LeaseKeeper
+from workers.ledger_journal import LedgerJournal
 
 PROVIDER_BACKOFF_SECONDS = (5.0, 60.0)
 """First and longest wait of a job after trouble with the model's provider, in seconds; doubled each time.
@@ -53,7 +54,7 @@ class WorkerParts:
 
     ledger: Ledger
     leases: LeaseKeeper
-    run_team: Callable[[Lease, Watch, Journal], TeamResult]
+    run_team: Callable[[Lease, StopSwitch, Journal], TeamResult]
     """Runs a job's team to its ending: the job, what stops it from outside, what it bought before."""
     report: Callable[[str], None]
     """Sends the message that has an outcome reported."""
@@ -105,12 +106,14 @@ def run_job(job_id: str, parts: WorkerParts) -> JsonObject:
         return {"job_id": job_id, "did": "nothing", "why": lease.reason}
     if parts.on_claim is not None:
         parts.on_claim(lease)
-    reached(Step.CLAIMED, job_id)
-    watch = Watch()
+    reached(Failpoint.CLAIMED, job_id)
+    stop_switch = StopSwitch()
     log.info("job.started", job_id=job_id, attempt=lease.token, task_type=lease.task.task_type)
-    with parts.leases.keep(lease, watch, claimed_at=claimed_at):
+    with parts.leases.keep(lease, stop_switch, claimed_at=claimed_at):
         try:
-            result = parts.run_team(lease, watch, LedgerJournal(parts.ledger, lease, watch))
+            result = parts.run_team(
+                lease, stop_switch, LedgerJournal(parts.ledger, lease, stop_switch)
+            )
         except LeaseLostError:
             return {"job_id": job_id, "attempt": lease.token, "did": "dropped", "why": "lease_lost"}
         except LedgerError as error:
@@ -119,7 +122,7 @@ def run_job(job_id: str, parts: WorkerParts) -> JsonObject:
         except Exception:
             log.exception("job.broken", job_id=job_id, attempt=lease.token)
             result = None
-        reached(Step.TEAM_ENDED, job_id)
+        reached(Failpoint.TEAM_ENDED, job_id)
         ran_ms = int((time.monotonic() - claimed_at) * 1000)
         if result is None:
             did = _settle_broken(lease, parts, Spent(ran_ms))
@@ -186,7 +189,7 @@ def _finish(
         return {"did": "dropped", "why": "lease_lost"}
     if state is not JobState.FINISHED:
         return {"did": "laid_aside", "why": str(state)}
-    reached(Step.OUTCOME_WRITTEN, lease.job_id)
+    reached(Failpoint.OUTCOME_WRITTEN, lease.job_id)
     try:
         parts.report(lease.job_id)
     except QueueUnavailableError as error:  # the sweep finds it due
@@ -213,8 +216,3 @@ def _release(
 ) -> JsonObject:
     ours = parts.ledger.release(lease, why, spent, delay_seconds=delay_seconds, counts_as=counts_as)
     return {"did": "released" if ours else "dropped", "why": why}
-
-
-def backoff_seconds(first: float, longest: float, times: int) -> float:
-    """Full jitter: anything from 0 to the doubled and capped wait, in seconds."""
-    return random.uniform(0, min(longest, first * 2.0 ** min(times, 30)))  # noqa: S311

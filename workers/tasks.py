@@ -1,4 +1,4 @@
-"""The Celery side of the workers: the tasks ``fleet.run_job`` and ``fleet.report``."""
+"""The Celery side of a worker: the task ``fleet.run_job``."""
 
 from __future__ import annotations
 
@@ -10,39 +10,30 @@ from functools import cache, partial
 
 from celery import signals
 
-from aicity_fleet.aicity.client import AICityClient
 from aicity_fleet.celery_app import (
     JOBS_QUEUE,
     REPORT,
-    REPORTS_QUEUE,
     RUN_JOB,
     app,
     consumes,
     send,
     settings,
 )
-from aicity_fleet.entry import exit_on_fleet_error
 from aicity_fleet.ledger import Lease, Ledger
-from aicity_fleet.ledger.spending import LedgerPurse
 from aicity_fleet.models import JsonObject
-from workers.bridge import Bridge
+from aicity_fleet.startup import exit_on_fleet_error
+from workers.event_loop import Bridge
 from workers.isolation import Isolation
-from workers.leases import LeaseKeeper
-from workers.report import ReporterParts, report
+from workers.lease_keeper import LeaseKeeper
+from workers.ledger_spending import LedgerSpendingLimiter
 from workers.run_job import WorkerParts, run_job
-from workers.teams import TeamRunner
+from workers.team_runner import TeamRunner
 
 
 @app.task(name=RUN_JOB)
 def run_job_task(job_id: str) -> JsonObject:
     """Run a job's team, if it is to be run now."""
     return run_job(job_id, _worker().parts)
-
-
-@app.task(name=REPORT)
-def report_task(job_id: str) -> JsonObject:
-    """Tell AI City a job's outcome, if it is to be told now."""
-    return report(job_id, _reporter())
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -107,11 +98,11 @@ def open_worker(
     quick = Ledger.from_settings(settings, timeout_seconds=max(0.2, settings.lease_seconds / 6))
     leases = LeaseKeeper(quick, settings.lease_seconds)
     cap = settings.max_day_usd
-    purse = None if cap is None else partial(LedgerPurse, ledger, cap)
+    limiter = None if cap is None else partial(LedgerSpendingLimiter, ledger, cap)
     parts = WorkerParts(
         ledger=ledger,
         leases=leases,
-        run_team=partial(teams.run, purse=purse),
+        run_team=partial(teams.run, limiter=limiter),
         report=partial(send, REPORT),
         requeue=partial(send, RUN_JOB),
         owner=f"{socket.gethostname()}:{os.getpid()}",
@@ -125,25 +116,12 @@ def open_worker(
     return Worker(bridge, leases, teams, parts, isolation)
 
 
-@cache
-def _reporter() -> ReporterParts:
-    client = AICityClient.from_settings(settings)  # first: a missing key shows before any waiting
-    return ReporterParts(
-        ledger=_ledger(),
-        client=client,
-        agent=settings.agent,
-        give_up_seconds=settings.report_hours * 3600,
-    )
-
-
 @signals.worker_init.connect
 def _start(**_: object) -> None:
     """Build this process's parts now, so that a wrong setting ends it readably at its start."""
     with exit_on_fleet_error():
         if consumes(JOBS_QUEUE):
             _worker()
-        if consumes(REPORTS_QUEUE):
-            _reporter()
 
 
 @signals.worker_shutting_down.connect

@@ -8,7 +8,7 @@ import typer
 
 import aicity_fleet
 from aicity_fleet.cli import demo, jobs, market, moves, simulator, status, switches, teams, up
-from aicity_fleet.entry import exit_on_fleet_error
+from aicity_fleet.startup import exit_on_fleet_error
 
 app = typer.Typer(
     name="aicity-fleet",

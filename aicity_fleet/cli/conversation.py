@@ -10,8 +10,8 @@ from rich.text import Text
 from aicity_fleet.cli.display import console, foreign
 
 if TYPE_CHECKING:
-    from aicity_fleet.team.journal import Entry
-    from aicity_fleet.team.said import Said
+    from aicity_fleet.journal import Entry
+    from aicity_fleet.team.replay.transcript import TranscriptEvent
 
 HEADINGS = {
     "order": "gives out the order",
@@ -22,7 +22,7 @@ HEADINGS = {
 """What stands over an utterance, by its kind; over those of tools stands their name."""
 
 
-def print_said(said: Said) -> None:
+def print_said(said: TranscriptEvent) -> None:
     """Print one utterance under its heading."""
     heading = foreign(f"{said.speaker} {_deed(said)}")
     heading.stylize("bold cyan" if said.kind in {"order", "ask", "verdict"} else "bold")
@@ -32,21 +32,21 @@ def print_said(said: Said) -> None:
     console.print()
 
 
-def said_in(entries: Iterable[Entry]) -> list[Said]:
+def said_in(entries: Iterable[Entry]) -> list[TranscriptEvent]:
     """What models and tools answered, where a journal cannot be replayed: who asked is not known."""
-    from aicity_fleet.team.said import Said, said_by_model  # noqa: PLC0415 -- as its callers
+    from aicity_fleet.team.replay.transcript import TranscriptEvent, events_of_answer  # noqa: PLC0415 -- as its callers
 
-    heard: list[Said] = []
+    heard: list[TranscriptEvent] = []
     for entry in entries:
         if entry.kind == "model":
-            heard += said_by_model(f"Call {entry.ordinal}", entry.answer)
+            heard += events_of_answer(f"Call {entry.ordinal}", entry.answer)
         else:
             text = str(entry.answer.get("text", ""))
-            heard.append(Said(f"Call {entry.ordinal}", "result", text, "a tool"))
+            heard.append(TranscriptEvent(f"Call {entry.ordinal}", "result", text, "a tool"))
     return heard
 
 
-def _deed(said: Said) -> str:
+def _deed(said: TranscriptEvent) -> str:
     if said.kind == "call":
         return f"calls {said.tool}"
     if said.kind == "result":

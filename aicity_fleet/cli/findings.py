@@ -123,7 +123,7 @@ def _could_start(overview: Overview) -> bool:
         and not overview.counts[JobState.RUNNING]
         and "starts" not in controls.paused
         and not any(breaker.open_until for breaker in controls.breakers)
-        and not (overview.takings and overview.takings.day.is_full)
+        and not (overview.day_totals and overview.day_totals.day.is_full)
     )
 
 
@@ -201,9 +201,9 @@ def _waiting(overview: Overview) -> Iterator[Finding]:
 
 
 def _day_cap(overview: Overview) -> Iterator[Finding]:
-    if overview.takings is None or not overview.takings.day.is_full:
+    if overview.day_totals is None or not overview.day_totals.day.is_full:
         return
-    day = overview.takings.day
+    day = overview.day_totals.day
     if day.cap_usd is not None and day.wanted_usd > day.cap_usd:
         yield Finding(
             f"A job's next call alone would cost {usd(day.wanted_usd)}, and the fleet may spend "
@@ -214,7 +214,7 @@ def _day_cap(overview: Overview) -> Iterator[Finding]:
         )
     else:
         yield Finding(
-            f"The fleet has spent what it may today: {cap_text(overview.takings)}. Jobs whose next call "
+            f"The fleet has spent what it may today: {cap_text(overview.day_totals)}. Jobs whose next call "
             "does not fit wait until then; none fails.",
             "Nothing: they go on with the next day. To go on now, raise FLEET_MAX_DAY_USD and restart "
             "the workers.",

@@ -26,9 +26,9 @@ from aicity_fleet.cli.money import (
     money_json,
 )
 from aicity_fleet.errors import FleetError
+from aicity_fleet.journal import Entry
 from aicity_fleet.ledger import Job, Ledger
 from aicity_fleet.models import Completed, Failed, JobState, JsonObject
-from aicity_fleet.team import Entry
 
 MARGIN_COLUMNS = 110
 """How wide a terminal must be for the list to show margins as well, in characters."""

@@ -140,7 +140,7 @@ def poll(
     summary = None
     with notes.status("Waiting for a dispatcher to poll AI City ..."):
         while summary is None and time.monotonic() < deadline:
-            summary = ledger.marks.poll_summary(poll_id)
+            summary = ledger.coordination.poll_summary(poll_id)
             time.sleep(0.1)
     if summary is None:
         notes.print(

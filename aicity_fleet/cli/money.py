@@ -7,10 +7,10 @@ from decimal import Decimal
 
 from aicity_fleet.cli.display import moment
 from aicity_fleet.ledger import Job
-from aicity_fleet.ledger.takings import Takings
+from aicity_fleet.ledger.day_totals import DayTotals
 from aicity_fleet.models import JsonObject
-from aicity_fleet.money import Cost, Earnings, margin_usd
-from aicity_fleet.prices import cost_usd
+from aicity_fleet.money.earnings import Cost, Earnings, margin_usd
+from aicity_fleet.money.prices import cost_usd
 
 LIST_PRICES_NOW = "list prices as of now"
 """The price table of a job that ran before costs were written down."""
@@ -100,26 +100,26 @@ def margin_cell(job: Job, now: datetime) -> str:
     return f"{'' if cost.is_whole else '<'}{usd(left)}{'*' if earned.stage == 'unsettled' else ''}"
 
 
-def today_text(takings: Takings) -> str:
+def today_text(day_totals: DayTotals) -> str:
     """What a fleet spent and earned today, for people."""
-    day = takings.day
-    parts = [f"spent {cost_text(day.cost)}", f"earned {usd(takings.settled_usd)}"]
-    if takings.unsettled_jobs:
+    day = day_totals.day
+    parts = [f"spent {cost_text(day.cost)}", f"earned {usd(day_totals.settled_usd)}"]
+    if day_totals.unsettled_jobs:
         parts.append(
-            f"unsettled {usd(takings.unsettled_usd)} "
-            f"({_jobs(takings.unsettled_jobs)}: the buyers can take it back for ten minutes)"
+            f"unsettled {usd(day_totals.unsettled_usd)} "
+            f"({_jobs(day_totals.unsettled_jobs)}: the buyers can take it back for ten minutes)"
         )
-    if takings.unknown_jobs:
-        parts.append(f"{_jobs(takings.unknown_jobs)} of unknown earnings")
+    if day_totals.unknown_jobs:
+        parts.append(f"{_jobs(day_totals.unknown_jobs)} of unknown earnings")
     unsure = "" if day.cost.is_whole else "at most "
-    with_unsettled = ", unsettled included" if takings.unsettled_jobs else ""
-    parts.append(f"margin {unsure}{usd(takings.margin_usd)}{with_unsettled}")
+    with_unsettled = ", unsettled included" if day_totals.unsettled_jobs else ""
+    parts.append(f"margin {unsure}{usd(day_totals.margin_usd)}{with_unsettled}")
     return "; ".join(parts)
 
 
-def cap_text(takings: Takings) -> str:
+def cap_text(day_totals: DayTotals) -> str:
     """How much of the day's cap is taken, for people."""
-    day = takings.day
+    day = day_totals.day
     if day.cap_usd is None:
         return "none, or no job has asked for it today"
     taken = day.cost.usd + day.estimated_usd

@@ -21,14 +21,14 @@ from pydantic import SecretStr
 from aicity_fleet.cli.conversation import print_said, said_in
 from aicity_fleet.cli.display import console, notes, print_json
 from aicity_fleet.errors import FleetError, JournalEndedError, ReplayError, SettingsError
+from aicity_fleet.journal import Entry
 from aicity_fleet.ledger import Job, Ledger
 from aicity_fleet.models import Completed, Delivered, Failed, Outcome, Rejected
 from aicity_fleet.settings import SIMULATED_KEY, SIMULATED_MODEL_KEY, Settings
-from aicity_fleet.team.fixture import Fixture, replay_fixture
-from aicity_fleet.team.journal import Entry
+from aicity_fleet.team.replay.fixture import Fixture, replay_fixture
 
 if TYPE_CHECKING:
-    from aicity_fleet.team.said import Said
+    from aicity_fleet.team.replay.transcript import TranscriptEvent
 
 SHORTEST_SECRET = 8
 """A shorter value of a setting is no key, but a word that may stand in any text."""
@@ -90,7 +90,7 @@ def replay(job: Job, fixture: Fixture, *, as_json: bool) -> None:
 
 def transcript(job: Job, fixture: Fixture, *, as_json: bool) -> None:
     """Print what was said in a job's run, as far as it went."""
-    heard: list[Said] = []
+    heard: list[TranscriptEvent] = []
     remark = ""
     try:
         asyncio.run(replay_fixture(fixture, heard.append))

@@ -68,9 +68,11 @@ def _hanging(mark: Text, text: Text) -> Table:
 
 
 def _facts(overview: Overview) -> list[tuple[str, str]]:
-    controls, counts, takings = overview.controls, overview.counts, overview.takings
+    controls, counts, day_totals = overview.controls, overview.counts, overview.day_totals
     money = (
-        [("today (UTC)", today_text(takings)), ("day's cap", cap_text(takings))] if takings else []
+        [("today (UTC)", today_text(day_totals)), ("day's cap", cap_text(day_totals))]
+        if day_totals
+        else []
     )
     return [
         ("jobs", ", ".join(f"{name} {number}" for name, number in counts.items())),
@@ -144,7 +146,7 @@ def _as_json(agent: str, overview: Overview, found: list[Finding]) -> JsonObject
         "needs_person": any(finding.needs_person for finding in found),
         "findings": [dataclasses.asdict(finding) for finding in found],
         **dataclasses.asdict(overview),
-        "margin_today_usd": overview.takings.margin_usd if overview.takings else None,
+        "margin_today_usd": overview.day_totals.margin_usd if overview.day_totals else None,
         "controls": {
             **dataclasses.asdict(controls),
             "guard_is_closed": controls.guard_is_closed,

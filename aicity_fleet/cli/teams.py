@@ -23,17 +23,17 @@ from aicity_fleet.cli.market import AsJson
 from aicity_fleet.cli.money import cost_text
 from aicity_fleet.errors import SettingsError, TaskRefusedError, TeamError
 from aicity_fleet.models import AssignedTask, Delivered, JsonObject, TeamResult, parse_task
-from aicity_fleet.money import Cost
+from aicity_fleet.money.earnings import Cost
 from aicity_fleet.settings import Settings
-from aicity_fleet.team.aliases import Aliases, alias_names, models_of
-from aicity_fleet.team.budget import limits_of, require_prices
-from aicity_fleet.team.catalog import known_only, load_teams, read_team, with_pass_mark
-from aicity_fleet.team.said import Hear, Said
-from aicity_fleet.team.spec import TeamSpec
+from aicity_fleet.team.declare.catalog import known_only, load_teams, read_team, with_pass_mark
+from aicity_fleet.team.declare.models_file import Aliases, alias_names, models_of
+from aicity_fleet.team.declare.spec import TeamSpec
+from aicity_fleet.team.model.budget import limits_of, require_prices
+from aicity_fleet.team.replay.transcript import TranscriptEvent, TranscriptListener
 from aicity_fleet.team.tools import TOOL_NAMES
 
 if TYPE_CHECKING:
-    from aicity_fleet.team.model import Routes
+    from aicity_fleet.team.model.clients import Routes
 
 teams = typer.Typer(help="List the teams, or check a file that declares one.", no_args_is_help=True)
 
@@ -163,9 +163,9 @@ def _try(
         models = _models(settings)
         known_only(spec, tools=TOOL_NAMES, models=models)
         require_prices(settings.model_copy(update={"max_day_usd": None}), models, [spec])
-        heard: list[Said] = []
+        heard: list[TranscriptEvent] = []
 
-        def hear(said: Said) -> None:
+        def on_event(said: TranscriptEvent) -> None:
             heard.append(said)
             if not as_json:
                 print_said(said)
@@ -174,7 +174,7 @@ def _try(
             members = " > ".join(member.name for member in spec.members)
             console.print(Text(f"Team {spec.name}: {members}", style="bold"))
         began = time.monotonic()
-        result = asyncio.run(_run(order, spec, models, settings, hear))
+        result = asyncio.run(_run(order, spec, models, settings, on_event))
         seconds = time.monotonic() - began
     if out is not None and isinstance(result.ending, Delivered):
         out.write_text(result.ending.text + "\n", encoding="utf-8")
@@ -260,10 +260,10 @@ async def _run(
     spec: TeamSpec,
     models: Aliases,
     settings: Settings,
-    hear: Hear,
+    on_event: TranscriptListener,
 ) -> TeamResult:
-    from aicity_fleet.team import Watch, run_team  # noqa: PLC0415 - imports AutoGen
-    from aicity_fleet.team.model import open_routes  # noqa: PLC0415
+    from aicity_fleet.team import StopSwitch, run_team  # noqa: PLC0415 - imports AutoGen
+    from aicity_fleet.team.model.clients import open_routes  # noqa: PLC0415
     from aicity_fleet.team.tools.download import Downloader  # noqa: PLC0415
     from aicity_fleet.team.tools.toolbox import Toolbox  # noqa: PLC0415
 
@@ -276,9 +276,9 @@ async def _run(
                 spec=spec,
                 models=routes,
                 limits=limits_of(settings, order),
-                watch=Watch(),
+                stop_switch=StopSwitch(),
                 nonce=secrets.token_hex(10),
-                hear=hear,
+                on_event=on_event,
                 tools=tools,
                 engine=settings.engine,
                 secrets=settings.secret_texts,

@@ -26,8 +26,8 @@ from aicity_fleet.errors import AICityError, AICityUnauthorizedError, ContractEr
 from aicity_fleet.ledger.connection import connect
 from aicity_fleet.settings import Settings
 from aicity_fleet.team import load_teams
-from aicity_fleet.team.aliases import models_of
-from aicity_fleet.team.budget import require_prices
+from aicity_fleet.team.declare.models_file import models_of
+from aicity_fleet.team.model.budget import require_prices
 
 CHECK_SECONDS = 0.5
 """How often the supervisor looks after its processes, in seconds."""

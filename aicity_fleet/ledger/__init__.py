@@ -1,7 +1,7 @@
 """The record of every job's state in Redis, and the authority on "have we already"."""
 
-from aicity_fleet.ledger.grants import Lease, NotClaimed, Renewal, ReportLease, SweepResult
 from aicity_fleet.ledger.job import Job
+from aicity_fleet.ledger.leases import Lease, NotClaimed, Renewal, ReportLease, SweepResult
 from aicity_fleet.ledger.ledger import Ledger
 
 __all__ = ["Job", "Lease", "Ledger", "NotClaimed", "Renewal", "ReportLease", "SweepResult"]

@@ -10,8 +10,8 @@ import redis
 from redis.backoff import ExponentialBackoff
 from redis.retry import Retry
 
-from aicity_fleet.broker import REFUSALS, as_refusal, reason
 from aicity_fleet.errors import LedgerError, LedgerUnavailableError
+from aicity_fleet.redis_faults import REFUSALS, as_refusal, reason
 from aicity_fleet.settings import Settings
 
 

@@ -9,8 +9,8 @@ from datetime import UTC, datetime
 from typing import Any, Self
 
 from aicity_fleet.models import AssignedTask, JobState, JsonObject, Outcome, outcome_from_json
-from aicity_fleet.money import Cost, Earnings, earnings
-from aicity_fleet.prices import from_picodollars
+from aicity_fleet.money.earnings import Cost, Earnings, earnings
+from aicity_fleet.money.prices import from_picodollars
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

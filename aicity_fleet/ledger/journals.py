@@ -6,7 +6,7 @@ Reading one is ``Records.journal``; the walk along it is ``LedgerJournal``.
 from __future__ import annotations
 
 from aicity_fleet.errors import JournalFullError
-from aicity_fleet.ledger.grants import Lease
+from aicity_fleet.ledger.leases import Lease
 from aicity_fleet.ledger.lua import Scripts
 from aicity_fleet.ledger.packing import pack
 from aicity_fleet.ledger.spending import Charge, booking_args

@@ -18,12 +18,12 @@ import redis
 from aicity_fleet.ledger import outbox
 from aicity_fleet.ledger.connection import connect
 from aicity_fleet.ledger.controls import MAX_FAILURES_IN_A_ROW, PROBE_SECONDS, ControlPanel
-from aicity_fleet.ledger.grants import Lease, NotClaimed, Renewal, SweepResult
+from aicity_fleet.ledger.coordination import Coordination
 from aicity_fleet.ledger.journals import MAX_JOURNAL_BYTES, Journals
 from aicity_fleet.ledger.keys import PACKED_SINCE_VERSION, SCHEMA_VERSION, Keys
 from aicity_fleet.ledger.layout import check_layout, mark_layout
+from aicity_fleet.ledger.leases import Lease, NotClaimed, Renewal, SweepResult
 from aicity_fleet.ledger.lua import Scripts
-from aicity_fleet.ledger.marks import Marks
 from aicity_fleet.ledger.operator import OperatorMoves
 from aicity_fleet.ledger.spending import Spending
 from aicity_fleet.models import (
@@ -34,7 +34,7 @@ from aicity_fleet.models import (
     Outcome,
     Spent,
 )
-from aicity_fleet.prices import from_picodollars, picodollars
+from aicity_fleet.money.prices import from_picodollars, picodollars
 from aicity_fleet.settings import Settings
 
 SEND_GRACE_MS = 3000
@@ -92,7 +92,7 @@ class Ledger(outbox.Outbox):
     ) -> None:
         scripts = Scripts(client, keys, script_texts)
         super().__init__(client, keys, scripts, retention_seconds=retention_seconds)
-        self.marks = Marks(client, keys, self._scripts)
+        self.coordination = Coordination(client, keys, self._scripts)
         self.controls = ControlPanel(self._scripts)
         self.operator = OperatorMoves(self._scripts)
         self.spending = Spending(self._scripts)

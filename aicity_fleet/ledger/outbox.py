@@ -11,8 +11,8 @@ from typing import Literal
 import redis
 
 from aicity_fleet.ledger.controls import MAX_FAILURES_IN_A_ROW
-from aicity_fleet.ledger.grants import NotClaimed, ReportLease
 from aicity_fleet.ledger.keys import Keys
+from aicity_fleet.ledger.leases import NotClaimed, ReportLease
 from aicity_fleet.ledger.lua import Scripts
 from aicity_fleet.ledger.records import Records
 from aicity_fleet.models import JsonObject, outcome_from_json

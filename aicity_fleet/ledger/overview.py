@@ -13,8 +13,8 @@ from typing import Any
 
 from aicity_fleet.ledger.connection import wrapped
 from aicity_fleet.ledger.controls import Controls
+from aicity_fleet.ledger.day_totals import DayTotals, read_day_totals
 from aicity_fleet.ledger.ledger import Ledger
-from aicity_fleet.ledger.takings import Takings, read_takings
 from aicity_fleet.models import JobState, JsonObject
 
 QUEUES = ("control", "jobs", "reports")
@@ -46,7 +46,7 @@ class Overview:
     """What the latest poll saw, and ``at``; None when none ended within a day."""
     swept_at: datetime | None
     """When a dispatcher swept last; None when none did within a day."""
-    takings: Takings | None = None
+    day_totals: DayTotals | None = None
     """What was spent and earned today."""
 
     def age_seconds(self, moment: datetime | None) -> float | None:
@@ -80,9 +80,9 @@ def read_overview(ledger: Ledger) -> Overview:
         oldest_report_at=_moment(oldest[0]),
         report_trouble=oldest[1],
         queues=dict(zip(QUEUES, lengths, strict=True)),
-        last_poll=ledger.marks.last_poll(),
-        swept_at=ledger.marks.swept_at(),
-        takings=read_takings(ledger),
+        last_poll=ledger.coordination.last_poll(),
+        swept_at=ledger.coordination.swept_at(),
+        day_totals=read_day_totals(ledger),
     )
 
 

@@ -2,32 +2,20 @@
 
 Before a call its share is reserved, and with the call's entry in the journal it is settled, in one script:
 so the day overshoots by the answers of the calls in flight at most, however many workers there are.
-``LedgerPurse`` is what one run sees of it.
+``workers.ledger_spending`` is what one run sees of it.
 """
 
 from __future__ import annotations
 
-import asyncio
 import dataclasses
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from typing import TYPE_CHECKING, TypeVar
 
-from aicity_fleet.errors import LedgerUnavailableError
-from aicity_fleet.ledger.grants import Lease
+from aicity_fleet.journal import Entry
+from aicity_fleet.ledger.leases import Lease
 from aicity_fleet.ledger.lua import Scripts
-from aicity_fleet.money import Cost
-from aicity_fleet.prices import from_picodollars, picodollars
-from aicity_fleet.team import Entry, Watch
-
-if TYPE_CHECKING:
-    from aicity_fleet.ledger.ledger import Ledger
-
-T = TypeVar("T")
-
-RETRY_SECONDS = 0.5
-"""How long a reservation that Redis does not take waits for the next try, in seconds."""
+from aicity_fleet.money.earnings import Cost
+from aicity_fleet.money.prices import from_picodollars, picodollars
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -118,48 +106,6 @@ class Spending:
             wanted_usd=usd("wanted"),
             is_full=bool(is_full),
         )
-
-
-class LedgerPurse:
-    """One attempt's share of the fleet's day.
-
-    Args:
-        ledger: Where the day's bill is.
-        cap_usd: What the fleet may spend in a day, in US dollars.
-        lease: The attempt's lease.
-        watch: Ends the wait for an absent Redis when the run is stopped.
-    """
-
-    def __init__(self, ledger: Ledger, cap_usd: Decimal, lease: Lease, watch: Watch) -> None:
-        self._ledger, self._cap_usd, self._lease, self._watch = ledger, cap_usd, lease, watch
-
-    async def reserve(self, ordinal: int, usd: Decimal, seconds: float) -> bool:
-        """Keep this much for a call; waits for an absent Redis, for nothing is bought unreserved.
-
-        Raises:
-            LedgerUnavailableError: The run was stopped while Redis was away.
-        """
-        spending, cap = self._ledger.spending, self._cap_usd
-        return await self._ask(
-            lambda: spending.reserve(self._lease, ordinal, usd, cap_usd=cap, seconds=seconds)
-        )
-
-    async def give_back(self, ordinal: int) -> None:
-        """Drop the reservation of a call that failed.
-
-        Raises:
-            LedgerUnavailableError: The run was stopped while Redis was away.
-        """
-        await self._ask(lambda: self._ledger.spending.give_back(self._lease, ordinal))
-
-    async def _ask(self, question: Callable[[], T]) -> T:
-        while True:
-            try:
-                return await asyncio.to_thread(question)
-            except LedgerUnavailableError:
-                if self._watch.abort_reason is not None or self._watch.is_draining:
-                    raise
-                await asyncio.sleep(RETRY_SECONDS)
 
 
 def charge_of(entry: Entry) -> Charge | None:

@@ -8,28 +8,21 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from aicity_fleet.team.catalog import Teams, load_teams, team_for
-from aicity_fleet.team.journal import Entry, Journal, MemoryJournal
-from aicity_fleet.team.spec import EngineName, Limits, ModelConfig, Progress, TeamSpec
-from aicity_fleet.team.watch import Watch
+from aicity_fleet.team.declare.catalog import Teams, load_teams, team_for
+from aicity_fleet.team.declare.spec import EngineName, Limits, ModelConfig, TeamSpec
 
 if TYPE_CHECKING:
-    from aicity_fleet.team.driver import run_team
-    from aicity_fleet.team.model import Model, Route, only, open_model, open_routes
+    from aicity_fleet.team.model.clients import Model, Route, only, open_model, open_routes
+    from aicity_fleet.team.run import run_team
 
 __all__ = [
     "EngineName",
-    "Entry",
-    "Journal",
     "Limits",
-    "MemoryJournal",
     "Model",
     "ModelConfig",
-    "Progress",
     "Route",
     "TeamSpec",
     "Teams",
-    "Watch",
     "load_teams",
     "only",
     "open_model",
@@ -41,11 +34,11 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:
     if name in ("Model", "Route", "only", "open_model", "open_routes"):
-        from aicity_fleet.team import model  # noqa: PLC0415 -- imports AutoGen
+        from aicity_fleet.team.model import clients as model  # noqa: PLC0415 -- imports AutoGen
 
         return getattr(model, name)
     if name == "run_team":
-        from aicity_fleet.team import driver  # noqa: PLC0415 -- imports AutoGen
+        from aicity_fleet.team import run as driver  # noqa: PLC0415 -- imports AutoGen
 
         return driver.run_team
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

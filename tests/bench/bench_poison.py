@@ -22,18 +22,18 @@ from typing import NamedTuple
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import redis
-from conftest import start_redis
-from poisoned_fleet import poisoned_fleet
-from simulated_city import SimulatedCity
+from support.poisoned_fleet import poisoned_fleet
+from support.redis_process import start_redis
+from support.simulated_city import SimulatedCity
 
 from aicity_fleet.embedded.redis_server import RedisServer, new_redis_server
+from aicity_fleet.failpoints import Failpoint
 from aicity_fleet.ledger import Ledger
 from aicity_fleet.ledger.keys import Keys
 from aicity_fleet.models import Failed, JobState
 from aicity_fleet.simulator.app import create_app
 from aicity_fleet.simulator.config import SimulatorConfig
 from aicity_fleet.simulator.serve import running
-from aicity_fleet.steps import Step
 
 PROMISED = 0.9
 """The least share of their throughput that the others keep."""
@@ -92,7 +92,7 @@ def run(server: RedisServer, folder: Path, args: argparse.Namespace, *, poisoned
         model_latency_seconds=(args.latency, args.latency), flawed_share=0.0, quality_gate=False
     )
     deadly = f"clx{uuid.uuid4().hex}"  # sorts anywhere among the others, which are named so as well
-    poison = {deadly: Step.CALL_ANSWERED} if poisoned else {}
+    poison = {deadly: Failpoint.CALL_ANSWERED} if poisoned else {}
     with (
         running(create_app(config)) as url,
         redis.Redis.from_url(server.url, decode_responses=True) as client,

@@ -7,16 +7,16 @@ from unittest import mock
 
 import pytest
 from containment.secrets import ENVIRONMENT, MODEL_KEY
-from integration.team.scripted_provider import Provider, ProviderServer
 from openai._utils import is_given
 from openai.resources.chat.completions import completions
-from simulated_city import SimulatedCity
+from support.scripted_provider import Provider, ProviderServer
+from support.simulated_city import SimulatedCity
 
 from aicity_fleet.simulator.app import create_app
 from aicity_fleet.simulator.config import SimulatorConfig
 from aicity_fleet.simulator.serve import running
 from aicity_fleet.team import ModelConfig
-from aicity_fleet.team.driver import Model, open_model
+from aicity_fleet.team.run import Model, open_model
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -11,7 +11,7 @@ from types import MappingProxyType
 from typing import Any, Literal
 
 from containment.secrets import DISGUISES
-from unit.team.samples import CODE, GOOD_GENERAL, GOOD_REVIEW
+from support.samples import CODE, GOOD_GENERAL, GOOD_REVIEW
 
 FAMILIES = (
     "stop_words",

@@ -13,10 +13,11 @@ from unittest import mock
 from containment.secrets import MODEL_KEY
 
 from aicity_fleet.models import Delivered, Rejected
-from aicity_fleet.team import brief, driver
+from aicity_fleet.team import run as driver
 from aicity_fleet.team.gate import integrity
-from aicity_fleet.team.lead import Lead
-from aicity_fleet.team.review import Ask, Review
+from aicity_fleet.team.review import brief
+from aicity_fleet.team.review.coordinator import Coordinator
+from aicity_fleet.team.review.review import Ask, Review
 
 Patch = Callable[[], AbstractContextManager[Any]]
 
@@ -79,26 +80,26 @@ def _never_given_up() -> AbstractContextManager[Any]:
 
 
 def _the_coordinator_is_talked_to() -> AbstractContextManager[Any]:
-    honest = Lead.speak
+    honest = Coordinator.speak
 
-    def speak(self: Lead, said: str) -> str | None:
+    def speak(self: Coordinator, said: str) -> str | None:
         if "Given up" in said:
             self.verdict = Rejected("quality", "The work did not pass.")
             return None
         return honest(self, said)
 
-    return mock.patch.object(Lead, "speak", speak)
+    return mock.patch.object(Coordinator, "speak", speak)
 
 
 def _prompts_are_logged() -> AbstractContextManager[Any]:
-    honest = Lead.speak
+    honest = Coordinator.speak
 
-    def speak(self: Lead, said: str) -> str | None:
+    def speak(self: Coordinator, said: str) -> str | None:
         text = honest(self, said)
         logging.getLogger("team").info("lead.spoke text=%s", text)
         return text
 
-    return mock.patch.object(Lead, "speak", speak)
+    return mock.patch.object(Coordinator, "speak", speak)
 
 
 def _briefed(change: Callable[[Any, list[Any]], Any]) -> Patch:
@@ -142,7 +143,7 @@ MUTATIONS = (
              lambda: mock.patch.object(brief, "_RULES", ())),
     Mutation("what a model says of keys is kept", "journal",
              ("system_prompt_and_keys: the key of the provider", "role_play: the owner"),
-             lambda: mock.patch.object(driver, "withholding", return_value=dict)),
+             lambda: mock.patch.object(driver, "redactor", return_value=dict)),
     Mutation("what was withheld is delivered", "hijack",
              ("system_prompt_and_keys: the key in", "system_prompt_and_keys: the agent's key"),
              without("secret")),

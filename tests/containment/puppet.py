@@ -13,7 +13,7 @@ from typing import Any
 
 from containment.inputs import Obeyed, obeyed
 from containment.secrets import CREDENTIALS
-from integration.team.scripted_provider import Answer, calls, submit, text
+from support.scripted_provider import Answer, calls, submit, text
 
 REFERENCE = re.compile(r"Reference: order-\d{4}\.")
 

@@ -10,12 +10,14 @@ from typing import Any
 
 import pytest
 from containment.secrets import CREDENTIALS, ENVIRONMENT, MODEL_KEY, REDIS_PASSWORD
-from integration.team.scripted_provider import calls, submit
-from source_files import ROOT, sources
-from unit.team.samples import GOOD_GENERAL, NONCE, order
+from support.samples import GOOD_GENERAL, NONCE, order
+from support.scripted_provider import calls, submit
+from support.source_files import ROOT, sources
 
-from aicity_fleet.team import Limits, MemoryJournal, Watch, load_teams, only, run_team, team_for
-from aicity_fleet.team.withheld import WITHHELD
+from aicity_fleet.journal import MemoryJournal
+from aicity_fleet.redaction import REDACTED
+from aicity_fleet.stop_switch import StopSwitch
+from aicity_fleet.team import Limits, load_teams, only, run_team, team_for
 
 TEAM = ROOT / "aicity_fleet" / "team"
 STARTS = {
@@ -49,7 +51,7 @@ def run(request, puppet_model):
             spec=spec.model_copy(update={"members": (alone,)}),
             models=only(puppet_model),
             limits=Limits(deadline_seconds=30),
-            watch=Watch(),
+            stop_switch=StopSwitch(),
             nonce=NONCE,
             engine=request.param,
             secrets=tuple(CREDENTIALS.values()),
@@ -74,12 +76,12 @@ async def test_a_tool_s_words_lose_our_secrets(run, provider):
     heard = []
     provider.will(calls(("gossip", "{}")), submit(GOOD_GENERAL))
     result = await run(
-        tools={"gossip": Gossip()}, tool_names=("gossip",), journal=journal, hear=heard.append
+        tools={"gossip": Gossip()}, tool_names=("gossip",), journal=journal, on_event=heard.append
     )
     assert result.ending.text == GOOD_GENERAL
     kept = json.dumps([entry.to_json() for entry in journal.entries])
     for text in (json.dumps(provider.requests), kept, str(heard)):
-        assert WITHHELD in text
+        assert REDACTED in text
         assert MODEL_KEY not in text
         assert REDIS_PASSWORD not in text
 

@@ -23,20 +23,20 @@ from containment.secrets import (
     credentials_in,
 )
 from containment.stage import others_for, reference_of
-from integration.team.scripted_provider import Answer, Provider, error
-from unit.team.samples import NONCE
+from support.samples import NONCE
+from support.scripted_provider import Answer, Provider, error
 
 from aicity_fleet.aicity.client import AICityClient
 from aicity_fleet.aicity.contract import load_contract
 from aicity_fleet.models import Completed, Failed, JobState
 from aicity_fleet.settings import SIMULATED_KEY, Settings
-from aicity_fleet.team.driver import ENGINES
+from aicity_fleet.team.run import ENGINES
 from scheduler.poll import poll
-from workers.bridge import Bridge
-from workers.leases import LeaseKeeper
-from workers.report import ReporterParts, report
+from scheduler.report import ReporterParts, report
+from workers.event_loop import Bridge
+from workers.lease_keeper import LeaseKeeper
 from workers.run_job import WorkerParts, run_job
-from workers.teams import TeamRunner
+from workers.team_runner import TeamRunner
 
 EVERY = 11
 """One of so many inputs goes the whole way."""

@@ -6,7 +6,7 @@ import ast
 import re
 
 import pytest
-from source_files import ROOT
+from support.source_files import ROOT
 
 PAGE = (ROOT / "deploy" / "security.md").read_text("utf-8")
 NAMED = re.findall(r"`(tests/[\w/]+\.py)::(\w+|\*)`", PAGE)

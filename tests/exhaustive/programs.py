@@ -19,16 +19,18 @@ from simulation.marketplace import CONTRACT
 from simulation.run import Silence
 from simulation.team import run_now
 
-from aicity_fleet import availability
 from aicity_fleet.errors import AICityRefusedError, AICityUnavailableError, FleetError
-from aicity_fleet.ledger import Lease, Ledger, controls, journal, marks
+from aicity_fleet.journal import Journal, JournalCursor, canonical_sha256
+from aicity_fleet.ledger import Lease, Ledger, controls
+from aicity_fleet.ledger import coordination as marks
 from aicity_fleet.ledger import ledger as ledger_module
 from aicity_fleet.ledger.keys import Keys
 from aicity_fleet.models import Delivered, Rejected, TeamResult
-from aicity_fleet.team import Journal, Watch
-from aicity_fleet.team.journal import Tape, canonical_sha256
-from scheduler import poll, sweep
-from workers import leases, report, run_job
+from aicity_fleet.stop_switch import StopSwitch
+from scheduler import availability, poll, report, sweep
+from workers import lease_keeper as leases
+from workers import ledger_journal as journal
+from workers import run_job
 
 KEYS = Keys("x")
 LEASE_SECONDS = 15.0
@@ -136,20 +138,20 @@ class ReplayedCity:
         return reply
 
 
-def _team(calls: int) -> Callable[[Lease, Watch, Journal], TeamResult]:
-    def team(lease: Lease, _watch: Watch, journal: Journal) -> TeamResult:
-        tape, text = Tape(journal), ""
+def _team(calls: int) -> Callable[[Lease, StopSwitch, Journal], TeamResult]:
+    def team(lease: Lease, _stop_switch: StopSwitch, journal: Journal) -> TeamResult:
+        cursor, text = JournalCursor(journal), ""
         for ordinal in range(calls):
             request = canonical_sha256({"job": lease.job_id, "call": ordinal, "text": text})
-            entry = run_now(tape.replay("model", request))
+            entry = run_now(cursor.replay("model", request))
             if entry is None:
                 _run.effect("model", lease.job_id, lease.fence, ordinal)
                 answer = {"text": f"by {lease.fence}"}
-                entry = run_now(tape.record("model", request, answer, seconds=1.0))
+                entry = run_now(cursor.record("model", request, answer, seconds=1.0))
             text = entry.answer["text"]
         if _run.effect("choose", lease.job_id) == "deliver":
-            return TeamResult(Delivered(f"attempt {lease.fence}: {text}", 90), tape.bought, "m")
-        return TeamResult(Rejected("quality", f"attempt {lease.fence}"), tape.bought, "m")
+            return TeamResult(Delivered(f"attempt {lease.fence}: {text}", 90), cursor.bought, "m")
+        return TeamResult(Rejected("quality", f"attempt {lease.fence}"), cursor.bought, "m")
 
     return team
 

@@ -17,8 +17,8 @@ from simulation.world import virtual_texts
 from aicity_fleet.ledger import Ledger
 from aicity_fleet.ledger.lua import Scripts
 from aicity_fleet.models import AssignedTask, Delivered, TeamResult, Usage
-from workers.leases import LeaseKeeper
-from workers.report import ReporterParts, report
+from scheduler.report import ReporterParts, report
+from workers.lease_keeper import LeaseKeeper
 from workers.run_job import WorkerParts, run_job
 
 SMALL = {

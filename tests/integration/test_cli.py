@@ -5,7 +5,7 @@ import stat
 import subprocess
 
 import pytest
-from processes import CLI, base_environment, run_cli
+from support.processes import CLI, base_environment, run_cli
 from typer.testing import CliRunner
 
 from aicity_fleet.cli import app

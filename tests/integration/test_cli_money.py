@@ -7,10 +7,11 @@ import pytest
 from integration.test_cli_operator import run  # noqa: F401 - a fixture
 
 from aicity_fleet.cli.display import console
+from aicity_fleet.journal import Entry
 from aicity_fleet.ledger import Lease, ReportLease
-from aicity_fleet.ledger.journal import LedgerJournal
 from aicity_fleet.models import AssignedTask, Completed, Spent, Usage
-from aicity_fleet.team import Entry, Watch
+from aicity_fleet.stop_switch import StopSwitch
+from workers.ledger_journal import LedgerJournal
 
 ACCEPTED = {"verdict": "accepted", "answer": {"status": "completed"}}
 
@@ -25,7 +26,7 @@ def finish(ledger, job_id: str, *costs: str | None, cents: int | None = 1000) ->
     ledger.accept(AssignedTask(job_id, "research", "Find out", max_budget_cents=cents))
     lease = ledger.claim(job_id, "host:1", lease_seconds=60)
     assert isinstance(lease, Lease)
-    journal = LedgerJournal(ledger, lease, Watch())
+    journal = LedgerJournal(ledger, lease, StopSwitch())
     for ordinal, cost in enumerate(costs):
         more = {"cost_usd": cost, "prices": "own" if cost else ""}
         entry = Entry(ordinal, "model", f"h{ordinal}", {"content": "x"}, **more)
@@ -91,7 +92,7 @@ def test_a_task_without_a_price_and_a_job_of_before_costs_were_kept(run, ledger)
 
 
 def test_the_day_is_added_up_with_what_is_unsettled_and_unknown(run, ledger, three_jobs):  # noqa: F811
-    ledger.marks.may_sweep(1)
+    ledger.coordination.may_sweep(1)
     shown = run("status", code=1)
     for part in (
         "spent at least $0.7500015; 1 call has no known price",
@@ -101,6 +102,6 @@ def test_the_day_is_added_up_with_what_is_unsettled_and_unknown(run, ledger, thr
     ):
         assert part in " ".join(shown.split())
     data = json.loads(run("status", "--json", code=1))
-    assert data["takings"]["unsettled_usd"] == "17.00"
-    assert data["takings"]["day"]["cost"]["unpriced_calls"] == 1
+    assert data["day_totals"]["unsettled_usd"] == "17.00"
+    assert data["day_totals"]["day"]["cost"]["unpriced_calls"] == 1
     assert data["margin_today_usd"] == "16.2499985"

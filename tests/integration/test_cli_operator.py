@@ -6,7 +6,7 @@ import pty
 import subprocess
 
 import pytest
-from processes import CLI, base_environment, run_cli
+from support.processes import CLI, base_environment, run_cli
 
 from aicity_fleet.cli import main
 from aicity_fleet.ledger import Lease, ReportLease
@@ -59,8 +59,8 @@ def hold(ledger, *ids: str, code: str = "quality") -> None:
 
 
 def seem_alive(ledger) -> None:
-    ledger.marks.may_sweep(30)
-    ledger.marks.note_poll("id", OK_POLL)
+    ledger.coordination.may_sweep(30)
+    ledger.coordination.note_poll("id", OK_POLL)
 
 
 def states(ledger) -> dict[str, str]:

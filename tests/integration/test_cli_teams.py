@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from processes import CLI, run_cli
+from support.processes import CLI, run_cli
 from typer.testing import CliRunner
 
 from aicity_fleet.cli import app

@@ -8,17 +8,17 @@ from collections.abc import Iterator
 
 import pytest
 import redis
-from conftest import wait_until
+from support.waiting import wait_until
 
-from aicity_fleet.availability import tell_availability, wants_to_be_busy
 from aicity_fleet.errors import AICityUnavailableError, LedgerError
 from aicity_fleet.ledger import Lease, Ledger, NotClaimed, ReportLease
 from aicity_fleet.ledger import controls as controls_module
 from aicity_fleet.ledger import ledger as ledger_module
 from aicity_fleet.ledger.keys import SCHEMA_VERSION, Keys
 from aicity_fleet.models import AssignedTask, Completed, Failed, Outcome, Spent
+from scheduler.availability import tell_availability, wants_to_be_busy
 from scheduler.poll import poll
-from workers.report import ReporterParts, report
+from scheduler.report import ReporterParts, report
 
 DONE, FAILED = Completed("text", 1, "m"), Failed("quality", "No.")
 HERE = "https://model.example/v1"

@@ -13,38 +13,38 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from conftest import wait_until
-from crash_children import MESSAGES
-from simulated_city import SimulatedCity
+from support.crash_children import MESSAGES
+from support.simulated_city import SimulatedCity
+from support.waiting import wait_until
 
+from aicity_fleet.failpoints import Failpoint
 from aicity_fleet.ledger import Ledger
 from aicity_fleet.models import JobState
 from aicity_fleet.simulator.app import create_app
 from aicity_fleet.simulator.config import SimulatorConfig
 from aicity_fleet.simulator.serve import running
-from aicity_fleet.steps import Step
 
 KILLS = 20
 
 ACT_OF = {
-    Step.POLLED: "poll",
-    Step.ACCEPTED: "poll",
-    Step.SENT: "poll",
-    Step.SWEPT: "sweep",
-    Step.CLAIMED: "run",
-    Step.CALL_ANSWERED: "run",
-    Step.CALL_JOURNALED: "run",
-    Step.TEAM_ENDED: "run",
-    Step.OUTCOME_WRITTEN: "run",
-    Step.REPORT_TAKEN: "report",
-    Step.REPORT_ANSWERED: "report",
-    Step.SETTLED: "report",
+    Failpoint.POLLED: "poll",
+    Failpoint.ACCEPTED: "poll",
+    Failpoint.SENT: "poll",
+    Failpoint.SWEPT: "sweep",
+    Failpoint.CLAIMED: "run",
+    Failpoint.CALL_ANSWERED: "run",
+    Failpoint.CALL_JOURNALED: "run",
+    Failpoint.TEAM_ENDED: "run",
+    Failpoint.OUTCOME_WRITTEN: "run",
+    Failpoint.REPORT_TAKEN: "report",
+    Failpoint.REPORT_ANSWERED: "report",
+    Failpoint.SETTLED: "report",
 }
 """Which act reaches each step."""
 
 FEW_PER_JOB = {
-    *(Step.ACCEPTED, Step.SENT, Step.CALL_ANSWERED, Step.CALL_JOURNALED),
-    *(Step.OUTCOME_WRITTEN, Step.SETTLED),
+    *(Failpoint.ACCEPTED, Failpoint.SENT, Failpoint.CALL_ANSWERED, Failpoint.CALL_JOURNALED),
+    *(Failpoint.OUTCOME_WRITTEN, Failpoint.SETTLED),
 }
 """Steps that a job reaches once or twice, however often it is killed: these need a job for each kill."""
 
@@ -73,7 +73,7 @@ class Children:
         env |= {"PYTHONPATH": str(Path(__file__).parents[1])}
         self._log = (folder / "children.log").open("w+")
         self._program = subprocess.Popen(
-            [sys.executable, "-m", "crash_children"],
+            [sys.executable, "-m", "support.crash_children"],
             env=env,
             cwd=folder,
             stdin=subprocess.PIPE,
@@ -82,7 +82,9 @@ class Children:
             text=True,
         )
 
-    def act(self, act: str, job_id: str = "", crash_at: Step | None = None, occurrence=1) -> None:
+    def act(
+        self, act: str, job_id: str = "", crash_at: Failpoint | None = None, occurrence=1
+    ) -> None:
         """Have a child do something; a death that nobody asked for fails the test."""
         order = {"act": act, "job_id": job_id, "crash_at": crash_at, "occurrence": occurrence}
         assert self._program.stdin is not None
@@ -133,7 +135,9 @@ def submit(city: SimulatedCity, number: int) -> list[str]:
     return city.submit(*[{"taskType": "research", "input": {"description": o}} for o in orders])
 
 
-def work(children: Children, tasks: int, crash_at: Step | None = None, occurrence: int = 1) -> None:
+def work(
+    children: Children, tasks: int, crash_at: Failpoint | None = None, occurrence: int = 1
+) -> None:
     """Poll while there is something to find, sweep, and deliver what is in the queue."""
     crash = {act: crash_at if act == ACT_OF.get(crash_at) else None for act in set(ACT_OF.values())}
     if sum(children.ledger.counts().values()) < tasks:
@@ -149,7 +153,7 @@ def is_at_rest(children: Children, ids: list[str]) -> bool:
     return children.ledger.counts()[JobState.REPORTED] == len(ids)
 
 
-@pytest.mark.parametrize("step", Step)
+@pytest.mark.parametrize("step", Failpoint)
 def test_killed_at_a_step_nothing_is_lost_doubled_or_bought_again(children, city, ledger, step):
     ids = submit(city, KILLS if step in FEW_PER_JOB else KILLS // 3)
     # Every call of a job is hit in turn, where the step is about calls.
@@ -168,9 +172,9 @@ def test_killed_at_a_step_nothing_is_lost_doubled_or_bought_again(children, city
         assert len({(a["idempotencyKey"], a["bodySha256"]) for a in tries}) == 1
     # The call in flight at a kill is bought once more, and none that was written down.
     bought = sum(tasks[task_id]["modelCalls"] for task_id in ids)
-    in_flight = children.kills[step] if step is Step.CALL_ANSWERED else 0
+    in_flight = children.kills[step] if step is Failpoint.CALL_ANSWERED else 0
     assert bought == CALLS * len(ids) + in_flight
 
 
 def test_every_step_has_an_act_that_reaches_it():
-    assert set(ACT_OF) == set(Step)
+    assert set(ACT_OF) == set(Failpoint)

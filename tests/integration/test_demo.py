@@ -8,8 +8,8 @@ import sys
 import time
 
 import pytest
-from conftest import wait_until
-from processes import CLI, base_environment, processes_of, run_cli
+from support.processes import CLI, base_environment, processes_of, run_cli
+from support.waiting import wait_until
 
 pytestmark = pytest.mark.timeout(240)
 

@@ -11,9 +11,9 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
-from conftest import wait_until
-from processes import CLI, FleetProcesses, base_environment, run_cli
-from simulated_city import SimulatedCity
+from support.processes import CLI, FleetProcesses, base_environment, run_cli
+from support.simulated_city import SimulatedCity
+from support.waiting import wait_until
 
 from aicity_fleet.errors import LedgerUnavailableError
 from aicity_fleet.ledger import Lease
@@ -22,8 +22,8 @@ from aicity_fleet.models import AssignedTask, Completed, JobState, Spent
 from aicity_fleet.simulator.app import create_app
 from aicity_fleet.simulator.config import SimulatorConfig
 from aicity_fleet.simulator.serve import running
-from aicity_fleet.team import Progress, Watch
-from workers.leases import LeaseKeeper
+from aicity_fleet.stop_switch import Progress, StopSwitch
+from workers.lease_keeper import LeaseKeeper
 
 HALFWAY = Progress(3, "Reviewer", 1, 4, 1805)
 DONE = Completed("text", 1, "m")
@@ -47,11 +47,11 @@ def tell(ledger, lease, progress: Progress) -> None:
 
 
 def test_the_lease_keeper_tells_where_each_run_stands(ledger, lease):
-    keeper, watch = LeaseKeeper(ledger, 60, has_threads=False), Watch()
-    with keeper.keep(lease, watch, claimed_at=time.monotonic()):
+    keeper, stop_switch = LeaseKeeper(ledger, 60, has_threads=False), StopSwitch()
+    with keeper.keep(lease, stop_switch, claimed_at=time.monotonic()):
         keeper.renew()
         assert ledger.get("a").progress is None
-        watch.note(HALFWAY)
+        stop_switch.note(HALFWAY)
         keeper.renew()
     assert ledger.get("a").progress == {**dataclasses.asdict(HALFWAY), "attempt": 1}
 
@@ -70,12 +70,15 @@ def test_an_absent_redis_costs_the_job_nothing(ledger, lease, monkeypatch):
     def absent(*_args: object, **_more: object) -> None:
         raise LedgerUnavailableError("gone")
 
-    keeper, watch = LeaseKeeper(ledger, 60, has_threads=False), Watch()
-    watch.note(HALFWAY)
-    with keeper.keep(lease, watch, claimed_at=time.monotonic()), monkeypatch.context() as patch:
+    keeper, stop_switch = LeaseKeeper(ledger, 60, has_threads=False), StopSwitch()
+    stop_switch.note(HALFWAY)
+    with (
+        keeper.keep(lease, stop_switch, claimed_at=time.monotonic()),
+        monkeypatch.context() as patch,
+    ):
         patch.setattr(ledger, "renew", absent)
         keeper.renew()
-    assert watch.abort_reason is None
+    assert stop_switch.abort_reason is None
     assert ledger.get("a").progress is None
 
 

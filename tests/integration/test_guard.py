@@ -7,7 +7,7 @@ import pytest
 from aicity_fleet.ledger import Lease
 from aicity_fleet.models import Completed, Failed, JobState, Outcome, Spent
 from scheduler.poll import poll
-from workers.report import ReporterParts, report
+from scheduler.report import ReporterParts, report
 
 DONE, FAILED = Completed("text", 1, "m"), Failed("quality", "No.")
 

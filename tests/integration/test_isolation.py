@@ -8,8 +8,8 @@ import sys
 import threading
 
 import pytest
-from conftest import wait_until
-from simulated_city import SimulatedCity
+from support.simulated_city import SimulatedCity
+from support.waiting import wait_until
 
 from aicity_fleet.errors import QueueUnavailableError
 from aicity_fleet.ledger import Lease, Ledger, NotClaimed

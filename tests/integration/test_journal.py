@@ -7,11 +7,11 @@ import secrets
 import signal
 
 import pytest
-from conftest import wait_until
-from integration.team.scripted_provider import ProviderServer, text
-from processes import FleetProcesses
-from simulated_city import SimulatedCity
-from unit.team.samples import without_tools
+from support.processes import FleetProcesses
+from support.samples import without_tools
+from support.scripted_provider import ProviderServer, text
+from support.simulated_city import SimulatedCity
+from support.waiting import wait_until
 
 from aicity_fleet.errors import (
     JournalFullError,
@@ -19,22 +19,16 @@ from aicity_fleet.errors import (
     LedgerError,
     LedgerUnavailableError,
 )
+from aicity_fleet.journal import Entry
 from aicity_fleet.ledger import Lease, Ledger
-from aicity_fleet.ledger.journal import LedgerJournal
 from aicity_fleet.models import AssignedTask, Completed, JobState, Spent
 from aicity_fleet.simulator.app import create_app
 from aicity_fleet.simulator.config import SimulatorConfig
 from aicity_fleet.simulator.serve import running
-from aicity_fleet.team import (
-    Entry,
-    Limits,
-    ModelConfig,
-    Watch,
-    only,
-    open_model,
-    run_team,
-)
-from workers.leases import LeaseKeeper
+from aicity_fleet.stop_switch import StopSwitch
+from aicity_fleet.team import Limits, ModelConfig, only, open_model, run_team
+from workers.lease_keeper import LeaseKeeper
+from workers.ledger_journal import LedgerJournal
 from workers.run_job import WorkerParts, run_job
 
 TASK = AssignedTask("t2", "general", "Explain how lighthouses guided ships.")
@@ -54,7 +48,7 @@ def lease(ledger) -> Lease:
 
 
 def write(ledger, lease, *entries: Entry) -> LedgerJournal:
-    journal = LedgerJournal(ledger, lease, Watch())
+    journal = LedgerJournal(ledger, lease, StopSwitch())
     for entry in entries:
         asyncio.run(journal.append(entry))
     return journal
@@ -65,7 +59,7 @@ def test_entries_are_found_by_the_next_attempt(ledger, lease):
     ledger.release(lease, "drain", Spent(1))
     again = ledger.claim("t1", "other", lease_seconds=15)
     assert isinstance(again, Lease)
-    journal = LedgerJournal(ledger, again, Watch())
+    journal = LedgerJournal(ledger, again, StopSwitch())
     assert [journal.recorded(number) for number in range(4)] == [*ENTRIES, None]
 
 
@@ -93,7 +87,7 @@ def test_only_the_holder_of_the_lease_writes(ledger, lease):
 
 
 def test_an_answer_waits_for_an_absent_redis(ledger, lease, monkeypatch):
-    journal = LedgerJournal(ledger, lease, Watch())
+    journal = LedgerJournal(ledger, lease, StopSwitch())
     real, tries = ledger.journals.append, []
 
     def absent_twice(*args: object) -> bool:
@@ -108,9 +102,9 @@ def test_an_answer_waits_for_an_absent_redis(ledger, lease, monkeypatch):
 
 
 def test_the_wait_for_redis_ends_with_the_run(ledger, lease, monkeypatch):
-    watch = Watch()
-    watch.abort("lease_lost")
-    journal = LedgerJournal(ledger, lease, watch)
+    stop_switch = StopSwitch()
+    stop_switch.abort("lease_lost")
+    journal = LedgerJournal(ledger, lease, stop_switch)
 
     def absent(*_args: object) -> bool:
         raise LedgerUnavailableError("gone")
@@ -140,7 +134,10 @@ def test_long_entries_are_packed_and_read_back(ledger, lease, redis_client):
     write(ledger, lease, LONG, ENTRIES[1])
     stored = redis_client.lrange(ledger.keys.journal("t1"), 0, -1)
     assert len(stored[0]) < len(json.dumps(LONG.to_json())) / 3
-    assert [LedgerJournal(ledger, lease, Watch()).recorded(n) for n in (0, 1)] == [LONG, ENTRIES[1]]
+    assert [LedgerJournal(ledger, lease, StopSwitch()).recorded(n) for n in (0, 1)] == [
+        LONG,
+        ENTRIES[1],
+    ]
 
 
 def test_a_journal_that_an_older_fleet_left_is_gone_on_with(ledger, lease, redis_client):
@@ -187,7 +184,7 @@ def test_a_journal_takes_no_more_than_it_may(ledger, lease, redis_client):
     write(small, lease, ENTRIES[1])  # replaces the one at its place
     assert len(ledger.journal("t1")) == 2
     assert ledger.audit("t1")[-1]["event"] == "journal_full"
-    asyncio.run(LedgerJournal(small, lease, Watch()).truncate(1))
+    asyncio.run(LedgerJournal(small, lease, StopSwitch()).truncate(1))
     write(small, lease, ENTRIES[1])
 
 
@@ -199,7 +196,7 @@ def test_a_full_journal_ends_the_job_with_an_ending_of_its_own(ledger, redis_cli
         provider = server.open()
         provider.will(*(text(secrets.token_hex(1500)) for _ in range(3)))  # cannot be packed small
 
-        async def work(lease, watch, journal):
+        async def work(lease, stop_switch, journal):
             config = ModelConfig("m-1", provider.base_url, "sk-test-key-000000000000", 5.0)
             async with open_model(config) as model:
                 return await run_team(
@@ -207,7 +204,7 @@ def test_a_full_journal_ends_the_job_with_an_ending_of_its_own(ledger, redis_cli
                     spec=without_tools(),
                     models=only(model),
                     limits=Limits(10),
-                    watch=watch,
+                    stop_switch=stop_switch,
                     nonce=lease.nonce,
                     journal=journal,
                 )

@@ -5,7 +5,8 @@ from collections import Counter
 
 import pytest
 import redis
-from conftest import immortal_keys, wait_until
+from conftest import immortal_keys
+from support.waiting import wait_until
 
 from aicity_fleet.errors import LedgerError, LedgerUnavailableError
 from aicity_fleet.ledger import Lease, Ledger, NotClaimed, Renewal, ReportLease, outbox
@@ -346,7 +347,7 @@ def test_the_leak_check_finds_a_key_without_a_ttl(redis_client, agent):
 
 
 def test_marks_have_their_ttl_and_never_shorten_a_wait(ledger):
-    marks, controls = ledger.marks, ledger.controls
+    marks, controls = ledger.coordination, ledger.controls
     assert controls.quiet_seconds() == 0
     controls.keep_quiet(100)
     controls.keep_quiet(1)
@@ -364,7 +365,7 @@ def test_marks_have_their_ttl_and_never_shorten_a_wait(ledger):
 
 
 def test_the_latest_poll_and_sweep_stay_readable_with_their_time(ledger, redis_client):
-    marks = ledger.marks
+    marks = ledger.coordination
     assert (marks.last_poll(), marks.swept_at()) == (None, None)
     marks.note_poll("one", {"status": "ok", "seen": 3})
     marks.note_poll("two", {"status": "busy", "seen": 0})
@@ -389,7 +390,7 @@ def test_every_job_is_read_whatever_their_number(ledger):
 
 def test_a_poll_that_outlives_its_right_does_not_end_the_next_ones(ledger, redis_client):
     other = Ledger(redis_client, ledger.keys, retention_seconds=60)
-    with ledger.marks.only_poll(0.05) as mine:
+    with ledger.coordination.only_poll(0.05) as mine:
         assert mine
         got = []
 
@@ -400,7 +401,7 @@ def test_a_poll_that_outlives_its_right_does_not_end_the_next_ones(ledger, redis
             return bool(got)
 
         wait_until(another_polls, description="the right of the first ends")
-    with ledger.marks.only_poll(10) as third:
+    with ledger.coordination.only_poll(10) as third:
         assert not third
     got[0].__exit__(None, None, None)
 
@@ -408,7 +409,7 @@ def test_a_poll_that_outlives_its_right_does_not_end_the_next_ones(ledger, redis
 def test_a_turn_that_could_not_be_given_back_is_taken_again_by_the_same_process(
     ledger, redis_client, monkeypatch
 ):
-    real = ledger.marks._scripts.run
+    real = ledger.coordination._scripts.run
 
     def run(name: str, *args: str | int) -> object:
         if name == "end_turn":
@@ -416,12 +417,12 @@ def test_a_turn_that_could_not_be_given_back_is_taken_again_by_the_same_process(
         return real(name, *args)
 
     with monkeypatch.context() as patch:
-        patch.setattr(ledger.marks._scripts, "run", run)
-        with pytest.raises(LedgerUnavailableError), ledger.marks.only_poll(60) as mine:
+        patch.setattr(ledger.coordination._scripts, "run", run)
+        with pytest.raises(LedgerUnavailableError), ledger.coordination.only_poll(60) as mine:
             assert mine
     with Ledger(redis_client, ledger.keys, retention_seconds=60).marks.only_poll(60) as another:
         assert another is None
-    with ledger.marks.only_poll(60) as again:
+    with ledger.coordination.only_poll(60) as again:
         assert again
 
 

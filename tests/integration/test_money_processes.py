@@ -3,9 +3,9 @@
 from decimal import Decimal
 
 import pytest
-from conftest import wait_until
 from integration.test_processes import environment
-from processes import FleetProcesses
+from support.processes import FleetProcesses
+from support.waiting import wait_until
 
 from aicity_fleet.models import JobState
 

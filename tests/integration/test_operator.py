@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from conftest import wait_until
+from support.waiting import wait_until
 
 from aicity_fleet.errors import WrongStateError
 from aicity_fleet.ledger import Lease, Ledger, NotClaimed, ReportLease

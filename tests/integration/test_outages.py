@@ -9,15 +9,15 @@ import re
 import signal
 import time
 
-import outages
 import pytest
-from conftest import wait_until
-from outages import HOLD, Rig
-from simulated_city import SimulatedCity
+from support import outages
+from support.outages import HOLD, Rig
+from support.simulated_city import SimulatedCity
+from support.waiting import wait_until
 
 from aicity_fleet.celery_app import JOBS_QUEUE, QUEUE_OF
-from aicity_fleet.consumer_watch import STALLED_EXIT_CODE
 from aicity_fleet.embedded.fleet import fleet_programs
+from aicity_fleet.messaging.consumer_watch import STALLED_EXIT_CODE
 from aicity_fleet.models import JobState
 from aicity_fleet.simulator.app import create_app
 from aicity_fleet.simulator.config import SimulatorConfig
@@ -98,7 +98,7 @@ def test_a_frozen_worker_that_goes_on_is_not_stalled(rig):
 def stalling(rig, name: str, kind: str):
     """A worker like the embedded mode's, whose consumer stalls on demand."""
     (program,) = [p for p in fleet_programs(rig.fleet.env, workers=2, threads=8) if p.name == name]
-    argv = ["stalling_app" if a == "aicity_fleet.celery_app" else a for a in program.argv]
+    argv = ["support.stalling_app" if a == "aicity_fleet.celery_app" else a for a in program.argv]
     env = {
         **program.env,
         "PYTHONPATH": os.path.dirname(__file__) + "/..",

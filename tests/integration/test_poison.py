@@ -4,16 +4,16 @@ import os
 import signal
 
 import pytest
-from conftest import wait_until
-from poisoned_fleet import poisoned_fleet
-from simulated_city import SimulatedCity
+from support.poisoned_fleet import poisoned_fleet
+from support.simulated_city import SimulatedCity
+from support.waiting import wait_until
 
+from aicity_fleet.failpoints import Failpoint
 from aicity_fleet.ledger import Ledger
 from aicity_fleet.models import Failed, JobState
 from aicity_fleet.simulator.app import create_app
 from aicity_fleet.simulator.config import SimulatorConfig
 from aicity_fleet.simulator.serve import running
-from aicity_fleet.steps import Step
 
 pytestmark = pytest.mark.timeout(240)
 
@@ -56,7 +56,7 @@ def events(ledger: Ledger, job_id: str) -> list[str]:
     return [str(line["event"]) for line in ledger.audit(job_id)]
 
 
-@pytest.mark.parametrize("step", [Step.CLAIMED, Step.CALL_ANSWERED])
+@pytest.mark.parametrize("step", [Failpoint.CLAIMED, Failpoint.CALL_ANSWERED])
 def test_a_poison_is_isolated_after_two_deaths_and_failed_after_the_third(
     settings, ledger, slow_city, empty_folder, step
 ):

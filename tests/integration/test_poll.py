@@ -227,7 +227,7 @@ def test_a_429_keeps_the_fleet_quiet_for_as_long_as_it_says(ledger, city, sent):
 
 
 def test_an_overlapping_poll_says_so(ledger, city, sent):
-    with ledger.marks.only_poll(10):
+    with ledger.coordination.only_poll(10):
         assert look(ledger, city, sent).status == "busy"
 
 

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import httpx
 import pytest
-from conftest import wait_until
-from processes import CLI, FleetProcesses, run_cli
-from simulated_city import SimulatedCity
+from support.processes import CLI, FleetProcesses, run_cli
+from support.simulated_city import SimulatedCity
+from support.waiting import wait_until
 
 from aicity_fleet.embedded.fleet import CELERY, flower_program
 from aicity_fleet.embedded.ports import free_port

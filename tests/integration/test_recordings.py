@@ -9,17 +9,18 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
-from integration.team.scripted_provider import ProviderServer, error, submit, text
-from processes import base_environment
-from source_files import ROOT
-from unit.team.samples import GOOD
+from support.processes import base_environment
+from support.samples import GOOD
+from support.scripted_provider import ProviderServer, error, submit, text
+from support.source_files import ROOT
 
 from aicity_fleet.cli import display, main
 from aicity_fleet.ledger import Lease, Ledger
-from aicity_fleet.ledger.journal import LedgerJournal
 from aicity_fleet.models import Completed, Delivered, Failed, Rejected, Spent
-from aicity_fleet.team import Limits, ModelConfig, Watch, only, open_model, run_team, team_for
-from aicity_fleet.team.fixture import load_fixture, replay_fixture
+from aicity_fleet.stop_switch import StopSwitch
+from aicity_fleet.team import Limits, ModelConfig, only, open_model, run_team, team_for
+from aicity_fleet.team.replay.fixture import load_fixture, replay_fixture
+from workers.ledger_journal import LedgerJournal
 
 KEY = "sk-test-key-000000000000"
 TASK, REPORT = GOOD["research"]
@@ -51,9 +52,9 @@ def job(ledger: Ledger, provider_server):
                     spec=team_for("research"),
                     models=only(model),
                     limits=Limits(10),
-                    watch=Watch(),
+                    stop_switch=StopSwitch(),
                     nonce=lease.nonce,
-                    journal=LedgerJournal(ledger, lease, Watch()),
+                    journal=LedgerJournal(ledger, lease, StopSwitch()),
                 )
 
         ending = asyncio.run(work()).ending
@@ -177,7 +178,7 @@ from pathlib import Path
 from typing import NamedTuple
 def refuse(*_): raise SystemExit("it wants the network")
 socket.socket.connect = socket.getaddrinfo = refuse
-from aicity_fleet.team.fixture import load_fixture, replay_fixture
+from aicity_fleet.team.replay.fixture import load_fixture, replay_fixture
 fixture = load_fixture(Path(sys.argv[1]))
 result = asyncio.run(replay_fixture(fixture))
 assert fixture.is_met_by(result.ending), result.ending

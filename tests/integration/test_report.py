@@ -4,15 +4,15 @@ import threading
 
 import httpx
 import pytest
-from conftest import wait_until
+from support.waiting import wait_until
 
 from aicity_fleet.aicity.client import AICityClient
 from aicity_fleet.aicity.contract import load_contract
 from aicity_fleet.ledger import Lease, Ledger, ReportLease
 from aicity_fleet.models import AssignedTask, Completed, Failed, JobState, Spent
+from scheduler import report as report_module
 from scheduler.poll import poll
-from workers import report as report_module
-from workers.report import ReporterParts, idempotency_key, report
+from scheduler.report import ReporterParts, idempotency_key, report
 
 TEXT = "The answer to the question is stated here in full: " + "it is a matter of degree. " * 20
 DONE = Completed(TEXT, 1200, "gpt-4o-mini")

@@ -6,9 +6,11 @@ import threading
 import time
 
 import pytest
-from conftest import wait_until
+from support.waiting import wait_until
 
+from aicity_fleet.backoff import backoff_seconds
 from aicity_fleet.errors import LedgerUnavailableError, QueueUnavailableError
+from aicity_fleet.journal import Journal
 from aicity_fleet.ledger import Lease
 from aicity_fleet.models import (
     AssignedTask,
@@ -24,9 +26,9 @@ from aicity_fleet.models import (
     TeamResult,
     Usage,
 )
-from aicity_fleet.team import Journal, Watch
-from workers.leases import LeaseKeeper
-from workers.run_job import MAX_BROKEN_ATTEMPTS, WorkerParts, backoff_seconds, run_job
+from aicity_fleet.stop_switch import StopSwitch
+from workers.lease_keeper import LeaseKeeper
+from workers.run_job import MAX_BROKEN_ATTEMPTS, WorkerParts, run_job
 
 TASK = AssignedTask("t1", "research", "Find out.")
 
@@ -44,9 +46,9 @@ def worker(ledger, leases):
     sent: list[tuple[str, str]] = []
 
     def make(ending, *, on_run=None) -> WorkerParts:
-        def run_team(lease: Lease, watch: Watch, journal: Journal) -> TeamResult:
+        def run_team(lease: Lease, stop_switch: StopSwitch, journal: Journal) -> TeamResult:
             if on_run is not None:
-                on_run(watch)
+                on_run(stop_switch)
             if isinstance(ending, Exception):
                 raise ending
             return TeamResult(ending, Usage(3, 20, 10), "gpt-4o-mini")
@@ -130,7 +132,7 @@ def test_a_job_that_comes_back_while_its_first_run_is_on_its_way_out_keeps_its_l
 ):
     """As after a sleep of the machine: the sweep came first, and the same process claimed again."""
     ledger.accept(TASK)
-    first, second = Watch(), Watch()
+    first, second = StopSwitch(), StopSwitch()
     began = time.monotonic()
     lease = ledger.claim("t1", "me", lease_seconds=0.6)
     out = contextlib.ExitStack()
@@ -158,7 +160,7 @@ def test_a_job_stopped_for_its_lease_is_handed_back_where_it_is_still_ours(worke
 
 
 def test_a_lost_lease_is_dropped_without_a_word(worker, ledger):
-    def lose_it(_watch: Watch) -> None:
+    def lose_it(_stop_switch: StopSwitch) -> None:
         ledger.client.hincrby(ledger.keys.job("t1"), "attempt", 1)
 
     parts = worker(Interrupted("lease_lost"), on_run=lose_it)
@@ -176,7 +178,9 @@ def test_a_job_stopped_for_its_lease_while_redis_is_away_waits_for_the_sweep(
 
 def test_a_second_message_for_a_running_job_does_nothing(worker, ledger):
     inside = []
-    parts = worker(Delivered("x", 80), on_run=lambda _watch: inside.append(run_job("t1", again)))
+    parts = worker(
+        Delivered("x", 80), on_run=lambda _stop_switch: inside.append(run_job("t1", again))
+    )
     again = worker(AssertionError("must not run"))
     run_job("t1", parts)
     assert inside == [{"job_id": "t1", "did": "nothing", "why": "running"}]
@@ -233,7 +237,7 @@ def test_a_draining_worker_claims_nothing_and_passes_the_message_on(worker, ledg
 def test_the_lease_is_renewed_while_the_team_runs(worker, ledger):
     rescued = []
 
-    def run_long(_watch: Watch) -> None:
+    def run_long(_stop_switch: StopSwitch) -> None:
         until = time.monotonic() + 1.5
         while time.monotonic() < until:
             rescued.extend(ledger.sweep().rescued)
@@ -244,7 +248,7 @@ def test_the_lease_is_renewed_while_the_team_runs(worker, ledger):
 
 
 def test_the_time_of_earlier_attempts_counts(worker, ledger):
-    run_job("t1", worker(Interrupted("drain"), on_run=lambda _watch: time.sleep(0.2)))
+    run_job("t1", worker(Interrupted("drain"), on_run=lambda _stop_switch: time.sleep(0.2)))
     run_job("t1", worker(Delivered("x", 80)))
     outcome = job(ledger).outcome
     assert isinstance(outcome, Completed)
@@ -254,9 +258,11 @@ def test_the_time_of_earlier_attempts_counts(worker, ledger):
 def test_a_run_whose_lease_went_to_another_is_stopped_and_writes_nothing(worker, ledger):
     stopped = threading.Event()
 
-    def lose_it(watch: Watch) -> None:
+    def lose_it(stop_switch: StopSwitch) -> None:
         ledger.client.hincrby(ledger.keys.job("t1"), "attempt", 1)  # another process owns it now
-        wait_until(lambda: watch.abort_reason == "lease_lost", description="the run is stopped")
+        wait_until(
+            lambda: stop_switch.abort_reason == "lease_lost", description="the run is stopped"
+        )
         stopped.set()
 
     did = run_job("t1", worker(Delivered("x", 80), on_run=lose_it))
@@ -271,9 +277,11 @@ def test_a_process_that_cannot_renew_stops_its_jobs_before_the_lease_ends(
     began = time.monotonic()
     took = []
 
-    def cut_off(watch: Watch) -> None:
+    def cut_off(stop_switch: StopSwitch) -> None:
         monkeypatch.setattr(ledger, "renew", _no_redis)
-        wait_until(lambda: watch.abort_reason == "lease_lost", description="the run is fenced")
+        wait_until(
+            lambda: stop_switch.abort_reason == "lease_lost", description="the run is fenced"
+        )
         took.append(time.monotonic() - began)
 
     run_job("t1", worker(Interrupted("lease_lost"), on_run=cut_off))
@@ -288,12 +296,12 @@ def test_drain_asks_first_and_aborts_after_the_grace(ledger, leases):
     ledger.accept(TASK)
     lease = ledger.claim("t1", "me", lease_seconds=15)
     assert isinstance(lease, Lease)
-    watch = Watch()
-    with leases.keep(lease, watch, claimed_at=time.monotonic()):
+    stop_switch = StopSwitch()
+    with leases.keep(lease, stop_switch, claimed_at=time.monotonic()):
         leases.drain(0.3)
-        wait_until(lambda: watch.is_draining, description="asked to stop")
-        assert watch.abort_reason is None
-        wait_until(lambda: watch.abort_reason == "drain", description="told to stop")
+        wait_until(lambda: stop_switch.is_draining, description="asked to stop")
+        assert stop_switch.abort_reason is None
+        wait_until(lambda: stop_switch.abort_reason == "drain", description="told to stop")
 
 
 def test_backoff_is_jittered_between_zero_and_its_cap():

@@ -3,9 +3,9 @@
 import signal
 
 import pytest
-from conftest import wait_until
-from processes import FleetProcesses
-from simulated_city import SimulatedCity
+from support.processes import FleetProcesses
+from support.simulated_city import SimulatedCity
+from support.waiting import wait_until
 
 from aicity_fleet.models import JobState
 from aicity_fleet.simulator.app import create_app

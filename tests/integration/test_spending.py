@@ -1,4 +1,4 @@
-"""The fleet's bill on a real Redis: each answer once, the day's cap for all workers, the takings."""
+"""The fleet's bill on a real Redis: each answer once, the day's cap for all workers, the day's totals."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from decimal import Decimal
 
 import pytest
 import redis
-from conftest import wait_until
+from support.waiting import wait_until
 
 from aicity_fleet.errors import LedgerUnavailableError
+from aicity_fleet.journal import Entry, Journal
 from aicity_fleet.ledger import Lease, Ledger, NotClaimed, ReportLease
-from aicity_fleet.ledger.journal import LedgerJournal
+from aicity_fleet.ledger.day_totals import read_day_totals
 from aicity_fleet.ledger.keys import Keys
 from aicity_fleet.ledger.overview import read_overview
-from aicity_fleet.ledger.spending import LedgerPurse, Spending
-from aicity_fleet.ledger.takings import read_takings
+from aicity_fleet.ledger.spending import Spending
 from aicity_fleet.models import (
     AssignedTask,
     Completed,
@@ -31,9 +31,11 @@ from aicity_fleet.models import (
     TeamResult,
     Usage,
 )
-from aicity_fleet.money import Cost
-from aicity_fleet.team import Entry, Journal, Watch
-from workers.leases import LeaseKeeper
+from aicity_fleet.money.earnings import Cost
+from aicity_fleet.stop_switch import StopSwitch
+from workers.lease_keeper import LeaseKeeper
+from workers.ledger_journal import LedgerJournal
+from workers.ledger_spending import LedgerSpendingLimiter
 from workers.run_job import WorkerParts, run_job
 
 CENT = Decimal("0.01")
@@ -61,7 +63,7 @@ def entry(ordinal: int, cost: str | None = "0.01", **more) -> Entry:
 
 
 def write(ledger: Ledger, lease: Lease, *entries: Entry) -> None:
-    journal = LedgerJournal(ledger, lease, Watch())
+    journal = LedgerJournal(ledger, lease, StopSwitch())
     for item in entries:
         asyncio.run(journal.append(item))
 
@@ -83,7 +85,7 @@ def test_every_answer_is_on_the_bill_once_also_of_attempts_that_died(ledger):
     again = ledger.claim("t1", "other", lease_seconds=60)
     assert isinstance(again, Lease)
     assert again.spent_usd == 2 * CENT
-    asyncio.run(LedgerJournal(ledger, again, Watch()).truncate(1))
+    asyncio.run(LedgerJournal(ledger, again, StopSwitch()).truncate(1))
     write(ledger, again, entry(1, "0.000000000001", prices="genai-prices 0.2.3"))
     assert job(ledger).cost == Cost(Decimal("0.020000000001"))
     assert job(ledger).prices == "own, genai-prices 0.2.3"
@@ -218,7 +220,7 @@ def test_a_run_that_may_not_spend_hands_its_job_back(ledger):
     ledger.accept(AssignedTask("t1", "general", "x"))
     keeper = LeaseKeeper(ledger, 5)
 
-    def team(_lease: Lease, _watch: Watch, _journal: Journal) -> TeamResult:
+    def team(_lease: Lease, _stop_switch: StopSwitch, _journal: Journal) -> TeamResult:
         return TeamResult(Interrupted("day_cap"), Usage(1, 10, 10), "m")
 
     parts = WorkerParts(
@@ -234,25 +236,25 @@ def test_a_run_that_may_not_spend_hands_its_job_back(ledger):
 
 
 def test_a_purse_waits_for_an_absent_redis_unless_its_run_is_stopped(ledger, monkeypatch):
-    lease, watch = claim(ledger), Watch()
-    purse = LedgerPurse(ledger, Decimal(1), lease, watch)
+    lease, stop_switch = claim(ledger), StopSwitch()
+    limiter = LedgerSpendingLimiter(ledger, Decimal(1), lease, stop_switch)
     real, tries = Spending.reserve, []
 
     def absent_once(*args, **kwargs) -> bool:
         tries.append(args)
-        if len(tries) == 1 or watch.is_draining:
+        if len(tries) == 1 or stop_switch.is_draining:
             raise LedgerUnavailableError("away")
         return real(*args, **kwargs)
 
     monkeypatch.setattr(Spending, "reserve", absent_once)
-    assert asyncio.run(purse.reserve(0, CENT, 60))
+    assert asyncio.run(limiter.reserve(0, CENT, 60))
     assert len(tries) == 2
-    watch.drain()
+    stop_switch.drain()
     with pytest.raises(LedgerUnavailableError):
-        asyncio.run(purse.reserve(1, CENT, 60))
+        asyncio.run(limiter.reserve(1, CENT, 60))
 
 
-# --- the day's takings ----------------------------------------------------------------------------
+# --- the day's totals -----------------------------------------------------------------------------
 
 
 def report(ledger: Ledger, job_id: str, receipt: dict, outcome: Outcome | None = None) -> None:
@@ -274,7 +276,7 @@ def age(ledger: Ledger, job_id: str, minutes: float) -> None:
 COMPLETED = {"verdict": "accepted", "answer": {"status": "completed"}}
 
 
-def test_the_day_s_takings_name_what_is_settled_unsettled_and_unknown(ledger):
+def test_the_day_s_totals_name_what_is_settled_unsettled_and_unknown(ledger):
     report(ledger, "fresh", COMPLETED)
     report(ledger, "old", {**COMPLETED, "answer": {"status": "completed", "paidCents": 400}})
     report(ledger, "failed", {"verdict": "accepted"}, Failed("quality", "No."))
@@ -285,13 +287,13 @@ def test_the_day_s_takings_name_what_is_settled_unsettled_and_unknown(ledger):
     if (now - ledger.spending.today().began_at).total_seconds() < 900:
         pytest.skip("the day has just begun")
     age(ledger, "old", 11)
-    takings = read_takings(ledger)
-    assert takings.settled_usd == 4
-    assert (takings.unsettled_usd, takings.unsettled_jobs) == (Decimal("8.50"), 1)
-    assert takings.unknown_jobs == 1
-    assert takings.day.cost == Cost(5 * CENT)
-    assert takings.margin_usd == Decimal("12.45")
-    assert read_overview(ledger).takings == takings
+    day_totals = read_day_totals(ledger)
+    assert day_totals.settled_usd == 4
+    assert (day_totals.unsettled_usd, day_totals.unsettled_jobs) == (Decimal("8.50"), 1)
+    assert day_totals.unknown_jobs == 1
+    assert day_totals.day.cost == Cost(5 * CENT)
+    assert day_totals.margin_usd == Decimal("12.45")
+    assert read_overview(ledger).day_totals == day_totals
 
 
 def test_a_job_says_what_it_earns_and_until_when_that_is_unsettled(ledger):

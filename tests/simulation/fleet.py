@@ -22,10 +22,10 @@ from aicity_fleet.ledger import Ledger
 from aicity_fleet.ledger.keys import SCHEMA_VERSION
 from aicity_fleet.models import JsonObject
 from scheduler import poll as poll_module
+from scheduler import report as report_module
 from scheduler import sweep as sweep_module
-from workers import report as report_module
 from workers import run_job as run_job_module
-from workers.leases import MOST_RENEWAL_SECONDS, LeaseKeeper
+from workers.lease_keeper import MOST_RENEWAL_SECONDS, LeaseKeeper
 
 LEASE_SECONDS = 15.0
 SWEEP_SECONDS = 2.0
@@ -225,7 +225,7 @@ class Fleet:
             ).to_json()
 
         def tick() -> None:
-            if ledger.marks.may_sweep(SWEEP_SECONDS * 0.9):
+            if ledger.coordination.may_sweep(SWEEP_SECONDS * 0.9):
                 sweep_module.sweep(
                     ledger=ledger,
                     send=lambda task, job_id: self.broker.send(QUEUE_OF[task], job_id),

@@ -26,9 +26,9 @@ from simulation.wire import Wire
 from simulation.world import virtual_texts
 
 from aicity_fleet.errors import AICityError, AICityUnavailableError
-from aicity_fleet.ledger.journal import LedgerJournal
 from aicity_fleet.models import Failed
-from workers import report as report_module
+from scheduler import report as report_module
+from workers.ledger_journal import LedgerJournal
 
 EVERY_SCRIPT = "*"
 """Stands for the prelude: its text is in every script."""

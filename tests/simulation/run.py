@@ -19,11 +19,13 @@ from simulation.team import Plan, VirtualAsyncio
 from simulation.wire import Wire, packed, redis_socket
 from simulation.world import KEYS, World
 
-from aicity_fleet import availability
-from aicity_fleet.ledger import controls, journal, marks
+from aicity_fleet.ledger import controls
+from aicity_fleet.ledger import coordination as marks
 from aicity_fleet.ledger import ledger as ledger_module
-from scheduler import poll, sweep
-from workers import leases, report, run_job
+from scheduler import availability, poll, report, sweep
+from workers import lease_keeper as leases
+from workers import ledger_journal as journal
+from workers import run_job
 
 REST_SECONDS = 1500.0
 """How long after the last fault everything must rest, in virtual seconds."""

@@ -1,6 +1,6 @@
 """The team of the simulation: it makes its model calls along the production journal, and ends as planned.
 
-It stands in for ``workers.teams.TeamRunner.run`` and stops where that one stops: between calls, and
+It stands in for ``workers.team_runner.TeamRunner.run`` and stops where that one stops: between calls, and
 within one when its run is aborted.
 """
 
@@ -16,6 +16,7 @@ from simulation.profiles import Profile
 from simulation.stage import Process
 from simulation.world import World
 
+from aicity_fleet.journal import Journal, JournalCursor, canonical_sha256
 from aicity_fleet.ledger import Lease
 from aicity_fleet.models import (
     Delivered,
@@ -26,8 +27,7 @@ from aicity_fleet.models import (
     Rejected,
     TeamResult,
 )
-from aicity_fleet.team import Journal, Watch
-from aicity_fleet.team.journal import Tape, canonical_sha256
+from aicity_fleet.stop_switch import StopSwitch
 
 T = TypeVar("T")
 
@@ -84,35 +84,37 @@ class ScriptedTeam:
     def __init__(self, world: World, process: Process, plan_of: Callable[[str], Plan]) -> None:
         self._world, self._process, self._plan_of = world, process, plan_of
 
-    def __call__(self, lease: Lease, watch: Watch, journal: Journal) -> TeamResult:
+    def __call__(self, lease: Lease, stop_switch: StopSwitch, journal: Journal) -> TeamResult:
         """As ``TeamRunner.run``."""
         world, plan = self._world, self._plan_of(lease.job_id)
-        tape, text = Tape(journal), ""
+        cursor, text = JournalCursor(journal), ""
         for ordinal in range(plan.calls):
-            stopped = self._stopped(watch)
+            stopped = self._stopped(stop_switch)
             if stopped is not None:
-                return self._result(stopped, tape)
+                return self._result(stopped, cursor)
             if world.happens(world.profile.broken):
                 world.count("broken")
                 raise RuntimeError("our own code")
             request = canonical_sha256({"job": lease.job_id, "call": ordinal, "text": text})
-            entry = run_now(tape.replay("model", request))
+            entry = run_now(cursor.replay("model", request))
             if entry is None:
-                ending = self._buy(lease, watch, ordinal, plan)
+                ending = self._buy(lease, stop_switch, ordinal, plan)
                 if ending is not None:
-                    return self._result(ending, tape)
+                    return self._result(ending, cursor)
                 answer = {"text": f"answer {world.rng.randrange(10**9)}"}
-                entry = run_now(tape.record("model", request, answer, seconds=1.0, usage=(7, 3)))
+                entry = run_now(cursor.record("model", request, answer, seconds=1.0, usage=(7, 3)))
             text = entry.answer["text"]
-        stopped = self._stopped(watch, also_drain=False)
-        return self._result(stopped or self._ending(lease, plan, text), tape)
+        stopped = self._stopped(stop_switch, also_drain=False)
+        return self._result(stopped or self._ending(lease, plan, text), cursor)
 
-    def _stopped(self, watch: Watch, *, also_drain: bool = True) -> Interrupted | None:
-        if watch.abort_reason is not None:
-            return Interrupted(watch.abort_reason)
-        return Interrupted("drain") if also_drain and watch.is_draining else None
+    def _stopped(self, stop_switch: StopSwitch, *, also_drain: bool = True) -> Interrupted | None:
+        if stop_switch.abort_reason is not None:
+            return Interrupted(stop_switch.abort_reason)
+        return Interrupted("drain") if also_drain and stop_switch.is_draining else None
 
-    def _buy(self, lease: Lease, watch: Watch, ordinal: int, plan: Plan) -> Ending | None:
+    def _buy(
+        self, lease: Lease, stop_switch: StopSwitch, ordinal: int, plan: Plan
+    ) -> Ending | None:
         """One call of the model; gives the ending of the run when it gets no answer."""
         world = self._world
         world.pause()
@@ -120,8 +122,8 @@ class ScriptedTeam:
         while rest > 0:
             world.stage.sleep(min(rest, 1.0))
             rest -= 1.0
-            if watch.abort_reason is not None:
-                return Interrupted(watch.abort_reason)
+            if stop_switch.abort_reason is not None:
+                return Interrupted(stop_switch.abort_reason)
         if plan.is_poison and ordinal == POISONOUS_CALL:
             world.note(f"{lease.job_id} kills its process")
             world.count("poisonings")
@@ -146,8 +148,8 @@ class ScriptedTeam:
             return Delivered(f"{lease.job_id} by attempt {lease.fence}: {text}", 90)
         return Rejected("quality", f"Attempt {lease.token} could not: {text}.")
 
-    def _result(self, ending: Ending, tape: Tape) -> TeamResult:
-        return TeamResult(ending, tape.bought, "scripted")
+    def _result(self, ending: Ending, cursor: JournalCursor) -> TeamResult:
+        return TeamResult(ending, cursor.bought, "scripted")
 
 
 def plan_for(rng: random.Random, profile: Profile) -> Plan:

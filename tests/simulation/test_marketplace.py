@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from simulated_city import SimulatedCity
 from simulation.marketplace import PAGE_SIZE, MarketClient, Marketplace
+from support.simulated_city import SimulatedCity
 
 from aicity_fleet.errors import AICityRefusedError
 from aicity_fleet.models import Completed, Failed, parse_task

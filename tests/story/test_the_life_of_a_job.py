@@ -4,12 +4,13 @@ AI City is the simulator, Redis is real, and the team is a function that ends as
 """
 
 import pytest
-from conftest import wait_until
-from simulated_city import SimulatedCity
+from support.simulated_city import SimulatedCity
+from support.waiting import wait_until
 
 from aicity_fleet.aicity.client import AICityClient
 from aicity_fleet.aicity.contract import load_contract
 from aicity_fleet.celery_app import REPORT, RUN_JOB
+from aicity_fleet.journal import Journal
 from aicity_fleet.ledger import Lease, Ledger
 from aicity_fleet.models import (
     Delivered,
@@ -24,11 +25,11 @@ from aicity_fleet.settings import SIMULATED_KEY
 from aicity_fleet.simulator.app import create_app
 from aicity_fleet.simulator.config import SimulatorConfig
 from aicity_fleet.simulator.serve import running
-from aicity_fleet.team import Journal, Watch
+from aicity_fleet.stop_switch import StopSwitch
 from scheduler.poll import PollSummary, poll
+from scheduler.report import ReporterParts, report
 from scheduler.sweep import sweep
-from workers.leases import LeaseKeeper
-from workers.report import ReporterParts, report
+from workers.lease_keeper import LeaseKeeper
 from workers.run_job import WorkerParts, run_job
 
 
@@ -72,7 +73,7 @@ class Fleet:
         )
         return run_job(job_id, parts)
 
-    def team(self, lease: Lease, watch: Watch, journal: Journal) -> TeamResult:
+    def team(self, lease: Lease, stop_switch: StopSwitch, journal: Journal) -> TeamResult:
         return TeamResult(self.ending, Usage(1, 10, 10), "gpt-4o-mini")
 
     def state(self, job_id: str) -> JobState:

@@ -6,7 +6,7 @@ from concurrent.futures import CancelledError, ThreadPoolExecutor
 
 import pytest
 
-from workers.bridge import Bridge
+from workers.event_loop import Bridge
 
 
 @pytest.fixture

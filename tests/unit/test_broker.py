@@ -5,7 +5,7 @@ import redis
 import structlog
 from kombu.exceptions import OperationalError
 
-from aicity_fleet.broker import Outage, RefusedError, as_refusal, reason
+from aicity_fleet.redis_faults import Outage, RefusedError, as_refusal, reason
 
 REASONS = {
     redis.BusyLoadingError("Redis is loading the dataset in memory"): "loads",

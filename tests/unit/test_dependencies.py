@@ -6,7 +6,7 @@ import sys
 import tomllib
 
 import pytest
-from source_files import PACKAGES, ROOT, imported_names, sources
+from support.source_files import PACKAGES, ROOT, imported_names, sources
 
 
 def declared() -> set[str]:

@@ -7,9 +7,9 @@ import logging
 import pytest
 import structlog
 
-from aicity_fleet.entry import configure_logging, exit_on_fleet_error
 from aicity_fleet.errors import FleetError, SettingsError
 from aicity_fleet.settings import Settings
+from aicity_fleet.startup import configure_logging, exit_on_fleet_error
 
 
 @pytest.fixture
@@ -53,7 +53,7 @@ def test_a_secret_in_an_event_a_message_or_a_traceback_is_replaced(log_output):
 
 
 def test_autogen_which_logs_whole_prompts_is_silent(log_output):
-    importlib.import_module("aicity_fleet.team.driver")
+    importlib.import_module("aicity_fleet.team.run")
     for name in ("autogen_core", "autogen_core.events", "autogen_core.trace"):
         logging.getLogger(name).info("PROMPT-TEXT")
     assert "PROMPT-TEXT" not in log_output.getvalue()

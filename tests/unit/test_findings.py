@@ -8,11 +8,11 @@ import pytest
 
 from aicity_fleet.cli.findings import find
 from aicity_fleet.ledger.controls import Breaker, Controls, Switch
+from aicity_fleet.ledger.day_totals import DayTotals
 from aicity_fleet.ledger.overview import Overview
 from aicity_fleet.ledger.spending import Day
-from aicity_fleet.ledger.takings import Takings
 from aicity_fleet.models import JobState
-from aicity_fleet.money import Cost
+from aicity_fleet.money.earnings import Cost
 
 NOW = datetime(2026, 7, 1, 12, tzinfo=UTC)
 OFF = Switch(NOW - timedelta(hours=1), "AI City answered 401.")
@@ -28,11 +28,11 @@ def breaker(*, is_fatal: bool, is_open: bool = True) -> Breaker:
     return Breaker("https://model.example", 3, until, "HTTP 401", is_fatal)
 
 
-def takings(*, is_full: bool, wanted: str = "0.01") -> Takings:
+def day_totals(*, is_full: bool, wanted: str = "0.01") -> DayTotals:
     spent, cap = Cost(Decimal("9.99")), Decimal(10)
     midnight = NOW.replace(hour=0)
     day = Day(midnight, spent, 40, Decimal(0), Decimal("0.005"), cap, Decimal(wanted), is_full)
-    return Takings(day, Decimal(0), Decimal(0), 0, 0)
+    return DayTotals(day, Decimal(0), Decimal(0), 0, 0)
 
 
 def overview(**changes) -> Overview:
@@ -58,7 +58,7 @@ def test_a_fleet_that_works_gives_nothing_to_say():
         oldest_report_at=ago(seconds=30),
     )
     assert find(busy, poll_seconds=30) == []
-    assert find(overview(takings=takings(is_full=False)), poll_seconds=30) == []
+    assert find(overview(day_totals=day_totals(is_full=False)), poll_seconds=30) == []
 
 
 NEEDS_PERSON = [
@@ -81,7 +81,7 @@ NEEDS_PERSON = [
     ({"breakers": (breaker(is_fatal=True, is_open=False),)}, "will not serve us", "key, quota"),
     ({"counts": {JobState.QUARANTINED: 2}}, "2 jobs are in quarantine", "--state quarantined"),
     (
-        {"takings": takings(is_full=True, wanted="12.5")},
+        {"day_totals": day_totals(is_full=True, wanted="12.5")},
         "alone would cost $12.50, and the fleet may spend $10.00",
         "FLEET_MAX_DAY_USD.*cancel",
     ),
@@ -105,7 +105,7 @@ REMARKS = [
     ({"breakers": (breaker(is_fatal=False),)}, "is in trouble; nothing starts there"),
     ({"oldest_report_at": ago(minutes=20), "report_trouble": "HTTP 503"}, "20 min. HTTP 503"),
     (
-        {"takings": takings(is_full=True)},
+        {"day_totals": day_totals(is_full=True)},
         "spent what it may today: $9.99 of $10.00, $0.005 in flight; anew at 2026-07-02 00:00:00 UTC",
     ),
     ({"last_poll": {**POLL, "status": "error", "message": "HTTP 503"}}, "failed: HTTP 503"),
@@ -127,7 +127,7 @@ WAITS = {"counts": {JobState.QUEUED: 1}, "overdue_seconds": 600.0}
     [
         {"paused": {"starts": OFF}},
         {"breakers": (breaker(is_fatal=False),)},
-        {"takings": takings(is_full=True)},
+        {"day_totals": day_totals(is_full=True)},
     ],
 )
 def test_jobs_that_wait_for_a_known_reason_do_not_accuse_the_workers(reason):

@@ -5,7 +5,7 @@ import sys
 
 import redis
 
-from aicity_fleet.log_repeats import QUIET_SECONDS, RepeatFilter
+from aicity_fleet.logs.repeats import QUIET_SECONDS, RepeatFilter
 
 
 class Clock:
@@ -45,7 +45,7 @@ def test_errors_of_ours_and_changes_of_redis_are_never_dropped():
     keep = RepeatFilter(Clock()).filter
     for _ in range(3):
         assert keep(record({"event": "ledger.wiped"}, level=logging.ERROR))
-        assert keep(record({"event": "redis.away"}, name="aicity_fleet.broker"))
+        assert keep(record({"event": "redis.away"}, name="aicity_fleet.messaging.broker"))
 
 
 def test_celerys_explanation_of_a_setting_is_dropped():

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aicity_fleet.prices import cost_usd, find_tariff, from_picodollars, picodollars
+from aicity_fleet.money.prices import cost_usd, find_tariff, from_picodollars, picodollars
 
 GROQ = "https://api.groq.com/openai/v1"
 

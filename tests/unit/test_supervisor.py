@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import wait_until
+from support.waiting import wait_until
 
 from aicity_fleet.embedded.supervisor import Program, Supervisor, stop_requests
 

@@ -8,12 +8,14 @@ from decimal import Decimal
 import pytest
 
 from aicity_fleet.errors import SettingsError
+from aicity_fleet.journal import MemoryJournal
 from aicity_fleet.ledger import Lease
 from aicity_fleet.models import AssignedTask, Delivered, TeamResult, Usage
 from aicity_fleet.settings import Settings
-from aicity_fleet.team import Limits, MemoryJournal, Watch
-from workers import teams
-from workers.bridge import Bridge
+from aicity_fleet.stop_switch import StopSwitch
+from aicity_fleet.team import Limits
+from workers import team_runner as teams
+from workers.event_loop import Bridge
 
 
 @pytest.fixture
@@ -34,7 +36,7 @@ def limits_of(bridge: Bridge, monkeypatch, cents: int | None, **env: str) -> Lim
     runner = teams.TeamRunner(bridge, Settings.load({"OPENAI_API_KEY": "k", **env}))
     task = AssignedTask("t1", "general", "x", max_budget_cents=cents)
     lease = Lease("t1", 2, task, "n", 0, spent_usd=Decimal("0.25"))
-    runner.run(lease, Watch(), MemoryJournal())
+    runner.run(lease, StopSwitch(), MemoryJournal())
     runner.close()
     return seen[0]
 

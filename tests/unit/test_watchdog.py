@@ -3,9 +3,9 @@
 import threading
 
 import pytest
-from conftest import wait_until
+from support.waiting import wait_until
 
-from aicity_fleet.watchdog import STALL_TICKS, TICK_SECONDS, Judge, Sight, Watchdog
+from aicity_fleet.messaging.watchdog import STALL_TICKS, TICK_SECONDS, Judge, Observation, Watchdog
 
 
 def verdicts(sights) -> list[str | None]:
@@ -17,7 +17,7 @@ def sights(number: int = 3 * STALL_TICKS, **changes):
     """One sight per tick; a change is a value, or a function of the tick's number."""
     plain = {"turns": lambda tick: 2 * tick, "taken": 0, "free_slots": 4, "waiting": 0, **changes}
     for tick in range(number):
-        yield Sight(**{k: v(tick) if callable(v) else v for k, v in plain.items()})
+        yield Observation(**{k: v(tick) if callable(v) else v for k, v in plain.items()})
 
 
 def test_it_notices_within_thirty_seconds():
@@ -76,7 +76,7 @@ def test_the_ticks_before_an_outage_do_not_count_after_it():
 
 def test_the_watchdog_calls_once_and_ends():
     calls = []
-    dog = Watchdog(lambda: Sight(1, 0, 4, 0), calls.append, tick_seconds=0.001)
+    dog = Watchdog(lambda: Observation(1, 0, 4, 0), calls.append, tick_seconds=0.001)
     dog.start()
     wait_until(lambda: calls, description="it is noticed")
     wait_until(
@@ -89,11 +89,11 @@ def test_the_watchdog_calls_once_and_ends():
 def test_a_watchdog_that_was_stopped_says_nothing():
     calls, looks = [], []
 
-    def look() -> Sight:
+    def look() -> Observation:
         looks.append(1)
         if len(looks) == STALL_TICKS:
             dog.stop()
-        return Sight(1, 0, 4, 0)
+        return Observation(1, 0, 4, 0)
 
     dog = Watchdog(look, calls.append, tick_seconds=0.001)
     dog.start()
@@ -105,11 +105,11 @@ def test_a_watchdog_that_was_stopped_says_nothing():
 def test_a_look_that_fails_is_no_verdict():
     calls, looks = [], []
 
-    def look() -> Sight:
+    def look() -> Observation:
         looks.append(1)
         if len(looks) < 5:
             raise ValueError("cannot look")
-        return Sight(1, 0, 4, 0)
+        return Observation(1, 0, 4, 0)
 
     dog = Watchdog(look, calls.append, tick_seconds=0.001)
     dog.start()

@@ -7,10 +7,10 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Literal
 
+from aicity_fleet.redaction import REDACTED
 from aicity_fleet.team.gate import links
 from aicity_fleet.team.gate.disguise import holds_any, skeleton
 from aicity_fleet.team.gate.verdict import HARD, Check, Finding, Submission
-from aicity_fleet.team.withheld import WITHHELD
 
 MIN_CHARS = 20
 """A deliverable with fewer characters counts as empty."""
@@ -257,7 +257,7 @@ def secret(submission: Submission) -> Iterator[Finding]:
     for name, pattern in _SECRETS.items():
         if pattern.search(submission.text):
             yield Finding("secret", f"The text holds what looks like {name}; mask it.", HARD)
-    if WITHHELD in submission.text:
+    if REDACTED in submission.text:
         yield Finding("secret", "The text spoke of a secret of the agent; leave it out.", HARD)
 
 

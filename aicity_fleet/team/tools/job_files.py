@@ -14,7 +14,7 @@ from pathlib import Path, PurePosixPath
 
 from aicity_fleet.errors import ToolError
 from aicity_fleet.models import AssignedTask
-from aicity_fleet.team.brief import readable
+from aicity_fleet.team.review.brief import readable
 from aicity_fleet.team.tools.folders import PrivateFolders
 from aicity_fleet.team.tools.submitted import CODE, MAX_NAME_CHARS, submitted_files
 

@@ -15,7 +15,7 @@ from typing import Any
 
 from aicity_fleet.errors import ToolError
 from aicity_fleet.models import AssignedTask, JsonObject
-from aicity_fleet.team.brief import readable
+from aicity_fleet.team.review.brief import readable
 from aicity_fleet.team.tools import Described, Tool, bandit, javascript, repository, ruff, search
 from aicity_fleet.team.tools.confined import Confinement
 from aicity_fleet.team.tools.download import Downloader

@@ -3,7 +3,7 @@ from urllib.parse import quote
 
 import httpx
 import pytest
-from integration.simulator.orders import DONE, GAVE_UP, GOOD, TASK, submit
+from support.orders import DONE, GAVE_UP, GOOD, TASK, submit
 
 
 def error_of(response: httpx.Response) -> tuple[int, str]:

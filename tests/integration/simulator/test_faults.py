@@ -4,7 +4,7 @@ from email.utils import parsedate_to_datetime
 
 import httpx
 import pytest
-from integration.simulator.orders import DONE, GAVE_UP, install, submit
+from support.orders import DONE, GAVE_UP, install, submit
 
 from aicity_fleet.simulator.app import create_app
 from aicity_fleet.simulator.config import SimulatorConfig

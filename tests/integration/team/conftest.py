@@ -7,12 +7,13 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from typing import Any
 
 import pytest
-from integration.team.scripted_provider import Provider, ProviderServer
-from unit.team.samples import NONCE, order
+from support.samples import NONCE, order
+from support.scripted_provider import Provider, ProviderServer
 
 from aicity_fleet.models import AssignedTask, TeamResult
-from aicity_fleet.team import EngineName, Limits, ModelConfig, Watch, team_for
-from aicity_fleet.team.driver import ENGINES, Model, only, open_model, run_team
+from aicity_fleet.stop_switch import StopSwitch
+from aicity_fleet.team import EngineName, Limits, ModelConfig, team_for
+from aicity_fleet.team.run import ENGINES, Model, only, open_model, run_team
 
 RunTeam = Callable[..., Awaitable[TeamResult]]
 
@@ -89,7 +90,7 @@ def run(model: Model, engine: EngineName) -> RunTeam:
             "spec": spec.model_copy(update={"members": (alone,), **(bounds or {})}),
             "models": only(model),
             "limits": Limits(deadline_seconds=10),
-            "watch": Watch(),
+            "stop_switch": StopSwitch(),
             "nonce": NONCE,
             "engine": engine,
         }

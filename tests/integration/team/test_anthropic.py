@@ -5,11 +5,11 @@ from __future__ import annotations
 import dataclasses
 
 import pytest
-from integration.team.scripted_provider import Answer, Provider, calls, error, submit, text
-from unit.team.samples import GOOD_GENERAL
+from support.samples import GOOD_GENERAL
+from support.scripted_provider import Answer, Provider, calls, error, submit, text
 
 from aicity_fleet.models import Delivered, ProviderFatal, ProviderTrouble, Rejected, Usage
-from aicity_fleet.team.driver import open_model
+from aicity_fleet.team.run import open_model
 
 
 @pytest.fixture

@@ -7,14 +7,14 @@ import dataclasses
 from decimal import Decimal
 
 import pytest
-from integration.team.scripted_provider import Provider, submit, text
-from unit.team.samples import GOOD_GENERAL, order
+from support.samples import GOOD_GENERAL, order
+from support.scripted_provider import Provider, submit, text
 
 from aicity_fleet.ledger import Lease, Ledger
-from aicity_fleet.ledger.journal import LedgerJournal
-from aicity_fleet.ledger.spending import LedgerPurse
 from aicity_fleet.models import Delivered, Interrupted, TeamResult
-from aicity_fleet.team import Watch
+from aicity_fleet.stop_switch import StopSwitch
+from workers.ledger_journal import LedgerJournal
+from workers.ledger_spending import LedgerSpendingLimiter
 
 CALL = Decimal("0.0014")
 """What a scripted answer costs at the prices below: 100 tokens in, 20 out."""
@@ -43,13 +43,13 @@ async def test_runs_side_by_side_stop_at_the_cap_and_none_fails(run, ledger, pro
     leases = [lease_on(ledger, f"t{number}", cap) for number in range(RUNS)]
 
     async def one(lease: Lease) -> TeamResult:
-        watch = Watch()
+        stop_switch = StopSwitch()
         return await run(
             lease.task,
             bounds={"reminders": 9},
-            watch=watch,
-            journal=LedgerJournal(ledger, lease, watch),
-            purse=LedgerPurse(ledger, cap, lease, watch),
+            stop_switch=stop_switch,
+            journal=LedgerJournal(ledger, lease, stop_switch),
+            limiter=LedgerSpendingLimiter(ledger, cap, lease, stop_switch),
         )
 
     results = await asyncio.gather(*map(one, leases))
@@ -65,15 +65,15 @@ async def test_runs_side_by_side_stop_at_the_cap_and_none_fails(run, ledger, pro
 async def test_with_a_higher_cap_they_go_on_from_what_they_have(run, ledger, provider: Provider):
     dear = {"prompt_tokens": 100, "completion_tokens": 20_000, "total_tokens": 20_100}
     provider.will(text("thinking", usage=dear), submit(GOOD_GENERAL))
-    lease, watch = lease_on(ledger, "t1", Decimal("0.10")), Watch()
+    lease, stop_switch = lease_on(ledger, "t1", Decimal("0.10")), StopSwitch()
 
     async def attempt(cap: str) -> TeamResult:
         return await run(
             lease.task,
             nonce=lease.nonce,
-            watch=watch,
-            journal=LedgerJournal(ledger, lease, watch),
-            purse=LedgerPurse(ledger, Decimal(cap), lease, watch),
+            stop_switch=stop_switch,
+            journal=LedgerJournal(ledger, lease, stop_switch),
+            limiter=LedgerSpendingLimiter(ledger, Decimal(cap), lease, stop_switch),
         )
 
     assert (await attempt("0.10")).ending == Interrupted("day_cap")

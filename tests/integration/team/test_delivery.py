@@ -6,11 +6,11 @@ import json
 from typing import ClassVar
 
 import pytest
-from integration.team.scripted_provider import Provider, calls, submit, text
-from unit.team.samples import CODE, GOOD, GOOD_GENERAL, GOOD_REVIEW, NONCE, order
+from support.samples import CODE, GOOD, GOOD_GENERAL, GOOD_REVIEW, NONCE, order
+from support.scripted_provider import Provider, calls, submit, text
 
 from aicity_fleet.models import Delivered, Rejected, Usage
-from aicity_fleet.team import Progress
+from aicity_fleet.stop_switch import Progress
 
 
 @pytest.mark.parametrize("task_type", sorted(GOOD))

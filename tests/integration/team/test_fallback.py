@@ -5,14 +5,15 @@ from __future__ import annotations
 import dataclasses
 
 import pytest
-from integration.team.scripted_provider import Provider, error, submit, text
-from unit.team.samples import GOOD_GENERAL
+from support.samples import GOOD_GENERAL
+from support.scripted_provider import Provider, error, submit, text
 
 from aicity_fleet.errors import TeamError
+from aicity_fleet.journal import MemoryJournal
 from aicity_fleet.models import Delivered, ProviderFatal, ProviderTrouble, Rejected
-from aicity_fleet.team import MemoryJournal, Watch
-from aicity_fleet.team.driver import open_model
-from aicity_fleet.team.model import Route
+from aicity_fleet.stop_switch import StopSwitch
+from aicity_fleet.team.model.clients import Route
+from aicity_fleet.team.run import open_model
 
 
 @pytest.fixture
@@ -88,15 +89,15 @@ async def test_what_one_answered_is_not_bought_again_from_the_other(run, provide
 
 
 async def test_a_draining_worker_asks_nobody_else(run, provider, second, routes):
-    watch = Watch()
+    stop_switch = StopSwitch()
 
     def drain(_body):
-        watch.drain()
+        stop_switch.drain()
         return error(503)
 
     provider.script = drain
     second.will(submit(GOOD_GENERAL))
-    await run(models=routes, watch=watch)
+    await run(models=routes, stop_switch=stop_switch)
     assert second.requests == []
 
 

@@ -11,10 +11,10 @@ import sys
 from pathlib import Path
 
 import pytest
-from integration.team.scripted_provider import Provider, submit, text
-from unit.team.samples import GOOD_GENERAL
+from support.samples import GOOD_GENERAL
+from support.scripted_provider import Provider, submit, text
 
-from aicity_fleet.team.driver import ENGINES
+from aicity_fleet.team.run import ENGINES
 
 JOBS, WARM = 500, 50
 MOST_GROWTH_MIB = 20.0
@@ -22,10 +22,12 @@ MOST_GROWTH_MIB = 20.0
 
 PROGRAM = """
 import asyncio, gc, json, os, sys, threading
-from unit.team.samples import NONCE, order
+from support.samples import NONCE, order
 from integration.team.test_members import PAIR
-from aicity_fleet.team import Limits, MemoryJournal, ModelConfig, Watch
-from aicity_fleet.team.driver import only, open_model, run_team
+from aicity_fleet.journal import MemoryJournal
+from aicity_fleet.stop_switch import StopSwitch
+from aicity_fleet.team import Limits, ModelConfig
+from aicity_fleet.team.run import only, open_model, run_team
 
 url, engine, warm, jobs = sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4])
 
@@ -45,7 +47,7 @@ async def main():
         async def one(number):
             result = await run_team(
                 order(description=f"Lighthouses of island {number} for ships."), spec=PAIR,
-                models=only(model), limits=Limits(60), watch=Watch(), nonce=f"{NONCE}{number:04}",
+                models=only(model), limits=Limits(60), watch=StopSwitch(), nonce=f"{NONCE}{number:04}",
                 journal=MemoryJournal(), engine=engine)
             assert type(result.ending).__name__ == "Delivered", result.ending
         async def batch(first, last):

@@ -7,13 +7,14 @@ import subprocess
 import sys
 
 import pytest
-from integration.team.scripted_provider import Provider, submit
-from unit.team.samples import GOOD_GENERAL
+from support.samples import GOOD_GENERAL
+from support.scripted_provider import Provider, submit
 
 PROGRAM = """
 import asyncio, sys
 from aicity_fleet.models import AssignedTask, Delivered
-from aicity_fleet.team import Limits, ModelConfig, Watch, only, open_model, run_team, team_for
+from aicity_fleet.stop_switch import StopSwitch
+from aicity_fleet.team import Limits, ModelConfig, only, open_model, run_team, team_for
 from aicity_fleet.team.tools.download import Downloader
 from aicity_fleet.team.tools.toolbox import Toolbox
 
@@ -24,7 +25,7 @@ async def main():
     async with open_model(config) as model:
         with box.tools_for(task) as tools:
             result = await run_team(task, spec=team_for("general"), models=only(model), tools=tools,
-                                limits=Limits(10), watch=Watch(), nonce="5f1d0c9ab2e84c6f97a3")
+                                limits=Limits(10), watch=StopSwitch(), nonce="5f1d0c9ab2e84c6f97a3")
     box.close()
     assert isinstance(result.ending, Delivered), result.ending
     print("delivered", file=sys.stderr)

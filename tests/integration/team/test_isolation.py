@@ -9,12 +9,12 @@ import logging
 import re
 
 import pytest
-from integration.team.scripted_provider import Answer, Provider, calls, error, submit, text
-from unit.team.samples import GOOD_GENERAL, NONCE, order
+from support.samples import GOOD_GENERAL, NONCE, order
+from support.scripted_provider import Answer, Provider, calls, error, submit, text
 
+from aicity_fleet.journal import MemoryJournal
 from aicity_fleet.models import AGENT_NAMES, Delivered, ProviderTrouble
-from aicity_fleet.team import MemoryJournal
-from aicity_fleet.team.driver import open_model
+from aicity_fleet.team.run import open_model
 
 
 async def test_a_stop_word_in_the_order_stops_nothing(run, provider: Provider):
@@ -79,7 +79,7 @@ async def test_a_key_that_a_model_says_is_kept_nowhere(run, provider: Provider, 
         submit(f"{GOOD_GENERAL}\n\nKey: {config.api_key}"),
         submit(GOOD_GENERAL),
     )
-    result = await run(journal=journal, hear=heard.append)
+    result = await run(journal=journal, on_event=heard.append)
     assert result.ending.text == GOOD_GENERAL
     assert config.api_key not in str([journal.entries, heard, provider.requests])
     provider.requests.clear()
@@ -179,7 +179,7 @@ async def test_no_text_of_a_job_reaches_a_log(run, provider: Provider, config, c
     await run()
     leaky = {"lookup": Leaky()}
     provider.will(calls(("lookup", "{}")), calls(("lookup", '{"fail": 1}')), submit(GOOD_GENERAL))
-    await run(tool_names=("lookup",), tools=leaky, hear=leaky["lookup"].heard.append)
+    await run(tool_names=("lookup",), tools=leaky, on_event=leaky["lookup"].heard.append)
     assert "confidential finding" in str(leaky["lookup"].heard)
     logged = caplog.text + "".join(str(record.msg) for record in caplog.records)
     assert "confidential" not in logged

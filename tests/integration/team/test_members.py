@@ -7,12 +7,14 @@ import dataclasses
 import re
 
 import pytest
-from integration.team.scripted_provider import Provider, calls, error, submit, text
-from unit.team.samples import GOOD_GENERAL, NONCE, order
+from support.samples import GOOD_GENERAL, NONCE, order
+from support.scripted_provider import Provider, calls, error, submit, text
 
+from aicity_fleet.journal import MemoryJournal
 from aicity_fleet.models import Delivered, ProviderTrouble, Rejected, Usage
-from aicity_fleet.team import Limits, MemoryJournal, Watch, only, open_model, run_team
-from aicity_fleet.team.spec import Member, TeamSpec
+from aicity_fleet.stop_switch import StopSwitch
+from aicity_fleet.team import Limits, only, open_model, run_team
+from aicity_fleet.team.declare.spec import Member, TeamSpec
 
 PAIR = TeamSpec(
     name="pair",
@@ -32,7 +34,7 @@ def pair(model, engine):
             "spec": PAIR,
             "models": only(model),
             "limits": Limits(deadline_seconds=10),
-            "watch": Watch(),
+            "stop_switch": StopSwitch(),
             "nonce": NONCE,
             "engine": engine,
         }

@@ -9,15 +9,16 @@ import os
 import pytest
 from autogen_agentchat.agents import AssistantAgent
 from autogen_core.models import UserMessage
-from integration.team.scripted_provider import Provider, submit, text
-from unit.team.samples import GOOD_GENERAL
+from support.samples import GOOD_GENERAL
+from support.scripted_provider import Provider, submit, text
 
+from aicity_fleet.journal import JournalCursor, MemoryJournal
 from aicity_fleet.models import Delivered
-from aicity_fleet.team import Limits, MemoryJournal, ModelConfig, Route, Watch, team_for
-from aicity_fleet.team.budget import Budget
-from aicity_fleet.team.driver import open_model
-from aicity_fleet.team.journal import Tape
-from aicity_fleet.team.seam import SeamClient
+from aicity_fleet.stop_switch import StopSwitch
+from aicity_fleet.team import Limits, ModelConfig, Route, team_for
+from aicity_fleet.team.model.budget import Budget
+from aicity_fleet.team.model.journaled_client import JournaledClient
+from aicity_fleet.team.run import open_model
 
 NAMES = ["gpt-4o", "gpt-5.1", "o4-mini", "claude-sonnet-4-5", "gemini-2.5-pro", "Llama-9", "local"]
 
@@ -72,40 +73,40 @@ async def test_one_client_serves_many_runs_and_keeps_none(run, provider: Provide
 
 async def test_tokens_are_estimated_without_the_network(model, monkeypatch):
     """AutoGen's count downloads a table within the event loop, without a timeout."""
-    tape, limits = Tape(MemoryJournal()), Limits(10, max_total_tokens=1000)
-    seam = SeamClient(
+    cursor, limits = JournalCursor(MemoryJournal()), Limits(10, max_total_tokens=1000)
+    client = JournaledClient(
         team_for("general").members[0],
         Route([model]),
-        tape,
+        cursor,
         spec=team_for("general"),
         limits=limits,
-        budget=Budget(limits, tape, None),
-        watch=Watch(),
+        budget=Budget(limits, cursor, None),
+        stop_switch=StopSwitch(),
         instead=lambda: None,
         on_answer=lambda _member, _answer: None,
     )
     messages = [UserMessage(content="x" * 400, source="Coordinator")]
-    assert 100 <= seam.count_tokens(messages) < 150
-    assert seam.remaining_tokens(messages) == 1000 - seam.count_tokens(messages)
+    assert 100 <= client.count_tokens(messages) < 150
+    assert client.remaining_tokens(messages) == 1000 - client.count_tokens(messages)
 
 
 async def test_a_stream_is_answered_in_one_piece(model, provider: Provider):
     provider.will(text("whole"))
-    tape = Tape(MemoryJournal())
-    seam = SeamClient(
+    cursor = JournalCursor(MemoryJournal())
+    client = JournaledClient(
         team_for("general").members[0],
         Route([model]),
-        tape,
+        cursor,
         spec=team_for("general"),
         limits=Limits(10),
-        budget=Budget(Limits(10), tape, None),
-        watch=Watch(),
+        budget=Budget(Limits(10), cursor, None),
+        stop_switch=StopSwitch(),
         instead=lambda: None,
         on_answer=lambda _member, _answer: None,
     )
-    pieces = [piece async for piece in seam.create_stream([UserMessage(content="x", source="u")])]
+    pieces = [piece async for piece in client.create_stream([UserMessage(content="x", source="u")])]
     assert [piece.content for piece in pieces] == ["whole"]
-    assert seam.total_usage().prompt_tokens == tape.bought.prompt_tokens == 100
+    assert client.total_usage().prompt_tokens == cursor.bought.prompt_tokens == 100
 
 
 def test_runtime_tracing_is_off():

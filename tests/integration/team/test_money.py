@@ -6,15 +6,16 @@ import dataclasses
 from decimal import Decimal
 
 import pytest
-from integration.team.scripted_provider import Provider, error, submit, text
-from unit.team.samples import GOOD_GENERAL
+from support.samples import GOOD_GENERAL
+from support.scripted_provider import Provider, error, submit, text
 
 from aicity_fleet.errors import LedgerUnavailableError
+from aicity_fleet.journal import MemoryJournal
 from aicity_fleet.models import Delivered, Interrupted, ProviderTrouble, Rejected
-from aicity_fleet.money import Cost
-from aicity_fleet.team import Limits, MemoryJournal
-from aicity_fleet.team.driver import open_model
-from aicity_fleet.team.model import Route
+from aicity_fleet.money.earnings import Cost
+from aicity_fleet.team import Limits
+from aicity_fleet.team.model.clients import Route
+from aicity_fleet.team.run import open_model
 
 CALL = Decimal("0.0014")
 """What a scripted answer costs at the prices below: 100 tokens in, 20 out."""
@@ -28,7 +29,7 @@ def config(config):
     )
 
 
-class Purse:
+class SpendingLimiter:
     """What the fleet may spend, with a room that the test gives."""
 
     def __init__(self, room: int, failure: Exception | None = None) -> None:
@@ -89,8 +90,8 @@ async def test_a_cap_that_no_prompt_fits_into_buys_nothing(run, provider: Provid
 async def test_what_was_bought_before_counts_and_is_not_bought_again(run, provider: Provider):
     provider.will(text("thinking"), submit(GOOD_GENERAL))
     journal = MemoryJournal()
-    purse = Purse(1)
-    first = await run(journal=journal, purse=purse)
+    limiter = SpendingLimiter(1)
+    first = await run(journal=journal, limiter=limiter)
     assert first.ending == Interrupted("day_cap")
     stopped = await run(journal=journal, limits=limits(max_usd=str(CALL)))
     assert stopped.ending.code == "over_budget"
@@ -144,19 +145,19 @@ async def test_tokens_that_the_provider_does_not_count_still_reach_the_cap(run, 
 
 async def test_every_call_is_reserved_for_and_a_failed_one_is_given_back(run, provider: Provider):
     provider.will(text("thinking"), error(503))
-    purse = Purse(9)
-    assert isinstance((await run(purse=purse)).ending, ProviderTrouble)
-    assert [ordinal for ordinal, _ in purse.reserved] == [0, 1]
-    assert all(0 < usd < CALL * 20 for _, usd in purse.reserved)
-    assert purse.given_back == [1]
+    limiter = SpendingLimiter(9)
+    assert isinstance((await run(limiter=limiter)).ending, ProviderTrouble)
+    assert [ordinal for ordinal, _ in limiter.reserved] == [0, 1]
+    assert all(0 < usd < CALL * 20 for _, usd in limiter.reserved)
+    assert limiter.given_back == [1]
 
 
 async def test_a_day_that_is_spent_makes_no_call_and_fails_nobody(run, provider: Provider):
-    assert (await run(purse=Purse(0))).ending == Interrupted("day_cap")
+    assert (await run(limiter=SpendingLimiter(0))).ending == Interrupted("day_cap")
     assert provider.requests == []
 
 
 async def test_a_purse_that_cannot_be_asked_stops_the_run_unchanged(run, provider: Provider):
     with pytest.raises(LedgerUnavailableError):
-        await run(purse=Purse(9, LedgerUnavailableError("Redis is away")))
+        await run(limiter=SpendingLimiter(9, LedgerUnavailableError("Redis is away")))
     assert provider.requests == []

@@ -6,7 +6,8 @@ import dataclasses
 import time
 
 import pytest
-from integration.team.scripted_provider import (
+from support.samples import GOOD_GENERAL
+from support.scripted_provider import (
     Answer,
     Provider,
     calls,
@@ -15,7 +16,6 @@ from integration.team.scripted_provider import (
     text,
     until,
 )
-from unit.team.samples import GOOD_GENERAL
 
 from aicity_fleet.models import (
     Delivered,
@@ -26,8 +26,9 @@ from aicity_fleet.models import (
     Rejected,
     Usage,
 )
-from aicity_fleet.team import Limits, ModelConfig, Watch
-from aicity_fleet.team.driver import open_model
+from aicity_fleet.stop_switch import StopSwitch
+from aicity_fleet.team import Limits, ModelConfig
+from aicity_fleet.team.run import open_model
 
 KEY = "sk-test-key-000000000000"
 
@@ -175,7 +176,7 @@ async def test_a_deadline_that_has_passed_makes_no_call(run, provider: Provider)
 
 
 async def test_a_run_that_was_stopped_before_it_began_makes_no_call(run, provider: Provider):
-    watch = Watch()
-    watch.abort("lease_lost")
-    assert (await run(watch=watch)).ending == Interrupted("lease_lost")
+    stop_switch = StopSwitch()
+    stop_switch.abort("lease_lost")
+    assert (await run(stop_switch=stop_switch)).ending == Interrupted("lease_lost")
     assert provider.requests == []

@@ -5,15 +5,17 @@ from __future__ import annotations
 import dataclasses
 
 import pytest
-from integration.team.scripted_provider import Provider, calls, submit, text
-from unit.team.samples import GOOD_GENERAL, NONCE, order
+from support.samples import GOOD_GENERAL, NONCE, order
+from support.scripted_provider import Provider, calls, submit, text
 
 from aicity_fleet.errors import JournalEndedError, ReplayError
+from aicity_fleet.journal import MemoryJournal
 from aicity_fleet.models import Delivered, Rejected
-from aicity_fleet.team import MemoryJournal, Watch, run_team, team_for
-from aicity_fleet.team.driver import Limits, only
-from aicity_fleet.team.offline import replay_team
-from aicity_fleet.team.origin import Origin
+from aicity_fleet.stop_switch import StopSwitch
+from aicity_fleet.team import run_team, team_for
+from aicity_fleet.team.replay.offline import replay_team
+from aicity_fleet.team.replay.origin import Origin
+from aicity_fleet.team.run import Limits, only
 
 SPEC = team_for("research")
 TASK = order("research", "Compare the history of tea ceremonies in Japan and China.")
@@ -29,10 +31,10 @@ def paid(model, engine, provider: Provider):
             spec=spec,
             models=only(model),
             limits=Limits(10),
-            watch=Watch(),
+            stop_switch=StopSwitch(),
             nonce=NONCE,
             journal=journal,
-            hear=heard.append,
+            on_event=heard.append,
             engine=engine,
         )
         return result, journal.entries, heard
@@ -47,7 +49,7 @@ def again(engine):
         origin = Origin.from_json(entries[0].origin)
         origin = dataclasses.replace(origin, spec=parts.pop("spec", origin.spec))
         defaults = {"origin": origin, "nonce": NONCE}
-        result = await replay_team(TASK, entries, hear=heard.append, **{**defaults, **parts})
+        result = await replay_team(TASK, entries, on_event=heard.append, **{**defaults, **parts})
         return result, heard
 
     return run
@@ -55,7 +57,7 @@ def again(engine):
 
 @pytest.mark.parametrize("last", ["good", "bad"])
 async def test_it_ends_the_same_and_says_the_same(paid, again, provider: Provider, last):
-    from unit.team.samples import GOOD  # noqa: PLC0415 - the name says what it is here
+    from support.samples import GOOD  # noqa: PLC0415 - the name says what it is here
 
     deliverable = GOOD["research"][1] if last == "good" else "never enough"
     answers = (text("a draft"), calls(("unknown", "{}")), submit("too short"), submit(deliverable))
@@ -103,11 +105,11 @@ async def test_a_team_with_tools_and_models_of_two_kinds_ends_the_same(
         spec=spec,
         models={"clever": only(model)["default"], **only(marker_model)},
         limits=Limits(10),
-        watch=Watch(),
+        stop_switch=StopSwitch(),
         nonce=NONCE,
         journal=journal,
         tools={"dice": dice},
-        hear=said.append,
+        on_event=said.append,
         engine=engine,
     )
     assert dice.throws == 1
@@ -126,7 +128,7 @@ async def test_a_journal_that_ends_too_early_is_said_and_heard_so_far(paid, engi
             entries[:2],
             origin=Origin.from_json(entries[0].origin),
             nonce=NONCE,
-            hear=heard.append,
+            on_event=heard.append,
         )
     assert heard[-1].kind == "ask"
 
@@ -161,7 +163,7 @@ async def test_a_paid_run_discards_the_journal_of_another_version(paid, model, e
         spec=SPEC,
         models=only(model),
         limits=Limits(10),
-        watch=Watch(),
+        stop_switch=StopSwitch(),
         nonce=NONCE,
         journal=journal,
         engine=engine,

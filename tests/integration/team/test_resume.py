@@ -5,13 +5,13 @@ from __future__ import annotations
 import dataclasses
 
 import pytest
-from integration.team.scripted_provider import Provider, error, submit, text
-from unit.team.samples import GOOD_GENERAL, NONCE, order
+from support.samples import GOOD_GENERAL, NONCE, order
+from support.scripted_provider import Provider, error, submit, text
 
 from aicity_fleet.errors import LedgerUnavailableError
+from aicity_fleet.journal import Entry, MemoryJournal
 from aicity_fleet.models import Delivered, ProviderTrouble, Usage
-from aicity_fleet.team import Entry, MemoryJournal
-from aicity_fleet.team.driver import open_model
+from aicity_fleet.team.run import open_model
 
 ANSWERS = (
     text("thinking"),

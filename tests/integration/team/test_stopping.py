@@ -9,12 +9,14 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
-from integration.team.scripted_provider import HANG, Provider, calls, submit, text, until
-from unit.team.samples import GOOD_GENERAL
+from support.samples import GOOD_GENERAL
+from support.scripted_provider import HANG, Provider, calls, submit, text, until
 
 from aicity_fleet.errors import TeamError
+from aicity_fleet.journal import MemoryJournal
 from aicity_fleet.models import Delivered, Interrupted, Rejected
-from aicity_fleet.team import Limits, MemoryJournal, Watch
+from aicity_fleet.stop_switch import StopSwitch
+from aicity_fleet.team import Limits
 
 
 class Lookup:
@@ -50,11 +52,11 @@ CALL_LOOKUP = calls(("lookup", "{}"))
 @pytest.mark.parametrize("reason", ["lease_lost", "cancelled", "drain"])
 async def test_abort_within_a_model_call(run, provider: Provider, reason):
     provider.will(HANG)
-    watch = Watch()
-    running = asyncio.ensure_future(run(watch=watch))
+    stop_switch = StopSwitch()
+    running = asyncio.ensure_future(run(stop_switch=stop_switch))
     await until(lambda: provider.requests, "the model call")
     started = time.monotonic()
-    threading.Thread(target=watch.abort, args=(reason,)).start()
+    threading.Thread(target=stop_switch.abort, args=(reason,)).start()
     assert (await running).ending == Interrupted(reason)
     assert time.monotonic() - started < 1
     await until(lambda: provider.disconnects == 1, "the server sees the disconnect")
@@ -63,18 +65,18 @@ async def test_abort_within_a_model_call(run, provider: Provider, reason):
 async def test_abort_within_a_tool(run, provider: Provider):
     """AutoGen 0.7.5 waits for ever when its token is cancelled while a tool runs."""
     provider.will(CALL_LOOKUP)
-    watch, tool = Watch(), Lookup(30.0)
+    stop_switch, tool = StopSwitch(), Lookup(30.0)
     running = asyncio.ensure_future(
         run(
             tool_names=("lookup",),
             bounds={"tool_timeout_seconds": 30.0},
             tools={"lookup": tool},
-            watch=watch,
+            stop_switch=stop_switch,
         )
     )
     await until(lambda: tool.runs, "the tool call")
     started = time.monotonic()
-    watch.abort("cancelled")
+    stop_switch.abort("cancelled")
     assert (await running).ending == Interrupted("cancelled")
     assert time.monotonic() - started < 1
     assert tool.was_cancelled
@@ -161,11 +163,11 @@ async def test_a_timeout_around_the_run_ends_it_at_once(run, provider: Provider)
 
 
 async def test_drain_lets_the_call_in_flight_finish_and_makes_no_other(run, provider: Provider):
-    watch, journal = Watch(), MemoryJournal()
+    stop_switch, journal = StopSwitch(), MemoryJournal()
     provider.will(text("thinking").after(0.2), submit(GOOD_GENERAL))
-    running = asyncio.ensure_future(run(watch=watch, journal=journal))
+    running = asyncio.ensure_future(run(stop_switch=stop_switch, journal=journal))
     await until(lambda: provider.requests, "the model call")
-    watch.drain()
+    stop_switch.drain()
     assert (await running).ending == Interrupted("drain")
     assert len(provider.requests) == 1
     assert len(journal.entries) == 1
@@ -173,16 +175,16 @@ async def test_drain_lets_the_call_in_flight_finish_and_makes_no_other(run, prov
 
 
 async def test_drain_delivers_what_was_just_handed_in(run, provider: Provider):
-    watch = Watch()
+    stop_switch = StopSwitch()
     provider.will(submit(GOOD_GENERAL).after(0.2))
-    running = asyncio.ensure_future(run(watch=watch))
+    running = asyncio.ensure_future(run(stop_switch=stop_switch))
     await until(lambda: provider.requests, "the model call")
-    watch.drain()
+    stop_switch.drain()
     assert isinstance((await running).ending, Delivered)
 
 
 async def test_drain_before_the_run_makes_no_call(run, provider: Provider):
-    watch = Watch()
-    watch.drain()
-    assert (await run(watch=watch)).ending == Interrupted("drain")
+    stop_switch = StopSwitch()
+    stop_switch.drain()
+    assert (await run(stop_switch=stop_switch)).ending == Interrupted("drain")
     assert provider.requests == []

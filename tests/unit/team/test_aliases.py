@@ -7,8 +7,8 @@ from decimal import Decimal
 import pytest
 
 from aicity_fleet.errors import TeamError
-from aicity_fleet.team.aliases import alias_names, read_aliases
-from aicity_fleet.team.spec import ModelConfig
+from aicity_fleet.team.declare.models_file import alias_names, read_aliases
+from aicity_fleet.team.declare.spec import ModelConfig
 
 DEFAULT = ModelConfig("gpt-4o-mini", None, "sk-default", 120.0)
 

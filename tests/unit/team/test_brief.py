@@ -6,10 +6,10 @@ import re
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from unit.team.samples import NONCE, order
+from support.samples import NONCE, order
 
 from aicity_fleet.models import AssignedTask
-from aicity_fleet.team.brief import (
+from aicity_fleet.team.review.brief import (
     LINE_CONTINUES,
     MAX_LINE_CHARS,
     readable,

@@ -8,12 +8,12 @@ from decimal import Decimal
 import pytest
 
 from aicity_fleet.errors import SettingsError
-from aicity_fleet.prices import OwnTariff, Tariff
+from aicity_fleet.journal import Bill, JournalCursor, MemoryJournal
+from aicity_fleet.money.prices import OwnTariff, Tariff
 from aicity_fleet.settings import Settings
-from aicity_fleet.team import Limits, MemoryJournal, ModelConfig, team_for
-from aicity_fleet.team.budget import Budget, bill_of, require_prices
-from aicity_fleet.team.endings import StoppedError
-from aicity_fleet.team.journal import Bill, Tape
+from aicity_fleet.team import Limits, ModelConfig, team_for
+from aicity_fleet.team.model.budget import Budget, bill_of, require_prices
+from aicity_fleet.team.model.provider_errors import StoppedError
 
 CONFIG = ModelConfig("m", "http://127.0.0.1/v1", "k", 5.0)
 
@@ -32,9 +32,9 @@ def costing(input_usd: str, output_usd: str = "0") -> Priced:
 CHEAP, DEAR, FREE, UNKNOWN = costing("10"), costing("100"), costing("0"), Priced(None)
 
 
-def budget(tape: Tape | None = None, **limits) -> Budget:
+def budget(cursor: JournalCursor | None = None, **limits) -> Budget:
     values = {name: Decimal(value) for name, value in limits.items()}
-    return Budget(Limits(10, **values), tape or Tape(MemoryJournal()), None)
+    return Budget(Limits(10, **values), cursor or JournalCursor(MemoryJournal()), None)
 
 
 def stopped(made: Budget, *models: Priced, tokens: int = 1000) -> str | None:
@@ -64,9 +64,9 @@ def test_a_job_that_would_cost_more_than_it_earns_stops_with_its_own_code():
 
 async def test_what_was_replayed_was_counted_when_it_was_bought():
     journal = MemoryJournal()
-    first = Tape(journal)
+    first = JournalCursor(journal)
     await first.record("model", "a", {}, seconds=0, bill=Bill(Decimal("0.03")))
-    second = Tape(journal)
+    second = JournalCursor(journal)
     await second.replay("model", "a")
     await second.record("model", "b", {}, seconds=0, bill=Bill(None, Decimal("0.02")))
     assert second.cost.unpriced_calls == 1

@@ -6,12 +6,12 @@ import zlib
 
 import pytest
 from containment.secrets import CREDENTIALS, DISGUISES, MODEL_KEY
-from unit.team.samples import GOOD, GOOD_GENERAL, NONCE, order
+from support.samples import GOOD, GOOD_GENERAL, NONCE, order
 
 from aicity_fleet.simulator.demo_tasks import demo_tasks
 from aicity_fleet.team import gate, load_teams
-from aicity_fleet.team.brief import private_lines, write_brief
 from aicity_fleet.team.gate.disguise import holds_any
+from aicity_fleet.team.review.brief import private_lines, write_brief
 
 SECRETS = (*CREDENTIALS.values(), NONCE)
 LINES = tuple(
@@ -62,7 +62,7 @@ def test_a_word_that_anybody_could_write_is_no_secret_in_disguise():
 
 
 def test_what_is_not_claimed():
-    """Said so in deploy/security.md: the control is that no model is told a key."""
+    """TranscriptEvent so in deploy/security.md: the control is that no model is told a key."""
     twice = base64.b64encode(base64.b64encode(MODEL_KEY.encode())).decode()
     packed = base64.b64encode(zlib.compress(MODEL_KEY.encode())).decode()
     acrostic = "\n".join(f"{char} is a letter of the lighthouse." for char in MODEL_KEY)

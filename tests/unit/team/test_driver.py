@@ -11,12 +11,13 @@ from autogen_agentchat.base import TaskResult
 from autogen_agentchat.messages import StopMessage, TextMessage
 from autogen_agentchat.teams import RoundRobinGroupChat
 from autogen_ext.models.replay import ReplayChatCompletionClient
-from unit.team.samples import GOOD_GENERAL, NONCE, order, without_tools
+from support.samples import GOOD_GENERAL, NONCE, order, without_tools
 
 from aicity_fleet.models import Delivered, Rejected
-from aicity_fleet.team import Limits, Model, ModelConfig, Watch, only, run_team
-from aicity_fleet.team.brief import write_brief
-from aicity_fleet.team.review import Review
+from aicity_fleet.stop_switch import StopSwitch
+from aicity_fleet.team import Limits, Model, ModelConfig, only, run_team
+from aicity_fleet.team.review.brief import write_brief
+from aicity_fleet.team.review.review import Review
 
 CONFIG = ModelConfig("replayed", None, "sk-test-key", 5.0, function_calling=False)
 
@@ -28,7 +29,11 @@ def answer() -> str:
 
 async def run(*answers: str, **parts):
     model = Model(CONFIG, ReplayChatCompletionClient(list(answers)))
-    defaults = {"limits": Limits(5.0, turn_grace_seconds=0.1), "watch": Watch(), "nonce": NONCE}
+    defaults = {
+        "limits": Limits(5.0, turn_grace_seconds=0.1),
+        "stop_switch": StopSwitch(),
+        "nonce": NONCE,
+    }
     return await run_team(
         order(), spec=without_tools(), models=only(model), **{**defaults, **parts}
     )

@@ -6,7 +6,12 @@ import time
 import pytest
 
 from aicity_fleet.models import Interrupted, ProviderTrouble
-from aicity_fleet.team.endings import classify, draining, over_budget, retry_after_seconds
+from aicity_fleet.team.model.provider_errors import (
+    classify,
+    draining,
+    over_budget,
+    retry_after_seconds,
+)
 
 
 @pytest.mark.parametrize(

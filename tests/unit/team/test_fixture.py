@@ -6,15 +6,16 @@ import dataclasses
 import json
 
 import pytest
-from unit.team.samples import NONCE, order
+from support.samples import NONCE, order
 
 from aicity_fleet.errors import ReplayError
+from aicity_fleet.journal import Entry
 from aicity_fleet.models import Completed, Delivered, Failed, Interrupted, Rejected
-from aicity_fleet.team import Entry, team_for
-from aicity_fleet.team.catalog import builtin_teams
-from aicity_fleet.team.fixture import Fixture, load_fixture
-from aicity_fleet.team.origin import Origin
-from aicity_fleet.team.spec import TeamSpec
+from aicity_fleet.team import team_for
+from aicity_fleet.team.declare.catalog import builtin_teams
+from aicity_fleet.team.declare.spec import TeamSpec
+from aicity_fleet.team.replay.fixture import Fixture, load_fixture
+from aicity_fleet.team.replay.origin import Origin
 
 
 class Lookup:

@@ -5,7 +5,7 @@ import time
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from unit.team.samples import CODE, GOOD, GOOD_GENERAL, GOOD_REVIEW, order
+from support.samples import CODE, GOOD, GOOD_GENERAL, GOOD_REVIEW, order
 
 from aicity_fleet.team import gate
 from aicity_fleet.team.gate import HARD, check, is_refusal

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from unit.team.samples import GOOD_GENERAL, order
+from support.samples import GOOD_GENERAL, order
 
 from aicity_fleet.team.gate import check, is_refusal
 from aicity_fleet.team.gate.language import extent, is_english

@@ -4,31 +4,31 @@ import json
 
 import pytest
 
-from aicity_fleet.models import Usage
-from aicity_fleet.team.journal import (
+from aicity_fleet.journal import (
     Entry,
+    JournalCursor,
     MemoryJournal,
-    Tape,
     canonical_sha256,
     estimated_tokens,
 )
+from aicity_fleet.models import Usage
 
 ANSWER = {"content": "text", "thought": None}
 
 
-async def record(tape: Tape, request: str, **more):
-    return await tape.record("model", request, ANSWER, seconds=0.5, usage=(10, 2), **more)
+async def record(cursor: JournalCursor, request: str, **more):
+    return await cursor.record("model", request, ANSWER, seconds=0.5, usage=(10, 2), **more)
 
 
 async def test_recorded_answers_are_replayed_in_order_and_not_bought():
     journal = MemoryJournal()
-    first = Tape(journal)
+    first = JournalCursor(journal)
     assert await first.replay("model", "a") is None
     await record(first, "a", finish_reason="stop")
     await record(first, "b", finish_reason="length")
     assert first.bought == Usage(2, 20, 4)
 
-    second = Tape(journal)
+    second = JournalCursor(journal)
     assert (await second.replay("model", "a")).answer == ANSWER
     assert (await second.replay("model", "b")).ordinal == 1
     assert await second.replay("model", "c") is None
@@ -39,9 +39,9 @@ async def test_recorded_answers_are_replayed_in_order_and_not_bought():
 
 async def test_what_made_the_journal_stands_in_its_first_entry_alone():
     journal = MemoryJournal()
-    tape = Tape(journal, "version", {"engine": "e"})
-    await record(tape, "a")
-    await record(tape, "b")
+    cursor = JournalCursor(journal, "version", {"engine": "e"})
+    await record(cursor, "a")
+    await record(cursor, "b")
     assert [entry.origin for entry in journal.entries] == [{"engine": "e"}, None]
     assert "origin" not in journal.entries[1].to_json()
     assert [Entry.from_json(entry.to_json()) for entry in journal.entries] == journal.entries
@@ -49,10 +49,10 @@ async def test_what_made_the_journal_stands_in_its_first_entry_alone():
 
 async def test_a_mismatch_discards_that_entry_and_all_later_ones():
     journal = MemoryJournal()
-    tape = Tape(journal)
+    cursor = JournalCursor(journal)
     for request in "abc":
-        await record(tape, request)
-    other = Tape(journal)
+        await record(cursor, request)
+    other = JournalCursor(journal)
     await other.replay("model", "a")
     assert await other.replay("model", "B") is None
     assert len(journal.entries) == 1
@@ -63,16 +63,16 @@ async def test_a_mismatch_discards_that_entry_and_all_later_ones():
 
 async def test_a_tool_s_answer_is_no_model_s_answer():
     journal = MemoryJournal()
-    await Tape(journal).record("tool", "a", {"text": "x"}, seconds=0)
-    assert await Tape(journal).replay("model", "a") is None
+    await JournalCursor(journal).record("tool", "a", {"text": "x"}, seconds=0)
+    assert await JournalCursor(journal).replay("model", "a") is None
 
 
 async def test_an_estimate_counts_only_where_nobody_counted():
-    tape = Tape(MemoryJournal())
-    await tape.record("model", "a", ANSWER, seconds=0, usage=(0, 0), estimate=70)
-    await tape.record("model", "b", ANSWER, seconds=0, usage=(10, 2), estimate=70)
-    assert tape.tokens == 82
-    assert tape.bought == Usage(2, 10, 2)
+    cursor = JournalCursor(MemoryJournal())
+    await cursor.record("model", "a", ANSWER, seconds=0, usage=(0, 0), estimate=70)
+    await cursor.record("model", "b", ANSWER, seconds=0, usage=(10, 2), estimate=70)
+    assert cursor.tokens == 82
+    assert cursor.bought == Usage(2, 10, 2)
 
 
 def test_entries_are_plain_json():

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from unit.team.samples import GOOD, GOOD_GENERAL, order
+from support.samples import GOOD, GOOD_GENERAL, order
 
 from aicity_fleet.team.gate import check
 

@@ -1,12 +1,12 @@
 from __future__ import annotations
 
 import pytest
-from unit.team.samples import CODE, GOOD_GENERAL, GOOD_REVIEW, NONCE, order
+from support.samples import CODE, GOOD_GENERAL, GOOD_REVIEW, NONCE, order
 
 from aicity_fleet.models import Delivered, Rejected
 from aicity_fleet.team import team_for
-from aicity_fleet.team.brief import write_brief
-from aicity_fleet.team.review import Ask, Desk, Review
+from aicity_fleet.team.review.brief import write_brief
+from aicity_fleet.team.review.review import Ask, HandInSlot, Review
 
 REFUSAL = "I'm sorry, but I can't help with that."
 
@@ -88,10 +88,10 @@ def test_in_tool_mode_no_text_hands_in():
 
 
 def test_the_desk_holds_the_latest_and_gives_it_once():
-    desk = Desk()
-    assert desk.take() is None
-    desk.hand_in("a")
-    desk.hand_in("b")
-    assert desk.is_taken
-    assert desk.take() == "b"
-    assert desk.take() is None
+    slot = HandInSlot()
+    assert slot.take() is None
+    slot.hand_in("a")
+    slot.hand_in("b")
+    assert slot.is_taken
+    assert slot.take() == "b"
+    assert slot.take() is None

@@ -5,9 +5,15 @@ from pathlib import Path
 import pytest
 
 from aicity_fleet.errors import TeamError
-from aicity_fleet.team.catalog import builtin_teams, known_only, load_teams, parse_team, team_for
+from aicity_fleet.team.declare.catalog import (
+    builtin_teams,
+    known_only,
+    load_teams,
+    parse_team,
+    team_for,
+)
+from aicity_fleet.team.declare.spec import Limits, ModelConfig
 from aicity_fleet.team.gate import CHECKS
-from aicity_fleet.team.spec import Limits, ModelConfig
 from aicity_fleet.team.tools import TOOL_NAMES
 
 TASK_TYPES = {

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from integration.team.tools.forge import HOSTS, PUBLIC, REPO, Forge, ToForge, known
-from unit.team.samples import order
+from support.forge import HOSTS, PUBLIC, REPO, Forge, ToForge, known
+from support.samples import order
 
 from aicity_fleet.team.tools.download import Downloader
 from aicity_fleet.team.tools.folders import PrivateFolders

@@ -8,7 +8,7 @@ import re
 import tarfile
 
 import pytest
-from integration.team.tools.forge import ARCHIVE, CODE, archive, special, zeros
+from support.forge import ARCHIVE, CODE, archive, special, zeros
 
 HARMFUL = [
     special("link.py", tarfile.SYMTYPE, "/etc/passwd"),

@@ -7,7 +7,7 @@ import gzip
 import time
 
 import pytest
-from integration.team.tools.forge import ARCHIVE, CODE, archive
+from support.forge import ARCHIVE, CODE, archive
 
 from aicity_fleet.team.tools import download
 

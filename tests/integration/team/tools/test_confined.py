@@ -7,8 +7,8 @@ import re
 from pathlib import Path
 
 import pytest
-from conftest import wait_until
-from integration.team.scripted_provider import until
+from support.scripted_provider import until
+from support.waiting import wait_until
 
 from aicity_fleet.team.tools import confined, javascript
 

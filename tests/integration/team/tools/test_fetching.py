@@ -7,7 +7,7 @@ import ssl
 import subprocess
 
 import pytest
-from integration.team.tools.forge import (
+from support.forge import (
     ARCHIVE,
     CODE,
     HOSTS,

@@ -6,13 +6,15 @@ import asyncio
 import json
 
 import pytest
-from integration.team.scripted_provider import HANG, Provider, calls, submit, text, until
-from unit.team.samples import CODE, GOOD, NONCE, order
+from support.samples import CODE, GOOD, NONCE, order
+from support.scripted_provider import HANG, Provider, calls, submit, text, until
 
+from aicity_fleet.journal import MemoryJournal
 from aicity_fleet.models import Delivered, Interrupted
-from aicity_fleet.team import Limits, MemoryJournal, Watch, only, run_team, team_for
-from aicity_fleet.team.offline import replay_team
-from aicity_fleet.team.origin import Origin
+from aicity_fleet.stop_switch import StopSwitch
+from aicity_fleet.team import Limits, only, run_team, team_for
+from aicity_fleet.team.replay.offline import replay_team
+from aicity_fleet.team.replay.origin import Origin
 from aicity_fleet.team.tools import TOOL_NAMES, search, toolbox
 from aicity_fleet.team.tools.download import Downloader
 from aicity_fleet.team.tools.folders import PrivateFolders
@@ -26,7 +28,7 @@ SPEC = team_for("code_review")
 def review(model, engine, folders):
     """Runs the built-in team of code reviews with its tools."""
 
-    async def run(journal=None, watch=None, hear=None):
+    async def run(journal=None, stop_switch=None, on_event=None):
         box = Toolbox(Downloader(frozenset()), PrivateFolders(folders))
         try:
             with box.tools_for(TASK) as tools:
@@ -35,10 +37,10 @@ def review(model, engine, folders):
                     spec=SPEC,
                     models=only(model),
                     limits=Limits(60),
-                    watch=watch or Watch(),
+                    stop_switch=stop_switch or StopSwitch(),
                     nonce=NONCE,
                     journal=journal,
-                    hear=hear,
+                    on_event=on_event,
                     tools=tools,
                     engine=engine,
                 )
@@ -91,14 +93,14 @@ async def test_a_run_that_moves_takes_the_results_of_tools_from_its_journal(
 async def test_it_is_replayed_offline_without_any_tool(review, provider: Provider):
     provider.will(*STEPS)
     journal, said = MemoryJournal(), []
-    first = await review(journal, hear=said.append)
+    first = await review(journal, on_event=said.append)
     heard: list[object] = []
     second = await replay_team(
         TASK,
         journal.entries,
         origin=Origin.from_json(journal.entries[0].origin),
         nonce=NONCE,
-        hear=heard.append,
+        on_event=heard.append,
     )
     assert second.ending == first.ending
     assert heard == said
@@ -106,10 +108,10 @@ async def test_it_is_replayed_offline_without_any_tool(review, provider: Provide
 
 async def test_a_run_that_is_stopped_leaves_no_file_behind(review, provider: Provider):
     provider.will(CALL_RUFF, HANG)
-    watch = Watch()
-    running = asyncio.ensure_future(review(watch=watch))
+    stop_switch = StopSwitch()
+    running = asyncio.ensure_future(review(stop_switch=stop_switch))
     await until(lambda: len(provider.requests) == 2, "the call after the tool")
-    watch.abort("cancelled")
+    stop_switch.abort("cancelled")
     assert (await running).ending == Interrupted("cancelled")
 
 

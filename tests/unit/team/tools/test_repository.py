@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from unit.team.samples import order
+from support.samples import order
 
 from aicity_fleet.errors import ToolError
 from aicity_fleet.team.tools.repository import is_named, read_repository

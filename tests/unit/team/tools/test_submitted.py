@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 import pytest
-from unit.team.samples import CODE, order
+from support.samples import CODE, order
 
 from aicity_fleet.team.tools.submitted import MAX_FILES, submitted_files, suffix_of
 

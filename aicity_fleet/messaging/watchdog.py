@@ -1,0 +1,108 @@
+"""The watchdog: notices, apart from Celery, that this process's consumer no longer consumes.
+
+It only judges what it is shown, by counting its own ticks: a process that was frozen and goes on, or a
+clock that jumps, is worth one tick. What it looks at and what follows is ``consumer_watch``'s.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import threading
+from collections.abc import Callable
+
+import structlog
+
+TICK_SECONDS = 2.0
+"""How often it looks, in seconds."""
+
+STALL_TICKS = 10
+"""After how many looks in a row that all show the same fault the consumer counts as stalled: 20 s. The
+longest that a healthy one stands still while Redis serves others is a wait of 5 s before it connects,
+or 10 s in a command on a dead connection."""
+
+log = structlog.get_logger(__name__)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Observation:
+    """What one look shows."""
+
+    turns: int
+    """How often Celery's event loop has turned so far."""
+    taken: int
+    """How many messages the consumer has taken so far."""
+    free_slots: int
+    """How many more jobs this process could run now, counted by what really runs."""
+    waiting: int | None
+    """How many messages wait in its queues; None while Redis serves nobody."""
+
+
+class Judge:
+    """Decides from one look after another whether the consumer stalled."""
+
+    def __init__(self) -> None:
+        self._last: Observation | None = None
+        self._still = self._idle = 0
+
+    def look(self, now: Observation) -> str | None:
+        """Take one more look into account.
+
+        Returns:
+            What is wrong, in words for a person; None while nothing is, or not for long enough.
+        """
+        last, self._last = self._last, now
+        if last is None or now.waiting is None:  # without Redis, waiting is all it can do
+            self._still = self._idle = 0
+            return None
+        self._still = self._still + 1 if now.turns == last.turns else 0
+        could_take = now.waiting > 0 and now.free_slots > 0
+        self._idle = self._idle + 1 if could_take and now.taken == last.taken else 0
+        if max(self._still, self._idle) < STALL_TICKS:
+            return None
+        if (
+            self._still >= STALL_TICKS // 2
+        ):  # whatever began first: a loop that stands takes nothing
+            return f"its event loop has not turned for {self._still * TICK_SECONDS:.0f} s"
+        seconds = self._idle * TICK_SECONDS
+        return f"messages wait, slots are free, and it took nothing for {seconds:.0f} s"
+
+
+class Watchdog:
+    """Looks every two seconds, in a thread of its own.
+
+    Args:
+        look: Shows it how things stand.
+        on_stall: Called once with the reason; the watch is over then.
+        tick_seconds: How often it looks.
+    """
+
+    def __init__(
+        self,
+        look: Callable[[], Observation],
+        on_stall: Callable[[str], None],
+        *,
+        tick_seconds: float = TICK_SECONDS,
+    ) -> None:
+        self._look, self._on_stall, self._tick = look, on_stall, tick_seconds
+        self._judge = Judge()
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._watch, name="watchdog", daemon=True)
+
+    def start(self) -> None:
+        """Begin; call once."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End; a process that stops on purpose is not stalled. Does not wait, so signals may call it."""
+        self._stopping.set()
+
+    def _watch(self) -> None:
+        while not self._stopping.wait(self._tick):
+            try:
+                why = self._judge.look(self._look())
+            except Exception:
+                log.exception("watchdog.blind")
+                continue
+            if why is not None and not self._stopping.is_set():
+                self._on_stall(why)
+                return

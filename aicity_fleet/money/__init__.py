@@ -1,0 +1,1 @@
+"""What model calls cost, what tasks earn, and what is left."""

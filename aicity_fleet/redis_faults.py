@@ -1,0 +1,116 @@
+"""What Redis says when it cannot serve us, in words for a person, and one log line per outage.
+
+Used by the broker's connections and by the ledger's. It decides nothing about jobs.
+"""
+
+from __future__ import annotations
+
+import re
+import threading
+import time
+
+import redis
+import structlog
+
+
+class RefusedError(redis.ResponseError):
+    """Redis takes no writes for a reason that redis-py has no class for: a full disk, say."""
+
+
+REFUSALS = (
+    redis.OutOfMemoryError,
+    redis.ReadOnlyError,
+    redis.exceptions.MasterDownError,
+    RefusedError,
+)
+"""What Redis answers to a write that it may take later. Measured: each of them ends a Celery worker
+("Unrecoverable error") unless it counts as a lost connection."""
+
+_REFUSAL_OF = {
+    "OOM": redis.OutOfMemoryError,
+    "READONLY": redis.ReadOnlyError,
+    "MISCONF": RefusedError,
+    "NOREPLICAS": RefusedError,
+    "UNBLOCKED": RefusedError,  # a BRPOP under way while the primary was demoted
+}
+_REFUSAL_CODE = re.compile(r"(?:^|[-\s])(OOM|READONLY|MISCONF|NOREPLICAS|UNBLOCKED) ")
+
+log = structlog.get_logger(__name__)
+
+
+def reason(error: BaseException | None) -> str:
+    """What is wrong with Redis, in words for a person.
+
+    Args:
+        error: An exception of redis-py, or one that was raised from one.
+    """
+    seen: BaseException | None = error
+    while seen is not None:
+        match seen:
+            case redis.BusyLoadingError():
+                return "it still loads its data"
+            case redis.ReadOnlyError():
+                return "it is read-only: a replica, or a primary that was demoted"
+            case redis.OutOfMemoryError():
+                return "it is full: raise its maxmemory, or remove what does not belong there"
+            case redis.exceptions.MasterDownError():
+                return "it is a replica without its primary"
+            case redis.AuthenticationError():
+                return "it refuses our password"
+            case redis.TimeoutError() | TimeoutError():
+                return "it does not answer in time"
+            case redis.ConnectionError() | OSError():
+                return "it cannot be reached"
+            case RefusedError():
+                return f"it takes no writes: {str(seen)[:120]}"
+        seen = seen.__cause__
+    return f"it answers {type(error).__name__}"
+
+
+class Outage:
+    """Says when Redis goes away and when it is back: one line per change, however many notice."""
+
+    def __init__(self) -> None:
+        self._guard = threading.Lock()
+        self._why, self._since = "", 0.0
+
+    def note(self, error: BaseException | None) -> None:
+        """Redis just failed one of our connections in this way."""
+        why = reason(error)
+        with self._guard:
+            if why == self._why:
+                return
+            self._since = self._since if self._why else time.monotonic()
+            self._why = why
+        _say("redis.away", why=why, then="jobs wait in the ledger; nothing is lost")
+
+    def over(self) -> None:
+        """Redis just served one of our connections."""
+        if not self._why:
+            return
+        with self._guard:
+            was, self._why = self._why, ""
+            seconds = time.monotonic() - self._since
+        if was:
+            _say("redis.back", after_seconds=round(seconds, 1))
+
+
+def _say(event: str, **fields: object) -> None:
+    """Log, in a process that logs; a command at a prompt says it in its own words."""
+    if structlog.is_configured():
+        log.warning(event, **fields)
+
+
+outage = Outage()
+"""This process's."""
+
+
+def as_refusal(error: redis.ResponseError) -> redis.ResponseError:
+    """The refusal that an answer is, where redis-py has no class for it.
+
+    Redis 6.2 wraps what a script's command was answered: measured, a read-only Redis ended every worker
+    with a plain ``ResponseError`` from one of kombu's own scripts.
+    """
+    if isinstance(error, REFUSALS) or (found := _REFUSAL_CODE.search(str(error))) is None:
+        return error
+    return _REFUSAL_OF[found[1]](str(error))

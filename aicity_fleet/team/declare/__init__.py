@@ -1,0 +1,1 @@
+"""Teams and models as their owner declares them: the schema, the built-in teams, the TOML files."""

@@ -1,0 +1,241 @@
+"""Reads teams from TOML files: the built-in ones beside this module, and a folder of the owner's.
+
+A strict schema of our own, and text: no file can name a class, a provider, a URL or a key. Called by
+the worker at its start and by ``aicity-fleet teams check``.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib.resources
+import re
+import tomllib
+from collections.abc import Collection, Mapping
+from importlib.resources.abc import Traversable
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from aicity_fleet.errors import TeamError
+from aicity_fleet.team.declare.spec import TeamSpec
+
+FALLBACK = "general"
+"""The team for every task type that no other team names; AI City's task types are an open set."""
+
+COMMON, DRAFTS, FINISHES = "specialist.md", "drafts.md", "finishes.md"
+"""What every member is told, what one is told that hands nothing in, and the last of several."""
+
+TOOLS = "tools.md"
+"""What a member is told that has tools."""
+
+BUILT_IN = importlib.resources.files("aicity_fleet.team.declare") / "prompts"
+"""Where the built-in prompts are."""
+
+MAX_FILE_CHARS = 100_000
+"""Longest team file that is read, in characters."""
+
+_PROMPT_NAME = re.compile(r"[a-z][a-z0-9_]{0,49}\.md")
+
+
+class Teams:
+    """The teams of one fleet, by task type."""
+
+    def __init__(self, by_type: Mapping[str, TeamSpec]) -> None:
+        self.by_type = by_type
+
+    def team_for(self, task_type: str) -> TeamSpec:
+        """The team for a task type; unknown types get the general one."""
+        return self.by_type.get(task_type) or self.by_type[FALLBACK]
+
+    @property
+    def specs(self) -> tuple[TeamSpec, ...]:
+        """Every team once."""
+        return tuple({spec.name: spec for spec in self.by_type.values()}.values())
+
+
+def team_for(task_type: str) -> TeamSpec:
+    """The built-in team for a task type; unknown types get the general team.
+
+    Raises:
+        TeamError: A built-in team is broken; the message names the file.
+    """
+    return builtin_teams().team_for(task_type)
+
+
+@functools.cache
+def builtin_teams() -> Teams:
+    """All built-in teams.
+
+    Raises:
+        TeamError: A file is malformed, two teams claim one task type, or the fallback is missing.
+    """
+    teams = _read_folder(importlib.resources.files("aicity_fleet.team.declare") / "specs")
+    if FALLBACK not in teams:
+        raise TeamError(f"no team names the task type {FALLBACK!r}")
+    return Teams(teams)
+
+
+def load_teams(folder: Path | None, *, pass_mark: int | None = None) -> Teams:
+    """The built-in teams, and the owner's own instead of them where those name their task types.
+
+    Args:
+        folder: Holds one TOML file per team, and the prompts that they name; None for none.
+        pass_mark: The pass mark of all teams, 0 to 100; None leaves each its own.
+
+    Raises:
+        TeamError: The folder cannot be read, a file is malformed, or two claim one task type.
+    """
+    teams = builtin_teams().by_type
+    if folder is not None:
+        teams = {**teams, **_own_teams(folder)}
+    return Teams({name: with_pass_mark(spec, pass_mark) for name, spec in teams.items()})
+
+
+def with_pass_mark(spec: TeamSpec, pass_mark: int | None) -> TeamSpec:
+    """A team with another pass mark; None leaves it its own."""
+    return spec if pass_mark is None else spec.model_copy(update={"pass_mark": pass_mark})
+
+
+def _own_teams(folder: Path) -> Mapping[str, TeamSpec]:
+    if not folder.is_dir():
+        raise TeamError(f"{folder}: is not a folder. FLEET_TEAMS_DIR names one with TOML files.")
+    return _read_folder(folder)
+
+
+def _read_folder(folder: Traversable) -> dict[str, TeamSpec]:
+    teams: dict[str, TeamSpec] = {}
+    for file in sorted(folder.iterdir(), key=lambda entry: entry.name):
+        if not file.name.endswith(".toml"):
+            continue
+        spec = read_team(file, folder)
+        for task_type in spec.task_types:
+            if task_type in teams:
+                raise TeamError(
+                    f"{file.name}: task type {task_type!r} has a team already, "
+                    f"{teams[task_type].name}"
+                )
+            teams[task_type] = spec
+    return teams
+
+
+def read_team(file: Traversable, folder: Traversable) -> TeamSpec:
+    """Read one team from a file.
+
+    Args:
+        file: The TOML file.
+        folder: Where the prompts are that it names; the built-in ones are found as well.
+
+    Raises:
+        TeamError: The file cannot be read, or see ``parse_team``.
+    """
+    try:
+        text = file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
+        raise TeamError(f"{file.name}: cannot be read ({reason})") from None
+    return parse_team(text, prompts=folder, source=file.name)
+
+
+def parse_team(text: str, *, prompts: Traversable, source: str) -> TeamSpec:
+    """Read one team from TOML.
+
+    Each member says what it is told with ``prompt``, the name of a file, or with ``instructions``, the
+    text itself; the rules for all specialists go first. A team of one may leave out ``[[members]]``
+    and say these at the top.
+
+    Args:
+        text: The file's content.
+        prompts: Folder that ``prompt`` names a file of, before the built-in prompts are looked at.
+        source: The file's name, for messages.
+
+    Raises:
+        TeamError: The text is no TOML, a key is unknown or wrong, or a prompt does not exist.
+    """
+    if len(text) > MAX_FILE_CHARS:
+        raise TeamError(f"{source}: longer than {MAX_FILE_CHARS} characters")
+    try:
+        data = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise TeamError(f"{source}: not TOML ({error})") from None
+    members = data.pop("members", None)
+    if members is None:
+        members = [{key: data.pop(key) for key in _MEMBER_KEYS & data.keys()}]
+    if not isinstance(members, list) or not all(isinstance(member, dict) for member in members):
+        raise TeamError(f"{source}: members must be tables, each under [[members]]")
+    told = [
+        {**member, "system_prompt": _system_prompt(member, place, len(members), prompts, source)}
+        for place, member in enumerate(members)
+    ]
+    for member in told:
+        member.pop("prompt", None)
+        member.pop("instructions", None)
+    try:
+        return TeamSpec.model_validate({**data, "members": told})
+    except ValidationError as error:
+        faults = "; ".join(
+            f"{'.'.join(map(str, fault['loc'])) or 'team'}: {fault['msg']}"
+            for fault in error.errors(include_url=False, include_input=False)
+        )
+        raise TeamError(f"{source}: {faults}") from None
+
+
+_MEMBER_KEYS = frozenset({"prompt", "instructions", "model", "tools"})
+"""Keys of a member that a team of one may give at the top."""
+
+
+def _system_prompt(
+    member: Mapping[str, Any], place: int, members: int, prompts: Traversable, source: str
+) -> str:
+    where = f"{source}: members.{place}" if members > 1 else source
+    if "system_prompt" in member:
+        raise TeamError(f"{where}: system_prompt is made of what prompt or instructions say")
+    prompt, own = member.get("prompt"), member.get("instructions")
+    if (prompt is None) == (own is None):
+        raise TeamError(f"{where}: give either prompt, a file's name, or instructions, a text")
+    if own is None:
+        own = _prompt(prompt, prompts, where)
+    elif not isinstance(own, str) or not own.strip():
+        raise TeamError(f"{where}: instructions must be a text")
+    parts = [_prompt(COMMON, BUILT_IN, where), own.strip()]
+    if member.get("tools"):
+        parts.append(_prompt(TOOLS, BUILT_IN, where))
+    if members > 1:
+        role = FINISHES if place == members - 1 else DRAFTS
+        parts.append(_prompt(role, BUILT_IN, where))
+    return "\n\n".join(parts)
+
+
+def _prompt(name: object, prompts: Traversable, where: str) -> str:
+    if not isinstance(name, str) or not _PROMPT_NAME.fullmatch(name):
+        raise TeamError(f"{where}: prompt must be the name of a file, such as x.md")
+    for folder in (prompts, BUILT_IN):
+        try:
+            return (folder / name).read_text("utf-8").strip()
+        except FileNotFoundError:
+            continue
+        except (OSError, UnicodeDecodeError):
+            raise TeamError(f"{where}: prompt {name} cannot be read as text") from None
+    names = sorted(file.name for file in BUILT_IN.iterdir() if file.name.endswith(".md"))
+    raise TeamError(
+        f"{where}: there is no prompt {name}, neither beside the file nor among the built-in "
+        f"ones ({', '.join(names)})"
+    )
+
+
+def known_only(spec: TeamSpec, *, tools: Collection[str], models: Collection[str]) -> TeamSpec:
+    """Check that what a team names exists.
+
+    Raises:
+        TeamError: It names a tool or a model alias that does not; the message lists those that do.
+    """
+    faults = []
+    for kind, named, known in (("tool", spec.tools, tools), ("model", spec.models, models)):
+        faults += [
+            f"unknown {kind} {name!r} (there are: {', '.join(sorted(known)) or 'none'})"
+            for name in named
+            if name not in known
+        ]
+    if faults:
+        raise TeamError(f"team {spec.name}: {'; '.join(faults)}")
+    return spec

@@ -1,0 +1,227 @@
+"""Model aliases: which models the members of teams may name, read from the owner's TOML file.
+
+No AutoGen here. Keys are never in the file: it names the environment variable that holds one.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Mapping
+from decimal import Decimal, InvalidOperation
+from pathlib import Path
+from typing import Annotated, Any
+from urllib.parse import urlsplit
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
+
+from aicity_fleet.errors import TeamError
+from aicity_fleet.settings import SIMULATED_MODEL_KEY, Settings
+from aicity_fleet.team.declare.spec import DEFAULT_MODEL, ModelConfig, Provider
+
+NEEDS_KEY = frozenset({"openai", "azure", "anthropic"})
+"""Providers that serve nobody without a key; the others get whatever is set, or none."""
+
+
+NOT_FOR_MODELS = ("AGENT_CITY_", "REDIS_")
+"""Beginnings of variables whose secrets no model provider gets."""
+
+
+def _decimal(value: object) -> object:
+    """Prices as text or whole numbers: a float would already have lost what was written."""
+    if isinstance(value, bool | float):
+        raise ValueError('must be a text such as "0.15", so that it is exact')  # noqa: TRY004
+    if isinstance(value, str | int):
+        try:
+            return Decimal(value)
+        except InvalidOperation:
+            raise ValueError('must be a number in quotes, such as "0.15"') from None
+    return value
+
+
+Usd = Annotated[Decimal, BeforeValidator(_decimal), Field(ge=0, le=100_000)]
+
+
+Aliases = Mapping[str, tuple[ModelConfig, ...]]
+"""The models behind each alias: the first choice, and those that stand in for it."""
+
+
+class _Alias(BaseModel):
+    """One entry of the file."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    model: str = Field(min_length=1, max_length=100)
+    provider: Provider = "openai"
+    base_url: str | None = None
+    key: str | None = Field(default=None, pattern=r"^[A-Z][A-Z0-9_]{0,99}$")
+    api_version: str | None = None
+    timeout_seconds: float | None = Field(default=None, gt=0, le=3600)
+    function_calling: bool = True
+    input_usd_per_million: Usd | None = None
+    output_usd_per_million: Usd | None = None
+    fallback: tuple[str, ...] = ()
+
+    @field_validator("fallback", mode="before")
+    @classmethod
+    def _tuple_from_array(cls, value: object) -> object:
+        return tuple(value) if isinstance(value, list) else value
+
+    @field_validator("base_url")
+    @classmethod
+    def _is_http(cls, value: str | None) -> str | None:
+        parts = urlsplit(value or "http://unset")
+        if parts.scheme not in {"http", "https"} or not parts.hostname or parts.username:
+            raise ValueError("must be an http:// or https:// URL without user name and password")
+        return value
+
+    @model_validator(mode="after")
+    def _is_whole(self) -> _Alias:
+        if self.key is not None and self.key.startswith(NOT_FOR_MODELS):
+            raise ValueError(f"key: {self.key} is not a secret for a model's provider")
+        if self.provider == "azure" and not (self.base_url and self.api_version):
+            raise ValueError("azure needs base_url and api_version")
+        if self.provider == "compatible" and not self.base_url:
+            raise ValueError("compatible needs base_url: the address of the server")
+        if (self.input_usd_per_million is None) != (self.output_usd_per_million is None):
+            raise ValueError("give both prices or none")
+        return self
+
+
+def read_aliases(
+    file: Path | None, default: ModelConfig | None, environ: Mapping[str, str] | None = None
+) -> Aliases:
+    """The models behind each alias: the first choice, and those that stand in for it.
+
+    Args:
+        file: The owner's file; None when the fleet has the one model of its settings.
+        default: That model, which is the alias ``default`` unless the file has one.
+        environ: Where the keys are; the process's own by default.
+
+    Raises:
+        TeamError: The file is malformed, or a key that it names is not set; all faults at once.
+    """
+    aliases: dict[str, tuple[ModelConfig, ...]] = {}
+    if default is not None:
+        aliases[DEFAULT_MODEL] = (default,)
+    if file is None:
+        return aliases
+    entries = _read(file)
+    timeout = default.timeout_seconds if default is not None else 120.0
+    env = os.environ if environ is None else environ
+    faults: list[str] = []
+    configs = {
+        alias: _config(alias, entry, env, timeout, faults) for alias, entry in entries.items()
+    }
+    known = {**{alias: found[0] for alias, found in aliases.items()}, **configs}
+    for alias, entry in entries.items():
+        faults += [
+            f"{alias}.fallback: there is no alias {name!r}"
+            for name in entry.fallback
+            if name not in known
+        ]
+        stand_ins = [known[name] for name in dict.fromkeys(entry.fallback) if name in known]
+        aliases[alias] = (configs[alias], *stand_ins)
+    if DEFAULT_MODEL not in aliases:
+        faults.append(f"there is no [{DEFAULT_MODEL}], and OPENAI_API_KEY is not set either")
+    if faults:
+        raise TeamError(_report(file, faults))
+    return aliases
+
+
+def models_of(settings: Settings) -> Aliases:
+    """Which models these settings name, by alias; the simulator's alone while it stands in.
+
+    Raises:
+        SettingsError: No model key is set, no file names models, and no simulator stands in.
+        TeamError: The file of models is wrong.
+    """
+    key, base_url = settings.openai_key, settings.openai_base_url
+    stands_in = settings.is_simulated and key is None
+    if settings.models_file is None and not stands_in:
+        settings.require("OPENAI_API_KEY")
+    if stands_in:
+        key, base_url = SecretStr(SIMULATED_MODEL_KEY), f"{settings.simulator_url}/v1"
+    default = None
+    if key is not None:
+        default = ModelConfig(
+            name=settings.model,
+            base_url=base_url,
+            api_key=key.get_secret_value(),
+            timeout_seconds=settings.model_timeout_seconds,
+            function_calling=settings.model_tools,
+        )
+    if stands_in and default is not None:
+        return dict.fromkeys(alias_names(settings.models_file), (default,))
+    return read_aliases(settings.models_file, default)
+
+
+def alias_names(file: Path | None) -> frozenset[str]:
+    """The aliases that teams may name; ``default`` is always one of them.
+
+    Raises:
+        TeamError: The file is malformed.
+    """
+    return frozenset({DEFAULT_MODEL, *(_read(file) if file is not None else ())})
+
+
+def _read(file: Path) -> dict[str, _Alias]:
+    try:
+        data = tomllib.loads(file.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
+        raise TeamError(f"{file.name}: cannot be read ({reason})") from None
+    except tomllib.TOMLDecodeError as error:
+        raise TeamError(f"{file.name}: not TOML ({error})") from None
+    entries, faults = {}, []
+    for alias, entry in data.items():
+        try:
+            entries[alias] = _Alias.model_validate(entry)
+        except ValidationError as error:
+            faults += [
+                f"{'.'.join(map(str, (alias, *fault['loc'])))}: "
+                f"{fault['msg'].removeprefix('Value error, ')}"
+                for fault in error.errors(include_url=False, include_input=False)
+            ]
+    if faults:
+        raise TeamError(_report(file, faults))
+    return entries
+
+
+def _config(
+    alias: str, entry: _Alias, env: Mapping[str, str], timeout: float, faults: list[str]
+) -> ModelConfig:
+    options: dict[str, Any] = entry.model_dump(exclude={"model", "key", "fallback"})
+    options["timeout_seconds"] = entry.timeout_seconds or timeout
+    variable = entry.key or ("OPENAI_API_KEY" if entry.provider == "openai" else None)
+    key = _key(variable, env) if variable else ""
+    if not key and (entry.provider in NEEDS_KEY or entry.key):
+        wanted = f"{variable} (or {variable}_FILE)" if variable else "the variable that key names"
+        faults.append(f"{alias}.key: {wanted} is not set")
+    return ModelConfig(name=entry.model, api_key=key, **options)
+
+
+def _key(variable: str, env: Mapping[str, str]) -> str:
+    """A secret from its variable, or from the file that the same with ``_FILE`` names."""
+    if env.get(variable, "").strip():
+        return env[variable].strip()
+    path = env.get(f"{variable}_FILE")
+    if not path:
+        return ""
+    try:
+        return Path(path).read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError):
+        return ""
+
+
+def _report(file: Path, faults: list[str]) -> str:
+    return "\n".join([f"{file.name} is wrong:", *(f"  - {fault}" for fault in faults)])

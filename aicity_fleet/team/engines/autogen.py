@@ -1,0 +1,61 @@
+"""The engine of choice: AutoGen's RoundRobinGroupChat, one turn per run of the team.
+
+Every run has a team of its own: an AutoGen team that failed or was cancelled is dead, and a second run
+of it ends with "The group chat is stopped.", which looks like success.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+from collections.abc import Sequence
+
+from autogen_agentchat.agents import AssistantAgent
+from autogen_agentchat.conditions import StopMessageTermination
+from autogen_agentchat.messages import StopMessage
+from autogen_agentchat.teams import RoundRobinGroupChat
+from autogen_core import CancellationToken
+
+from aicity_fleet.team.engines.coordinator_agent import CoordinatorAgent
+from aicity_fleet.team.engines.engine import Participant
+from aicity_fleet.team.review.coordinator import Coordinator
+
+VERSION = f"autogen {importlib.metadata.version('autogen-agentchat')}"
+"""Stands in the journal: another version may ask in another way."""
+
+
+class AutoGenEngine:
+    """A team of the Coordinator and one AssistantAgent per seat."""
+
+    def __init__(self, coordinator: Coordinator, participants: Sequence[Participant]) -> None:
+        self._coordinator = coordinator
+        self._agent = CoordinatorAgent(coordinator, listens_to=participants[-1].name)
+        members = [
+            AssistantAgent(
+                participant.name,
+                participant.client,
+                workbench=participant.workbench,
+                description="Does its part of the work.",
+                system_message=participant.system_prompt,
+                max_tool_iterations=participant.max_tool_iterations,
+                reflect_on_tool_use=False,
+            )
+            for participant in participants
+        ]
+        self._team = RoundRobinGroupChat(
+            [self._agent, *members],
+            termination_condition=StopMessageTermination(),
+            max_turns=1,
+        )
+
+    @property
+    def failure(self) -> Exception | None:
+        """What went wrong in the coordinator."""
+        return self._agent.failure
+
+    async def turn(self, speaker: str, token: CancellationToken) -> bool:
+        """Run the team for one turn."""
+        result = await self._team.run(cancellation_token=token)
+        last = result.messages[-1] if result.messages else None
+        if last is None or last.source != speaker:  # "The group chat is stopped.": the team is dead
+            return False
+        return isinstance(last, StopMessage) == (self._coordinator.verdict is not None)

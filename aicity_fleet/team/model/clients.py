@@ -1,0 +1,216 @@
+"""The shared model clients: one per endpoint, key and event loop, used by all jobs at once."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import AsyncIterator, Mapping, Sequence
+from typing import Any, Self
+from urllib.parse import urlsplit
+
+import openai
+
+from aicity_fleet.errors import TeamError
+from aicity_fleet.money.prices import Tariff
+from aicity_fleet.team.model import autogen_logs as quiet
+
+# isort: split
+from autogen_core.models import ChatCompletionClient, ModelFamily, ModelInfo
+from autogen_ext.models.openai import AzureOpenAIChatCompletionClient, OpenAIChatCompletionClient
+
+from aicity_fleet.team.declare.spec import DEFAULT_MODEL, ModelConfig
+from aicity_fleet.team.model.budget import tariff_of
+
+BASE_URLS = {
+    "openai": "https://api.openai.com/v1",
+    "anthropic": "https://api.anthropic.com",
+    "ollama": "http://localhost:11434/v1",
+}
+"""Where a provider is unless a base URL is given. Always passed: without it AutoGen sends the key of a
+"claude-" or "gemini-" model elsewhere."""
+
+MAX_ANTHROPIC_TOKENS = 8192
+"""Longest answer that Anthropic is asked for, in tokens; its API wants a number."""
+
+CONNECT_TIMEOUT_SECONDS = 10.0
+"""A host that does not answer the connection in this time is down, in seconds."""
+
+
+class Model:
+    """An open model client. Bound to the event loop that it is first used on.
+
+    Args:
+        config: Which model, and where.
+        client: AutoGen's client for it.
+        tariff: What it charges; None when nobody knows.
+    """
+
+    def __init__(
+        self, config: ModelConfig, client: ChatCompletionClient, tariff: Tariff | None = None
+    ) -> None:
+        self.config = config
+        self.client = client
+        self.tariff = tariff
+        self._rests_until = 0.0
+
+    @property
+    def name(self) -> str:
+        """The model's name, as the provider knows it."""
+        return self.config.name
+
+    @property
+    def endpoint(self) -> str:
+        """The host and the model, for people and for the breaker."""
+        return f"{urlsplit(address(self.config)).netloc} {self.config.name}"
+
+    @property
+    def is_resting(self) -> bool:
+        """Whether it had trouble a moment ago, so that another is asked first."""
+        return time.monotonic() < self._rests_until
+
+    def rest(self, seconds: float) -> None:
+        """Ask another one first for this long."""
+        self._rests_until = time.monotonic() + seconds
+
+    async def close(self) -> None:
+        """Close the connections; the model cannot be used afterwards."""
+        await self.client.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+
+class Route:
+    """The models behind one alias, in the order in which they are asked.
+
+    Args:
+        models: The first choice, and those that stand in while it is down.
+
+    Raises:
+        TeamError: One can call tools and another cannot: the brief is written for either.
+    """
+
+    def __init__(self, models: Sequence[Model]) -> None:
+        self.models = tuple(models)
+        if len({model.config.function_calling for model in models}) > 1:
+            names = ", ".join(model.name for model in models)
+            raise TeamError(
+                f"the models {names} stand in for each other, and only some can call functions; "
+                "give all of them the same function_calling"
+            )
+
+    @property
+    def name(self) -> str:
+        """The name of its breaker: when all of its endpoints are down, it is."""
+        return " or ".join(model.endpoint for model in self.models)
+
+    @property
+    def function_calling(self) -> bool:
+        """Whether its models can call tools."""
+        return self.models[0].config.function_calling
+
+    @property
+    def in_order(self) -> tuple[Model, ...]:
+        """Its models, those that had trouble a moment ago last."""
+        return tuple(sorted(self.models, key=lambda model: model.is_resting))
+
+
+Routes = Mapping[str, Route]
+"""Every alias of the fleet."""
+
+
+def only(model: Model) -> Routes:
+    """The routes of a fleet with a single model."""
+    return {DEFAULT_MODEL: Route([model])}
+
+
+@contextlib.asynccontextmanager
+async def open_routes(aliases: Mapping[str, Sequence[ModelConfig]]) -> AsyncIterator[Routes]:
+    """Open every model once, whoever stands in for whom, and close them in the end.
+
+    Args:
+        aliases: See ``aliases.models_of``. To be entered on the loop that the models are used on.
+    """
+    opened: dict[ModelConfig, Model] = {}
+    try:
+        for config in (config for configs in aliases.values() for config in configs):
+            if config not in opened:
+                opened[config] = open_model(config)
+        yield {alias: Route([opened[c] for c in configs]) for alias, configs in aliases.items()}
+    finally:
+        for model in opened.values():
+            await model.close()
+
+
+def address(config: ModelConfig) -> str:
+    """Where the endpoint of a model is."""
+    return config.base_url or BASE_URLS.get(config.provider, BASE_URLS["openai"])
+
+
+def open_model(config: ModelConfig) -> Model:
+    """Open the client of a model; no request is made yet.
+
+    Retries are off: a retry within the call would be bought twice and slept outside of our
+    deadline. The job goes back to the queue instead, and its journal keeps what it has.
+    """
+    quiet.silence()
+    client = _client(config, None)
+    if client is None or client.model_info["function_calling"] != config.function_calling:
+        client = _client(config, _model_info(config, client))
+    if client is None:  # pragma: no cover -- full model_info is always accepted
+        raise AssertionError("AutoGen refused a full model_info")
+    return Model(config, client, tariff_of(config))
+
+
+def _client(config: ModelConfig, info: ModelInfo | None) -> ChatCompletionClient | None:
+    """The client, or None when AutoGen does not know the name and wants to be told of the model."""
+    options: dict[str, Any] = {
+        "model": config.name,
+        "api_key": config.api_key or "none",
+        "timeout": openai.Timeout(config.timeout_seconds, connect=CONNECT_TIMEOUT_SECONDS),
+        "max_retries": 0,
+    }
+    if info is not None:
+        options["model_info"] = info
+    try:
+        if config.provider == "anthropic":
+            return _anthropic(config, options)
+        # Some servers refuse the field; the brief says who speaks.
+        options["include_name_in_message"] = False
+        if config.provider == "azure":
+            return AzureOpenAIChatCompletionClient(
+                azure_endpoint=address(config),
+                azure_deployment=config.name,
+                api_version=config.api_version or "",
+                **options,
+            )
+        return OpenAIChatCompletionClient(base_url=address(config), **options)
+    except ValueError:
+        if info is not None:
+            raise
+        return None
+
+
+def _anthropic(config: ModelConfig, options: dict[str, Any]) -> ChatCompletionClient:
+    # Half a second that few fleets need. Its Timeout is another class than openai's.
+    from anthropic import Timeout  # noqa: PLC0415
+    from autogen_ext.models.anthropic import AnthropicChatCompletionClient  # noqa: PLC0415
+
+    timeout = Timeout(config.timeout_seconds, connect=CONNECT_TIMEOUT_SECONDS)
+    own = {"base_url": address(config), "max_tokens": MAX_ANTHROPIC_TOKENS, "timeout": timeout}
+    return AnthropicChatCompletionClient(**{**options, **own})
+
+
+def _model_info(config: ModelConfig, known: ChatCompletionClient | None) -> ModelInfo:
+    family = ModelFamily.UNKNOWN if known is None else known.model_info["family"]
+    return ModelInfo(
+        vision=False,
+        function_calling=config.function_calling,
+        json_output=False,
+        family=family,
+        structured_output=False,
+        multiple_system_messages=False,
+    )

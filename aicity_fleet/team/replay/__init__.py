@@ -1,0 +1,1 @@
+"""Running a job again offline from its journal, and reading its transcript."""

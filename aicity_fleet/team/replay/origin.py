@@ -1,0 +1,78 @@
+"""What made a journal: all that a replay needs besides the order, the nonce and the entries.
+
+It stands in a journal's first entry, so that a job can be run again where neither the owner's teams nor
+models are at hand. No key, no address and no name of a model is in it. No AutoGen here.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Self, get_args
+
+from pydantic import ValidationError
+
+from aicity_fleet.errors import ReplayError
+from aicity_fleet.models import JsonObject
+from aicity_fleet.team.declare.spec import EngineName, TeamSpec
+from aicity_fleet.team.tools import Tool
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Origin:
+    """The team, what gave it its turns, and what its models and tools were like."""
+
+    engine: EngineName
+    spec: TeamSpec
+    function_calling: Mapping[str, bool]
+    """Whether the model behind each alias could call tools."""
+    tools: Mapping[str, JsonObject]
+    """Description and parameters of each tool, by name: a model is told them, as part of each request."""
+
+    @classmethod
+    def of(
+        cls,
+        engine: EngineName,
+        spec: TeamSpec,
+        *,
+        function_calling: Mapping[str, bool],
+        tools: Mapping[str, Tool],
+    ) -> Self:
+        """The origin of a run that is about to begin."""
+        told = {
+            name: {
+                "description": tools[name].description,
+                "parameters": dict(tools[name].parameters),
+            }
+            for name in spec.tools
+        }
+        return cls(engine, spec, {alias: function_calling[alias] for alias in spec.models}, told)
+
+    def to_json(self) -> JsonObject:
+        """This origin as a JSON object."""
+        return {
+            "engine": self.engine,
+            "spec": self.spec.model_dump(mode="json"),
+            "function_calling": dict(self.function_calling),
+            "tools": dict(self.tools),
+        }
+
+    @classmethod
+    def from_json(cls, data: JsonObject) -> Self:
+        """The inverse of ``to_json``.
+
+        Raises:
+            ReplayError: Another version of the fleet wrote it, which knew teams of another kind.
+        """
+        try:
+            engine, spec = data["engine"], TeamSpec.model_validate(data["spec"])
+            origin = cls(engine, spec, dict(data["function_calling"]), dict(data["tools"]))
+            is_known = engine in get_args(EngineName)
+        except (KeyError, TypeError, ValueError, ValidationError):
+            is_known = False
+        if not is_known or not origin.function_calling.keys() >= set(spec.models):
+            raise ReplayError(
+                "The journal describes its team in a form that this version of the fleet does not know. "
+                "Replay it with the version that made it."
+            )
+        return origin

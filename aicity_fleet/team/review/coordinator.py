@@ -1,0 +1,52 @@
+"""What the coordinator says when its turn comes, whichever engine gives the turns. No AutoGen here."""
+
+from __future__ import annotations
+
+from aicity_fleet.journal import JournalCursor
+from aicity_fleet.models import AGENT_NAMES, Delivered, Rejected
+from aicity_fleet.team.replay.transcript import TranscriptEvent, TranscriptListener
+from aicity_fleet.team.review.review import Ask, HandInSlot, Review
+
+COORDINATOR = AGENT_NAMES[0]
+
+
+class Coordinator:
+    """Gives out the brief first, and judges at each later turn."""
+
+    def __init__(
+        self, review: Review, slot: HandInSlot, cursor: JournalCursor, on_event: TranscriptListener
+    ) -> None:
+        self.verdict: Delivered | Rejected | None = None
+        """How the run ended; None while it goes on."""
+        self.has_judged = False
+        """Whether the first round is over: what was to be drafted has been."""
+        self._review, self._slot, self._cursor, self._emit = review, slot, cursor, on_event
+        self._has_briefed = False
+
+    def speak(self, said: str) -> str | None:
+        """Say what comes next.
+
+        Args:
+            said: The latest words of the member that hands in; empty when it said none.
+
+        Returns:
+            A text for the team; None when the run has ended, see ``verdict``.
+        """
+        if not self._has_briefed:
+            self._has_briefed = True
+            self._emit(TranscriptEvent(COORDINATOR, "order", self._review.brief.text))
+            return self._review.brief.text
+        self.has_judged = True
+        step = self._review.judge(self._slot.take(), said, finish_reason=self._cursor.finish_reason)
+        if isinstance(step, Ask):
+            self._emit(TranscriptEvent(COORDINATOR, "ask", step.text))
+            return step.text
+        self.verdict = step
+        self._emit(TranscriptEvent(COORDINATOR, "verdict", _in_words(step)))
+        return None
+
+
+def _in_words(verdict: Delivered | Rejected) -> str:
+    if isinstance(verdict, Delivered):
+        return f"Accepted with {verdict.score} of 100."
+    return f"Given up ({verdict.code}): {verdict.message}"

@@ -1,0 +1,132 @@
+"""The coordinator's judgement: what comes after a turn of the specialist. No AutoGen here.
+
+Deterministic, so that no text can talk it into anything: it looks at what was handed in, asks the
+gate, and either asks again or ends the run.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+
+from aicity_fleet.models import AssignedTask, Delivered, Rejected
+from aicity_fleet.team import gate
+from aicity_fleet.team.declare.spec import TeamSpec
+from aicity_fleet.team.review.brief import Brief, private_lines, write_reminder, write_revision
+
+MAX_REFUSALS = 2
+"""Refusals in a row after which the task counts as refused."""
+
+MAX_FINDINGS_TOLD = 3
+"""Findings that the buyer is told of when the run is given up."""
+
+
+class HandInSlot:
+    """Where the specialist lays what it hands in; holds the latest only."""
+
+    def __init__(self) -> None:
+        self._text: str | None = None
+
+    @property
+    def is_taken(self) -> bool:
+        """Whether something lies there."""
+        return self._text is not None
+
+    def hand_in(self, text: str) -> None:
+        """Lay a text down, in place of an earlier one."""
+        self._text = text
+
+    def take(self) -> str | None:
+        """Take the text away, if there is one."""
+        text, self._text = self._text, None
+        return text
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Ask:
+    """The run goes on: what the specialist is told next."""
+
+    text: str
+
+
+class Review:
+    """Counts the rounds of one run and judges each turn of the specialist."""
+
+    def __init__(
+        self, task: AssignedTask, spec: TeamSpec, brief: Brief, *, forbidden: tuple[str, ...] = ()
+    ) -> None:
+        """Begin a review.
+
+        Args:
+            task: The order.
+            spec: The team's bounds.
+            brief: What the specialist was told.
+            forbidden: Further texts that may not go out, such as keys.
+        """
+        self.brief = brief
+        self.rounds = 0
+        """Times something was handed in."""
+        self._task = task
+        self._spec = spec
+        self._misses = 0
+        self._refusals = 0
+        prompts = "\n".join(member.system_prompt for member in spec.members)
+        self._forbidden = (*forbidden, *brief.private_texts, *private_lines(prompts))
+
+    def judge(
+        self, handed_in: str | None, said: str, *, finish_reason: str
+    ) -> Ask | Delivered | Rejected:
+        """Decide what comes after a turn.
+
+        Args:
+            handed_in: What the specialist handed in with the tool, if anything.
+            said: What it said besides; holds the deliverable when it hands in with a marker.
+            finish_reason: Why the model ended its answer.
+        """
+        if handed_in is None and self.brief.marker is not None:
+            handed_in = _above_marker(said, self.brief.marker)
+        if handed_in is None:
+            return self._missed(said, was_cut=finish_reason == "length")
+        self.rounds += 1
+        verdict = gate.check(
+            self._task.task_type,
+            handed_in,
+            self._task,
+            finish_reason=finish_reason,
+            forbidden=self._forbidden,
+            pass_mark=self._spec.pass_mark,
+        )
+        if verdict.has_passed:
+            return Delivered(handed_in.strip(), verdict.score)
+        refused = self._counts_as_refused(handed_in)
+        if refused is not None:
+            return refused
+        messages = tuple(finding.message for finding in verdict.findings)
+        if self.rounds >= self._spec.rounds:
+            told = " ".join(messages[:MAX_FINDINGS_TOLD])
+            return Rejected("quality", f"The work did not pass our quality checks. {told}")
+        return Ask(write_revision(messages))
+
+    def _missed(self, said: str, *, was_cut: bool) -> Ask | Rejected:
+        self._misses += 1
+        refused = self._counts_as_refused(said)
+        if refused is not None:
+            return refused
+        if self._misses > self._spec.reminders:
+            if was_cut:
+                return Rejected(
+                    "quality", "The work did not fit the length that the model can write."
+                )
+            return Rejected("quality", "No finished deliverable came of the work.")
+        return Ask(write_reminder(self.brief, was_cut=was_cut))
+
+    def _counts_as_refused(self, text: str) -> Rejected | None:
+        self._refusals = self._refusals + 1 if gate.is_refusal(text) else 0
+        if self._refusals >= MAX_REFUSALS:
+            return Rejected("refused", "The task could not be done as it was ordered.")
+        return None
+
+
+def _above_marker(said: str, marker: str) -> str | None:
+    """The text above a marker that stands alone on the last line; None without one."""
+    head, _, last = said.rstrip().rpartition("\n")
+    return head if last.strip(" \t`*") == marker else None

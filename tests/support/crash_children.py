@@ -1,0 +1,121 @@
+"""Forks a child per act of the fleet, and has it kill itself at a named step: run as a program.
+
+It reads one JSON object per line: ``{"act": "poll" | "sweep" | "run" | "report", "job_id": ...,
+"crash_at": step or null, "occurrence": 1}``, and answers each with how the child ended. A child is a
+whole process: a Redis connection, an event loop, threads and a model client of its own, and SIGKILL
+ends it within the act. Forking saves the two seconds that importing everything takes; this program has
+one thread, so a fork copies no lock that somebody else holds.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+import traceback
+
+from aicity_fleet.aicity.client import AICityClient
+from aicity_fleet.failpoints import Failpoint, listen
+from aicity_fleet.ledger import Ledger, outbox
+from aicity_fleet.ledger import ledger as ledger_module
+from aicity_fleet.settings import Settings
+from aicity_fleet.startup import configure_logging
+from aicity_fleet.team import run_team  # noqa: F401 - imports AutoGen once, for all children
+from scheduler.poll import poll
+from scheduler.report import ReporterParts, report
+from scheduler.sweep import sweep
+from workers.event_loop import Bridge
+from workers.lease_keeper import LeaseKeeper
+from workers.run_job import WorkerParts, run_job
+from workers.team_runner import TeamRunner
+
+MESSAGES = "messages"
+"""The list in Redis, behind the fleet's prefix, that stands for the queues: task and job id."""
+
+
+def act(order: dict, settings: Settings) -> None:
+    """Do one thing as a process of the fleet does it."""
+    if order["crash_at"] is not None:
+        crash_at(Failpoint(order["crash_at"]), order["occurrence"])
+    ledger = Ledger.from_settings(settings)
+
+    def send(task: str, job_id: str) -> None:
+        ledger.client.rpush(ledger.keys.prefix + MESSAGES, json.dumps([task, job_id]))
+
+    client = AICityClient.from_settings(settings)
+    match order["act"]:
+        case "poll":
+            poll(client=client, ledger=ledger, send=lambda j: send("run", j), max_input_chars=9999)
+        case "sweep":
+            sweep(ledger=ledger, send=send_as(send), poll_now=lambda: send("poll", ""))
+        case "report":
+            report(order["job_id"], ReporterParts(ledger, client, settings.agent, 3600))
+        case "run":
+            bridge = Bridge()
+            teams = TeamRunner(bridge, settings)
+            parts = WorkerParts(
+                ledger=ledger,
+                leases=LeaseKeeper(ledger, settings.lease_seconds),
+                run_team=teams.run,
+                report=lambda j: send("report", j),
+                requeue=lambda j: send("run", j),
+                owner=f"child:{os.getpid()}",
+                lease_seconds=settings.lease_seconds,
+                max_running=0,
+                endpoint=teams.endpoint,
+            )
+            run_job(order["job_id"], parts)
+
+
+def send_as(send):
+    """The sweep names Celery's tasks; the list wants plain words."""
+    return lambda task, job_id: send(
+        {"fleet.run_job": "run", "fleet.report": "report"}[task], job_id
+    )
+
+
+def crash_at(step: Failpoint, occurrence: int) -> None:
+    """Kill this process when a step is reached for the n-th time."""
+    left = [occurrence]
+
+    def look(reached: Failpoint, _job_id: str) -> None:
+        if reached is step:
+            left[0] -= 1
+            if left[0] == 0:
+                os.kill(os.getpid(), signal.SIGKILL)
+
+    listen(look)
+
+
+def main() -> None:
+    """Serve orders until standard input closes."""
+    settings = Settings.load()
+    configure_logging(settings)
+    # Seconds instead of minutes: what is tested is that these run out, not how long they are.
+    ledger_module.SEND_GRACE_MS = 0
+    ledger_module.MESSAGE_LOST_MS = 300
+    outbox.REPORT_LEASE_MS = 600
+    for line in sys.stdin:
+        order = json.loads(line)
+        pid = os.fork()
+        if pid == 0:
+            status = 0
+            try:
+                act(order, settings)
+            except BaseException:  # noqa: BLE001 - the child ends here, whatever it was
+                traceback.print_exc()
+                status = 1
+            sys.stderr.flush()
+            os._exit(status)
+        _, status = os.waitpid(pid, 0)
+        print(
+            json.dumps(
+                {"signal": os.WTERMSIG(status), "status": os.waitstatus_to_exitcode(status)}
+            ),
+            flush=True,
+        )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,174 @@
+"""The leases of one process: all renewed in one call, by a thread that the loop cannot starve.
+
+A process that cannot renew stops its jobs before their leases end: by then another may own them.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import structlog
+
+from aicity_fleet.errors import FleetError
+from aicity_fleet.ledger import Lease, Ledger
+from aicity_fleet.stop_switch import StopSwitch
+
+FENCE_SHARE = 0.7
+"""After which share of a lease without a renewal its job is stopped: two renewals were missed."""
+
+MOST_RENEWAL_SECONDS = 2.0
+"""The longest time between two renewals, in seconds: so soon does a process see a cancelled job."""
+
+log = structlog.get_logger(__name__)
+
+
+class LeaseKeeper:
+    """Renews every lease that this process holds, and stops the runs of jobs that a person cancelled.
+
+    Args:
+        ledger: Where the leases are.
+        lease_seconds: How long one lasts.
+        has_threads: Whether it works by itself; else ``renew`` and ``fence`` are called from outside.
+    """
+
+    def __init__(self, ledger: Ledger, lease_seconds: float, *, has_threads: bool = True) -> None:
+        self._ledger, self._lease_seconds = ledger, lease_seconds
+        self._held: dict[str, tuple[Lease, StopSwitch, float]] = {}
+        self._guard = threading.Lock()
+        self._stopping = threading.Event()
+        self._draining = False
+        self._threads = [
+            threading.Thread(target=target, name=name, daemon=True)
+            for name, target in (("leases", self._renew_always), ("fence", self._fence_always))
+            if has_threads
+        ]
+        for thread in self._threads:
+            thread.start()
+
+    @property
+    def is_draining(self) -> bool:
+        """Whether this process claims no more jobs."""
+        return self._draining
+
+    @contextmanager
+    def keep(self, lease: Lease, stop_switch: StopSwitch, *, claimed_at: float) -> Iterator[None]:
+        """Renew this lease while the block runs.
+
+        An earlier one on the same job is lost by that: its run is stopped. It may still be on its way out
+        here when the job comes back, after a sleep of the machine for instance.
+
+        Args:
+            lease: Ours.
+            watch: Stops the job's run when the lease is lost.
+            claimed_at: ``time.monotonic()`` from before the claim was sent.
+        """
+        with self._guard:
+            before = self._held.get(lease.job_id)
+            self._held[lease.job_id] = (lease, stop_switch, claimed_at)
+            draining = self._draining
+        if before is not None:
+            log.warning("lease.lost", job_id=lease.job_id, attempt=before[0].token)
+            before[1].abort("lease_lost")
+        if draining:
+            stop_switch.drain()
+        try:
+            yield
+        finally:
+            with self._guard:
+                if self._is_held(lease):
+                    del self._held[lease.job_id]
+
+    def drain(self, grace_seconds: float) -> None:
+        """Stop every run before its next model call, and those that still run after the grace.
+
+        Quick and free of locks that its caller may hold: it runs within a signal handler.
+        """
+        self._draining = True
+        threading.Thread(
+            target=self._drain, args=(grace_seconds,), name="drain", daemon=True
+        ).start()
+
+    def stop(self) -> None:
+        """End the thread; leases that are still held lapse."""
+        self._stopping.set()
+        for thread in self._threads:
+            thread.join(timeout=10)
+
+    def renew(self) -> None:
+        """Renew all leases once and tell where their runs stand; stop the runs of those that are lost."""
+        with self._guard:
+            held = list(self._held.values())
+        if not held:
+            return
+        asked_at = time.monotonic()
+        try:
+            renewal = self._ledger.renew(
+                [lease for lease, _, _ in held],
+                lease_seconds=self._lease_seconds,
+                # On the same way, so that it costs nothing, holds nobody up, and is fenced as well.
+                progress={
+                    lease.job_id: dataclasses.asdict(stop_switch.progress)
+                    for lease, stop_switch, _ in held
+                    if stop_switch.progress is not None
+                },
+            )
+        except FleetError as error:
+            log.warning("leases.not_renewed", jobs=len(held), message=str(error))
+            return
+        with self._guard:
+            for lease, stop_switch, _ in held:
+                if lease.job_id in renewal.lost:
+                    log.warning("lease.lost", job_id=lease.job_id, attempt=lease.token)
+                    stop_switch.abort("lease_lost")
+                    continue
+                if lease.job_id in renewal.cancelled:
+                    stop_switch.abort("cancelled")
+                if self._is_held(lease):
+                    self._held[lease.job_id] = (lease, stop_switch, asked_at)
+
+    def _is_held(self, lease: Lease) -> bool:
+        """Whether this very lease is held, and no later one on its job; under the guard."""
+        held = self._held.get(lease.job_id)
+        return held is not None and held[0] is lease
+
+    def fence(self) -> None:
+        """Stop every run whose lease was not renewed in time."""
+        limit = time.monotonic() - self._lease_seconds * FENCE_SHARE
+        with self._guard:
+            late = [
+                (lease, stop_switch)
+                for lease, stop_switch, at in self._held.values()
+                if at <= limit
+            ]
+        for lease, stop_switch in late:
+            if stop_switch.abort_reason is not None:
+                continue
+            log.warning("lease.fenced", job_id=lease.job_id, attempt=lease.token)
+            stop_switch.abort("lease_lost")
+
+    def _drain(self, grace_seconds: float) -> None:
+        for stop_switch in self._watches():
+            stop_switch.drain()
+        self._stopping.wait(grace_seconds)
+        for stop_switch in self._watches():
+            stop_switch.abort("drain")
+
+    def _watches(self) -> list[StopSwitch]:
+        with self._guard:
+            return [stop_switch for _, stop_switch, _ in self._held.values()]
+
+    def _fence_always(self) -> None:
+        """StopSwitch the clock apart from the renewals: one that hangs must not hold this up."""
+        while not self._stopping.wait(self._lease_seconds / 20):
+            self.fence()
+
+    def _renew_always(self) -> None:
+        while not self._stopping.wait(min(self._lease_seconds / 3, MOST_RENEWAL_SECONDS)):
+            try:
+                self.renew()
+            except Exception:
+                log.exception("leases.broken")

@@ -1,0 +1,80 @@
+"""A job's journal in Redis: every answer that its team bought, kept before it is used.
+
+It survives the worker: whoever runs the job next is answered from it and goes on at the first new
+call. Only the holder of the lease can write. Made by ``run_job``, used by the team on its loop.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable
+
+from aicity_fleet.errors import LeaseLostError, LedgerUnavailableError
+from aicity_fleet.failpoints import Failpoint, reached
+from aicity_fleet.journal import Entry
+from aicity_fleet.ledger.leases import Lease
+from aicity_fleet.ledger.ledger import Ledger
+from aicity_fleet.ledger.spending import charge_of
+from aicity_fleet.stop_switch import StopSwitch
+
+RETRY_SECONDS = 0.5
+"""How long an answer that Redis does not take yet waits for the next try, in seconds."""
+
+
+class LedgerJournal:
+    """The journal of one attempt; reads everything once, at its start.
+
+    Args:
+        ledger: Where the journal is.
+        lease: The attempt's lease.
+        watch: Ends the wait for an absent Redis when the run is stopped.
+
+    Raises:
+        LedgerUnavailableError: Redis does not answer.
+    """
+
+    def __init__(self, ledger: Ledger, lease: Lease, stop_switch: StopSwitch) -> None:
+        self._ledger, self._lease, self._stop_switch = ledger, lease, stop_switch
+        self._recorded = [
+            Entry.from_json(json.loads(text)) for text in ledger.journal(lease.job_id)
+        ]
+
+    def recorded(self, ordinal: int) -> Entry | None:
+        """The entry at this place that an earlier attempt left, if there is one."""
+        return self._recorded[ordinal] if ordinal < len(self._recorded) else None
+
+    async def append(self, entry: Entry) -> None:
+        """Keep an entry; waits for an absent Redis as long as the lease may still be ours.
+
+        Raises:
+            LeaseLostError: The job is another's by now.
+            JournalFullError: The journal would grow too large.
+        """
+        text, charge = json.dumps(entry.to_json()), charge_of(entry)
+        reached(Failpoint.CALL_ANSWERED, self._lease.job_id)
+        journals = self._ledger.journals
+        await self._write(lambda: journals.append(self._lease, entry.ordinal, text, charge))
+        reached(Failpoint.CALL_JOURNALED, self._lease.job_id)
+
+    async def truncate(self, ordinal: int) -> None:
+        """Discard the entry at this place and all later ones.
+
+        Raises:
+            LeaseLostError: The job is another's by now.
+        """
+        del self._recorded[ordinal:]
+        await self._write(lambda: self._ledger.journals.truncate(self._lease, ordinal))
+
+    async def _write(self, write: Callable[[], bool]) -> None:
+        while True:
+            try:
+                ours = await asyncio.to_thread(write)
+            except LedgerUnavailableError:
+                if self._stop_switch.abort_reason is not None:
+                    raise
+                await asyncio.sleep(RETRY_SECONDS)
+                continue
+            if not ours:
+                raise LeaseLostError("The lease went to another process; its answers are not ours.")
+            return

@@ -1,0 +1,69 @@
+"""One attempt's share of what the fleet may spend in a day, kept in the ledger.
+
+Made by the worker for each attempt, asked by the team before each model call.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from decimal import Decimal
+from typing import TypeVar
+
+from aicity_fleet.errors import LedgerUnavailableError
+from aicity_fleet.ledger import Lease, Ledger
+from aicity_fleet.stop_switch import StopSwitch
+
+T = TypeVar("T")
+
+RETRY_SECONDS = 0.5
+"""How long a question that Redis does not answer waits for the next try, in seconds."""
+
+
+class LedgerSpendingLimiter:
+    """One attempt's share of the fleet's day.
+
+    Args:
+        ledger: Where the day's bill is.
+        cap_usd: What the fleet may spend in a day, in US dollars.
+        lease: The attempt's lease.
+        watch: Ends the wait for an absent Redis when the run is stopped.
+    """
+
+    def __init__(
+        self, ledger: Ledger, cap_usd: Decimal, lease: Lease, stop_switch: StopSwitch
+    ) -> None:
+        self._ledger, self._cap_usd, self._lease, self._stop_switch = (
+            ledger,
+            cap_usd,
+            lease,
+            stop_switch,
+        )
+
+    async def reserve(self, ordinal: int, usd: Decimal, seconds: float) -> bool:
+        """Keep this much for a call; waits for an absent Redis, for nothing is bought unreserved.
+
+        Raises:
+            LedgerUnavailableError: The run was stopped while Redis was away.
+        """
+        spending, cap = self._ledger.spending, self._cap_usd
+        return await self._ask(
+            lambda: spending.reserve(self._lease, ordinal, usd, cap_usd=cap, seconds=seconds)
+        )
+
+    async def give_back(self, ordinal: int) -> None:
+        """Drop the reservation of a call that failed.
+
+        Raises:
+            LedgerUnavailableError: The run was stopped while Redis was away.
+        """
+        await self._ask(lambda: self._ledger.spending.give_back(self._lease, ordinal))
+
+    async def _ask(self, question: Callable[[], T]) -> T:
+        while True:
+            try:
+                return await asyncio.to_thread(question)
+            except LedgerUnavailableError:
+                if self._stop_switch.abort_reason is not None or self._stop_switch.is_draining:
+                    raise
+                await asyncio.sleep(RETRY_SECONDS)
