@@ -14,6 +14,7 @@ import pytest
 from support.processes import CLI, FleetProcesses, base_environment, run_cli
 from support.simulated_city import SimulatedCity
 from support.waiting import wait_until
+from support.workers import NoBackground
 
 from aicity_fleet.errors import LedgerUnavailableError
 from aicity_fleet.ledger import Lease
@@ -47,7 +48,7 @@ def tell(ledger, lease, progress: Progress) -> None:
 
 
 def test_the_lease_keeper_tells_where_each_run_stands(ledger, lease):
-    keeper, stop_switch = LeaseKeeper(ledger, 60, has_threads=False), StopSwitch()
+    keeper, stop_switch = LeaseKeeper(ledger, 60, NoBackground()), StopSwitch()
     with keeper.keep(lease, stop_switch, claimed_at=time.monotonic()):
         keeper.renew()
         assert ledger.get("a").progress is None
@@ -70,7 +71,7 @@ def test_an_absent_redis_costs_the_job_nothing(ledger, lease, monkeypatch):
     def absent(*_args: object, **_more: object) -> None:
         raise LedgerUnavailableError("gone")
 
-    keeper, stop_switch = LeaseKeeper(ledger, 60, has_threads=False), StopSwitch()
+    keeper, stop_switch = LeaseKeeper(ledger, 60, NoBackground()), StopSwitch()
     stop_switch.note(HALFWAY)
     with (
         keeper.keep(lease, stop_switch, claimed_at=time.monotonic()),

@@ -12,6 +12,7 @@ from support.samples import without_tools
 from support.scripted_provider import ProviderServer, text
 from support.simulated_city import SimulatedCity
 from support.waiting import wait_until
+from support.workers import NoBackground, function_worker
 
 from aicity_fleet.errors import (
     JournalFullError,
@@ -29,7 +30,7 @@ from aicity_fleet.stop_switch import StopSwitch
 from aicity_fleet.team import Limits, ModelConfig, only, open_model, run_team
 from workers.lease_keeper import LeaseKeeper
 from workers.ledger_journal import LedgerJournal
-from workers.run_job import WorkerParts, run_job
+from workers.run_job import run_job
 
 TASK = AssignedTask("t2", "general", "Explain how lighthouses guided ships.")
 
@@ -209,15 +210,11 @@ def test_a_full_journal_ends_the_job_with_an_ending_of_its_own(ledger, redis_cli
                     journal=journal,
                 )
 
-        parts = WorkerParts(
-            ledger=small,
-            leases=LeaseKeeper(small, 60, has_threads=False),
-            run_team=lambda *args: asyncio.run(work(*args)),
-            report=lambda _id: None,
-            requeue=lambda _id: None,
-            owner="me",
+        parts = function_worker(
+            small,
+            lambda *args: asyncio.run(work(*args)),
+            leases=LeaseKeeper(small, 60, NoBackground()),
             lease_seconds=60,
-            max_running=0,
         )
         did = run_job(TASK.task_id, parts)
         asked = len(provider.requests)

@@ -254,8 +254,13 @@ def test_cut_off_tool_calls_of_some_jobs_delay_no_other_job(fleet, city, ledger)
         city.fault("model", "cut", taskId=task_id, count=None)
     healthy = city.submit(*[{} for _ in range(6)])
     fleet.start("dispatcher", "beat", "worker1")
-    wait_until(lambda: reported(ledger) == 9, seconds=60, description="every task is reported")
-    assert_one_ending_each(city, cut + healthy)
+    # The guard may hold the third failure: all that matters here is that every job came to its end.
+    wait_until(
+        lambda: reported(ledger) + ledger.counts()[JobState.HELD] == 9,
+        seconds=60,
+        description="every job has ended",
+    )
+    assert_one_ending_each(city, healthy)
     outcomes = {job_id: ledger.get(job_id).outcome for job_id in cut + healthy}
     assert {outcomes[job_id].kind for job_id in healthy} == {"complete"}
     assert {outcomes[job_id].code for job_id in cut} == {"quality"}
