@@ -22,14 +22,8 @@ from aicity_fleet.errors import SettingsError
 PRODUCTION_URL = "https://api.aicity.dev"
 """Source: docs.aicity.dev/docs/sdk. The contract adds the version prefix."""
 
-SIMULATED_KEY = "ac_live_simulated"
-"""The agent key that the simulator accepts; it opens nothing else."""
-
 NO_REPO_HOSTS = "none"
 """The value of ``FLEET_REPO_HOSTS`` that allows no host."""
-
-SIMULATED_MODEL_KEY = "simulated"
-"""The model key that the simulator accepts; it opens nothing else."""
 
 
 def _check_url(value: str) -> str:
@@ -96,12 +90,6 @@ class Settings(BaseModel):
     """Which built-in description of the API is spoken."""
     contract_file: Path | None = Field(None, alias="FLEET_CONTRACT_FILE")
     """A TOML file that overrides parts of the built-in contract."""
-    simulator_url: HttpUrl | None = Field(None, alias="FLEET_SIMULATOR_URL")
-    """Where a simulator listens. It stands in for AI City while no agent key is set."""
-
-    agent_key_elsewhere: bool = Field(False, alias="FLEET_AGENT_KEY_ELSEWHERE")
-    """Whether another process of this fleet holds the agent's key: then no simulator stands in."""
-
     openai_key: Secret | None = Field(None, alias="OPENAI_API_KEY")
     """The model provider's key."""
     openai_base_url: HttpUrl | None = Field(None, alias="OPENAI_BASE_URL")
@@ -131,7 +119,7 @@ class Settings(BaseModel):
     """Put into ``REDIS_URL`` where that names no password."""
 
     start_wait_seconds: float = Field(15, alias="FLEET_START_WAIT_SECONDS", ge=0, le=600)
-    """How long a starting process waits for Redis, and for a simulator, before it gives up."""
+    """How long a starting process waits for Redis before it gives up."""
 
     agent: str = Field("default", alias="FLEET_AGENT", pattern=r"^[A-Za-z0-9_-]{1,40}$")
     """This fleet's name within its Redis: several fleets can share one server."""
@@ -196,12 +184,6 @@ class Settings(BaseModel):
             raise SettingsError(_report("These settings are wrong", faults))
         return settings
 
-    @property
-    def is_simulated(self) -> bool:
-        """Whether a simulator stands in for AI City: one is named, and the fleet has no agent key."""
-        has_key = self.agent_key is not None or self.agent_key_elsewhere
-        return self.simulator_url is not None and not has_key
-
     def require(self, *variables: str) -> None:
         """Check that each of these variables has a value.
 
@@ -210,8 +192,6 @@ class Settings(BaseModel):
         """
         faults = []
         for variable in variables:
-            if self.is_simulated and variable in {"AGENT_CITY_API_KEY", "OPENAI_API_KEY"}:
-                continue
             if getattr(self, _FIELD_OF[variable]) is None:
                 faults.append(f"{variable}: is not set. {_REMEDIES[variable]}")
         if faults:

@@ -71,7 +71,6 @@ def _check_dispatcher(**_: object) -> None:
             stopped = ledger.controls.read().stopped
             if stopped is not None and stopped.key != client.key_fingerprint:
                 ledger.controls.lift_stop()  # another key than the one that was refused
-            client.wait_for_simulator(settings, settings.start_wait_seconds)
 
 
 @signals.worker_ready.connect

@@ -24,7 +24,7 @@ from aicity_fleet.errors import FleetError, JournalEndedError, ReplayError, Sett
 from aicity_fleet.journal import Entry
 from aicity_fleet.ledger import Job, Ledger
 from aicity_fleet.models import Completed, Delivered, Failed, Outcome, Rejected
-from aicity_fleet.settings import SIMULATED_KEY, SIMULATED_MODEL_KEY, Settings
+from aicity_fleet.settings import Settings
 from aicity_fleet.team.replay.fixture import Fixture, replay_fixture
 
 if TYPE_CHECKING:
@@ -160,12 +160,7 @@ def _secrets(settings: Settings) -> dict[str, str]:
         if isinstance(value, SecretStr):
             found[str(field.alias)] = value.get_secret_value()
     found["REDIS_URL"] = urlsplit(settings.broker_url()).password
-    known = {SIMULATED_KEY, SIMULATED_MODEL_KEY}
-    return {
-        name: value
-        for name, value in found.items()
-        if value and len(value) >= SHORTEST_SECRET and value not in known
-    }
+    return {name: value for name, value in found.items() if value and len(value) >= SHORTEST_SECRET}
 
 
 def _why_early(job: Job) -> str:

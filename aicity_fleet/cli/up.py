@@ -49,7 +49,7 @@ def up(
     of its own.
     Ctrl-C stops everything; jobs that were running are handed on to the next start.
     """
-    env = {name: value for name, value in os.environ.items() if name != "FLEET_SIMULATOR_URL"}
+    env = dict(os.environ)
     settings = Settings.load(env)
     has_key = bool(load_contract(settings.contract, settings.contract_file).key_header)
     needed = ["AGENT_CITY_API_KEY"] if has_key else []

@@ -9,7 +9,6 @@ import os
 import secrets
 import sys
 from collections.abc import Mapping
-from pathlib import Path
 
 from aicity_fleet.embedded.ports import LOOPBACK
 from aicity_fleet.embedded.redis_server import RedisServer
@@ -27,14 +26,6 @@ def redis_program(server: RedisServer) -> Program:
     """The embedded Redis."""
     env = {"PATH": os.environ.get("PATH", "")}
     return Program("redis", server.argv, env, stdin=server.config, is_base=True)
-
-
-def simulator_program(port_file: Path) -> Program:
-    """The simulated AI City, on a free port that it writes into ``port_file``."""
-    command = [sys.executable, "-m", "aicity_fleet.cli", "simulator"]
-    argv = [*command, "--port", "0", "--port-file", str(port_file)]
-    env = _without(os.environ, *_CITY_KEYS, *_MODEL_KEYS, *_OWNER_KEYS)
-    return Program("simulator", argv, env, is_base=True)
 
 
 def fleet_programs(env: Mapping[str, str], *, workers: int, threads: int) -> list[Program]:

@@ -31,7 +31,8 @@ from aicity_fleet.aicity.client import AICityClient
 from aicity_fleet.aicity.contract import load_contract
 from aicity_fleet.background import Threads
 from aicity_fleet.models import Completed, Failed, JobState
-from aicity_fleet.settings import SIMULATED_KEY, Settings
+from aicity_fleet.settings import Settings
+from aicity_fleet.simulator.access import AGENT_KEY as SIMULATED_KEY
 from aicity_fleet.team.run import ENGINES
 from scheduler.poll import poll
 from scheduler.report import ReporterParts, report

@@ -20,6 +20,7 @@ from aicity_fleet.errors import LedgerUnavailableError
 from aicity_fleet.ledger import Lease
 from aicity_fleet.ledger.spending import Charge
 from aicity_fleet.models import AssignedTask, Completed, JobState, Spent
+from aicity_fleet.simulator.access import fleet_environment
 from aicity_fleet.simulator.app import create_app
 from aicity_fleet.simulator.config import SimulatorConfig
 from aicity_fleet.simulator.serve import running
@@ -193,7 +194,7 @@ def test_a_real_workers_job_is_followed_to_its_end(redis_server, ledger, agent, 
         env = {
             "REDIS_URL": redis_server.url,
             "FLEET_AGENT": agent,
-            "FLEET_SIMULATOR_URL": url,
+            **fleet_environment(url),
             "FLEET_POLL_SECONDS": "1",
             "FLEET_LEASE_SECONDS": "2",
         }

@@ -11,6 +11,7 @@ from support.waiting import wait_until
 from aicity_fleet.embedded.fleet import flower_program
 from aicity_fleet.embedded.ports import free_port
 from aicity_fleet.models import JobState
+from aicity_fleet.simulator.access import fleet_environment
 
 pytestmark = pytest.mark.timeout(180)
 
@@ -28,7 +29,7 @@ def fleet(redis_server, ledger, agent, city, empty_folder, tmp_path):
     env = {
         "REDIS_URL": redis_server.url,
         "FLEET_AGENT": agent,
-        "FLEET_SIMULATOR_URL": city.url,
+        **fleet_environment(city.url),
         "FLEET_POLL_SECONDS": "1",
         "FLEET_SWEEP_SECONDS": "0.2",
         "PYTHONPATH": str(LISTING),

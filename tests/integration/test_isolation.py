@@ -15,6 +15,7 @@ from support.waiting import wait_until
 from aicity_fleet.ledger import Lease, Ledger, NotClaimed
 from aicity_fleet.messaging.routes import REPORT
 from aicity_fleet.models import AssignedTask, Failed, JobState
+from aicity_fleet.simulator.access import fleet_environment
 from aicity_fleet.simulator.app import create_app
 from aicity_fleet.simulator.config import SimulatorConfig
 from aicity_fleet.simulator.serve import running
@@ -288,7 +289,7 @@ def real(redis_server, agent, latency, monkeypatch, empty_folder):
         for name, value in {
             "REDIS_URL": redis_server.url,
             "FLEET_AGENT": agent,
-            "FLEET_SIMULATOR_URL": url,
+            **fleet_environment(url),
             "FLEET_LEASE_SECONDS": "2",
             "FLEET_DRAIN_SECONDS": "0.5",
             "FLEET_START_WAIT_SECONDS": "0.5",

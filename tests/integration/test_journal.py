@@ -23,6 +23,7 @@ from aicity_fleet.errors import (
 from aicity_fleet.journal import Entry
 from aicity_fleet.ledger import Lease, Ledger
 from aicity_fleet.models import AssignedTask, Completed, JobState, Spent
+from aicity_fleet.simulator.access import fleet_environment
 from aicity_fleet.simulator.app import create_app
 from aicity_fleet.simulator.config import SimulatorConfig
 from aicity_fleet.simulator.serve import running
@@ -236,7 +237,7 @@ def test_a_job_whose_worker_ended_buys_only_what_is_new(
         env = {
             "REDIS_URL": redis_server.url,
             "FLEET_AGENT": agent,
-            "FLEET_SIMULATOR_URL": url,
+            **fleet_environment(url),
             "FLEET_POLL_SECONDS": "1",
             "FLEET_SWEEP_SECONDS": "0.2",
             "FLEET_LEASE_SECONDS": "2",

@@ -23,7 +23,7 @@ from aicity_fleet.models import (
     TeamResult,
     Usage,
 )
-from aicity_fleet.settings import SIMULATED_KEY
+from aicity_fleet.simulator.access import AGENT_KEY
 from aicity_fleet.simulator.app import create_app
 from aicity_fleet.simulator.config import SimulatorConfig
 from aicity_fleet.simulator.serve import running
@@ -85,7 +85,7 @@ class Fleet:
 def fleet(ledger):
     with (
         running(create_app(SimulatorConfig(quality_gate=False))) as url,
-        AICityClient(url, SIMULATED_KEY, load_contract("api")) as client,
+        AICityClient(url, AGENT_KEY, load_contract("api")) as client,
     ):
         fleet = Fleet(ledger, SimulatedCity(url), client)
         yield fleet

@@ -15,7 +15,6 @@ ROOT = Path(__file__).parents[2]
 
 NOT_FOR_COMPOSE = {
     "AGENT_CITY_OWNER_TOKEN": "no process of the fleet needs it; only 'aicity-fleet register' does",
-    "FLEET_AGENT_KEY_ELSEWHERE": "docker-compose.yml sets it where the agent's key is kept away",
 }
 """Settings that .env is not the place for."""
 
@@ -25,7 +24,7 @@ COMPOSE_ALONE = {
 }
 """Variables that docker-compose.yml reads and the fleet does not."""
 
-OTHER_DEFAULTS = {"REDIS_URL", "FLEET_SIMULATOR_URL", "FLEET_DRAIN_SECONDS"}
+OTHER_DEFAULTS = {"REDIS_URL", "FLEET_DRAIN_SECONDS"}
 """Settings whose default is another in docker-compose.yml: there they name a service, or it gives more time
 to stop."""
 

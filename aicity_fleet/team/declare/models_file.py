@@ -18,14 +18,13 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
-    SecretStr,
     ValidationError,
     field_validator,
     model_validator,
 )
 
 from aicity_fleet.errors import TeamError
-from aicity_fleet.settings import SIMULATED_MODEL_KEY, Settings
+from aicity_fleet.settings import Settings
 from aicity_fleet.team.declare.spec import DEFAULT_MODEL, ModelConfig, Provider
 
 NEEDS_KEY = frozenset({"openai", "azure", "anthropic"})
@@ -139,29 +138,23 @@ def read_aliases(
 
 
 def models_of(settings: Settings) -> Aliases:
-    """Which models these settings name, by alias; the simulator's alone while it stands in.
+    """Return the models that these settings name, by alias.
 
     Raises:
-        SettingsError: No model key is set, no file names models, and no simulator stands in.
-        TeamError: The file of models is wrong.
+        SettingsError: No model key is set, and no file names models.
+        TeamError: The models file is wrong.
     """
-    key, base_url = settings.openai_key, settings.openai_base_url
-    stands_in = settings.is_simulated and key is None
-    if settings.models_file is None and not stands_in:
+    if settings.models_file is None:
         settings.require("OPENAI_API_KEY")
-    if stands_in:
-        key, base_url = SecretStr(SIMULATED_MODEL_KEY), f"{settings.simulator_url}/v1"
     default = None
-    if key is not None:
+    if settings.openai_key is not None:
         default = ModelConfig(
             name=settings.model,
-            base_url=base_url,
-            api_key=key.get_secret_value(),
+            base_url=settings.openai_base_url,
+            api_key=settings.openai_key.get_secret_value(),
             timeout_seconds=settings.model_timeout_seconds,
             function_calling=settings.model_tools,
         )
-    if stands_in and default is not None:
-        return dict.fromkeys(alias_names(settings.models_file), (default,))
     return read_aliases(settings.models_file, default)
 
 
