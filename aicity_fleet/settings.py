@@ -12,12 +12,22 @@ import re
 from collections.abc import Mapping
 from decimal import Decimal
 from pathlib import Path
+from types import MappingProxyType
 from typing import Annotated, Literal
 from urllib.parse import quote, urlsplit, urlunsplit
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    PrivateAttr,
+    SecretStr,
+    ValidationError,
+)
 
 from aicity_fleet.errors import SettingsError
+from aicity_fleet.redaction import HOLDERS, read_secret, secrets_in
 
 PRODUCTION_URL = "https://api.aicity.dev"
 """Source: docs.aicity.dev/docs/sdk. The contract adds the version prefix."""
@@ -176,6 +186,8 @@ class Settings(BaseModel):
     log_format: Literal["text", "json"] = Field("text", alias="FLEET_LOG_FORMAT")
     """How a log line is written."""
 
+    _secrets: Mapping[str, str] = PrivateAttr(default_factory=dict)
+
     @classmethod
     def load(cls, environ: Mapping[str, str] | None = None) -> Settings:
         """Read the environment.
@@ -194,6 +206,7 @@ class Settings(BaseModel):
             faults += [_describe(fault["loc"], fault["msg"]) for fault in error.errors()]
         if faults:
             raise SettingsError(_report("These settings are wrong", faults))
+        settings._secrets = MappingProxyType(secrets_in(env))
         return settings
 
     @property
@@ -218,11 +231,15 @@ class Settings(BaseModel):
             raise SettingsError(_report("Settings are missing", faults))
 
     @property
+    def secrets(self) -> Mapping[str, str]:
+        """The value of every secret of this environment, by variable, also of the models file's keys."""
+        return self._secrets
+
+    @property
     def secret_texts(self) -> tuple[str, ...]:
-        """Every secret that is set, and the password within the Redis URL: what may go out nowhere."""
-        values = (getattr(self, name) for name in type(self).model_fields)
-        texts = [value.get_secret_value() for value in values if isinstance(value, SecretStr)]
-        return (*texts, urlsplit(self.redis_url.get_secret_value()).password or "")
+        """Every text that no log, transcript, export or deliverable may hold."""
+        url = self.broker_url()
+        return (*self._secrets.values(), *([url] if urlsplit(url).password else ()))
 
     @property
     def redis_url_is_set(self) -> bool:
@@ -252,13 +269,6 @@ class Settings(BaseModel):
 
 _FIELD_OF = {str(field.alias): name for name, field in Settings.model_fields.items()}
 
-SECRETS = tuple(
-    variable
-    for variable, name in _FIELD_OF.items()
-    if name in {"agent_key", "owner_token", "openai_key", "redis_url", "redis_password"}
-)
-"""The variables that may be given as ``NAME_FILE`` instead."""
-
 _REMEDIES = {
     "AGENT_CITY_API_KEY": "Put the agent's key into it (or its path into AGENT_CITY_API_KEY_FILE); "
     "'aicity-fleet register' gets one, 'aicity-fleet demo' needs none.",
@@ -280,27 +290,13 @@ def unknown_variables(environ: Mapping[str, str] | None = None) -> list[str]:
 
 
 def _with_secret_files(env: Mapping[str, str]) -> tuple[dict[str, str], list[str]]:
+    """Return the values of the settings, secrets from their files included, and what is wrong."""
     values = {variable: env[variable] for variable in _FIELD_OF if variable in env}
-    faults = []
-    for variable in SECRETS:
-        path = env.get(f"{variable}_FILE")
-        if path is None:
-            continue
-        if variable in values:
-            faults.append(f"{variable}: is set twice, also by {variable}_FILE. Unset one of them.")
-            continue
-        try:
-            text = Path(path).read_text(encoding="utf-8").strip()
-        except (OSError, UnicodeDecodeError) as error:
-            reason = getattr(error, "strerror", None) or "it is not text"
-            faults.append(
-                f"{variable}_FILE: cannot be read ({reason}). Check path and permissions."
-            )
-            continue
-        if text:
-            values[variable] = text
-        else:
-            faults.append(f"{variable}_FILE: the file is empty. Put the secret into it.")
+    faults: list[str] = []
+    for variable in HOLDERS:
+        secret = read_secret(variable, env, faults)
+        if secret is not None:
+            values[variable] = secret
     return values, faults
 
 

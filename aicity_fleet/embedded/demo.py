@@ -27,6 +27,7 @@ from aicity_fleet.embedded.supervisor import Supervisor
 from aicity_fleet.errors import FleetError, LedgerUnavailableError, SimulatorError
 from aicity_fleet.ledger import Job, Ledger
 from aicity_fleet.models import JobState, JsonObject
+from aicity_fleet.redaction import secrets_in
 from aicity_fleet.settings import SIMULATED_KEY, Settings
 
 START_SECONDS = 20.0
@@ -108,10 +109,10 @@ class Demo:
         from aicity_fleet.simulator.demo_tasks import demo_tasks  # noqa: PLC0415
 
         port_file = self._folder / "simulator.port"
-        self._supervisor.start(simulator_program(port_file))
         redis = new_redis_server(self._folder / "redis")
-        self._supervisor.start(redis_program(redis))
         env = _environment(os.environ, redis.url)
+        self._supervisor.start(simulator_program(port_file, env))
+        self._supervisor.start(redis_program(redis))
         self._await("simulator", port_file.exists, is_stopping)
         if is_stopping():
             return
@@ -202,7 +203,13 @@ class Demo:
 def _environment(user: Mapping[str, str], redis_url: str) -> dict[str, str]:
     """The user's environment without anything that could reach the real AI City."""
     ours = ("AGENT_CITY_", "FLEET_", "BRIDGE_", "REDIS_", "OPENAI_", "CELERY_", "FLOWER_")
-    env = {n: v for n, v in user.items() if not n.startswith(ours) or n in KEPT_VARIABLES}
+    secrets = set(secrets_in(user))  # a key of FLEET_MODELS_FILE may have any name
+    env = {
+        name: value
+        for name, value in user.items()
+        if name in KEPT_VARIABLES
+        or not (name.startswith(ours) or name.removesuffix("_FILE") in secrets)
+    }
     return env | {
         "REDIS_URL": redis_url,
         "FLEET_AGENT": "demo",

@@ -1,6 +1,6 @@
 """Keeps an outage readable: the same warning once in half a minute, and no traceback where none helps.
 
-Applied to every log line of a process by ``entry.configure_logging``. Lines about different jobs are
+Applied to every log line of a process by ``logs.configure``. Lines about different jobs are
 different; lines that differ by a number alone are not.
 """
 
