@@ -59,6 +59,9 @@ MODELS_FILE = "FLEET_MODELS_FILE"
 KEY_VARIABLE = r"^[A-Z][A-Z0-9_]{0,99}$"
 """The pattern of a variable that the models file may name as a key."""
 
+NOT_FOR_MODELS = ("AGENT_CITY_", "REDIS_")
+"""Prefixes of variables whose secrets no model provider may get."""
+
 
 def holders_of(environ: Mapping[str, str]) -> dict[str, frozenset[Process]]:
     """Return every secret variable of this environment with the processes that may hold it.

@@ -36,9 +36,9 @@ def fleet_programs(env: Mapping[str, str], *, workers: int, threads: int) -> lis
     """Return beat, the dispatcher and the workers.
 
     Args:
-        env: The environment of the fleet, with every key.
-        workers: How many worker processes.
-        threads: How many jobs each of them runs at once.
+        env: The environment of the fleet, with every secret.
+        workers: The number of worker processes.
+        threads: The number of jobs that each worker runs at once.
 
     Raises:
         SettingsError: ``FLEET_MODELS_FILE`` cannot be read, so its key names are unknown.

@@ -25,16 +25,12 @@ from pydantic import (
 )
 
 from aicity_fleet.errors import TeamError
-from aicity_fleet.redaction import KEY_VARIABLE, read_secret
+from aicity_fleet.redaction import KEY_VARIABLE, NOT_FOR_MODELS, read_secret
 from aicity_fleet.settings import SIMULATED_MODEL_KEY, Settings
 from aicity_fleet.team.declare.spec import DEFAULT_MODEL, ModelConfig, Provider
 
 NEEDS_KEY = frozenset({"openai", "azure", "anthropic"})
 """Providers that serve nobody without a key; the others get whatever is set, or none."""
-
-
-NOT_FOR_MODELS = ("AGENT_CITY_", "REDIS_")
-"""Beginnings of variables whose secrets no model provider gets."""
 
 
 def _decimal(value: object) -> object:
