@@ -22,6 +22,7 @@ from kombu.exceptions import OperationalError
 from aicity_fleet.embedded.state_folder import find_running_fleet
 from aicity_fleet.errors import QueueUnavailableError
 from aicity_fleet.ledger.keys import Keys
+from aicity_fleet.logs.configure import configure_logging, warn_of_unknown_variables
 from aicity_fleet.messaging.consumer_watch import ConsumerWatch
 from aicity_fleet.messaging.messages import Messages
 from aicity_fleet.messaging.routes import (
@@ -33,7 +34,7 @@ from aicity_fleet.messaging.routes import (
 )
 from aicity_fleet.redis_faults import outage
 from aicity_fleet.settings import Settings
-from aicity_fleet.startup import configure_logging, exit_on_fleet_error, warn_of_unknown_variables
+from aicity_fleet.startup import exit_on_fleet_error
 
 
 class _CommandLineQueueError(QueueUnavailableError, click.ClickException):

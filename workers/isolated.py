@@ -19,8 +19,9 @@ import structlog
 from aicity_fleet.celery_app import messages, settings
 from aicity_fleet.errors import FleetError
 from aicity_fleet.ledger import Lease
+from aicity_fleet.logs.configure import configure_logging
 from aicity_fleet.models import JsonObject
-from aicity_fleet.startup import configure_logging, exit_on_fleet_error
+from aicity_fleet.startup import exit_on_fleet_error
 from workers.run_job import run_job
 from workers.worker import Worker
 

@@ -27,6 +27,7 @@ from aicity_fleet.models import AssignedTask, Delivered, JsonObject, TeamResult,
 from aicity_fleet.money.earnings import Cost
 from aicity_fleet.settings import Settings
 from aicity_fleet.simulator.access import MODEL_KEY, require_packages
+from aicity_fleet.stop_switch import StopSwitch
 from aicity_fleet.team.declare.catalog import known_only, load_teams, read_team, with_pass_mark
 from aicity_fleet.team.declare.models_file import Aliases, alias_names, models_of
 from aicity_fleet.team.declare.spec import TeamSpec
@@ -267,7 +268,7 @@ async def _run(
     settings: Settings,
     on_event: TranscriptListener,
 ) -> TeamResult:
-    from aicity_fleet.team import StopSwitch, run_team  # noqa: PLC0415 - imports AutoGen
+    from aicity_fleet.team import run_team  # noqa: PLC0415 - imports AutoGen
     from aicity_fleet.team.model.clients import open_routes  # noqa: PLC0415
     from aicity_fleet.team.tools.download import Downloader  # noqa: PLC0415
     from aicity_fleet.team.tools.toolbox import Toolbox  # noqa: PLC0415

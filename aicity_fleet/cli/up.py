@@ -56,11 +56,11 @@ def up(
     if settings.models_file is None:
         needed.append("OPENAI_API_KEY")
     settings.require(*needed)
+    models = models_of(settings)  # a worker would refuse to start, again and again
     caps = (settings.max_job_usd, settings.max_day_usd, settings.stop_at_loss or None)
     if any(cap is not None for cap in caps):
-        # A worker would refuse to start, again and again.
         specs = load_teams(settings.teams_dir).specs
-        require_prices(settings, models_of(settings), specs)
+        require_prices(settings, models, specs)
     _greet(settings)
     with StateFolder(data, settings.agent) as folder, stop_requests() as stopping:
         stop_seconds = settings.drain_seconds + 10

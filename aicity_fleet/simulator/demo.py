@@ -27,6 +27,7 @@ from aicity_fleet.embedded.supervisor import Program, Supervisor
 from aicity_fleet.errors import FleetError, LedgerUnavailableError, SimulatorError
 from aicity_fleet.ledger import Job, Ledger
 from aicity_fleet.models import JobState, JsonObject
+from aicity_fleet.redaction import environment_of, secrets_in
 from aicity_fleet.settings import Settings
 from aicity_fleet.simulator.access import AGENT_KEY, fleet_environment
 from aicity_fleet.simulator.demo_tasks import demo_tasks
@@ -112,10 +113,10 @@ class Demo:
             FleetError: A process did not start; the message holds the end of its log.
         """
         port_file = self._folder / "simulator.port"
-        self._supervisor.start(_simulator_program(port_file))
         redis = new_redis_server(self._folder / "redis")
-        self._supervisor.start(redis_program(redis))
         env = _environment(os.environ, redis.url)
+        self._supervisor.start(_simulator_program(port_file, env))
+        self._supervisor.start(redis_program(redis))
         self._await("simulator", port_file.exists, is_stopping)
         if is_stopping():
             return
@@ -206,17 +207,22 @@ class Demo:
             raise SimulatorError(f"{method} {path}: the simulator failed ({error}).") from error
 
 
-def _simulator_program(port_file: Path) -> Program:
+def _simulator_program(port_file: Path, env: Mapping[str, str]) -> Program:
     """Return the simulated AI City, on a free port that it writes into ``port_file``."""
     argv = [sys.executable, "-m", "aicity_fleet.cli", "simulator"]
     argv += ["--port", "0", "--port-file", str(port_file)]
-    env = {name: value for name, value in os.environ.items() if not name.startswith(OWN_PREFIXES)}
-    return Program("simulator", argv, env, is_base=True)
+    return Program("simulator", argv, environment_of(None, env), is_base=True)
 
 
 def _environment(user: Mapping[str, str], redis_url: str) -> dict[str, str]:
     """The user's environment without anything that could reach the real AI City."""
-    env = {n: v for n, v in user.items() if not n.startswith(OWN_PREFIXES) or n in KEPT_VARIABLES}
+    secrets = set(secrets_in(user))  # a key of FLEET_MODELS_FILE may have any name
+    env = {
+        name: value
+        for name, value in user.items()
+        if name in KEPT_VARIABLES
+        or not (name.startswith(OWN_PREFIXES) or name.removesuffix("_FILE") in secrets)
+    }
     return env | {
         "REDIS_URL": redis_url,
         "FLEET_AGENT": "demo",

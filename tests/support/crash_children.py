@@ -20,10 +20,10 @@ from aicity_fleet.background import Threads
 from aicity_fleet.failpoints import Failpoint, listen
 from aicity_fleet.ledger import Ledger, outbox
 from aicity_fleet.ledger import ledger as ledger_module
+from aicity_fleet.logs.configure import configure_logging
 from aicity_fleet.messaging.messages import Messages
 from aicity_fleet.messaging.routes import POLL, REPORT, RUN_JOB
 from aicity_fleet.settings import Settings
-from aicity_fleet.startup import configure_logging
 from aicity_fleet.team import run_team  # noqa: F401 - imports AutoGen once, for all children
 from scheduler.poll import poll
 from scheduler.report import ReporterParts, report

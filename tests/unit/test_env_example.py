@@ -93,6 +93,19 @@ def test_each_key_reaches_one_service() -> None:
     assert "OWNER_TOKEN" not in _service("worker") + _service("dispatcher")
 
 
+def test_only_the_workers_read_the_keys_of_the_models_file() -> None:
+    text = (ROOT / "docker-compose.yml").read_text(encoding="utf-8")
+    assert text.count("env_file") == 1
+    assert "env_file: [{path: models.env, required: false}]" in _service("worker")
+    assert "models.env" in (ROOT / ".gitignore").read_text(encoding="utf-8").splitlines()
+
+
+def test_the_folder_of_teams_that_compose_mounts_by_default_exists() -> None:
+    found = re.search(r"\$\{FLEET_TEAMS_DIR:-(.*?)\}", _service("worker"))
+    assert found
+    assert list((ROOT / found[1]).glob("*.toml"))
+
+
 def _service(name: str) -> str:
     text = (ROOT / "docker-compose.yml").read_text(encoding="utf-8")
     return text.split(f"\n  {name}:\n", 1)[1].split("\n\n", 1)[0]

@@ -131,7 +131,7 @@ def test_every_form_of_an_import_is_read(tmp_path, text, name):
 
 
 FOREIGN = {
-    "httpx": {"aicity_fleet/aicity", "aicity_fleet/embedded", "aicity_fleet/team"},
+    "httpx": {"aicity_fleet/aicity", "aicity_fleet/simulator", "aicity_fleet/team"},
     "redis": {
         "aicity_fleet/ledger",
         "aicity_fleet/messaging/broker.py",

@@ -24,15 +24,12 @@ from pydantic import (
 )
 
 from aicity_fleet.errors import TeamError
+from aicity_fleet.redaction import KEY_VARIABLE, NOT_FOR_MODELS, read_secret
 from aicity_fleet.settings import Settings
 from aicity_fleet.team.declare.spec import DEFAULT_MODEL, ModelConfig, Provider
 
 NEEDS_KEY = frozenset({"openai", "azure", "anthropic"})
 """Providers that serve nobody without a key; the others get whatever is set, or none."""
-
-
-NOT_FOR_MODELS = ("AGENT_CITY_", "REDIS_")
-"""Beginnings of variables whose secrets no model provider gets."""
 
 
 def _decimal(value: object) -> object:
@@ -62,7 +59,7 @@ class _Alias(BaseModel):
     model: str = Field(min_length=1, max_length=100)
     provider: Provider = "openai"
     base_url: str | None = None
-    key: str | None = Field(default=None, pattern=r"^[A-Z][A-Z0-9_]{0,99}$")
+    key: str | None = Field(default=None, pattern=KEY_VARIABLE)
     api_version: str | None = None
     timeout_seconds: float | None = Field(default=None, gt=0, le=3600)
     function_calling: bool = True
@@ -196,24 +193,13 @@ def _config(
     options: dict[str, Any] = entry.model_dump(exclude={"model", "key", "fallback"})
     options["timeout_seconds"] = entry.timeout_seconds or timeout
     variable = entry.key or ("OPENAI_API_KEY" if entry.provider == "openai" else None)
-    key = _key(variable, env) if variable else ""
-    if not key and (entry.provider in NEEDS_KEY or entry.key):
+    unreadable: list[str] = []
+    key = (read_secret(variable, env, unreadable) or "").strip() if variable else ""
+    faults += [f"{alias}.key: {fault}" for fault in unreadable]
+    if not key and not unreadable and (entry.provider in NEEDS_KEY or entry.key):
         wanted = f"{variable} (or {variable}_FILE)" if variable else "the variable that key names"
         faults.append(f"{alias}.key: {wanted} is not set")
     return ModelConfig(name=entry.model, api_key=key, **options)
-
-
-def _key(variable: str, env: Mapping[str, str]) -> str:
-    """A secret from its variable, or from the file that the same with ``_FILE`` names."""
-    if env.get(variable, "").strip():
-        return env[variable].strip()
-    path = env.get(f"{variable}_FILE")
-    if not path:
-        return ""
-    try:
-        return Path(path).read_text(encoding="utf-8").strip()
-    except (OSError, UnicodeDecodeError):
-        return ""
 
 
 def _report(file: Path, faults: list[str]) -> str:
