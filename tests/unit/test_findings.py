@@ -85,7 +85,7 @@ NEEDS_PERSON = [
         "alone would cost $12.50, and the fleet may spend $10.00",
         "FLEET_MAX_DAY_USD.*cancel",
     ),
-    ({"counts": {JobState.HELD: 1}}, "1 job is held", "replay --state held.*--despite-guard"),
+    ({"counts": {JobState.HELD: 1}}, "1 job is held", "rerun --state held.*--despite-guard"),
 ]
 
 
