@@ -150,7 +150,7 @@ def test_one_bad_id_never_stops_the_others(run, ledger):
         "a: cancelled",
         "Job 'nobody' cannot be cancelled: the ledger does not know it; 'aicity-fleet jobs' lists those "
         "that it knows.",
-        "Job 'c' cannot be cancelled: it is finished; it has ended, and 'park' keeps its report back.",
+        "Job 'c' cannot be cancelled: it is finished; it has ended; 'park' holds its report back.",
         "b: cancelled",
     ]
     assert states(ledger) == {"a": "quarantined", "b": "quarantined", "c": "finished"}
