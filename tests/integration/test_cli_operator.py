@@ -148,8 +148,8 @@ def test_one_bad_id_never_stops_the_others(run, ledger):
     lines = run("cancel", "a", "nobody", "c", "b", "--why", "not wanted", code=1).splitlines()
     assert lines == [
         "a: cancelled",
-        "Job 'nobody' cannot be cancelled: the ledger does not know it; 'aicity-fleet jobs' lists those "
-        "that it knows.",
+        "Job 'nobody' cannot be cancelled: the ledger does not know it; 'aicity-fleet jobs' lists the "
+            "jobs that it knows.",
         "Job 'c' cannot be cancelled: it is finished; it has ended; 'park' holds its report back.",
         "b: cancelled",
     ]
