@@ -9,7 +9,8 @@ from aicity_fleet.errors import JournalFullError
 from aicity_fleet.ledger.leases import Lease
 from aicity_fleet.ledger.lua import Scripts
 from aicity_fleet.ledger.packing import pack
-from aicity_fleet.ledger.spending import Charge, booking_args
+from aicity_fleet.ledger.spending import booking_args
+from aicity_fleet.money.cost import Charge
 
 MAX_JOURNAL_BYTES = 2_000_000
 """How large one job's journal may grow where nobody says otherwise, in bytes as Redis holds them."""

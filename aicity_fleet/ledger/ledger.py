@@ -34,7 +34,7 @@ from aicity_fleet.models import (
     Outcome,
     Spent,
 )
-from aicity_fleet.money.prices import from_picodollars, picodollars
+from aicity_fleet.money.cost import from_picodollars, picodollars
 from aicity_fleet.settings import Settings
 
 SEND_GRACE_MS = 3000

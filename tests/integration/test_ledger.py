@@ -395,7 +395,7 @@ def test_a_poll_that_outlives_its_right_does_not_end_the_next_ones(ledger, redis
         got = []
 
         def another_polls() -> bool:
-            turn = other.marks.only_poll(10)
+            turn = other.coordination.only_poll(10)
             if turn.__enter__() is not None:
                 got.append(turn)
             return bool(got)
@@ -420,7 +420,9 @@ def test_a_turn_that_could_not_be_given_back_is_taken_again_by_the_same_process(
         patch.setattr(ledger.coordination._scripts, "run", run)
         with pytest.raises(LedgerUnavailableError), ledger.coordination.only_poll(60) as mine:
             assert mine
-    with Ledger(redis_client, ledger.keys, retention_seconds=60).marks.only_poll(60) as another:
+    with Ledger(redis_client, ledger.keys, retention_seconds=60).coordination.only_poll(
+        60
+    ) as another:
         assert another is None
     with ledger.coordination.only_poll(60) as again:
         assert again

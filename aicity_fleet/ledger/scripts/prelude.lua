@@ -241,7 +241,6 @@ local function book_call(id, first)
     return
   end
   local job, day, cost = key('job', id), today(), ARGV[first + 1]
-  redis.call('HINCRBY', job, 'booked_calls', 1)
   redis.call('HINCRBY', day, 'calls', 1)
   if cost == '' then
     redis.call('HINCRBY', job, 'unpriced_calls', 1)
