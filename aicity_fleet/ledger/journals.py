@@ -22,15 +22,14 @@ class Journals:
     Args:
         scripts: The ledger's.
         max_bytes: How large one may grow.
-        are_packed: Whether every process on this ledger can read packed entries.
 
     Raises from every method:
         LedgerUnavailableError: Redis is down, loading, read-only, full or unreachable.
         LedgerError: Redis answered something that the ledger cannot use.
     """
 
-    def __init__(self, scripts: Scripts, *, max_bytes: int, are_packed: bool) -> None:
-        self._scripts, self._max_bytes, self._are_packed = scripts, max_bytes, are_packed
+    def __init__(self, scripts: Scripts, *, max_bytes: int) -> None:
+        self._scripts, self._max_bytes = scripts, max_bytes
 
     def append(self, lease: Lease, ordinal: int, entry: str, charge: Charge | None = None) -> bool:
         """Keep an entry of a running job's journal; False when the job is no longer ours.
@@ -44,7 +43,7 @@ class Journals:
         Raises:
             JournalFullError: The journal would grow too large; the entry was not written.
         """
-        text = pack(entry) if self._are_packed else entry
+        text = pack(entry)
         reply = self._scripts.run(
             "journal_append",
             *(lease.job_id, lease.fence, ordinal, text, self._max_bytes),

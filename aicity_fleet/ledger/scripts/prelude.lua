@@ -179,7 +179,7 @@ local function exonerate_neighbours(guilty)
   for _, id in ipairs(redis.call('SMEMBERS', SUSPECTS)) do
     local job = key('job', id)
     local fields = redis.call('HMGET', job, 'state', 'isolated', 'lapsed_in')
-    local is_innocent = id ~= guilty and fields[3] ~= false
+    local is_innocent = id ~= guilty
     for owner in string.gmatch(fields[3] or '', '[^\n]+') do
       is_innocent = is_innocent and string.find(ended, '\n' .. owner .. '\n', 1, true) ~= nil
     end
