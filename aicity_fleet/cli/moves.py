@@ -23,7 +23,7 @@ from aicity_fleet.errors import WrongStateError
 from aicity_fleet.ledger import Job, Ledger
 from aicity_fleet.ledger.operator import JOURNAL_IS_KEPT_AFTER, POSSIBLE_IN, OperatorMoves
 from aicity_fleet.models import Failed, JsonObject
-from aicity_fleet.money.earnings import Cost
+from aicity_fleet.money.cost import Cost
 
 ASK_FROM = 20
 """A filter that finds more jobs than this needs a confirmation."""

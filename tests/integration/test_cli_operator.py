@@ -149,7 +149,7 @@ def test_one_bad_id_never_stops_the_others(run, ledger):
     assert lines == [
         "a: cancelled",
         "Job 'nobody' cannot be cancelled: the ledger does not know it; 'aicity-fleet jobs' lists the "
-            "jobs that it knows.",
+        "jobs that it knows.",
         "Job 'c' cannot be cancelled: it is finished; it has ended; 'park' holds its report back.",
         "b: cancelled",
     ]
