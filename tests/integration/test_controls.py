@@ -286,7 +286,7 @@ def test_assumed_and_seen_failures_add_up(ledger):
     ledger.controls.seed_guard(None)
     finish(ledger, "bad", FAILED)
     ledger.take_report("bad")
-    ledger.operator.release("bad", "x", despite_guard=True)
+    ledger.operator.send_report("bad", "x", despite_guard=True)
     settle(ledger, "bad", "failure")
     controls = ledger.controls.read()
     assert (controls.failures_in_a_row, controls.failures_assumed) == (1, 2)

@@ -86,7 +86,7 @@ def test_a_refused_report_that_was_replayed_goes_out_under_another_key(
     job_id = finished()
     city.fault("complete", "status", status=422)
     assert report(job_id, parts)["did"] == "quarantined"
-    assert ledger.operator.replay(job_id, "shorter") == "quarantined"
+    assert ledger.operator.rerun(job_id, "shorter") == "quarantined"
     lease = ledger.claim(job_id, "me", lease_seconds=15)
     assert isinstance(lease, Lease)
     assert ledger.finish(lease, Completed("Another answer. " + TEXT, 900, "gpt-4o-mini"), Spent(10))

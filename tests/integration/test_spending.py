@@ -108,7 +108,7 @@ def test_what_a_replay_by_hand_discards_was_paid_for_all_the_same(ledger):
     ledger.finish(lease, Failed("quality", "No."), Spent(1, Usage(1)))
     ledger.client.hset(ledger.keys.job("t1"), "state", "held")
     ledger.client.zadd(ledger.keys.state("held"), {"t1": 0})
-    assert ledger.operator.replay("t1", "operator")
+    assert ledger.operator.rerun("t1", "operator")
     assert job(ledger).cost == Cost(CENT)
     assert ledger.journal("t1") == []
 
