@@ -2,13 +2,14 @@
 
 VENV := .venv
 MADE := $(VENV)/made
+DOCS_MADE := $(VENV)/docs-made
 
 JOBS = 300
 KILLS = 30
 # Processes that run tests side by side: most of a test of real processes is waiting.
 TESTERS = 3
 
-.PHONY: help demo test check chaos simulate exhaustive bench lock clean
+.PHONY: help demo test check chaos simulate exhaustive bench docs demo-svg lock clean
 .DEFAULT_GOAL := help
 
 help:
@@ -21,6 +22,8 @@ help:
 	@echo 'make check   formatting, lint and types'
 	@echo 'make simulate      the fleet in virtual time under many seeds (SEEDS=500), or one (SEED=7)'
 	@echo 'make exhaustive    every state of a small fleet (ARGS=--large)'
+	@echo 'make docs    the documentation, in build/docs (warnings are errors)'
+	@echo 'make demo-svg      run the demo and write its screenshot anew (docs/demo.svg)'
 	@echo 'make lock    write requirements/ anew from pyproject.toml (needs uv; ARGS=--upgrade)'
 	@echo 'make clean   remove .venv and everything that was built'
 	@echo
@@ -54,6 +57,17 @@ simulate: $(MADE)
 
 exhaustive: $(MADE)
 	@PYTHONPATH=tests $(VENV)/bin/python -m exhaustive $(ARGS)
+
+$(DOCS_MADE): $(MADE) requirements/docs.txt
+	$(VENV)/bin/python -m pip --disable-pip-version-check --quiet install --require-hashes -r requirements/docs.txt
+	@touch $@
+
+docs: $(DOCS_MADE)
+	$(VENV)/bin/python -m sphinx -W --keep-going -n -q -b html -d build/doctrees docs build/docs
+	@echo 'build/docs/index.html'
+
+demo-svg: $(MADE)
+	$(VENV)/bin/python scripts/demo_svg.py --record
 
 lock:
 	scripts/lock $(ARGS)

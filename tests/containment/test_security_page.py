@@ -1,4 +1,4 @@
-"""deploy/security.md names risks by their numbers, and tests that exist."""
+"""docs/security.md names risks by their numbers, and tests that exist."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import re
 import pytest
 from support.source_files import ROOT
 
-PAGE = (ROOT / "deploy" / "security.md").read_text("utf-8")
+PAGE = (ROOT / "docs" / "security.md").read_text("utf-8")
 NAMED = re.findall(r"`(tests/[\w/]+\.py)::(\w+|\*)`", PAGE)
 CONTROLS = re.findall(r"`((?:team|cli|aicity_fleet)/[\w/]+\.py)`", PAGE)
 

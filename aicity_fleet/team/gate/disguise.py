@@ -1,6 +1,6 @@
 """Finds texts of ours in a deliverable also where they are encoded, spaced out or spelled otherwise.
 
-It cannot find what a model encodes in a way of its own, or encodes twice: deploy/security.md says which
+It cannot find what a model encodes in a way of its own, or encodes twice: docs/security.md says which
 control holds then.
 """
 

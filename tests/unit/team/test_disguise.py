@@ -62,7 +62,7 @@ def test_a_word_that_anybody_could_write_is_no_secret_in_disguise():
 
 
 def test_what_is_not_claimed():
-    """TranscriptEvent so in deploy/security.md: the control is that no model is told a key."""
+    """TranscriptEvent so in docs/security.md: the control is that no model is told a key."""
     twice = base64.b64encode(base64.b64encode(MODEL_KEY.encode())).decode()
     packed = base64.b64encode(zlib.compress(MODEL_KEY.encode())).decode()
     acrostic = "\n".join(f"{char} is a letter of the lighthouse." for char in MODEL_KEY)
