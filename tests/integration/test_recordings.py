@@ -15,7 +15,7 @@ from support.scripted_provider import ProviderServer, error, submit, text
 from support.source_files import ROOT
 
 from aicity_fleet.cli import display, main
-from aicity_fleet.ledger import Lease, Ledger
+from aicity_fleet.ledger import ClaimTerms, Lease, Ledger
 from aicity_fleet.models import Completed, Delivered, Failed, Rejected, Spent
 from aicity_fleet.stop_switch import StopSwitch
 from aicity_fleet.team import Limits, ModelConfig, only, open_model, run_team, team_for
@@ -42,7 +42,7 @@ def job(ledger: Ledger, provider_server):
         provider = provider_server.open()
         provider.will(*answers)
         ledger.accept(TASK)
-        lease = ledger.claim(TASK.task_id, "host:1", lease_seconds=60)
+        lease = ledger.claim(TASK.task_id, ClaimTerms("host:1", 60))
         assert isinstance(lease, Lease)
 
         async def work():
@@ -142,7 +142,7 @@ def test_a_job_that_was_stopped_from_outside_cannot_be_led_to_its_end(job, run, 
 
 def test_a_journal_of_an_earlier_fleet_is_no_riddle(run, ledger):
     ledger.accept(TASK)
-    lease = ledger.claim(TASK.task_id, "host:1", lease_seconds=60)
+    lease = ledger.claim(TASK.task_id, ClaimTerms("host:1", 60))
     assert "The journal is empty" in run("--replay", code=1).stderr
     entry = {"ordinal": 0, "kind": "model", "request_sha256": "x", "answer": {"content": "Words."}}
     ledger.journals.append(lease, 0, json.dumps(entry))
