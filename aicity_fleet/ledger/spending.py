@@ -12,7 +12,7 @@ from decimal import Decimal
 
 from aicity_fleet.ledger.leases import Lease
 from aicity_fleet.ledger.lua import Scripts
-from aicity_fleet.money.cost import Charge, Cost, from_picodollars, picodollars
+from aicity_fleet.money.cost import NO_CHARGE, Charge, Cost, from_picodollars, picodollars
 from aicity_fleet.money.day import DaySpending
 
 
@@ -38,8 +38,13 @@ class Spending:
             cap_usd: What the fleet may spend today, in US dollars.
             seconds: After how long the reservation lapses.
         """
-        name, amounts = _reservation(lease, ordinal), (picodollars(usd), picodollars(cap_usd))
-        reply = self._scripts.run("reserve", lease.job_id, name, *amounts, int(seconds * 1000))
+        reply = self._scripts.run(
+            "reserve",
+            *(lease.job_id, _reservation(lease, ordinal)),
+            amount=picodollars(usd),
+            day_cap=picodollars(cap_usd),
+            lapses_after_ms=int(seconds * 1000),
+        )
         return bool(reply)
 
     def give_back(self, lease: Lease, ordinal: int) -> bool:
@@ -67,13 +72,15 @@ class Spending:
         )
 
 
-def booking_args(lease: Lease, ordinal: int, charge: Charge | None) -> tuple[str | int, ...]:
-    """What `book_call` in the scripts' prelude expects, in its order."""
-    if charge is None:
-        return ("", "", "", "", "")
-    usd = "" if charge.usd is None else picodollars(charge.usd)
-    estimate = picodollars(charge.estimated_usd or Decimal(0))
-    return ("model", usd, estimate, charge.prices, _reservation(lease, ordinal))
+def booking_args(lease: Lease, ordinal: int, charge: Charge | None) -> dict[str, str | int | None]:
+    """Return the named arguments of `book_call` in the scripts' prelude."""
+    charged = charge or NO_CHARGE
+    return {
+        "reservation": None if charge is None else _reservation(lease, ordinal),
+        "cost": None if charged.usd is None else picodollars(charged.usd),
+        "estimated_cost": picodollars(charged.estimated_usd or Decimal(0)),
+        "prices": charged.prices,
+    }
 
 
 def _reservation(lease: Lease, ordinal: int) -> str:

@@ -106,9 +106,9 @@ def test_the_order_of_effects_is_that_of_production(programs, ledger: Ledger, ci
     seen: list[str] = []
     honest = Scripts.run
 
-    def noted(self: Scripts, name: str, *args: str | int) -> object:
+    def noted(self: Scripts, name: str, *args: str | int, **named: str | int | None) -> object:
         seen.append(name)
-        return honest(self, name, *args)
+        return honest(self, name, *args, **named)
 
     (job_id,) = city.submit({})
     ledger.accept(AssignedTask(job_id, "general", "Say something."))

@@ -8,7 +8,7 @@ from integration.test_cli_operator import run  # noqa: F401 - a fixture
 
 from aicity_fleet.cli.display import console
 from aicity_fleet.journal import Entry
-from aicity_fleet.ledger import Lease, ReportLease
+from aicity_fleet.ledger import ClaimTerms, Lease, ReportLease
 from aicity_fleet.models import AssignedTask, Completed, Spent, Usage
 from aicity_fleet.stop_switch import StopSwitch
 from workers.ledger_journal import LedgerJournal
@@ -24,7 +24,7 @@ def _wide(monkeypatch):
 
 def finish(ledger, job_id: str, *costs: str | None, cents: int | None = 1000) -> None:
     ledger.accept(AssignedTask(job_id, "research", "Find out", max_budget_cents=cents))
-    lease = ledger.claim(job_id, "host:1", lease_seconds=60)
+    lease = ledger.claim(job_id, ClaimTerms("host:1", 60))
     assert isinstance(lease, Lease)
     journal = LedgerJournal(ledger, lease, StopSwitch())
     for ordinal, cost in enumerate(costs):

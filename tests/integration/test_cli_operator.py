@@ -9,7 +9,7 @@ import pytest
 from support.processes import CLI, base_environment, run_cli
 
 from aicity_fleet.cli import main
-from aicity_fleet.ledger import Lease, ReportLease
+from aicity_fleet.ledger import ClaimTerms, Lease, ReportLease
 from aicity_fleet.models import AssignedTask, Completed, Failed, JobState, Outcome, Spent
 
 DONE, SPENT = Completed("text", 1, "m"), Spent(1)
@@ -46,7 +46,7 @@ def accept(ledger, *ids: str, task_type: str = "research") -> None:
 
 def finish(ledger, job_id: str, outcome: Outcome = DONE, **task) -> None:
     accept(ledger, job_id, **task)
-    lease = ledger.claim(job_id, "host:1", lease_seconds=60)
+    lease = ledger.claim(job_id, ClaimTerms("host:1", 60))
     assert isinstance(lease, Lease)
     ledger.finish(lease, outcome, SPENT)
 
@@ -75,7 +75,7 @@ def test_status_of_a_fleet_that_works_fits_80_columns_and_is_plain(
 ):
     seem_alive(ledger)
     accept(ledger, "a", "b")
-    ledger.claim("a", "host:1", lease_seconds=60)
+    ledger.claim("a", ClaimTerms("host:1", 60))
     finish(ledger, "c")
     env = {"REDIS_URL": redis_server.url, "FLEET_AGENT": agent}
     done = run_cli(*CLI, "status", env=env, cwd=empty_folder)
@@ -309,7 +309,7 @@ def test_a_receipt_is_shown_as_lines(run, ledger):
 
 def test_the_owner_of_a_refused_job_sees_the_models_own_words(run, ledger):
     accept(ledger, "a")
-    lease = ledger.claim("a", "host:1", lease_seconds=60)
+    lease = ledger.claim("a", ClaimTerms("host:1", 60))
     entry = {"ordinal": 0, "kind": "model", "request_sha256": "x", "answer": {"content": "I cannot see any \x1b[1mrepository."}}  # fmt: skip  # noqa: E501
     assert ledger.journals.append(lease, 0, json.dumps(entry))
     ledger.finish(lease, Failed("refused", "The task could not be done."), SPENT)

@@ -12,9 +12,8 @@ from support.messages import RecordedMessages
 from support.waiting import wait_until
 
 from aicity_fleet.errors import AICityUnavailableError, LedgerError
-from aicity_fleet.ledger import Lease, Ledger, NotClaimed, ReportLease
+from aicity_fleet.ledger import ClaimTerms, Lease, Ledger, NotClaimed, ReportLease, runs
 from aicity_fleet.ledger import controls as controls_module
-from aicity_fleet.ledger import ledger as ledger_module
 from aicity_fleet.ledger.keys import SCHEMA_VERSION, Keys
 from aicity_fleet.models import AssignedTask, Completed, Failed, Outcome, Spent
 from scheduler.availability import tell_availability, wants_to_be_busy
@@ -36,7 +35,7 @@ def others(redis_server, ledger, agent) -> Iterator[list[Ledger]]:
 
 @pytest.fixture(autouse=True)
 def _no_grace(monkeypatch):
-    monkeypatch.setattr(ledger_module, "SEND_GRACE_MS", 0)
+    monkeypatch.setattr(runs, "SEND_GRACE_MS", 0)
 
 
 def accept(ledger: Ledger, *ids: str) -> None:
@@ -45,7 +44,7 @@ def accept(ledger: Ledger, *ids: str) -> None:
 
 
 def claim(ledger: Ledger, job_id: str, **kwargs) -> Lease | NotClaimed:
-    return ledger.claim(job_id, "me:1", **{"lease_seconds": 15, **kwargs})
+    return ledger.claim(job_id, ClaimTerms("me:1", **{"lease_seconds": 15, **kwargs}))
 
 
 def claimed(ledger: Ledger, job_id: str, **kwargs) -> Lease:
@@ -385,7 +384,7 @@ def test_a_probe_that_fails_opens_it_for_longer(ledger, quick):
 
 
 def test_a_probe_that_is_never_heard_of_again_makes_way_for_another(ledger, monkeypatch, quick):
-    monkeypatch.setattr(ledger_module, "PROBE_SECONDS", 0.2)
+    monkeypatch.setattr(runs, "PROBE_SECONDS", 0.2)
     accept(ledger, "a", "b")
     for _ in range(3):
         ledger.controls.provider_trouble(HERE, "503")

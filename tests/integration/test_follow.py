@@ -17,7 +17,7 @@ from support.waiting import wait_until
 from support.workers import NoBackground
 
 from aicity_fleet.errors import LedgerUnavailableError
-from aicity_fleet.ledger import Lease
+from aicity_fleet.ledger import ClaimTerms, Lease
 from aicity_fleet.models import AssignedTask, Completed, JobState, Spent
 from aicity_fleet.money.cost import Charge
 from aicity_fleet.simulator.access import fleet_environment
@@ -32,7 +32,7 @@ DONE = Completed("text", 1, "m")
 
 
 def claim(ledger) -> Lease:
-    lease = ledger.claim("a", "host:1", lease_seconds=60)
+    lease = ledger.claim("a", ClaimTerms("host:1", 60))
     assert isinstance(lease, Lease)
     return lease
 

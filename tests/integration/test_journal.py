@@ -21,7 +21,7 @@ from aicity_fleet.errors import (
     LedgerUnavailableError,
 )
 from aicity_fleet.journal import Entry
-from aicity_fleet.ledger import Lease, Ledger
+from aicity_fleet.ledger import ClaimTerms, Lease, Ledger
 from aicity_fleet.models import AssignedTask, Completed, JobState, Spent
 from aicity_fleet.simulator.access import fleet_environment
 from aicity_fleet.simulator.app import create_app
@@ -44,7 +44,7 @@ ENTRIES = [
 @pytest.fixture
 def lease(ledger) -> Lease:
     ledger.accept(AssignedTask("t1", "general", "x"))
-    lease = ledger.claim("t1", "me", lease_seconds=15)
+    lease = ledger.claim("t1", ClaimTerms("me", 15))
     assert isinstance(lease, Lease)
     return lease
 
@@ -59,7 +59,7 @@ def write(ledger, lease, *entries: Entry) -> LedgerJournal:
 def test_entries_are_found_by_the_next_attempt(ledger, lease):
     write(ledger, lease, *ENTRIES)
     ledger.release(lease, "drain", Spent(1))
-    again = ledger.claim("t1", "other", lease_seconds=15)
+    again = ledger.claim("t1", ClaimTerms("other", 15))
     assert isinstance(again, Lease)
     journal = LedgerJournal(ledger, again, StopSwitch())
     assert [journal.recorded(number) for number in range(4)] == [*ENTRIES, None]

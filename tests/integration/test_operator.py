@@ -8,7 +8,7 @@ import pytest
 from support.waiting import wait_until
 
 from aicity_fleet.errors import WrongStateError
-from aicity_fleet.ledger import Lease, Ledger, NotClaimed, ReportLease
+from aicity_fleet.ledger import ClaimTerms, Lease, Ledger, NotClaimed, ReportLease
 from aicity_fleet.ledger.lua import script_texts
 from aicity_fleet.ledger.operator import JOURNAL_IS_KEPT_AFTER, POSSIBLE_IN
 from aicity_fleet.models import AssignedTask, Completed, Failed, JobState, Outcome, Spent
@@ -29,7 +29,7 @@ def accept(ledger: Ledger, job_id: str = JOB) -> None:
 
 
 def claim(ledger: Ledger, job_id: str = JOB, **kwargs: object) -> Lease:
-    lease = ledger.claim(job_id, "me:1", **{"lease_seconds": 15, **kwargs})
+    lease = ledger.claim(job_id, ClaimTerms("me:1", **{"lease_seconds": 15, **kwargs}))
     assert isinstance(lease, Lease), lease
     return lease
 

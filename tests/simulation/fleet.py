@@ -20,7 +20,7 @@ from support.workers import FunctionTeams
 
 from aicity_fleet.background import repeat
 from aicity_fleet.errors import FleetError
-from aicity_fleet.ledger import Ledger
+from aicity_fleet.ledger import ClaimTerms, Ledger
 from aicity_fleet.messaging.messages import Messages
 from aicity_fleet.messaging.routes import POLL
 from aicity_fleet.models import JsonObject
@@ -29,7 +29,7 @@ from scheduler.report import ReporterParts, report
 from scheduler.sweep import Sweeper
 from workers.lease_keeper import LeaseKeeper
 from workers.run_job import run_job
-from workers.worker import ClaimTerms, Worker
+from workers.worker import Worker
 
 LEASE_SECONDS = 15.0
 SWEEP_SECONDS = 2.0

@@ -12,7 +12,7 @@ from support.workers import function_worker
 from aicity_fleet.aicity.client import AICityClient
 from aicity_fleet.aicity.contract import load_contract
 from aicity_fleet.journal import Journal
-from aicity_fleet.ledger import Lease, Ledger
+from aicity_fleet.ledger import ClaimTerms, Lease, Ledger
 from aicity_fleet.messaging.routes import POLL, REPORT
 from aicity_fleet.models import (
     Delivered,
@@ -136,7 +136,7 @@ def test_a_worker_that_dies_loses_its_lease_and_another_goes_on(fleet):
     (task_id,) = fleet.city.submit({})
     fleet.poll()
     fleet.messages.clear()
-    dead = fleet.ledger.claim(task_id, "dead:1", lease_seconds=0.05)
+    dead = fleet.ledger.claim(task_id, ClaimTerms("dead:1", 0.05))
     assert isinstance(dead, Lease)
     wait_until(lambda: fleet.sweep() or fleet.messages, description="the sweep rescues the job")
     assert fleet.deliver()["did"] == "complete"
