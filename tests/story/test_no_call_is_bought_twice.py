@@ -16,7 +16,7 @@ def test_what_a_dead_worker_bought_is_answered_from_the_journal(fleet):
         if recorded is None:
             bought.append(request)
             answer = {"text": f"answer to {request}"}
-            recorded = await cursor.record("model", request, answer, seconds=1, usage=(5, 5))
+            recorded = await cursor.record("model", request, answer, seconds=1)
         return recorded.answer["text"]
 
     (task_id,) = fleet.accept()
