@@ -22,32 +22,19 @@ from kombu.exceptions import OperationalError
 from aicity_fleet.embedded.state_folder import find_running_fleet
 from aicity_fleet.errors import QueueUnavailableError
 from aicity_fleet.ledger.keys import Keys
+from aicity_fleet.logs.configure import configure_logging, warn_of_unknown_variables
 from aicity_fleet.messaging.consumer_watch import ConsumerWatch
+from aicity_fleet.messaging.messages import Messages
+from aicity_fleet.messaging.routes import (
+    CONTROL_QUEUE,
+    JOBS_QUEUE,
+    QUEUE_OF,
+    REPORTS_QUEUE,
+    TASK_MODULES,
+)
 from aicity_fleet.redis_faults import outage
 from aicity_fleet.settings import Settings
-from aicity_fleet.startup import configure_logging, exit_on_fleet_error, warn_of_unknown_variables
-
-POLL = "fleet.poll"
-"""Task: look at AI City once."""
-
-RUN_JOB = "fleet.run_job"
-"""Task: run the team of one job; its one argument is the job's id."""
-
-REPORT = "fleet.report"
-"""Task: tell AI City the outcome of one job; its one argument is the job's id."""
-
-CONTROL_QUEUE, JOBS_QUEUE, REPORTS_QUEUE = "control", "jobs", "reports"
-"""Queues: the dispatcher works the first and the last, the workers the second."""
-
-QUEUE_OF = {POLL: CONTROL_QUEUE, RUN_JOB: JOBS_QUEUE, REPORT: REPORTS_QUEUE}
-"""Where each task goes."""
-
-TASK_MODULES = {
-    "scheduler.tasks": {CONTROL_QUEUE, REPORTS_QUEUE},
-    "workers.tasks": {JOBS_QUEUE},
-}
-"""The module that a Celery worker imports when it consumes one of these queues. The dispatcher never loads
-a team, and a worker never loads AI City's client."""
+from aicity_fleet.startup import exit_on_fleet_error
 
 
 class _CommandLineQueueError(QueueUnavailableError, click.ClickException):
@@ -158,13 +145,8 @@ ConsumerWatch(
 ).install()
 
 
-def send(task: str, job_id: str) -> None:
-    """Send a job's id to the queue of this task.
-
-    Raises:
-        QueueUnavailableError: The broker took no message; the sweep will send it.
-    """
-    app.send_task(task, args=[job_id], queue=QUEUE_OF[task])
+messages = Messages(app, settings.poll_seconds)
+"""Sends this process's messages."""
 
 
 def consumes(queue: str) -> bool:

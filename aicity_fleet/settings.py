@@ -1,7 +1,7 @@
-"""The one source of settings: the environment, read once, with all faults reported together.
+"""The only source of settings: the environment, read once, with all faults reported together.
 
-A secret may also come from a file, named by the same variable with ``_FILE`` behind it. What a role
-needs beyond its defaults it says with ``Settings.require``: the clock needs no key at all.
+A secret may also come from a file that ``NAME_FILE`` names. A process calls ``Settings.require`` for the
+settings that it cannot do without: beat, for example, needs no key.
 """
 
 from __future__ import annotations
@@ -15,21 +15,24 @@ from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import quote, urlsplit, urlunsplit
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    PrivateAttr,
+    SecretStr,
+    ValidationError,
+)
 
 from aicity_fleet.errors import SettingsError
+from aicity_fleet.redaction import HOLDERS, read_secret, secrets_in
 
 PRODUCTION_URL = "https://api.aicity.dev"
 """Source: docs.aicity.dev/docs/sdk. The contract adds the version prefix."""
 
-SIMULATED_KEY = "ac_live_simulated"
-"""The agent key that the simulator accepts; it opens nothing else."""
-
 NO_REPO_HOSTS = "none"
 """The value of ``FLEET_REPO_HOSTS`` that allows no host."""
-
-SIMULATED_MODEL_KEY = "simulated"
-"""The model key that the simulator accepts; it opens nothing else."""
 
 
 def _check_url(value: str) -> str:
@@ -80,7 +83,7 @@ Secret = Annotated[SecretStr, AfterValidator(_check_secret)]
 
 
 class Settings(BaseModel):
-    """What the fleet reads from its environment; each field's alias is its variable."""
+    """The settings of the fleet; the alias of each field is its environment variable."""
 
     model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
 
@@ -91,84 +94,78 @@ class Settings(BaseModel):
     base_url: HttpUrl = Field(PRODUCTION_URL, alias="AGENT_CITY_BASE_URL")
     """Where the AI City API is; a bare host gets the contract's version prefix."""
     bridge_url: HttpUrl = Field("http://localhost:3002", alias="BRIDGE_URL")
-    """Where the guide's bridge service listens; used with the contract ``bridge`` only."""
+    """Where the guide's bridge service listens; only the contract ``bridge`` uses it."""
     contract: Literal["api", "bridge"] = Field("api", alias="FLEET_CONTRACT")
-    """Which built-in description of the API is spoken."""
+    """Which built-in description of the API to follow."""
     contract_file: Path | None = Field(None, alias="FLEET_CONTRACT_FILE")
     """A TOML file that overrides parts of the built-in contract."""
-    simulator_url: HttpUrl | None = Field(None, alias="FLEET_SIMULATOR_URL")
-    """Where a simulator listens. It stands in for AI City while no agent key is set."""
-
-    agent_key_elsewhere: bool = Field(False, alias="FLEET_AGENT_KEY_ELSEWHERE")
-    """Whether another process of this fleet holds the agent's key: then no simulator stands in."""
-
     openai_key: Secret | None = Field(None, alias="OPENAI_API_KEY")
     """The model provider's key."""
     openai_base_url: HttpUrl | None = Field(None, alias="OPENAI_BASE_URL")
-    """Another OpenAI-compatible endpoint than OpenAI's own."""
+    """An OpenAI-compatible endpoint to use instead of OpenAI's own."""
     model: str = Field("gpt-4o-mini", alias="FLEET_MODEL", min_length=1, max_length=100)
-    """The model that the team uses; the guide's choice by default."""
+    """The model that the team uses. The default is the guide's choice."""
     model_timeout_seconds: float = Field(120, alias="FLEET_MODEL_TIMEOUT_SECONDS", gt=0, le=3600)
     """The longest that one model call may take."""
     model_tools: bool = Field(True, alias="FLEET_MODEL_TOOLS")
-    """Whether the model can call functions; without it a marker line ends a hand-in."""
+    """Whether the model can call functions. If not, it ends a hand-in with a marker line."""
     models_file: Path | None = Field(None, alias="FLEET_MODELS_FILE")
-    """A TOML file with further models, by the aliases that teams name them with."""
+    """A TOML file with further models, by the aliases that teams use."""
     teams_dir: Path | None = Field(None, alias="FLEET_TEAMS_DIR")
-    """A folder with teams of the owner's, one TOML file each, instead of built-in ones."""
+    """A folder with the owner's teams, one TOML file each; they replace built-in ones."""
     engine: Literal["autogen", "plain"] = Field("autogen", alias="FLEET_ENGINE")
-    """What gives a team its turns: AutoGen, or a plain loop over the same model clients."""
+    """What runs a team's turns: AutoGen, or a plain loop over the same model clients."""
 
     repo_hosts: RepoHosts = Field(
         "github.com,codeload.github.com,gitlab.com,bitbucket.org", alias="FLEET_REPO_HOSTS"
     )
-    """Hosts that specialists may fetch public repositories from, with commas between; ``none`` for none.
-    A redirect has to lead to one of them as well."""
+    """Hosts that specialists may fetch public repositories from, separated by commas; ``none`` for no host.
+    A redirect must lead to one of them too."""
 
     redis_url: RedisUrl = Field(SecretStr("redis://127.0.0.1:6379/0"), alias="REDIS_URL")
     """The Redis that holds the ledger and the queues."""
     redis_password: SecretStr | None = Field(None, alias="REDIS_PASSWORD")
-    """Put into ``REDIS_URL`` where that names no password."""
+    """The password to use if ``REDIS_URL`` holds none."""
 
     start_wait_seconds: float = Field(15, alias="FLEET_START_WAIT_SECONDS", ge=0, le=600)
-    """How long a starting process waits for Redis, and for a simulator, before it gives up."""
+    """How long a starting process waits for Redis before it gives up."""
 
     agent: str = Field("default", alias="FLEET_AGENT", pattern=r"^[A-Za-z0-9_-]{1,40}$")
     """This fleet's name within its Redis: several fleets can share one server."""
     poll_seconds: float = Field(30, alias="FLEET_POLL_SECONDS", ge=1, le=3600)
-    """How often AI City is asked for assigned tasks."""
+    """How often to ask AI City for assigned tasks."""
     sweep_seconds: float = Field(2, alias="FLEET_SWEEP_SECONDS", ge=0.1, le=5)
-    """How often the sweep walks over the ledger."""
+    """How often the sweep scans the ledger."""
     lease_seconds: float = Field(12, alias="FLEET_LEASE_SECONDS", ge=1, le=600)
-    """How long a worker owns a job without renewing; it renews every 2 s, or three times within it."""
+    """How long a worker owns a job without renewing. It renews every 2 s, or three times per lease."""
     worker_threads: int = Field(20, alias="FLEET_WORKER_THREADS", ge=1, le=500)
     """How many jobs one worker process runs at once."""
     max_running_jobs: int = Field(0, alias="FLEET_MAX_RUNNING_JOBS", ge=0)
-    """How many jobs the whole fleet runs at once; 0 means as many as the workers hold."""
+    """How many jobs the whole fleet runs at once; 0 means as many as the workers can."""
     job_deadline_seconds: float = Field(900, alias="FLEET_JOB_DEADLINE_SECONDS", gt=0, le=86400)
     """How long one attempt at a job may take before it fails."""
     max_job_tokens: int = Field(200_000, alias="FLEET_MAX_JOB_TOKENS", ge=1000)
-    """How many tokens, in and out, one job may buy."""
+    """How many tokens one job may buy, input and output together."""
     max_journal_bytes: int = Field(2_000_000, alias="FLEET_MAX_JOURNAL_BYTES", ge=1000)
-    """How large one job's journal may grow in Redis, in bytes; a job that would cross it fails."""
+    """How large one job's journal may grow in Redis, in bytes. A job that would exceed it fails."""
     max_job_usd: Decimal | None = Field(None, alias="FLEET_MAX_JOB_USD", gt=0, le=100_000)
-    """How many US dollars one job may spend; any amount by default. Needs a known price of every model."""
+    """How many US dollars one job may spend. No limit by default. Needs a known price for every model."""
     max_day_usd: Decimal | None = Field(None, alias="FLEET_MAX_DAY_USD", gt=0, le=100_000)
-    """How many US dollars the whole fleet may spend in a day (UTC); any amount by default. Then jobs wait
-    for the next day, and none fails. Needs a known price of every model."""
+    """How many US dollars the whole fleet may spend in a day (UTC). No limit by default. At the limit jobs
+    wait for the next day; none fails. Needs a known price for every model."""
     stop_at_loss: bool = Field(False, alias="FLEET_STOP_AT_LOSS")
     """Whether a job fails as soon as its next call would cost more than the task pays (85 % of maxBudget).
-    Off by default: what is spent is spent, the next call may be the one that delivers and earns all of it,
-    and a failure costs reputation; AI City suspends an agent after three in a row."""
+    Off by default: the money is already spent, the next call may deliver and earn all of it, and a failure
+    costs reputation. AI City suspends an agent after three failures in a row."""
     max_input_chars: int = Field(200_000, alias="FLEET_MAX_INPUT_CHARS", ge=100)
-    """How long the texts of a task may be together; a longer task is refused."""
+    """How many characters a task may have in all its texts together. A longer task is refused."""
     pass_mark: int | None = Field(None, alias="FLEET_PASS_MARK", ge=0, le=100)
-    """The gate's score from which a deliverable is sent; each team's own (70) by default."""
+    """The lowest gate score with which a deliverable is sent. The default is each team's own (70)."""
     drain_seconds: float = Field(6, alias="FLEET_DRAIN_SECONDS", ge=0, le=3600)
-    """How long a stopping worker lets the model calls in flight finish. Whoever stops it has to wait some
-    seconds longer; the default fits into the 10 s that Docker waits unless it is told otherwise."""
+    """How long a stopping worker lets its model calls finish. Its supervisor must wait a few seconds
+    longer. The default fits into the 10 s that Docker waits by default."""
     report_hours: float = Field(24, alias="FLEET_REPORT_HOURS", gt=0, le=720)
-    """How long an unanswered report is sent again before a person has to look."""
+    """How long to resend an unanswered report before a person must look at it."""
     retention_days: float = Field(14, alias="FLEET_RETENTION_DAYS", gt=0, le=365)
     """How long a reported job stays readable."""
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", alias="FLEET_LOG_LEVEL")
@@ -176,9 +173,11 @@ class Settings(BaseModel):
     log_format: Literal["text", "json"] = Field("text", alias="FLEET_LOG_FORMAT")
     """How a log line is written."""
 
+    _secrets: Mapping[str, str] = PrivateAttr(default_factory=dict)
+
     @classmethod
     def load(cls, environ: Mapping[str, str] | None = None) -> Settings:
-        """Read the environment.
+        """Return the settings of an environment.
 
         Args:
             environ: The variables; the process's own by default. Empty values count as unset.
@@ -194,13 +193,8 @@ class Settings(BaseModel):
             faults += [_describe(fault["loc"], fault["msg"]) for fault in error.errors()]
         if faults:
             raise SettingsError(_report("These settings are wrong", faults))
+        settings._secrets = secrets_in(env)
         return settings
-
-    @property
-    def is_simulated(self) -> bool:
-        """Whether a simulator stands in for AI City: one is named, and the fleet has no agent key."""
-        has_key = self.agent_key is not None or self.agent_key_elsewhere
-        return self.simulator_url is not None and not has_key
 
     def require(self, *variables: str) -> None:
         """Check that each of these variables has a value.
@@ -210,23 +204,25 @@ class Settings(BaseModel):
         """
         faults = []
         for variable in variables:
-            if self.is_simulated and variable in {"AGENT_CITY_API_KEY", "OPENAI_API_KEY"}:
-                continue
             if getattr(self, _FIELD_OF[variable]) is None:
                 faults.append(f"{variable}: is not set. {_REMEDIES[variable]}")
         if faults:
             raise SettingsError(_report("Settings are missing", faults))
 
     @property
+    def secrets(self) -> Mapping[str, str]:
+        """Every secret of this environment by variable, including the keys that the models file names."""
+        return self._secrets
+
+    @property
     def secret_texts(self) -> tuple[str, ...]:
-        """Every secret that is set, and the password within the Redis URL: what may go out nowhere."""
-        values = (getattr(self, name) for name in type(self).model_fields)
-        texts = [value.get_secret_value() for value in values if isinstance(value, SecretStr)]
-        return (*texts, urlsplit(self.redis_url.get_secret_value()).password or "")
+        """Every text that no log, transcript, export or deliverable may hold."""
+        url = self.broker_url()
+        return (*self._secrets.values(), *([url] if urlsplit(url).password else ()))
 
     @property
     def redis_url_is_set(self) -> bool:
-        """Whether the environment named a Redis, instead of leaving it to the default."""
+        """Whether the environment names a Redis."""
         return "redis_url" in self.model_fields_set
 
     @property
@@ -235,7 +231,7 @@ class Settings(BaseModel):
         return frozenset(self.repo_hosts.split(",")) - {NO_REPO_HOSTS}
 
     def broker_url(self) -> str:
-        """The Redis URL with its password in place. Never log it."""
+        """Return the Redis URL including the password. Never log it."""
         url = self.redis_url.get_secret_value()
         parts = urlsplit(url)
         if self.redis_password is None or parts.password:
@@ -245,19 +241,12 @@ class Settings(BaseModel):
         return urlunsplit(parts._replace(netloc=f"{parts.username or ''}:{password}@{host}"))
 
     def redis_address(self) -> str:
-        """The Redis URL without user name and password, for messages."""
+        """Return the Redis URL without user name and password, for messages."""
         parts = urlsplit(self.redis_url.get_secret_value())
         return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
 
 
 _FIELD_OF = {str(field.alias): name for name, field in Settings.model_fields.items()}
-
-SECRETS = tuple(
-    variable
-    for variable, name in _FIELD_OF.items()
-    if name in {"agent_key", "owner_token", "openai_key", "redis_url", "redis_password"}
-)
-"""The variables that may be given as ``NAME_FILE`` instead."""
 
 _REMEDIES = {
     "AGENT_CITY_API_KEY": "Put the agent's key into it (or its path into AGENT_CITY_API_KEY_FILE); "
@@ -269,7 +258,7 @@ _REMEDIES = {
 
 
 def unknown_variables(environ: Mapping[str, str] | None = None) -> list[str]:
-    """Sentences about ``FLEET_*`` variables that the fleet does not know: most are misspelt."""
+    """Return a sentence about each ``FLEET_*`` variable that is not a setting; most are misspelt."""
     sentences = []
     for variable in sorted(os.environ if environ is None else environ):
         if variable.startswith("FLEET_") and variable not in _FIELD_OF:
@@ -280,27 +269,13 @@ def unknown_variables(environ: Mapping[str, str] | None = None) -> list[str]:
 
 
 def _with_secret_files(env: Mapping[str, str]) -> tuple[dict[str, str], list[str]]:
+    """Return the values of the settings, secrets from their files included, and what is wrong."""
     values = {variable: env[variable] for variable in _FIELD_OF if variable in env}
-    faults = []
-    for variable in SECRETS:
-        path = env.get(f"{variable}_FILE")
-        if path is None:
-            continue
-        if variable in values:
-            faults.append(f"{variable}: is set twice, also by {variable}_FILE. Unset one of them.")
-            continue
-        try:
-            text = Path(path).read_text(encoding="utf-8").strip()
-        except (OSError, UnicodeDecodeError) as error:
-            reason = getattr(error, "strerror", None) or "it is not text"
-            faults.append(
-                f"{variable}_FILE: cannot be read ({reason}). Check path and permissions."
-            )
-            continue
-        if text:
-            values[variable] = text
-        else:
-            faults.append(f"{variable}_FILE: the file is empty. Put the secret into it.")
+    faults: list[str] = []
+    for variable in HOLDERS:
+        secret = read_secret(variable, env, faults)
+        if secret is not None:
+            values[variable] = secret
     return values, faults
 
 

@@ -11,11 +11,10 @@ import structlog
 from celery import signals
 from celery.beat import Scheduler, SchedulingError
 
-from aicity_fleet.celery_app import POLL, settings
-from aicity_fleet.errors import QueueUnavailableError
+from aicity_fleet.celery_app import messages, settings
 from aicity_fleet.ledger.connection import connect
 from aicity_fleet.startup import exit_on_fleet_error
-from scheduler.schedule import beat_schedule, send_poll
+from scheduler.schedule import beat_schedule
 
 log = structlog.get_logger(__name__)
 
@@ -25,14 +24,14 @@ class Clock(Scheduler):
 
     def setup_schedule(self) -> None:
         """Install the fleet's entries."""
-        self.merge_inplace(beat_schedule(settings))
+        self.merge_inplace(beat_schedule(settings.poll_seconds))
 
     def apply_entry(self, entry: Any, producer: Any = None) -> None:
         """Send what is due; what cannot be sent now is due again one interval later."""
         try:
             self.apply_async(entry, producer=producer, advance=False)
         except SchedulingError as error:
-            log.warning("beat.not_sent", task=entry.task, message=str(error.__cause__ or error))
+            log.warning("message.not_sent", task=entry.task, message=str(error.__cause__ or error))
 
 
 @signals.beat_init.connect
@@ -40,7 +39,4 @@ def _begin_with_a_poll(**_: object) -> None:
     """Check that the clock can work, and poll now instead of one interval from now."""
     with exit_on_fleet_error():
         connect(settings, wait_seconds=settings.start_wait_seconds).close()
-    try:
-        send_poll(settings)
-    except QueueUnavailableError as error:  # one interval later, then
-        log.warning("beat.not_sent", task=POLL, message=str(error))
+    messages.poll()  # if it is not sent: one interval later

@@ -10,7 +10,6 @@ import dataclasses
 import hashlib
 import json
 import time
-from collections.abc import Callable
 from typing import Literal
 
 import structlog
@@ -21,12 +20,12 @@ from aicity_fleet.errors import (
     AICityRateLimitedError,
     AICityUnauthorizedError,
     ContractError,
-    QueueUnavailableError,
     TaskRefusedError,
 )
 from aicity_fleet.failpoints import Failpoint, reached
 from aicity_fleet.ledger import Ledger
 from aicity_fleet.ledger.controls import Controls
+from aicity_fleet.messaging.messages import Messages
 from aicity_fleet.models import MAX_TASK_ID_CHARS, AssignedTask, JsonObject, parse_task
 from scheduler.availability import tell_availability
 
@@ -75,7 +74,7 @@ def poll(
     *,
     client: AICityClient,
     ledger: Ledger,
-    send: Callable[[str], None],
+    messages: Messages,
     max_input_chars: int,
 ) -> PollSummary:
     """Look at AI City once.
@@ -83,7 +82,7 @@ def poll(
     Args:
         client: AI City.
         ledger: Where new tasks become jobs.
-        send: Sends the message of a new job.
+        messages: Sends the message of a new job. The sweep sends what is not sent here.
         max_input_chars: Longer tasks are refused.
 
     Raises:
@@ -107,7 +106,7 @@ def poll(
                     break
                 summary.pages += 1
                 for entry in page:
-                    _take(entry, summary, client, ledger, send, max_input_chars)
+                    _take(entry, summary, client, ledger, messages, max_input_chars)
         except AICityError as error:
             summary.status, summary.message = "error", str(error)
             _leave_alone(error, client, ledger)
@@ -164,7 +163,7 @@ def _take(
     summary: PollSummary,
     client: AICityClient,
     ledger: Ledger,
-    send: Callable[[str], None],
+    messages: Messages,
     max_input_chars: int,
 ) -> None:
     """Turn one listed entry into a job, or note why not."""
@@ -192,12 +191,9 @@ def _take(
         return
     summary.accepted += 1
     reached(Failpoint.ACCEPTED, task.task_id)
-    try:
-        send(task.task_id)
+    if messages.run_job(task.task_id):
         reached(Failpoint.SENT, task.task_id)
         ledger.sent(task.task_id)
-    except QueueUnavailableError as error:
-        log.warning("poll.not_sent", job_id=task.task_id, message=str(error))
 
 
 def _parse(entry: object, max_input_chars: int) -> AssignedTask:

@@ -4,28 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from aicity_fleet.celery_app import POLL, QUEUE_OF, app
-from aicity_fleet.settings import Settings
+from aicity_fleet.messaging.messages import poll_options
+from aicity_fleet.messaging.routes import POLL
 
 
-def beat_schedule(settings: Settings) -> dict[str, Any]:
-    """The clock's entries, in Celery's form.
+def beat_schedule(poll_seconds: float) -> dict[str, Any]:
+    """Return the clock's entries, in Celery's form.
 
-    A message expires shortly before the next is due, so that polls which nobody took do not pile up.
+    Args:
+        poll_seconds: The poll interval, in seconds.
     """
-    return {
-        "poll": {
-            "task": POLL,
-            "schedule": settings.poll_seconds,
-            "options": {"queue": QUEUE_OF[POLL], "expires": settings.poll_seconds * 0.9},
-        }
-    }
-
-
-def send_poll(settings: Settings) -> None:
-    """Send the message of a poll, as beat does.
-
-    Raises:
-        QueueUnavailableError: The broker took no message.
-    """
-    app.send_task(POLL, **beat_schedule(settings)["poll"]["options"])
+    return {"poll": {"task": POLL, "schedule": poll_seconds, "options": poll_options(poll_seconds)}}

@@ -2,32 +2,22 @@
 
 from __future__ import annotations
 
-from functools import cache, partial
+from functools import cache
 
-import structlog
 from celery import Task, signals
 
 from aicity_fleet.aicity.client import AICityClient
-from aicity_fleet.celery_app import (
-    CONTROL_QUEUE,
-    POLL,
-    REPORT,
-    REPORTS_QUEUE,
-    RUN_JOB,
-    app,
-    consumes,
-    send,
-    settings,
-)
+from aicity_fleet.background import Threads
+from aicity_fleet.celery_app import app, consumes, messages, settings
 from aicity_fleet.ledger import Ledger
+from aicity_fleet.messaging.routes import CONTROL_QUEUE, POLL, REPORT, REPORTS_QUEUE
 from aicity_fleet.models import JsonObject
 from aicity_fleet.startup import exit_on_fleet_error
 from scheduler.poll import poll
 from scheduler.report import ReporterParts, report
-from scheduler.schedule import send_poll
-from scheduler.sweep import Sweeper, sweep
+from scheduler.sweep import Sweeper
 
-log = structlog.get_logger(__name__)
+_background = Threads()
 
 
 @app.task(name=POLL, bind=True)
@@ -37,7 +27,7 @@ def poll_task(self: Task[[], JsonObject]) -> JsonObject:
     summary = poll(
         client=_client(),
         ledger=ledger,
-        send=partial(send, RUN_JOB),
+        messages=messages,
         max_input_chars=settings.max_input_chars,
     ).to_json()
     ledger.coordination.note_poll(str(self.request.id), summary)
@@ -70,18 +60,6 @@ def _reporter() -> ReporterParts:
     )
 
 
-@cache
-def _sweeper() -> Sweeper:
-    sweep_once = partial(
-        sweep,
-        ledger=_ledger(),
-        send=send,
-        poll_now=partial(send_poll, settings),
-        max_running=settings.max_running_jobs,
-    )
-    return Sweeper(_ledger(), sweep_once, settings.sweep_seconds)
-
-
 @signals.worker_init.connect
 def _check_dispatcher(**_: object) -> None:
     """See at once whether this dispatcher can work at all."""
@@ -93,16 +71,16 @@ def _check_dispatcher(**_: object) -> None:
             stopped = ledger.controls.read().stopped
             if stopped is not None and stopped.key != client.key_fingerprint:
                 ledger.controls.lift_stop()  # another key than the one that was refused
-            client.wait_for_simulator(settings, settings.start_wait_seconds)
 
 
 @signals.worker_ready.connect
 def _start_sweep(**_: object) -> None:
     if consumes(CONTROL_QUEUE):
-        _sweeper().start()
+        max_running = settings.max_running_jobs
+        sweeper = Sweeper(_ledger(), messages, settings.sweep_seconds, max_running=max_running)
+        sweeper.start(_background)
 
 
 @signals.worker_shutdown.connect
 def _stop_sweep(**_: object) -> None:
-    if consumes(CONTROL_QUEUE):
-        _sweeper().stop()
+    _background.stop()

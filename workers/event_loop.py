@@ -1,7 +1,7 @@
-"""The bridge between Celery's threads and asyncio: one event loop per process, in its own thread.
+"""One asyncio event loop per worker process, in a thread of its own.
 
-Model calls are waiting, so one process runs many jobs at once: each Celery thread hands its coroutine
-to the loop and waits. The bridge owns the loop and the model client bound to it, and stops both.
+A model call is mostly waiting, so one process runs many jobs at once: each Celery thread hands its
+coroutine to the loop and waits for the result.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ STOP_SECONDS = 5.0
 """How long the loop may take to end its remaining tasks, in seconds."""
 
 
-class Bridge:
+class EventLoopThread:
     """An asyncio loop in a thread of its own."""
 
     def __init__(self) -> None:
         self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._serve, name="bridge", daemon=True)
+        self._thread = threading.Thread(target=self._serve, name="event-loop", daemon=True)
         self._thread.start()
 
     def run(self, coroutine: Coroutine[Any, Any, T]) -> T:

@@ -16,13 +16,14 @@ from typing import IO
 
 import structlog
 
-from aicity_fleet.celery_app import settings
+from aicity_fleet.celery_app import messages, settings
 from aicity_fleet.errors import FleetError
 from aicity_fleet.ledger import Lease
+from aicity_fleet.logs.configure import configure_logging
 from aicity_fleet.models import JsonObject
-from aicity_fleet.startup import configure_logging, exit_on_fleet_error
-from workers.run_job import WorkerParts, run_job
-from workers.tasks import Worker, open_worker
+from aicity_fleet.startup import exit_on_fleet_error
+from workers.run_job import run_job
+from workers.worker import Worker
 
 LIMIT_SECONDS = 60.0
 """How much longer than its deadline and one model call a job may take, in seconds. Then this process
@@ -43,20 +44,20 @@ def main() -> None:
         _say(answers, {"claimed": lease.fence})
 
     with exit_on_fleet_error():
-        worker = open_worker(None, claimed)
+        worker = Worker.open(settings, messages, runs_alone=True, on_claim=claimed)
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: worker.drain())
+        signal.signal(number, lambda *_: worker.drain(settings.drain_seconds))
     job_id = json.loads(orders.readline() or b"null")
     if job_id is not None:
         threading.Thread(target=_drain_at_end, args=(orders, worker), daemon=True).start()
-        _say(answers, {"answer": _run(job_id, worker.parts)})
+        _say(answers, {"answer": _run(job_id, worker)})
     worker.stop()
 
 
-def _run(job_id: str, parts: WorkerParts) -> JsonObject:
+def _run(job_id: str, worker: Worker) -> JsonObject:
     """Run the job; a failure of our own is no death of it."""
     try:
-        return run_job(job_id, parts)
+        return run_job(job_id, worker)
     except FleetError as error:
         log.warning("isolated.failed", job_id=job_id, message=str(error))
         return {"job_id": job_id, "did": "nothing", "why": type(error).__name__}
@@ -67,7 +68,7 @@ def _run(job_id: str, parts: WorkerParts) -> JsonObject:
 
 def _drain_at_end(orders: IO[bytes], worker: Worker) -> None:
     orders.read()
-    worker.drain()
+    worker.drain(settings.drain_seconds)
 
 
 def _take_pipes() -> tuple[IO[bytes], IO[bytes]]:

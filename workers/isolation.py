@@ -13,12 +13,13 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import structlog
 
-from aicity_fleet.errors import LedgerError, QueueUnavailableError
+from aicity_fleet.errors import LedgerError
 from aicity_fleet.ledger import Ledger
+from aicity_fleet.messaging.messages import Messages
 from aicity_fleet.models import JobState, JsonObject
 
 CHILD = (sys.executable, "-m", "workers.isolated")
@@ -47,7 +48,7 @@ class Isolation:
 
     Args:
         ledger: Told of every death that a job is to blame for.
-        report: Sends the message that has an outcome reported.
+        messages: Sends the message that reports an outcome.
         grace_seconds: How long a draining child may let its model call in flight finish.
         program: The child's command line.
     """
@@ -55,12 +56,12 @@ class Isolation:
     def __init__(
         self,
         ledger: Ledger,
-        report: Callable[[str], None],
+        messages: Messages,
         *,
         grace_seconds: float,
         program: Sequence[str] = CHILD,
     ) -> None:
-        self._ledger, self._report = ledger, report
+        self._ledger, self._messages = ledger, messages
         self._grace_seconds, self._program = grace_seconds, program
         self._room = threading.BoundedSemaphore(AT_ONCE)
         self._children: set[subprocess.Popen[str]] = set()
@@ -144,10 +145,7 @@ class Isolation:
         log.error("job.killed_its_process", job_id=job_id, status=status, now=state and str(state))
         if state is not JobState.FINISHED:
             return {"job_id": job_id, "did": "died", "why": str(state or "lease_lost")}
-        try:
-            self._report(job_id)
-        except QueueUnavailableError as error:  # the sweep finds it due
-            log.warning("report.not_sent", job_id=job_id, message=str(error))
+        self._messages.report(job_id)
         return {"job_id": job_id, "did": "fail", "why": "poison"}
 
     def _end_children(self) -> None:

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 
 import structlog
 
+from aicity_fleet.background import Background
 from aicity_fleet.errors import FleetError
 from aicity_fleet.ledger import Lease, Ledger
 from aicity_fleet.stop_switch import StopSwitch
@@ -32,22 +33,17 @@ class LeaseKeeper:
     Args:
         ledger: Where the leases are.
         lease_seconds: How long one lasts.
-        has_threads: Whether it works by itself; else ``renew`` and ``fence`` are called from outside.
+        background: Where it repeats its renewals and looks for late ones.
     """
 
-    def __init__(self, ledger: Ledger, lease_seconds: float, *, has_threads: bool = True) -> None:
-        self._ledger, self._lease_seconds = ledger, lease_seconds
+    def __init__(self, ledger: Ledger, lease_seconds: float, background: Background) -> None:
+        self._ledger, self._lease_seconds, self._background = ledger, lease_seconds, background
         self._held: dict[str, tuple[Lease, StopSwitch, float]] = {}
         self._guard = threading.Lock()
-        self._stopping = threading.Event()
         self._draining = False
-        self._threads = [
-            threading.Thread(target=target, name=name, daemon=True)
-            for name, target in (("leases", self._renew_always), ("fence", self._fence_always))
-            if has_threads
-        ]
-        for thread in self._threads:
-            thread.start()
+        background.repeat("leases", self.renew, min(lease_seconds / 3, MOST_RENEWAL_SECONDS))
+        # Apart from the renewals: one that hangs must not hold this up.
+        background.repeat("fence", self.fence, lease_seconds / 20)
 
     @property
     def is_draining(self) -> bool:
@@ -63,7 +59,7 @@ class LeaseKeeper:
 
         Args:
             lease: Ours.
-            watch: Stops the job's run when the lease is lost.
+            stop_switch: Stops the job's run when the lease is lost.
             claimed_at: ``time.monotonic()`` from before the claim was sent.
         """
         with self._guard:
@@ -88,15 +84,12 @@ class LeaseKeeper:
         Quick and free of locks that its caller may hold: it runs within a signal handler.
         """
         self._draining = True
-        threading.Thread(
-            target=self._drain, args=(grace_seconds,), name="drain", daemon=True
-        ).start()
+        self._background.later("drain", self._drain_all, 0)
+        self._background.later("drain", self._abort_all, grace_seconds)
 
     def stop(self) -> None:
-        """End the thread; leases that are still held lapse."""
-        self._stopping.set()
-        for thread in self._threads:
-            thread.join(timeout=10)
+        """End the background work; leases that are still held lapse."""
+        self._background.stop()
 
     def renew(self) -> None:
         """Renew all leases once and tell where their runs stand; stop the runs of those that are lost."""
@@ -109,7 +102,7 @@ class LeaseKeeper:
             renewal = self._ledger.renew(
                 [lease for lease, _, _ in held],
                 lease_seconds=self._lease_seconds,
-                # On the same way, so that it costs nothing, holds nobody up, and is fenced as well.
+                # Piggybacked on the renewal: no extra round trip, and fenced like it.
                 progress={
                     lease.job_id: dataclasses.asdict(stop_switch.progress)
                     for lease, stop_switch, _ in held
@@ -150,25 +143,14 @@ class LeaseKeeper:
             log.warning("lease.fenced", job_id=lease.job_id, attempt=lease.token)
             stop_switch.abort("lease_lost")
 
-    def _drain(self, grace_seconds: float) -> None:
-        for stop_switch in self._watches():
+    def _drain_all(self) -> None:
+        for stop_switch in self._stop_switches():
             stop_switch.drain()
-        self._stopping.wait(grace_seconds)
-        for stop_switch in self._watches():
+
+    def _abort_all(self) -> None:
+        for stop_switch in self._stop_switches():
             stop_switch.abort("drain")
 
-    def _watches(self) -> list[StopSwitch]:
+    def _stop_switches(self) -> list[StopSwitch]:
         with self._guard:
             return [stop_switch for _, stop_switch, _ in self._held.values()]
-
-    def _fence_always(self) -> None:
-        """StopSwitch the clock apart from the renewals: one that hangs must not hold this up."""
-        while not self._stopping.wait(self._lease_seconds / 20):
-            self.fence()
-
-    def _renew_always(self) -> None:
-        while not self._stopping.wait(min(self._lease_seconds / 3, MOST_RENEWAL_SECONDS)):
-            try:
-                self.renew()
-            except Exception:
-                log.exception("leases.broken")

@@ -1,8 +1,6 @@
-"""Runs teams for Celery's threads: on the bridge's loop, with shared model clients."""
+"""Runs teams for Celery's threads: on one event loop, with shared model clients."""
 
 from __future__ import annotations
-
-from collections.abc import Callable
 
 from aicity_fleet.journal import Journal
 from aicity_fleet.ledger import Lease
@@ -17,17 +15,13 @@ from aicity_fleet.team.model.budget import SpendingLimiter, limits_of, require_p
 from aicity_fleet.team.tools import TOOL_NAMES
 from aicity_fleet.team.tools.download import Downloader
 from aicity_fleet.team.tools.toolbox import Toolbox
-from workers.event_loop import Bridge
-
-MakeLimiter = Callable[[Lease, StopSwitch], SpendingLimiter]
-"""Makes an attempt's share of what the fleet may spend in a day."""
+from workers.event_loop import EventLoopThread
 
 
 class TeamRunner:
-    """Hands jobs to the bridge.
+    """Runs the team of one job after another, many at once.
 
     Args:
-        bridge: Whose loop the teams run on.
         settings: Which teams and models, and which limits.
 
     Raises:
@@ -35,8 +29,8 @@ class TeamRunner:
         TeamError: A team or the file of models is wrong, or a team names what does not exist.
     """
 
-    def __init__(self, bridge: Bridge, settings: Settings) -> None:
-        self._bridge, self._settings = bridge, settings
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
         self._teams = load_teams(settings.teams_dir, pass_mark=settings.pass_mark)
         aliases = models_of(settings)
         for spec in self._teams.specs:
@@ -44,7 +38,8 @@ class TeamRunner:
         self._toolbox = Toolbox(Downloader(settings.repo_host_names))
         require_prices(settings, aliases, self._teams.specs)
         self._opened = open_routes(aliases)
-        self._models = bridge.run(self._opened.__aenter__())
+        self._loop = EventLoopThread()
+        self._models = self._loop.run(self._opened.__aenter__())
         self.endpoint = self._models[DEFAULT_MODEL].name
         """The host and the model that most jobs call, for people and as the name of the breaker."""
 
@@ -53,22 +48,21 @@ class TeamRunner:
         lease: Lease,
         stop_switch: StopSwitch,
         journal: Journal,
-        limiter: MakeLimiter | None = None,
+        limiter: SpendingLimiter | None = None,
     ) -> TeamResult:
         """Run a job's team to its ending; waits for it, on the calling thread.
 
         Args:
             lease: The job.
-            watch: What stops it from outside.
-            journal: What it bought before.
-            purse: Makes its share of what the fleet may spend in a day; None for any amount.
+            stop_switch: Stops the run from outside.
+            journal: What the job bought before.
+            limiter: The attempt's share of what the fleet may spend in a day; None for any amount.
 
         Raises:
-            LedgerError: Whatever the journal or the purse raises.
+            LedgerError: Whatever the journal or the limiter raises.
         """
         spec = self._teams.team_for(lease.task.task_type)
-        own_limiter = None if limiter is None else limiter(lease, stop_switch)
-        return self._bridge.run(self._run(lease, stop_switch, journal, spec, own_limiter))
+        return self._loop.run(self._run(lease, stop_switch, journal, spec, limiter))
 
     async def _run(
         self,
@@ -95,6 +89,7 @@ class TeamRunner:
             )
 
     def close(self) -> None:
-        """Close the model clients, on their own loop, and remove what is left of any job's files."""
-        self._bridge.run(self._opened.__aexit__(None, None, None))
+        """Close the model clients on their loop, end the loop, and remove the files that jobs left."""
+        self._loop.run(self._opened.__aexit__(None, None, None))
+        self._loop.stop()
         self._toolbox.close()

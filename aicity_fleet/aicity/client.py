@@ -7,7 +7,6 @@ next poll, or by the schedule in the outbox. No key and no body appears in any m
 from __future__ import annotations
 
 import hashlib
-import time
 from collections.abc import Iterator, Mapping
 from typing import Any, Self
 from urllib.parse import quote, urlsplit
@@ -17,9 +16,9 @@ import structlog
 
 from aicity_fleet.aicity.answers import open_envelope, read_bounded
 from aicity_fleet.aicity.contract import Contract, load_contract
-from aicity_fleet.errors import AICityUnavailableError, ContractError, SettingsError
+from aicity_fleet.errors import AICityUnavailableError, ContractError
 from aicity_fleet.models import Completed, JsonObject, Outcome
-from aicity_fleet.settings import SIMULATED_KEY, Settings
+from aicity_fleet.settings import Settings
 
 REQUEST_TIMEOUT_SECONDS = 30.0
 """How long AI City may take to answer. Source: the SDK's own timeout, docs.aicity.dev/docs/sdk."""
@@ -82,35 +81,12 @@ class AICityClient:
             key = settings.owner_token.get_secret_value() if settings.owner_token else ""
         elif contract.key_header:
             settings.require("AGENT_CITY_API_KEY")
-            key = settings.agent_key.get_secret_value() if settings.agent_key else SIMULATED_KEY
+            key = settings.agent_key.get_secret_value() if settings.agent_key else ""
         else:
             key = ""
         if contract.name == "bridge":
             return cls(settings.bridge_url, key, contract)
-        if settings.is_simulated and settings.simulator_url:
-            return cls(settings.simulator_url, key, contract, owner=owner)
         return cls(settings.base_url, key, contract, owner=owner)
-
-    def wait_for_simulator(self, settings: Settings, seconds: float) -> None:
-        """Where a simulator stands in for AI City, wait until it answers.
-
-        Raises:
-            SettingsError: It does not answer in time.
-        """
-        deadline = time.monotonic() + seconds
-        while settings.is_simulated:
-            try:
-                self.profile()
-            except AICityUnavailableError as error:
-                if time.monotonic() < deadline:
-                    time.sleep(0.2)
-                    continue
-                raise SettingsError(
-                    "AGENT_CITY_API_KEY: is not set, and no simulator answers at "
-                    f"FLEET_SIMULATOR_URL ({settings.simulator_url}). Set the agent's key, or start "
-                    "the simulator (docker compose --profile demo up)."
-                ) from error
-            return
 
     def close(self) -> None:
         """Close every connection."""

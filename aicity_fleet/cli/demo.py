@@ -18,11 +18,12 @@ from rich.text import Text
 
 from aicity_fleet.cli.display import console, dollars, notes, print_json, state_text
 from aicity_fleet.cli.market import AsJson
-from aicity_fleet.embedded.demo import LOOK_SECONDS, Demo, DemoResult, DemoTask
 from aicity_fleet.embedded.ports import LOOPBACK
 from aicity_fleet.embedded.supervisor import stop_requests
 from aicity_fleet.errors import FleetError
 from aicity_fleet.models import Completed
+from aicity_fleet.simulator.access import require_packages
+from aicity_fleet.simulator.demo import LOOK_SECONDS, Demo, DemoResult, DemoTask
 
 STATES_WIDTH = 66
 """What the live table's other columns take, in characters."""
@@ -52,6 +53,7 @@ def demo(
 
     With OPENAI_API_KEY set (and OPENAI_BASE_URL, FLEET_MODEL) the teams use that model.
     """
+    require_packages()
     folder = Path(tempfile.mkdtemp(prefix="aicity-fleet-demo-"))
     keep = keep_logs
     if out is not None:

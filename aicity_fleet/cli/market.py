@@ -15,6 +15,7 @@ from aicity_fleet.aicity.client import AICityClient
 from aicity_fleet.cli.access import open_ledger
 from aicity_fleet.cli.display import console, notes, print_json
 from aicity_fleet.errors import SettingsError
+from aicity_fleet.messaging.routes import POLL
 from aicity_fleet.models import JsonObject
 from aicity_fleet.settings import Settings
 
@@ -132,7 +133,7 @@ def poll(
     as_json: AsJson = False,
 ) -> None:
     """Have a dispatcher poll AI City now, and print what it saw."""
-    from aicity_fleet.celery_app import POLL, app, settings  # noqa: PLC0415 - reads the settings
+    from aicity_fleet.celery_app import app, settings  # noqa: PLC0415 - reads the settings
 
     ledger = open_ledger(settings)
     poll_id = str(app.send_task(POLL, expires=wait))

@@ -13,10 +13,8 @@ import os
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 import typer
-from pydantic import SecretStr
 
 from aicity_fleet.cli.conversation import print_said, said_in
 from aicity_fleet.cli.display import console, notes, print_json
@@ -24,14 +22,12 @@ from aicity_fleet.errors import FleetError, JournalEndedError, ReplayError, Sett
 from aicity_fleet.journal import Entry
 from aicity_fleet.ledger import Job, Ledger
 from aicity_fleet.models import Completed, Delivered, Failed, Outcome, Rejected
-from aicity_fleet.settings import SIMULATED_KEY, SIMULATED_MODEL_KEY, Settings
+from aicity_fleet.redaction import foreign_secrets_in, variables_in
+from aicity_fleet.settings import Settings
 from aicity_fleet.team.replay.fixture import Fixture, replay_fixture
 
 if TYPE_CHECKING:
     from aicity_fleet.team.replay.transcript import TranscriptEvent
-
-SHORTEST_SECRET = 8
-"""A shorter value of a setting is no key, but a word that may stand in any text."""
 
 
 def recorded(ledger: Ledger, job: Job) -> Fixture:
@@ -119,7 +115,7 @@ def export(fixture: Fixture, path: Path, settings: Settings, *, force: bool) -> 
         FleetError: The value of a key of ours stands somewhere in it.
     """
     text = json.dumps(fixture.to_json(), indent=1, ensure_ascii=False) + "\n"
-    found = sorted(name for name, value in _secrets(settings).items() if value in text)
+    found = variables_in(text, _secrets(settings))
     if found:
         raise FleetError(
             f"Nothing was written: the value of {', '.join(found)} stands in this job's texts. "
@@ -151,21 +147,8 @@ def _write(path: Path, text: str, *, force: bool) -> None:
 
 
 def _secrets(settings: Settings) -> dict[str, str]:
-    """The values of our keys, by the variable that they come from."""
-    found: dict[str, str | None] = {
-        name: value for name, value in os.environ.items() if name.endswith(("_KEY", "_TOKEN"))
-    }
-    for name, field in Settings.model_fields.items():
-        value = getattr(settings, name)
-        if isinstance(value, SecretStr):
-            found[str(field.alias)] = value.get_secret_value()
-    found["REDIS_URL"] = urlsplit(settings.broker_url()).password
-    known = {SIMULATED_KEY, SIMULATED_MODEL_KEY}
-    return {
-        name: value
-        for name, value in found.items()
-        if value and len(value) >= SHORTEST_SECRET and value not in known
-    }
+    """Return the values that no export may hold, by variable."""
+    return {**foreign_secrets_in(os.environ), **settings.secrets}
 
 
 def _why_early(job: Job) -> str:

@@ -8,6 +8,8 @@ from typing import Annotated
 
 import typer
 
+from aicity_fleet.simulator.access import require_packages
+
 
 def simulator(
     host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
@@ -36,6 +38,7 @@ def simulator(
 
     What happened is at /_sim/report; faults are set with POST /_sim/faults.
     """
+    require_packages()
     from aicity_fleet.simulator.config import SimulatorConfig  # noqa: PLC0415 - a web framework
     from aicity_fleet.simulator.demo_tasks import demo_tasks as tasks  # noqa: PLC0415
     from aicity_fleet.simulator.serve import serve  # noqa: PLC0415

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from pydantic import SecretStr
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 from rich.text import Text
@@ -25,6 +26,8 @@ from aicity_fleet.errors import SettingsError, TaskRefusedError, TeamError
 from aicity_fleet.models import AssignedTask, Delivered, JsonObject, TeamResult, parse_task
 from aicity_fleet.money.earnings import Cost
 from aicity_fleet.settings import Settings
+from aicity_fleet.simulator.access import MODEL_KEY, require_packages
+from aicity_fleet.stop_switch import StopSwitch
 from aicity_fleet.team.declare.catalog import known_only, load_teams, read_team, with_pass_mark
 from aicity_fleet.team.declare.models_file import Aliases, alias_names, models_of
 from aicity_fleet.team.declare.spec import TeamSpec
@@ -157,10 +160,9 @@ def _try(
     file: Path | None, *, task: Path, out: Path | None, simulated: bool, as_json: bool
 ) -> bool:
     """Run the team, show what came of it, and say whether that was a deliverable."""
-    with _models_at_hand(simulated=simulated) as settings:
+    with _settings_and_models(simulated=simulated) as (settings, models):
         order = _read_task(task, settings.max_input_chars)
         spec = _team(file, settings, order)
-        models = _models(settings)
         known_only(spec, tools=TOOL_NAMES, models=models)
         require_prices(settings.model_copy(update={"max_day_usd": None}), models, [spec])
         heard: list[TranscriptEvent] = []
@@ -189,7 +191,9 @@ def _try(
         _show_result(facts, result.cost)
         if simulated:
             notes.print(
-                "The simulated model charged nothing: the cost is at list prices.", style="dim"
+                "This text is a stand-in from the simulator, not work of a model. "
+                "It cost nothing; the cost shown is at list prices.",
+                style="dim",
             )
     return isinstance(result.ending, Delivered)
 
@@ -234,25 +238,27 @@ def _read_task(path: Path, max_input_chars: int) -> AssignedTask:
 
 
 @contextlib.contextmanager
-def _models_at_hand(*, simulated: bool) -> Iterator[Settings]:
-    """The settings, with a simulator of this run's own behind them where that is asked for."""
+def _settings_and_models(*, simulated: bool) -> Iterator[tuple[Settings, Aliases]]:
+    """Yield the settings and the models; with a simulator behind every alias where that is asked for."""
+    settings = Settings.load()
     if not simulated:
-        yield Settings.load()
+        yield settings, _models(settings)
         return
-    from aicity_fleet.simulator.app import create_app  # noqa: PLC0415 - a web framework
+    require_packages()
+    from aicity_fleet.simulator.app import create_app  # noqa: PLC0415
     from aicity_fleet.simulator.config import SimulatorConfig  # noqa: PLC0415
     from aicity_fleet.simulator.serve import running  # noqa: PLC0415
 
+    names = alias_names(settings.models_file)
     with running(create_app(SimulatorConfig())) as url:
-        loaded = Settings.load()
-        yield loaded.model_copy(
-            update={
-                "simulator_url": url,
-                "agent_key": None,
-                "agent_key_elsewhere": False,
-                "openai_key": None,
-            }
-        )
+        access = {
+            "openai_base_url": f"{url}/v1",
+            "openai_key": SecretStr(MODEL_KEY),
+            "models_file": None,
+        }
+        simulated_settings = settings.model_copy(update=access)
+        (model,) = models_of(simulated_settings).values()
+        yield simulated_settings, dict.fromkeys(names, model)
 
 
 async def _run(
@@ -262,7 +268,7 @@ async def _run(
     settings: Settings,
     on_event: TranscriptListener,
 ) -> TeamResult:
-    from aicity_fleet.team import StopSwitch, run_team  # noqa: PLC0415 - imports AutoGen
+    from aicity_fleet.team import run_team  # noqa: PLC0415 - imports AutoGen
     from aicity_fleet.team.model.clients import open_routes  # noqa: PLC0415
     from aicity_fleet.team.tools.download import Downloader  # noqa: PLC0415
     from aicity_fleet.team.tools.toolbox import Toolbox  # noqa: PLC0415

@@ -49,18 +49,18 @@ def up(
     of its own.
     Ctrl-C stops everything; jobs that were running are handed on to the next start.
     """
-    env = {name: value for name, value in os.environ.items() if name != "FLEET_SIMULATOR_URL"}
+    env = dict(os.environ)
     settings = Settings.load(env)
     has_key = bool(load_contract(settings.contract, settings.contract_file).key_header)
     needed = ["AGENT_CITY_API_KEY"] if has_key else []
     if settings.models_file is None:
         needed.append("OPENAI_API_KEY")
     settings.require(*needed)
+    models = models_of(settings)  # a worker would refuse to start, again and again
     caps = (settings.max_job_usd, settings.max_day_usd, settings.stop_at_loss or None)
     if any(cap is not None for cap in caps):
-        # A worker would refuse to start, again and again.
         specs = load_teams(settings.teams_dir).specs
-        require_prices(settings, models_of(settings), specs)
+        require_prices(settings, models, specs)
     _greet(settings)
     with StateFolder(data, settings.agent) as folder, stop_requests() as stopping:
         stop_seconds = settings.drain_seconds + 10

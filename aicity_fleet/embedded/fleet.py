@@ -1,6 +1,6 @@
-"""The programs of a fleet on one machine, and the environment that each of them gets.
+"""The programs of a fleet on one machine, and the environment of each.
 
-Each process gets what it needs and no more: beat and Flower see no key of AI City or of the model.
+Each process gets only the secrets that it may hold; ``aicity_fleet.redaction`` says which.
 """
 
 from __future__ import annotations
@@ -9,65 +9,53 @@ import os
 import secrets
 import sys
 from collections.abc import Mapping
-from pathlib import Path
 
 from aicity_fleet.embedded.ports import LOOPBACK
 from aicity_fleet.embedded.redis_server import RedisServer
 from aicity_fleet.embedded.supervisor import Program
+from aicity_fleet.redaction import Process, environment_of
 
 CELERY = (sys.executable, "-m", "celery", "-A", "aicity_fleet.celery_app")
 
-_CITY_KEYS = ("AGENT_CITY_API_KEY", "AGENT_CITY_API_KEY_FILE")
-_MODEL_KEYS = ("OPENAI_API_KEY", "OPENAI_API_KEY_FILE")
-_OWNER_KEYS = ("AGENT_CITY_OWNER_TOKEN", "AGENT_CITY_OWNER_TOKEN_FILE")
-"""No process of the fleet needs the owner's token; only ``aicity-fleet register`` does."""
-
 
 def redis_program(server: RedisServer) -> Program:
-    """The embedded Redis."""
+    """Return the embedded Redis."""
     env = {"PATH": os.environ.get("PATH", "")}
     return Program("redis", server.argv, env, stdin=server.config, is_base=True)
 
 
-def simulator_program(port_file: Path) -> Program:
-    """The simulated AI City, on a free port that it writes into ``port_file``."""
-    command = [sys.executable, "-m", "aicity_fleet.cli", "simulator"]
-    argv = [*command, "--port", "0", "--port-file", str(port_file)]
-    env = _without(os.environ, *_CITY_KEYS, *_MODEL_KEYS, *_OWNER_KEYS)
-    return Program("simulator", argv, env, is_base=True)
-
-
 def fleet_programs(env: Mapping[str, str], *, workers: int, threads: int) -> list[Program]:
-    """Beat, the dispatcher and the workers.
+    """Return beat, the dispatcher and the workers.
 
     Args:
-        env: The environment of the fleet, with every key.
-        workers: How many worker processes.
-        threads: How many jobs each of them runs at once.
+        env: The environment of the fleet, with every secret.
+        workers: The number of worker processes.
+        threads: The number of jobs that each worker runs at once.
+
+    Raises:
+        SettingsError: ``FLEET_MODELS_FILE`` cannot be read, so its key names are unknown.
     """
     work = [*CELERY, "worker", "--pool", "threads", "--without-gossip", "--without-mingle"]
-    no_owner = _without(env, *_OWNER_KEYS)
     dispatcher = [*work, "-n", "dispatcher@%h", "-Q", "control,reports", "-c", "4"]
-    programs = [Program("dispatcher", dispatcher, _without(no_owner, *_MODEL_KEYS))]
+    programs = [Program("dispatcher", dispatcher, environment_of(Process.DISPATCHER, env))]
     for number in range(1, workers + 1):
         argv = [*work, "-n", f"worker{number}@%h", "-Q", "jobs", "-c", str(threads)]
-        programs.append(Program(f"worker{number}", argv, _without(no_owner, *_CITY_KEYS)))
-    beat = [*CELERY, "beat"]
-    programs.append(Program("beat", beat, _without(no_owner, *_CITY_KEYS, *_MODEL_KEYS)))
+        programs.append(Program(f"worker{number}", argv, environment_of(Process.WORKER, env)))
+    programs.append(Program("beat", [*CELERY, "beat"], environment_of(Process.BEAT, env)))
     return programs
 
 
 def flower_program(env: Mapping[str, str], *, port: int, password: str) -> Program:
-    """Flower on the loopback, behind a password that stands in no argument list."""
+    """Return Flower on the loopback; its password is in no argument list.
+
+    Raises:
+        SettingsError: ``FLEET_MODELS_FILE`` cannot be read, so its key names are unknown.
+    """
     argv = [*CELERY, "flower", f"--address={LOOPBACK}", f"--port={port}", "--max-tasks=10000"]
-    clean = _without(env, *_CITY_KEYS, *_MODEL_KEYS, *_OWNER_KEYS)
-    return Program("flower", argv, {**clean, "FLOWER_BASIC_AUTH": f"fleet:{password}"})
+    own = {**environment_of(Process.FLOWER, env), "FLOWER_BASIC_AUTH": f"fleet:{password}"}
+    return Program("flower", argv, own)
 
 
 def new_password() -> str:
-    """A password for Flower."""
+    """Return a random password for Flower."""
     return secrets.token_urlsafe(12)
-
-
-def _without(env: Mapping[str, str], *names: str) -> dict[str, str]:
-    return {name: value for name, value in env.items() if name not in names}

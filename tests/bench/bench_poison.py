@@ -31,6 +31,7 @@ from aicity_fleet.failpoints import Failpoint
 from aicity_fleet.ledger import Ledger
 from aicity_fleet.ledger.keys import Keys
 from aicity_fleet.models import Failed, JobState
+from aicity_fleet.simulator.access import fleet_environment
 from aicity_fleet.simulator.app import create_app
 from aicity_fleet.simulator.config import SimulatorConfig
 from aicity_fleet.simulator.serve import running
@@ -101,7 +102,7 @@ def run(server: RedisServer, folder: Path, args: argparse.Namespace, *, poisoned
         settings = {
             "REDIS_URL": server.url,
             "FLEET_AGENT": agent,
-            "FLEET_SIMULATOR_URL": url,
+            **fleet_environment(url),
             "FLEET_POLL_SECONDS": "2",
         }
         with poisoned_fleet(settings, poison, folder / agent, threads=args.threads) as fleet:

@@ -18,6 +18,7 @@ from chaos.victims import Process, Processes
 from aicity_fleet.embedded.fleet import fleet_programs, redis_program
 from aicity_fleet.embedded.redis_server import RedisServer, new_redis_server
 from aicity_fleet.embedded.supervisor import Program
+from aicity_fleet.simulator.access import fleet_environment
 
 AGENT = "chaos"
 """The fleet's name in its Redis."""
@@ -93,7 +94,7 @@ class Stage:
             "REDIS_URL": url,
             "NO_PROXY": f"{LOOPBACK},localhost",
             "FLEET_AGENT": AGENT,
-            "FLEET_SIMULATOR_URL": self.market.url,
+            **fleet_environment(self.market.url),
             "FLEET_POLL_SECONDS": str(self.options.poll_seconds),
             "FLEET_LEASE_SECONDS": str(self.options.lease_seconds),
             "FLEET_SWEEP_SECONDS": str(self.options.sweep_seconds),

@@ -23,20 +23,23 @@ from containment.secrets import (
     credentials_in,
 )
 from containment.stage import others_for, reference_of
+from support.messages import RecordedMessages
 from support.samples import NONCE
 from support.scripted_provider import Answer, Provider, error
 
 from aicity_fleet.aicity.client import AICityClient
 from aicity_fleet.aicity.contract import load_contract
+from aicity_fleet.background import Threads
 from aicity_fleet.models import Completed, Failed, JobState
-from aicity_fleet.settings import SIMULATED_KEY, Settings
+from aicity_fleet.settings import Settings
+from aicity_fleet.simulator.access import AGENT_KEY as SIMULATED_KEY
 from aicity_fleet.team.run import ENGINES
 from scheduler.poll import poll
 from scheduler.report import ReporterParts, report
-from workers.event_loop import Bridge
 from workers.lease_keeper import LeaseKeeper
-from workers.run_job import WorkerParts, run_job
+from workers.run_job import run_job
 from workers.team_runner import TeamRunner
+from workers.worker import ClaimTerms, Worker
 
 EVERY = 11
 """One of so many inputs goes the whole way."""
@@ -70,27 +73,22 @@ def teams(request: pytest.FixtureRequest, provider: Provider) -> Iterator[TeamRu
             "FLEET_ENGINE": request.param,
         }
     )
-    bridge = Bridge()
-    runner = TeamRunner(bridge, settings)
+    runner = TeamRunner(settings)
     yield runner
     runner.close()
-    bridge.stop()
 
 
 @pytest.fixture
-def worker(ledger, teams: TeamRunner) -> Iterator[WorkerParts]:
-    leases = LeaseKeeper(ledger, 15)
-    yield WorkerParts(
+def worker(ledger, teams: TeamRunner) -> Iterator[Worker]:
+    worker = Worker(
         ledger=ledger,
-        leases=leases,
-        run_team=teams.run,
-        report=lambda _job_id: None,
-        requeue=lambda _job_id: None,
-        owner="worker:1",
-        lease_seconds=15,
-        max_running=0,
+        messages=RecordedMessages(),
+        leases=LeaseKeeper(ledger, 15, Threads()),
+        teams=teams,
+        terms=ClaimTerms(owner="worker:1", lease_seconds=15),
     )
-    leases.stop()
+    yield worker
+    worker.leases.stop()
 
 
 def everything_in(ledger) -> str:
@@ -129,7 +127,7 @@ def test_hostile_orders_from_the_list_to_the_books(ledger, city, worker, provide
     recorder = Recorder()
     contract = load_contract("api")
     with AICityClient(city.url, SIMULATED_KEY, contract, transport=recorder) as client:
-        poll(client=client, ledger=ledger, send=lambda _id: None, max_input_chars=10_000)
+        poll(client=client, ledger=ledger, messages=RecordedMessages(), max_input_chars=10_000)
         with ThreadPoolExecutor(4) as threads:
             shown = list(threads.map(lambda job_id: run_job(job_id, worker), ids))
         parts = ReporterParts(ledger, client, agent="a", give_up_seconds=3600)
@@ -174,7 +172,7 @@ def test_no_credential_is_in_any_request_of_the_model(ledger, city, worker, prov
     provider.script = Puppet((), (), honest_work({"taskType": "general"}))
     city.submit({"input": {"description": "Explain how lighthouses guided ships at night."}})
     with city.client() as client:
-        poll(client=client, ledger=ledger, send=lambda _id: None, max_input_chars=1000)
+        poll(client=client, ledger=ledger, messages=RecordedMessages(), max_input_chars=1000)
     (job_id,) = [str(key) for key in ledger.client.zrange(ledger.keys.state("queued"), 0, -1)]
     assert run_job(job_id, worker)["did"] == "complete"
     sent = json.dumps(provider.requests)

@@ -18,19 +18,19 @@ import redis
 from simulation.marketplace import CONTRACT
 from simulation.run import Silence
 from simulation.team import run_now
+from support.messages import RecordedMessages
+from support.workers import NoBackground, function_worker
 
+from aicity_fleet import backoff
 from aicity_fleet.errors import AICityRefusedError, AICityUnavailableError, FleetError
 from aicity_fleet.journal import Journal, JournalCursor, canonical_sha256
-from aicity_fleet.ledger import Lease, Ledger, controls
-from aicity_fleet.ledger import coordination as marks
+from aicity_fleet.ledger import Lease, Ledger, controls, coordination
 from aicity_fleet.ledger import ledger as ledger_module
 from aicity_fleet.ledger.keys import Keys
 from aicity_fleet.models import Delivered, Rejected, TeamResult
 from aicity_fleet.stop_switch import StopSwitch
 from scheduler import availability, poll, report, sweep
-from workers import lease_keeper as leases
-from workers import ledger_journal as journal
-from workers import run_job
+from workers import lease_keeper, ledger_journal, run_job
 
 KEYS = Keys("x")
 LEASE_SECONDS = 15.0
@@ -168,16 +168,15 @@ class Programs:
         client: Any = ReplayedRedis({text: name for name, text in texts.items()})
         city: Any = ReplayedCity()
         self._ledger = Ledger(client, KEYS, retention_seconds=7 * 86400, script_texts=texts)
-        self._keeper = leases.LeaseKeeper(self._ledger, LEASE_SECONDS, has_threads=False)
-        self._parts = run_job.WorkerParts(
-            ledger=self._ledger,
+        self._keeper = lease_keeper.LeaseKeeper(self._ledger, LEASE_SECONDS, NoBackground())
+        self._messages = RecordedMessages()
+        self._worker = function_worker(
+            self._ledger,
+            _team(calls),
             leases=self._keeper,
-            run_team=_team(calls),
-            report=lambda _id: None,
-            requeue=lambda _id: None,
+            messages=self._messages,
             owner="w",
             lease_seconds=LEASE_SECONDS,
-            max_running=0,
         )
         self._reporter = report.ReporterParts(self._ledger, city, "x", give_up_seconds=3600)
         self._city = city
@@ -205,15 +204,18 @@ class Programs:
         ledger = self._ledger
         match what:
             case "run":
-                run_job.run_job(args[0], self._parts)
+                run_job.run_job(args[0], self._worker)
             case "report":
                 report.report(args[0], self._reporter)
             case "poll":
                 poll.poll(
-                    client=self._city, ledger=ledger, send=lambda _id: None, max_input_chars=1000
+                    client=self._city,
+                    ledger=ledger,
+                    messages=self._messages,
+                    max_input_chars=1000,
                 )
             case "sweep":
-                sweep.sweep(ledger=ledger, send=lambda _task, _id: None, poll_now=lambda: None)
+                sweep.sweep(ledger=ledger, messages=self._messages)
             case "cancel":
                 ledger.operator.cancel(args[0], "operator")
             case "park":
@@ -245,13 +247,13 @@ def replayed() -> Iterator[None]:
     tokens = SimpleNamespace(token_hex=lambda _size: "n")
     with ExitStack() as patches:
         for module, name, value in (
-            *((module, "time", clock) for module in (run_job, leases, poll)),
-            *((module, "random", chance) for module in (run_job, controls)),
-            *((module, "secrets", tokens) for module in (ledger_module, marks)),
-            (journal, "asyncio", _NoLoop),
+            *((module, "time", clock) for module in (run_job, lease_keeper, poll)),
+            *((module, "random", chance) for module in (backoff, controls)),
+            *((module, "secrets", tokens) for module in (ledger_module, coordination)),
+            (ledger_journal, "asyncio", _NoLoop),
             *(
                 (module, "log", Silence())
-                for module in (run_job, leases, report, poll, sweep, availability)
+                for module in (run_job, lease_keeper, report, poll, sweep, availability)
             ),
         ):
             patches.enter_context(mock.patch.object(module, name, value))

@@ -13,13 +13,14 @@ from exhaustive.store import NOW_MS
 from simulation.mutations import MUTATIONS, mutated_texts
 from simulation.wire import Wire, redis_socket
 from simulation.world import virtual_texts
+from support.workers import NoBackground, function_worker
 
 from aicity_fleet.ledger import Ledger
 from aicity_fleet.ledger.lua import Scripts
 from aicity_fleet.models import AssignedTask, Delivered, TeamResult, Usage
 from scheduler.report import ReporterParts, report
 from workers.lease_keeper import LeaseKeeper
-from workers.run_job import WorkerParts, run_job
+from workers.run_job import run_job
 
 SMALL = {
     "crashes": Bounds(crashes=1, lost=1),
@@ -113,11 +114,9 @@ def test_the_order_of_effects_is_that_of_production(programs, ledger: Ledger, ci
     ledger.accept(AssignedTask(job_id, "general", "Say something."))
     ledger.controls.seed_guard(0)
     done = TeamResult(Delivered("text", 90), Usage(1), "m")
-    keeper = LeaseKeeper(ledger, 15, has_threads=False)
+    keeper = LeaseKeeper(ledger, 15, NoBackground())
     monkeypatch.setattr(Scripts, "run", noted)
-    parts = WorkerParts(
-        ledger, keeper, lambda *_: done, lambda _id: None, lambda _id: None, "w", 15, 0
-    )
+    parts = function_worker(ledger, lambda *_: done, leases=keeper)
     run_job(job_id, parts)
     with city.client() as client:
         report(job_id, ReporterParts(ledger, client, "a", 60))

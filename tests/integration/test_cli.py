@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 from aicity_fleet.cli import app
 from aicity_fleet.ledger import Lease
 from aicity_fleet.models import AssignedTask, Completed, Failed, Spent, Usage
+from aicity_fleet.simulator.access import fleet_environment
 
 
 @pytest.fixture
@@ -18,7 +19,7 @@ def env(redis_server, agent, city):
     return {
         "REDIS_URL": redis_server.url,
         "FLEET_AGENT": agent,
-        "FLEET_SIMULATOR_URL": city.url,
+        **fleet_environment(city.url),
         "COLUMNS": "160",
     }
 
@@ -118,7 +119,7 @@ def test_registering_into_a_file_shows_no_key(env, city, empty_folder):
     key = path.read_text().strip()
     assert key.startswith("ac_live_")
     assert key not in shown.stdout + shown.stderr
-    profile = run({**env, "AGENT_CITY_API_KEY_FILE": str(path), "FLEET_SIMULATOR_URL": "",
+    profile = run({**env, "AGENT_CITY_API_KEY_FILE": str(path), "AGENT_CITY_API_KEY": "",
                    "AGENT_CITY_BASE_URL": f"{city.url}/api/v1"}, empty_folder, "profile")  # fmt: skip
     assert "Reviewer" in profile.stdout
 
@@ -140,16 +141,16 @@ def test_a_registration_that_fails_leaves_no_file(env, city, empty_folder):
 
 
 WRONG = [
-    (("profile",), {"FLEET_SIMULATOR_URL": ""}, "AGENT_CITY_API_KEY"),
+    (("profile",), {"AGENT_CITY_API_KEY": ""}, "AGENT_CITY_API_KEY"),
     (("register", "R"), {}, "AGENT_CITY_OWNER_TOKEN"),
     (("register", "R", "--capability", "juggling"), {}, "juggling"),
-    (("up",), {"FLEET_SIMULATOR_URL": ""}, "AGENT_CITY_API_KEY"),
-    (("up",), {"FLEET_SIMULATOR_URL": "", "AGENT_CITY_API_KEY": "k"}, "OPENAI_API_KEY"),
+    (("up",), {"AGENT_CITY_API_KEY": ""}, "AGENT_CITY_API_KEY"),
+    (("up",), {"OPENAI_API_KEY": ""}, "OPENAI_API_KEY"),
     (
         *(
             ("up",),
             {
-                "FLEET_SIMULATOR_URL": "",
+                "OPENAI_BASE_URL": "",
                 "AGENT_CITY_API_KEY": "k",
                 "OPENAI_API_KEY": "k",
                 "FLEET_MODEL": "mine",

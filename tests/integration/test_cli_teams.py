@@ -31,7 +31,7 @@ prompt = "research.md"
 @pytest.fixture
 def invoke(monkeypatch, tmp_path):
     """A command in this process: a process each would take long."""
-    for name in ("FLEET_TEAMS_DIR", "FLEET_MODELS_FILE", "OPENAI_API_KEY", "FLEET_SIMULATOR_URL"):
+    for name in ("FLEET_TEAMS_DIR", "FLEET_MODELS_FILE", "OPENAI_API_KEY"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.chdir(tmp_path)
 

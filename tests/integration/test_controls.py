@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 import redis
+from support.messages import RecordedMessages
 from support.waiting import wait_until
 
 from aicity_fleet.errors import AICityUnavailableError, LedgerError
@@ -74,7 +75,7 @@ def fail_twice(ledger: Ledger) -> None:
 def poll_once(ledger: Ledger, city) -> str:
     with city.client() as client:
         return poll(
-            client=client, ledger=ledger, send=lambda _id: None, max_input_chars=1000
+            client=client, ledger=ledger, messages=RecordedMessages(), max_input_chars=1000
         ).status
 
 

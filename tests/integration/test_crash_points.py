@@ -20,6 +20,7 @@ from support.waiting import wait_until
 from aicity_fleet.failpoints import Failpoint
 from aicity_fleet.ledger import Ledger
 from aicity_fleet.models import JobState
+from aicity_fleet.simulator.access import fleet_environment
 from aicity_fleet.simulator.app import create_app
 from aicity_fleet.simulator.config import SimulatorConfig
 from aicity_fleet.simulator.serve import running
@@ -69,7 +70,7 @@ class Children:
     def __init__(self, ledger: Ledger, url: str, city: SimulatedCity, folder: Path) -> None:
         self.ledger, self.kills = ledger, Counter[str]()
         env = {**os.environ, "REDIS_URL": url, "FLEET_AGENT": ledger.keys.agent}
-        env |= {"FLEET_SIMULATOR_URL": city.url, "FLEET_LEASE_SECONDS": "1"}
+        env |= {**fleet_environment(city.url), "FLEET_LEASE_SECONDS": "1"}
         env |= {"PYTHONPATH": str(Path(__file__).parents[1])}
         self._log = (folder / "children.log").open("w+")
         self._program = subprocess.Popen(

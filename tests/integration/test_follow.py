@@ -14,11 +14,13 @@ import pytest
 from support.processes import CLI, FleetProcesses, base_environment, run_cli
 from support.simulated_city import SimulatedCity
 from support.waiting import wait_until
+from support.workers import NoBackground
 
 from aicity_fleet.errors import LedgerUnavailableError
 from aicity_fleet.ledger import Lease
 from aicity_fleet.ledger.spending import Charge
 from aicity_fleet.models import AssignedTask, Completed, JobState, Spent
+from aicity_fleet.simulator.access import fleet_environment
 from aicity_fleet.simulator.app import create_app
 from aicity_fleet.simulator.config import SimulatorConfig
 from aicity_fleet.simulator.serve import running
@@ -47,7 +49,7 @@ def tell(ledger, lease, progress: Progress) -> None:
 
 
 def test_the_lease_keeper_tells_where_each_run_stands(ledger, lease):
-    keeper, stop_switch = LeaseKeeper(ledger, 60, has_threads=False), StopSwitch()
+    keeper, stop_switch = LeaseKeeper(ledger, 60, NoBackground()), StopSwitch()
     with keeper.keep(lease, stop_switch, claimed_at=time.monotonic()):
         keeper.renew()
         assert ledger.get("a").progress is None
@@ -70,7 +72,7 @@ def test_an_absent_redis_costs_the_job_nothing(ledger, lease, monkeypatch):
     def absent(*_args: object, **_more: object) -> None:
         raise LedgerUnavailableError("gone")
 
-    keeper, stop_switch = LeaseKeeper(ledger, 60, has_threads=False), StopSwitch()
+    keeper, stop_switch = LeaseKeeper(ledger, 60, NoBackground()), StopSwitch()
     stop_switch.note(HALFWAY)
     with (
         keeper.keep(lease, stop_switch, claimed_at=time.monotonic()),
@@ -192,7 +194,7 @@ def test_a_real_workers_job_is_followed_to_its_end(redis_server, ledger, agent, 
         env = {
             "REDIS_URL": redis_server.url,
             "FLEET_AGENT": agent,
-            "FLEET_SIMULATOR_URL": url,
+            **fleet_environment(url),
             "FLEET_POLL_SECONDS": "1",
             "FLEET_LEASE_SECONDS": "2",
         }

@@ -3,6 +3,7 @@
 import random
 
 import pytest
+from support.messages import RecordedMessages
 
 from aicity_fleet.ledger import Lease
 from aicity_fleet.models import Completed, Failed, JobState, Outcome, Spent
@@ -25,7 +26,7 @@ def finish(ledger, city):
     def make(*outcomes: Outcome) -> list[str]:
         ids = city.submit(*[{} for _ in outcomes])
         with city.client() as client:
-            poll(client=client, ledger=ledger, send=lambda _id: None, max_input_chars=1000)
+            poll(client=client, ledger=ledger, messages=RecordedMessages(), max_input_chars=1000)
         for job_id, outcome in zip(ids, outcomes, strict=True):
             lease = ledger.claim(job_id, "me", lease_seconds=15)
             assert isinstance(lease, Lease)
@@ -114,7 +115,7 @@ def test_a_failure_waits_until_the_guard_knows_the_row(parts, city, ledger, fini
     (bad,) = finish(FAILED)
     forget_the_row(ledger)
     assert report(bad, parts)["why"] == "guard_unknown"
-    poll(client=parts.client, ledger=ledger, send=lambda _id: None, max_input_chars=1000)
+    poll(client=parts.client, ledger=ledger, messages=RecordedMessages(), max_input_chars=1000)
     assert report(bad, parts)["why"] == "accepted"
 
 
@@ -123,7 +124,7 @@ def test_a_failure_that_was_on_its_way_while_redis_was_wiped_counts(parts, city,
     on_its_way = ledger.take_report(bad)
     for key in ledger.client.scan_iter(f"{ledger.keys.prefix}*"):
         ledger.client.delete(key)
-    poll(client=parts.client, ledger=ledger, send=lambda _id: None, max_input_chars=1000)
+    poll(client=parts.client, ledger=ledger, messages=RecordedMessages(), max_input_chars=1000)
     parts.client.report(bad, on_its_way.outcome, "key")
     assert not ledger.settle(on_its_way, {"verdict": "accepted"}, "failure")
     assert ledger.controls.read().failures_in_a_row == 1

@@ -8,12 +8,14 @@ import sys
 import threading
 
 import pytest
+from support.messages import RecordedMessages
 from support.simulated_city import SimulatedCity
 from support.waiting import wait_until
 
-from aicity_fleet.errors import QueueUnavailableError
 from aicity_fleet.ledger import Lease, Ledger, NotClaimed
+from aicity_fleet.messaging.routes import REPORT
 from aicity_fleet.models import AssignedTask, Failed, JobState
+from aicity_fleet.simulator.access import fleet_environment
 from aicity_fleet.simulator.app import create_app
 from aicity_fleet.simulator.config import SimulatorConfig
 from aicity_fleet.simulator.serve import running
@@ -44,17 +46,17 @@ def isolated(ledger):
 
 
 @pytest.fixture
-def reports():
-    return []
+def messages():
+    return RecordedMessages()
 
 
 @pytest.fixture
-def isolation(ledger, reports):
+def isolation(ledger, messages):
     """Makes the parent's side with a child of one's own."""
     made = []
 
     def make(program=CHILD, *, grace_seconds=1.0) -> Isolation:
-        made.append(Isolation(ledger, reports.append, grace_seconds=grace_seconds, program=program))
+        made.append(Isolation(ledger, messages, grace_seconds=grace_seconds, program=program))
         return made[-1]
 
     yield make
@@ -174,40 +176,39 @@ def test_an_answer_counts_though_the_child_does_not_end_well(isolation, isolated
     assert job(isolated).lapses == 2
 
 
-def test_the_third_death_fails_the_job_and_its_report_is_sent(isolation, isolated, reports):
+def test_the_third_death_fails_the_job_and_its_report_is_sent(isolation, isolated, messages):
     did = isolation(killed(isolated)).run("t1")
     assert did == {"job_id": "t1", "did": "fail", "why": "poison"}
     found = job(isolated)
     assert (found.state, found.lapses) == (JobState.FINISHED, 3)
     assert isinstance(found.outcome, Failed)
     assert found.outcome.code == "poison"
-    assert reports == ["t1"]
+    assert messages.sent == [(REPORT, "t1")]
 
 
-def test_a_death_before_the_third_has_the_job_run_again(isolation, ledger, reports):
+def test_a_death_before_the_third_has_the_job_run_again(isolation, ledger, messages):
     ledger.accept(TASK)
     did = isolation(killed(ledger)).run("t1")
     assert did == {"job_id": "t1", "did": "died", "why": "queued"}
     assert job(ledger).lapses == 1
     assert ledger.sweep().to_run == ("t1",)
-    assert reports == []
+    assert messages.sent == []
 
 
 def test_a_report_that_cannot_be_sent_is_left_to_the_sweep(isolation, isolated):
-    def refuse(_job_id: str) -> None:
-        raise QueueUnavailableError("down")
-
-    one = Isolation(isolated, refuse, grace_seconds=1, program=killed(isolated))
+    messages = RecordedMessages()
+    messages.is_refusing = True
+    one = Isolation(isolated, messages, grace_seconds=1, program=killed(isolated))
     assert one.run("t1")["why"] == "poison"
     assert isolated.sweep().to_report == ("t1",)
 
 
-def test_a_cancelled_job_that_dies_is_laid_aside(isolation, isolated, reports):
+def test_a_cancelled_job_that_dies_is_laid_aside(isolation, isolated, messages):
     child = killed(isolated)
     isolated.operator.cancel("t1", "a person")
     isolation(child).run("t1")
     assert (job(isolated).state, job(isolated).reason) == (JobState.QUARANTINED, "a person")
-    assert reports == []
+    assert messages.sent == []
 
 
 def test_a_child_that_lost_its_lease_proves_nothing(isolation, isolated):
@@ -288,7 +289,7 @@ def real(redis_server, agent, latency, monkeypatch, empty_folder):
         for name, value in {
             "REDIS_URL": redis_server.url,
             "FLEET_AGENT": agent,
-            "FLEET_SIMULATOR_URL": url,
+            **fleet_environment(url),
             "FLEET_LEASE_SECONDS": "2",
             "FLEET_DRAIN_SECONDS": "0.5",
             "FLEET_START_WAIT_SECONDS": "0.5",
@@ -330,12 +331,12 @@ def test_a_real_child_runs_the_job_to_its_end(real, isolated, isolation):
 
 
 @slow
-def test_a_real_child_that_dies_proves_its_job_guilty(real, isolated, isolation, reports):
+def test_a_real_child_that_dies_proves_its_job_guilty(real, isolated, isolation, messages):
     run = Running(isolation(), isolated)
     assert run.pid != os.getpid()
     os.kill(run.pid, signal.SIGKILL)
     assert run.end()["why"] == "poison"
-    assert reports == ["t1"]
+    assert messages.sent == [(REPORT, "t1")]
 
 
 @slow
@@ -401,8 +402,8 @@ def test_what_is_printed_in_a_child_reaches_its_log_and_not_its_parent(
 ):
     """And what reads standard input there finds it empty."""
     code = (
-        "import sys, runpy; from aicity_fleet import steps\n"
-        "steps.listen(lambda step, job: (print('NOISE', step), "
+        "import sys, runpy; from aicity_fleet import failpoints\n"
+        "failpoints.listen(lambda step, job: (print('NOISE', step), "
         "print('READ', repr(sys.__stdin__.read()))))\n"
         "runpy.run_module('workers.isolated', run_name='__main__')"
     )

@@ -12,6 +12,7 @@ from support.samples import without_tools
 from support.scripted_provider import ProviderServer, text
 from support.simulated_city import SimulatedCity
 from support.waiting import wait_until
+from support.workers import NoBackground, function_worker
 
 from aicity_fleet.errors import (
     JournalFullError,
@@ -22,6 +23,7 @@ from aicity_fleet.errors import (
 from aicity_fleet.journal import Entry
 from aicity_fleet.ledger import Lease, Ledger
 from aicity_fleet.models import AssignedTask, Completed, JobState, Spent
+from aicity_fleet.simulator.access import fleet_environment
 from aicity_fleet.simulator.app import create_app
 from aicity_fleet.simulator.config import SimulatorConfig
 from aicity_fleet.simulator.serve import running
@@ -29,7 +31,7 @@ from aicity_fleet.stop_switch import StopSwitch
 from aicity_fleet.team import Limits, ModelConfig, only, open_model, run_team
 from workers.lease_keeper import LeaseKeeper
 from workers.ledger_journal import LedgerJournal
-from workers.run_job import WorkerParts, run_job
+from workers.run_job import run_job
 
 TASK = AssignedTask("t2", "general", "Explain how lighthouses guided ships.")
 
@@ -209,15 +211,11 @@ def test_a_full_journal_ends_the_job_with_an_ending_of_its_own(ledger, redis_cli
                     journal=journal,
                 )
 
-        parts = WorkerParts(
-            ledger=small,
-            leases=LeaseKeeper(small, 60, has_threads=False),
-            run_team=lambda *args: asyncio.run(work(*args)),
-            report=lambda _id: None,
-            requeue=lambda _id: None,
-            owner="me",
+        parts = function_worker(
+            small,
+            lambda *args: asyncio.run(work(*args)),
+            leases=LeaseKeeper(small, 60, NoBackground()),
             lease_seconds=60,
-            max_running=0,
         )
         did = run_job(TASK.task_id, parts)
         asked = len(provider.requests)
@@ -239,7 +237,7 @@ def test_a_job_whose_worker_ended_buys_only_what_is_new(
         env = {
             "REDIS_URL": redis_server.url,
             "FLEET_AGENT": agent,
-            "FLEET_SIMULATOR_URL": url,
+            **fleet_environment(url),
             "FLEET_POLL_SECONDS": "1",
             "FLEET_SWEEP_SECONDS": "0.2",
             "FLEET_LEASE_SECONDS": "2",

@@ -347,36 +347,36 @@ def test_the_leak_check_finds_a_key_without_a_ttl(redis_client, agent):
 
 
 def test_marks_have_their_ttl_and_never_shorten_a_wait(ledger):
-    marks, controls = ledger.coordination, ledger.controls
+    coordination, controls = ledger.coordination, ledger.controls
     assert controls.quiet_seconds() == 0
     controls.keep_quiet(100)
     controls.keep_quiet(1)
     assert 98 < controls.quiet_seconds() <= 100
-    with marks.only_poll(10) as prolong, marks.only_poll(10) as second:
+    with coordination.only_poll(10) as prolong, coordination.only_poll(10) as second:
         assert prolong is not None
         assert prolong()
         assert second is None
-    with marks.only_poll(10) as again:
+    with coordination.only_poll(10) as again:
         assert again
-    assert marks.may_sweep(10)
-    assert not marks.may_sweep(10)
-    marks.note_poll("id", {"seen": 1})
-    assert marks.poll_summary("id") == {"seen": 1}
+    assert coordination.may_sweep(10)
+    assert not coordination.may_sweep(10)
+    coordination.note_poll("id", {"seen": 1})
+    assert coordination.poll_summary("id") == {"seen": 1}
 
 
 def test_the_latest_poll_and_sweep_stay_readable_with_their_time(ledger, redis_client):
-    marks = ledger.coordination
-    assert (marks.last_poll(), marks.swept_at()) == (None, None)
-    marks.note_poll("one", {"status": "ok", "seen": 3})
-    marks.note_poll("two", {"status": "busy", "seen": 0})
-    latest = marks.last_poll()
+    coordination = ledger.coordination
+    assert (coordination.last_poll(), coordination.swept_at()) == (None, None)
+    coordination.note_poll("one", {"status": "ok", "seen": 3})
+    coordination.note_poll("two", {"status": "busy", "seen": 0})
+    latest = coordination.last_poll()
     assert latest is not None
     assert latest["seen"] == 3, "one that only found another under way saw nothing"
     now = ledger.controls.read().now
     assert abs((now - latest["at"]).total_seconds()) < 10
     assert 86_000 < redis_client.ttl(ledger.keys.last_poll) <= 86_400
-    marks.may_sweep(2)
-    assert abs((now - marks.swept_at()).total_seconds()) < 10
+    coordination.may_sweep(2)
+    assert abs((now - coordination.swept_at()).total_seconds()) < 10
 
 
 def test_every_job_is_read_whatever_their_number(ledger):
@@ -395,7 +395,7 @@ def test_a_poll_that_outlives_its_right_does_not_end_the_next_ones(ledger, redis
         got = []
 
         def another_polls() -> bool:
-            turn = other.marks.only_poll(10)
+            turn = other.coordination.only_poll(10)
             if turn.__enter__() is not None:
                 got.append(turn)
             return bool(got)
@@ -420,7 +420,9 @@ def test_a_turn_that_could_not_be_given_back_is_taken_again_by_the_same_process(
         patch.setattr(ledger.coordination._scripts, "run", run)
         with pytest.raises(LedgerUnavailableError), ledger.coordination.only_poll(60) as mine:
             assert mine
-    with Ledger(redis_client, ledger.keys, retention_seconds=60).marks.only_poll(60) as another:
+    with Ledger(redis_client, ledger.keys, retention_seconds=60).coordination.only_poll(
+        60
+    ) as another:
         assert another is None
     with ledger.coordination.only_poll(60) as again:
         assert again

@@ -8,6 +8,7 @@ from support.simulated_city import SimulatedCity
 from support.waiting import wait_until
 
 from aicity_fleet.models import JobState
+from aicity_fleet.simulator.access import fleet_environment
 from aicity_fleet.simulator.app import create_app
 from aicity_fleet.simulator.config import SimulatorConfig
 from aicity_fleet.simulator.serve import running
@@ -19,7 +20,7 @@ def start(redis_server, agent, city, folder, *, lease_seconds: int) -> FleetProc
     env = {
         "REDIS_URL": redis_server.url,
         "FLEET_AGENT": agent,
-        "FLEET_SIMULATOR_URL": city.url,
+        **fleet_environment(city.url),
         "FLEET_POLL_SECONDS": "1",
         "FLEET_SWEEP_SECONDS": "0.2",
         "FLEET_LEASE_SECONDS": str(lease_seconds),

@@ -11,6 +11,7 @@ from support.waiting import wait_until
 from aicity_fleet.failpoints import Failpoint
 from aicity_fleet.ledger import Ledger
 from aicity_fleet.models import Failed, JobState
+from aicity_fleet.simulator.access import fleet_environment
 from aicity_fleet.simulator.app import create_app
 from aicity_fleet.simulator.config import SimulatorConfig
 from aicity_fleet.simulator.serve import running
@@ -38,7 +39,7 @@ def settings(redis_server, ledger, agent, slow_city):
     return {
         "REDIS_URL": redis_server.url,
         "FLEET_AGENT": agent,
-        "FLEET_SIMULATOR_URL": slow_city.url,
+        **fleet_environment(slow_city.url),
         "FLEET_POLL_SECONDS": "1",
         "FLEET_SWEEP_SECONDS": "0.2",
         "FLEET_LEASE_SECONDS": "2",

@@ -5,10 +5,10 @@ import threading
 
 import httpx
 import pytest
+from support.messages import RecordedMessages
 
 from aicity_fleet.aicity.client import AICityClient
 from aicity_fleet.aicity.contract import load_contract
-from aicity_fleet.errors import QueueUnavailableError
 from aicity_fleet.ledger import Ledger
 from aicity_fleet.models import JobState
 from scheduler.poll import PollSummary, poll, refused_id
@@ -21,7 +21,8 @@ def sent() -> list[str]:
 
 def look(ledger: Ledger, city, sent: list[str], **kwargs) -> PollSummary:
     with city.client() as client:
-        return poll(client=client, ledger=ledger, send=sent.append, max_input_chars=1000, **kwargs)
+        messages = RecordedMessages(sent)
+        return poll(client=client, ledger=ledger, messages=messages, max_input_chars=1000, **kwargs)
 
 
 def test_new_tasks_become_jobs_and_known_ones_do_not(ledger, city, sent):
@@ -110,7 +111,9 @@ def test_a_malformed_task_becomes_a_job_once_it_is_corrected_or_allowed(ledger, 
     assert ledger.counts()[JobState.QUARANTINED] == 1
     ledger.controls.resume("intake")
     with city.client() as client:
-        summary = poll(client=client, ledger=ledger, send=sent.append, max_input_chars=5000)
+        summary = poll(
+            client=client, ledger=ledger, messages=RecordedMessages(sent), max_input_chars=5000
+        )
     assert (summary.accepted, sent) == (1, [task_id])
     job = ledger.get(task_id)
     assert job is not None
@@ -140,7 +143,9 @@ def test_a_text_nested_too_deep_for_any_reader_stops_nobody(ledger, sent):
 
     transport = httpx.MockTransport(handler)
     with AICityClient("http://city", "k", load_contract("api"), transport=transport) as client:
-        summary = poll(client=client, ledger=ledger, send=sent.append, max_input_chars=1000)
+        summary = poll(
+            client=client, ledger=ledger, messages=RecordedMessages(sent), max_input_chars=1000
+        )
     assert (summary.status, summary.accepted, summary.refused) == ("ok", 2, 1)
     assert sent == ["good-1", "good-2"]
     job = ledger.get("deep")
@@ -167,12 +172,10 @@ def test_settled_tasks_and_unknown_statuses_are_left_alone(ledger, city, sent):
 
 def test_a_broker_that_takes_no_message_loses_no_job(ledger, city, monkeypatch):
     (task_id,) = city.submit({})
-
-    def refuse(_job_id: str) -> None:
-        raise QueueUnavailableError("full")
-
+    messages = RecordedMessages()
+    messages.is_refusing = True
     with city.client() as client:
-        summary = poll(client=client, ledger=ledger, send=refuse, max_input_chars=1000)
+        summary = poll(client=client, ledger=ledger, messages=messages, max_input_chars=1000)
     assert summary.accepted == 1
     job = ledger.get(task_id)
     assert job is not None
@@ -207,7 +210,9 @@ def test_a_page_that_cannot_be_had_keeps_the_pages_before_it(ledger, city, sent)
         next(pages)
         city.fault("list", "status", status=502)
         client.assigned_pages = lambda: _first_then(pages, ledger)  # type: ignore[method-assign]
-        summary = poll(client=client, ledger=ledger, send=sent.append, max_input_chars=1000)
+        summary = poll(
+            client=client, ledger=ledger, messages=RecordedMessages(sent), max_input_chars=1000
+        )
     assert summary.status == "error"
     assert len(sent) == summary.accepted
 
@@ -234,5 +239,7 @@ def test_an_overlapping_poll_says_so(ledger, city, sent):
 def test_the_bridge_contract_lists_and_accepts_as_well(ledger, city, sent):
     city.submit({}, {})
     with city.client("bridge") as client:
-        summary = poll(client=client, ledger=ledger, send=sent.append, max_input_chars=1000)
+        summary = poll(
+            client=client, ledger=ledger, messages=RecordedMessages(sent), max_input_chars=1000
+        )
     assert summary.accepted == 2

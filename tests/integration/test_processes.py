@@ -15,6 +15,7 @@ from aicity_fleet.embedded.fleet import CELERY, flower_program
 from aicity_fleet.embedded.ports import free_port
 from aicity_fleet.ledger import Ledger
 from aicity_fleet.models import JobState
+from aicity_fleet.simulator.access import fleet_environment
 from aicity_fleet.simulator.app import create_app
 from aicity_fleet.simulator.config import SimulatorConfig
 from aicity_fleet.simulator.serve import running
@@ -34,7 +35,7 @@ def environment(redis_server, agent: str, city: SimulatedCity) -> dict[str, str]
     return {
         "REDIS_URL": redis_server.url,
         "FLEET_AGENT": agent,
-        "FLEET_SIMULATOR_URL": city.url,
+        **fleet_environment(city.url),
         "FLEET_POLL_SECONDS": "1",
         "FLEET_SWEEP_SECONDS": "0.2",
         "FLEET_LEASE_SECONDS": "2",
@@ -203,11 +204,7 @@ WRONG = [
     ({"REDIS_URL": "redis://127.0.0.1:1/0"}, "jobs", "REDIS_URL"),
     ({"REDIS_URL": "wrong-password"}, "jobs", "REDIS_PASSWORD"),
     ({"FLEET_CONTRACT_FILE": "unknown-field"}, "control,reports", "paths.assinged"),
-    (
-        {"FLEET_SIMULATOR_URL": "http://127.0.0.1:1", "AGENT_CITY_API_KEY": ""},
-        "control",
-        "no simulator",
-    ),
+    ({"AGENT_CITY_API_KEY": ""}, "control", "AGENT_CITY_API_KEY"),
 ]
 
 
@@ -254,8 +251,13 @@ def test_cut_off_tool_calls_of_some_jobs_delay_no_other_job(fleet, city, ledger)
         city.fault("model", "cut", taskId=task_id, count=None)
     healthy = city.submit(*[{} for _ in range(6)])
     fleet.start("dispatcher", "beat", "worker1")
-    wait_until(lambda: reported(ledger) == 9, seconds=60, description="every task is reported")
-    assert_one_ending_each(city, cut + healthy)
+    # The guard may hold the third failure: all that matters here is that every job came to its end.
+    wait_until(
+        lambda: reported(ledger) + ledger.counts()[JobState.HELD] == 9,
+        seconds=60,
+        description="every job has ended",
+    )
+    assert_one_ending_each(city, healthy)
     outcomes = {job_id: ledger.get(job_id).outcome for job_id in cut + healthy}
     assert {outcomes[job_id].kind for job_id in healthy} == {"complete"}
     assert {outcomes[job_id].code for job_id in cut} == {"quality"}

@@ -1,12 +1,14 @@
 """What a journal in Redis is good for afterwards: replayed, read and exported by the command line."""
 
 import asyncio
+import contextlib
 import json
 import stat
 import subprocess
 import sys
 from pathlib import Path
 from typing import NamedTuple
+from urllib.parse import quote
 
 import pytest
 from support.processes import base_environment
@@ -17,10 +19,13 @@ from support.source_files import ROOT
 from aicity_fleet.cli import display, main
 from aicity_fleet.ledger import Lease, Ledger
 from aicity_fleet.models import Completed, Delivered, Failed, Rejected, Spent
+from aicity_fleet.redaction import REDACTED
+from aicity_fleet.settings import Settings
 from aicity_fleet.stop_switch import StopSwitch
 from aicity_fleet.team import Limits, ModelConfig, only, open_model, run_team, team_for
 from aicity_fleet.team.replay.fixture import load_fixture, replay_fixture
 from workers.ledger_journal import LedgerJournal
+from workers.team_runner import TeamRunner
 
 KEY = "sk-test-key-000000000000"
 TASK, REPORT = GOOD["research"]
@@ -232,6 +237,59 @@ def test_another_key_that_was_said_aloud_stops_the_export(job, run, empty_folder
     done = run("--export", str(path), code=1, OTHER_API_KEY="of-another-service-5521")
     assert "OTHER_API_KEY" in done.stderr
     assert "5521" not in done.stderr + done.stdout
+    assert not path.exists()
+
+
+@pytest.fixture
+def strong(tmp_path, provider_server):
+    """A provider behind a models file whose key comes from a file, and those settings."""
+    provider = provider_server.open()
+    (tmp_path / "key").write_text(f"{STRONG_KEY}\n")
+    (tmp_path / "models.toml").write_text(
+        '[default]\nprovider = "compatible"\nmodel = "m-1"\nkey = "STRONG_API_KEY"\n'
+        f'base_url = "{provider.base_url}"\n'
+    )
+    names = {"FLEET_MODELS_FILE": "models.toml", "STRONG_API_KEY_FILE": "key"}
+    return provider, {name: str(tmp_path / file) for name, file in names.items()}
+
+
+STRONG_KEY = "strong/key+000000000000"
+SAID_KEYS = (STRONG_KEY, quote(STRONG_KEY, safe=""), quote(STRONG_KEY))
+
+
+def test_a_key_of_the_models_file_is_in_neither_transcript_nor_export_nor_deliverable(
+    strong, run, ledger, monkeypatch, empty_folder
+):
+    provider, env = strong
+    said = " and ".join(SAID_KEYS)
+    provider.will(text(f"the key is {said}"), submit(f"{REPORT}\n\nKey: {said}"), submit(REPORT))
+    ledger.accept(TASK)
+    lease = ledger.claim(TASK.task_id, "host:1", lease_seconds=60)
+    assert isinstance(lease, Lease)
+    for name, value in env.items():
+        monkeypatch.setenv(name, value)
+    with contextlib.closing(TeamRunner(Settings.load())) as teams:
+        result = teams.run(lease, StopSwitch(), LedgerJournal(ledger, lease, StopSwitch()))
+    assert isinstance(result.ending, Delivered)
+    ledger.finish(lease, Completed(result.ending.text, 5, "m-1"), Spent(5))
+    path = empty_folder / "run.json"
+    run("--export", str(path), **env)
+    transcript = run("--transcript", **env).stdout
+    assert REDACTED in transcript
+    assert REDACTED in path.read_text()
+    for key in SAID_KEYS:
+        assert key not in transcript + path.read_text() + result.ending.text
+
+
+@pytest.mark.parametrize("said", SAID_KEYS)
+def test_a_key_of_the_models_file_in_an_older_journal_stops_the_export(
+    strong, job, run, empty_folder, said
+):
+    job(text(f"the key is {said}"), *FINE[1:])
+    path = empty_folder / "run.json"
+    done = run("--export", str(path), code=1, **strong[1])
+    assert "STRONG_API_KEY" in done.stderr
+    assert "000000000000" not in done.stderr + done.stdout
     assert not path.exists()
 
 

@@ -4,6 +4,7 @@ import threading
 
 import httpx
 import pytest
+from support.messages import RecordedMessages
 from support.waiting import wait_until
 
 from aicity_fleet.aicity.client import AICityClient
@@ -31,7 +32,7 @@ def finished(ledger, city):
     def make(outcome=DONE) -> str:
         (task_id,) = city.submit({})
         with city.client() as client:
-            poll(client=client, ledger=ledger, send=lambda _id: None, max_input_chars=1000)
+            poll(client=client, ledger=ledger, messages=RecordedMessages(), max_input_chars=1000)
         lease = ledger.claim(task_id, "me", lease_seconds=15)
         assert isinstance(lease, Lease)
         assert ledger.finish(lease, outcome, Spent(10))

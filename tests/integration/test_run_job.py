@@ -6,12 +6,16 @@ import threading
 import time
 
 import pytest
+from support.messages import RecordedMessages
 from support.waiting import wait_until
+from support.workers import function_worker
 
+from aicity_fleet.background import Threads
 from aicity_fleet.backoff import backoff_seconds
-from aicity_fleet.errors import LedgerUnavailableError, QueueUnavailableError
+from aicity_fleet.errors import LedgerUnavailableError
 from aicity_fleet.journal import Journal
 from aicity_fleet.ledger import Lease
+from aicity_fleet.messaging.routes import REPORT, RUN_JOB
 from aicity_fleet.models import (
     AssignedTask,
     Completed,
@@ -28,14 +32,15 @@ from aicity_fleet.models import (
 )
 from aicity_fleet.stop_switch import StopSwitch
 from workers.lease_keeper import LeaseKeeper
-from workers.run_job import MAX_BROKEN_ATTEMPTS, WorkerParts, run_job
+from workers.run_job import MAX_BROKEN_ATTEMPTS, run_job
+from workers.worker import Worker
 
 TASK = AssignedTask("t1", "research", "Find out.")
 
 
 @pytest.fixture
 def leases(ledger):
-    keeper = LeaseKeeper(ledger, 0.6)
+    keeper = LeaseKeeper(ledger, 0.6, Threads())
     yield keeper
     keeper.stop()
 
@@ -43,9 +48,9 @@ def leases(ledger):
 @pytest.fixture
 def worker(ledger, leases):
     """Parts whose team ends as the test says."""
-    sent: list[tuple[str, str]] = []
+    messages = RecordedMessages()
 
-    def make(ending, *, on_run=None) -> WorkerParts:
+    def make(ending, *, on_run=None) -> Worker:
         def run_team(lease: Lease, stop_switch: StopSwitch, journal: Journal) -> TeamResult:
             if on_run is not None:
                 on_run(stop_switch)
@@ -53,18 +58,11 @@ def worker(ledger, leases):
                 raise ending
             return TeamResult(ending, Usage(3, 20, 10), "gpt-4o-mini")
 
-        return WorkerParts(
-            ledger=ledger,
-            leases=leases,
-            run_team=run_team,
-            report=lambda job_id: sent.append(("report", job_id)),
-            requeue=lambda job_id: sent.append(("run", job_id)),
-            owner="me:1",
-            lease_seconds=0.6,
-            max_running=0,
+        return function_worker(
+            ledger, run_team, leases=leases, messages=messages, lease_seconds=0.6
         )
 
-    make.sent = sent  # type: ignore[attr-defined]
+    make.messages = messages  # type: ignore[attr-defined]
     ledger.accept(TASK)
     return make
 
@@ -82,7 +80,7 @@ def test_a_deliverable_goes_into_the_outbox_and_its_report_is_sent(worker, ledge
     assert found.state is JobState.FINISHED
     assert isinstance(found.outcome, Completed)
     assert (found.outcome.text, found.score, found.model_calls) == ("The text.", 88, 3)
-    assert worker.sent == [("report", "t1")]
+    assert worker.messages.sent == [(REPORT, "t1")]
 
 
 @pytest.mark.parametrize("code", ["quality", "refused", "over_budget", "deadline"])
@@ -112,14 +110,14 @@ def test_a_provider_that_only_a_person_can_mend_releases_the_job(worker, ledger)
 
 @pytest.mark.parametrize("ending", [ProviderFatal("401"), ProviderTrouble("503")])
 def test_an_endpoint_that_claims_do_not_wait_for_is_not_asked_again_at_once(worker, ledger, ending):
-    parts = dataclasses.replace(worker(ending), endpoint="default")
-    run_team = parts.run_team
-    strong = dataclasses.replace(
-        parts, run_team=lambda *args: dataclasses.replace(run_team(*args), endpoint="strong")
-    )
+    parts = worker(ending)
+    run_team = parts.teams.run_team
+    parts.teams.run_team = lambda *args: dataclasses.replace(run_team(*args), endpoint="strong")
+    terms = dataclasses.replace(parts.terms, endpoint="default")
+    parts = dataclasses.replace(parts, terms=terms)
     waits = []
     for _ in range(3):
-        run_job("t1", strong)
+        run_job("t1", parts)
         found = job(ledger)
         assert found.not_before is not None
         waits.append((found.not_before - found.changed_at).total_seconds())
@@ -218,19 +216,15 @@ def test_an_absent_redis_is_no_fault_of_the_job(worker, ledger):
 
 def test_a_broker_that_takes_no_message_loses_no_outcome(worker, ledger):
     parts = worker(Delivered("x", 80))
-    object.__setattr__(parts, "report", _refuse)
+    worker.messages.is_refusing = True
     assert run_job("t1", parts)["did"] == "complete"
     assert job(ledger).state is JobState.FINISHED
-
-
-def _refuse(_job_id: str) -> None:
-    raise QueueUnavailableError("down")
 
 
 def test_a_draining_worker_claims_nothing_and_passes_the_message_on(worker, ledger, leases):
     leases.drain(0)
     assert run_job("t1", worker(Delivered("x", 80)))["did"] == "requeued"
-    assert worker.sent == [("run", "t1")]
+    assert worker.messages.sent == [(RUN_JOB, "t1")]
     assert job(ledger).attempt == 0
 
 

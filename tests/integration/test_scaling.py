@@ -8,6 +8,7 @@ from support.simulated_city import SimulatedCity
 from support.waiting import wait_until
 
 from aicity_fleet.models import JobState
+from aicity_fleet.simulator.access import fleet_environment
 from aicity_fleet.simulator.app import create_app
 from aicity_fleet.simulator.config import SimulatorConfig
 from aicity_fleet.simulator.serve import running
@@ -23,7 +24,7 @@ def test_four_workers_then_one_then_eight(redis_server, ledger, agent, empty_fol
         env = {
             "REDIS_URL": redis_server.url,
             "FLEET_AGENT": agent,
-            "FLEET_SIMULATOR_URL": url,
+            **fleet_environment(url),
             "FLEET_POLL_SECONDS": "1",
         }
         fleet = FleetProcesses(env, empty_folder)

@@ -12,7 +12,9 @@ from decimal import Decimal
 import pytest
 import redis
 from support.waiting import wait_until
+from support.workers import function_worker
 
+from aicity_fleet.background import Threads
 from aicity_fleet.errors import LedgerUnavailableError
 from aicity_fleet.journal import Entry, Journal
 from aicity_fleet.ledger import Lease, Ledger, NotClaimed, ReportLease
@@ -36,7 +38,7 @@ from aicity_fleet.stop_switch import StopSwitch
 from workers.lease_keeper import LeaseKeeper
 from workers.ledger_journal import LedgerJournal
 from workers.ledger_spending import LedgerSpendingLimiter
-from workers.run_job import WorkerParts, run_job
+from workers.run_job import run_job
 
 CENT = Decimal("0.01")
 
@@ -218,16 +220,12 @@ def test_many_spenders_at_once_overshoot_by_their_answers_in_flight_at_most(othe
 
 def test_a_run_that_may_not_spend_hands_its_job_back(ledger):
     ledger.accept(AssignedTask("t1", "general", "x"))
-    keeper = LeaseKeeper(ledger, 5)
+    keeper = LeaseKeeper(ledger, 5, Threads())
 
     def team(_lease: Lease, _stop_switch: StopSwitch, _journal: Journal) -> TeamResult:
         return TeamResult(Interrupted("day_cap"), Usage(1, 10, 10), "m")
 
-    parts = WorkerParts(
-        ledger=ledger, leases=keeper, run_team=team, report=lambda _id: None,
-        requeue=lambda _id: None, owner="me:1", lease_seconds=5, max_running=0,
-        day_cap_usd=CENT,
-    )  # fmt: skip
+    parts = function_worker(ledger, team, leases=keeper, lease_seconds=5.0, day_cap_usd=CENT)
     did = run_job("t1", parts)
     keeper.stop()
     assert (did["did"], did["why"]) == ("released", "day_cap")
@@ -235,7 +233,7 @@ def test_a_run_that_may_not_spend_hands_its_job_back(ledger):
     assert job(ledger).outcome is None
 
 
-def test_a_purse_waits_for_an_absent_redis_unless_its_run_is_stopped(ledger, monkeypatch):
+def test_a_limiter_waits_for_an_absent_redis_unless_its_run_is_stopped(ledger, monkeypatch):
     lease, stop_switch = claim(ledger), StopSwitch()
     limiter = LedgerSpendingLimiter(ledger, Decimal(1), lease, stop_switch)
     real, tries = Spending.reserve, []

@@ -1,7 +1,7 @@
 """The processes of a simulated fleet, each running the unchanged production functions, and their deaths.
 
-The loops here mirror those that own a thread or a Celery task in production: ``LeaseKeeper``'s two,
-``Sweeper._loop``, ``poll_task``, ``run_job_task``, ``report_task``. All else is production code.
+The loops are production's own, in a background of virtual time. Only what Celery does is written here:
+take a message, call the function of its task.
 """
 
 from __future__ import annotations
@@ -9,27 +9,34 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 from simulation.broker import Broker
 from simulation.promises import RESCUE, RESCUE_SECONDS, BrokenPromiseError
 from simulation.stage import Process
 from simulation.team import Plan, ScriptedTeam
 from simulation.world import World
+from support.workers import FunctionTeams
 
-from aicity_fleet.celery_app import QUEUE_OF, REPORT, RUN_JOB
+from aicity_fleet.background import repeat
 from aicity_fleet.errors import FleetError
 from aicity_fleet.ledger import Ledger
 from aicity_fleet.ledger.keys import SCHEMA_VERSION
+from aicity_fleet.messaging.messages import Messages
+from aicity_fleet.messaging.routes import POLL
 from aicity_fleet.models import JsonObject
-from scheduler import poll as poll_module
-from scheduler import report as report_module
-from scheduler import sweep as sweep_module
-from workers import run_job as run_job_module
-from workers.lease_keeper import MOST_RENEWAL_SECONDS, LeaseKeeper
+from scheduler.poll import poll
+from scheduler.report import ReporterParts, report
+from scheduler.sweep import Sweeper
+from workers.lease_keeper import LeaseKeeper
+from workers.run_job import run_job
+from workers.worker import ClaimTerms, Worker
 
 LEASE_SECONDS = 15.0
 SWEEP_SECONDS = 2.0
+DRAIN_SECONDS = 4.0
 DISPATCHER_SLOTS = 3
+POLL_TEXT = "poll"
 
 
 class Fleet:
@@ -43,6 +50,7 @@ class Fleet:
     def __init__(self, world: World, plan_of: Callable[[str], Plan]) -> None:
         self.world, self.plan_of = world, plan_of
         self.broker = Broker(world)
+        self._messages = Messages(VirtualApp(self.broker), world.profile.poll_seconds)
         self.processes: dict[str, Process] = {}
         """Name of the service to the process that it is now."""
         self._boots: dict[str, Callable[[Process], None]] = {}
@@ -86,7 +94,7 @@ class Fleet:
             if owners.get(job_id) == process.name:
                 check = partial(self._check_rescue, job_id, fence, world.stage.seconds)
                 world.stage.at(RESCUE_SECONDS, check)
-        self._hinder_sweeps(process, 12)
+        self.hinder_sweeps(process, 12)
         self.broker.nudge()
         world.stage.at(world.rng.uniform(1, 10), lambda: self._start(service))
 
@@ -100,7 +108,7 @@ class Fleet:
         world.count("stops")
         world.note(f"kill -STOP {process.name} for {seconds:.0f} s")
         world.stage.stop(process)
-        self._hinder_sweeps(process, seconds + 2)
+        self.hinder_sweeps(process, seconds + 2)
         self.broker.nudge()
         world.stage.at(seconds, lambda: self._resume(process))
 
@@ -121,24 +129,16 @@ class Fleet:
             return
         self.world.note(f"kill -TERM {process.name}")
         self.world.count("drains")
-        keeper._draining = True  # as `drain` does, whose thread is the two lines below
-        for watch in keeper._watches():
-            watch.drain()
-
-        def end() -> None:
-            for watch in keeper._watches():
-                watch.abort("drain")
-            self.world.stage.at(5, lambda: self.kill(process))
-
-        self.world.stage.at(4, end)
+        keeper.drain(DRAIN_SECONDS)
+        self.world.stage.at(DRAIN_SECONDS + 5, lambda: self.kill(process))
 
     def _resume(self, process: Process) -> None:
         if process.is_stopped:
             self.world.note(f"kill -CONT {process.name}")
             self.world.stage.resume(process)
 
-    def _hinder_sweeps(self, process: Process, seconds: float) -> None:
-        """No rescue is expected while a dispatcher cannot sweep."""
+    def hinder_sweeps(self, process: Process, seconds: float) -> None:
+        """Expect no rescue while a dispatcher cannot sweep."""
         if process.name.startswith("dispatcher"):
             until = self.world.stage.seconds + seconds
             self._sweeps_are_hindered_until = max(self._sweeps_are_hindered_until, until)
@@ -161,42 +161,44 @@ class Fleet:
 
     def _boot_worker(self, process: Process) -> None:
         world = self.world
-        parts = self._worker_parts(process, alone=False)
+        worker = self._open_worker(process, runs_alone=False)
         for _ in range(world.profile.slots):
-            world.stage.spawn(process, lambda: self._consume(("jobs",), parts_run(parts)))
+            world.stage.spawn(
+                process, lambda: self._consume(("jobs",), lambda job_id: run_job(job_id, worker))
+            )
 
-    def _worker_parts(self, process: Process, *, alone: bool) -> run_job_module.WorkerParts:
+    def _open_worker(self, process: Process, *, runs_alone: bool) -> Worker:
         world, ledger = self.world, self.world.new_ledger()
-        keeper = LeaseKeeper(ledger, LEASE_SECONDS, has_threads=False)
+        keeper = LeaseKeeper(ledger, LEASE_SECONDS, VirtualBackground(self, process))
         process.keeper = keeper  # type: ignore[attr-defined]
-        every = min(LEASE_SECONDS / 3, MOST_RENEWAL_SECONDS)
-        world.stage.spawn(process, lambda: self._repeat(keeper.renew, every), every)
-        world.stage.spawn(process, lambda: self._repeat(keeper.fence, LEASE_SECONDS / 20))
-        return run_job_module.WorkerParts(
+        teams: Any = FunctionTeams(ScriptedTeam(world, process, self.plan_of))
+        isolation: Any = None if runs_alone else VirtualIsolation(self, ledger)
+        return Worker(
             ledger=ledger,
+            messages=self._messages,
             leases=keeper,
-            run_team=ScriptedTeam(world, process, self.plan_of),
-            report=partial(self.broker.send, QUEUE_OF[REPORT]),
-            requeue=partial(self.broker.send, QUEUE_OF[RUN_JOB]),
-            owner=process.name,
-            lease_seconds=LEASE_SECONDS,
-            max_running=world.profile.max_running,
-            endpoint="model",
-            run_alone=None if alone else partial(self._run_alone, ledger),
+            teams=teams,
+            terms=ClaimTerms(
+                owner=process.name,
+                lease_seconds=LEASE_SECONDS,
+                max_running=world.profile.max_running,
+                endpoint="model",
+            ),
+            isolation=isolation,
         )
 
-    def _run_alone(self, ledger: Ledger, job_id: str) -> JsonObject:
+    def run_alone(self, ledger: Ledger, job_id: str) -> JsonObject:
         """Run a job in a process of its own, and say so when it dies under it."""
         world, parent = self.world, self.world.stage.strand
         assert parent is not None
         child = Process(
             f"{parent.process.name}.alone{next(self._numbers)}"
         )  # may outlive its parent
-        parts = self._worker_parts(child, alone=True)
+        worker = self._open_worker(child, runs_alone=True)
         ended: list[JsonObject] = []
 
         def run() -> None:
-            ended.append(self._guarded(parts_run(parts), job_id))
+            ended.append(self._guarded(lambda job_id: run_job(job_id, worker), job_id))
             child.is_alive = False
 
         world.stage.spawn(child, run)
@@ -212,39 +214,29 @@ class Fleet:
         world = self.world
         ledger, client = world.new_ledger(), world.new_client()
         world.wire.call("SET", ledger.keys.schema, SCHEMA_VERSION)  # ledger.upgrade_schema()
-        reporter = report_module.ReporterParts(ledger, client, "sim", give_up_seconds=3600)
+        reporter = ReporterParts(ledger, client, "sim", give_up_seconds=3600)
 
         def handle(text: str) -> JsonObject:
-            if text != "poll":
-                return report_module.report(text, reporter)
-            return poll_module.poll(
-                client=client,
-                ledger=ledger,
-                send=partial(self.broker.send, QUEUE_OF[RUN_JOB]),
-                max_input_chars=1000,
+            if text != POLL_TEXT:
+                return report(text, reporter)
+            return poll(
+                client=client, ledger=ledger, messages=self._messages, max_input_chars=1000
             ).to_json()
-
-        def tick() -> None:
-            if ledger.coordination.may_sweep(SWEEP_SECONDS * 0.9):
-                sweep_module.sweep(
-                    ledger=ledger,
-                    send=lambda task, job_id: self.broker.send(QUEUE_OF[task], job_id),
-                    poll_now=self.poll_now,
-                    max_running=world.profile.max_running,
-                )
 
         for _ in range(DISPATCHER_SLOTS):
             world.stage.spawn(process, lambda: self._consume(("control", "reports"), handle))
-        world.stage.spawn(process, lambda: self._repeat(tick, SWEEP_SECONDS), world.rng.random())
+        max_running = world.profile.max_running
+        sweeper = Sweeper(ledger, self._messages, SWEEP_SECONDS, max_running=max_running)
+        sweeper.start(VirtualBackground(self, process))
 
     def _boot_beat(self, process: Process) -> None:
-        self.world.stage.spawn(
-            process, lambda: self._repeat(self.poll_now, self.world.profile.poll_seconds)
-        )
+        self.world.stage.spawn(process, self.poll_now)
+        background = VirtualBackground(self, process)
+        background.repeat("beat", self.poll_now, self.world.profile.poll_seconds)
 
     def poll_now(self) -> None:
         """Send the message of a poll, as beat does."""
-        self.broker.send("control", "poll")
+        self._messages.poll()
 
     # --- below: loops -------------------------------------------------------------------------------
 
@@ -264,21 +256,59 @@ class Fleet:
         )
         return did
 
-    def _repeat(self, tick: Callable[[], object], every_seconds: float) -> None:
-        stage, strand = self.world.stage, self.world.stage.strand
-        assert strand is not None
-        while True:
-            began, failed = stage.seconds, False
+
+class VirtualApp:
+    """Stands in for the Celery app: a message is a text in a queue of the simulated broker."""
+
+    def __init__(self, broker: Broker) -> None:
+        self._broker = broker
+
+    def send_task(self, name: str, args: Any = None, *, queue: str, **_: Any) -> None:
+        """As Celery's app."""
+        self._broker.send(queue, POLL_TEXT if name == POLL else args[0])
+
+
+class VirtualIsolation:
+    """Stands in for ``Isolation``: the child is a process of the stage."""
+
+    def __init__(self, fleet: Fleet, ledger: Ledger) -> None:
+        self._fleet, self._ledger = fleet, ledger
+
+    def run(self, job_id: str) -> JsonObject:
+        """As ``Isolation``'s."""
+        return self._fleet.run_alone(self._ledger, job_id)
+
+
+class VirtualBackground:
+    """Production's loops in virtual time, as strands of one process."""
+
+    def __init__(self, fleet: Fleet, process: Process) -> None:
+        self._fleet, self._process = fleet, process
+
+    def repeat(self, name: str, tick: Callable[[], object], every_seconds: float) -> None:
+        """As ``Threads``'s."""
+        stage = self._fleet.world.stage
+
+        def watched() -> None:
+            began, has_failed = stage.seconds, True
             try:
                 tick()
-            except FleetError as error:
-                failed = True
-                self.world.note(f"tick: {type(error).__name__}")
-            if failed or stage.seconds - began > 0.5:
-                self._hinder_sweeps(strand.process, 8)
+                has_failed = False
+            finally:
+                if has_failed or stage.seconds - began > 0.5:
+                    self._fleet.hinder_sweeps(self._process, 8)
+
+        def pause() -> bool:
             stage.sleep(every_seconds)
+            return False
 
+        stage.spawn(
+            self._process, lambda: repeat(name, watched, pause), self._fleet.world.rng.random()
+        )
 
-def parts_run(parts: run_job_module.WorkerParts) -> Callable[[str], JsonObject]:
-    """The task ``fleet.run_job`` of a process with these parts."""
-    return lambda job_id: run_job_module.run_job(job_id, parts)
+    def later(self, name: str, action: Callable[[], object], seconds: float) -> None:
+        """As ``Threads``'s."""
+        self._fleet.world.stage.spawn(self._process, action, seconds)
+
+    def stop(self) -> None:
+        """As ``Threads``'s: the stage ends strands with their process."""

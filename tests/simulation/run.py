@@ -19,13 +19,12 @@ from simulation.team import Plan, VirtualAsyncio
 from simulation.wire import Wire, packed, redis_socket
 from simulation.world import KEYS, World
 
-from aicity_fleet.ledger import controls
-from aicity_fleet.ledger import coordination as marks
+from aicity_fleet import background, backoff
+from aicity_fleet.ledger import controls, coordination
 from aicity_fleet.ledger import ledger as ledger_module
+from aicity_fleet.messaging import messages
 from scheduler import availability, poll, report, sweep
-from workers import lease_keeper as leases
-from workers import ledger_journal as journal
-from workers import run_job
+from workers import lease_keeper, ledger_journal, run_job
 
 REST_SECONDS = 1500.0
 """How long after the last fault everything must rest, in virtual seconds."""
@@ -62,16 +61,19 @@ def virtual(world: World) -> Iterator[None]:
     with ExitStack() as patches:
         for module, name, value in (
             (run_job, "time", clock),
-            (leases, "time", clock),
+            (lease_keeper, "time", clock),
             (poll, "time", clock),
-            (run_job, "random", chance),
+            (backoff, "random", chance),
             (controls, "random", chance),
             (ledger_module, "secrets", tokens),
-            (marks, "secrets", tokens),
-            (journal, "asyncio", VirtualAsyncio(world)),
+            (coordination, "secrets", tokens),
+            (ledger_journal, "asyncio", VirtualAsyncio(world)),
             *(
                 (module, "log", Silence())
-                for module in (run_job, leases, report, poll, sweep, availability)
+                for module in (
+                    *(run_job, lease_keeper, report, poll, sweep, availability),
+                    *(background, messages),
+                )
             ),
         ):
             patches.enter_context(mock.patch.object(module, name, value))

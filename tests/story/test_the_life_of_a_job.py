@@ -4,14 +4,16 @@ AI City is the simulator, Redis is real, and the team is a function that ends as
 """
 
 import pytest
+from support.messages import RecordedMessages
 from support.simulated_city import SimulatedCity
 from support.waiting import wait_until
+from support.workers import function_worker
 
 from aicity_fleet.aicity.client import AICityClient
 from aicity_fleet.aicity.contract import load_contract
-from aicity_fleet.celery_app import REPORT, RUN_JOB
 from aicity_fleet.journal import Journal
 from aicity_fleet.ledger import Lease, Ledger
+from aicity_fleet.messaging.routes import POLL, REPORT
 from aicity_fleet.models import (
     Delivered,
     Ending,
@@ -21,7 +23,7 @@ from aicity_fleet.models import (
     TeamResult,
     Usage,
 )
-from aicity_fleet.settings import SIMULATED_KEY
+from aicity_fleet.simulator.access import AGENT_KEY
 from aicity_fleet.simulator.app import create_app
 from aicity_fleet.simulator.config import SimulatorConfig
 from aicity_fleet.simulator.serve import running
@@ -29,8 +31,7 @@ from aicity_fleet.stop_switch import StopSwitch
 from scheduler.poll import PollSummary, poll
 from scheduler.report import ReporterParts, report
 from scheduler.sweep import sweep
-from workers.lease_keeper import LeaseKeeper
-from workers.run_job import WorkerParts, run_job
+from workers.run_job import run_job
 
 
 class Fleet:
@@ -38,40 +39,38 @@ class Fleet:
 
     def __init__(self, ledger: Ledger, city: SimulatedCity, client: AICityClient) -> None:
         self.ledger, self.city, self.client = ledger, city, client
-        self.messages: list[tuple[str, str]] = []
+        self.recorded = RecordedMessages()
         self.ending: Ending = Delivered("Here is what you asked for.", 90)
-        self.leases = LeaseKeeper(ledger, 15)
+        self.worker = function_worker(ledger, self.team, messages=self.recorded, owner="story:1")
 
-    def send(self, task: str, job_id: str) -> None:
-        self.messages.append((task, job_id))
+    @property
+    def messages(self) -> list[tuple[str, str]]:
+        return self.recorded.sent
+
+    @messages.setter
+    def messages(self, sent: list[tuple[str, str]]) -> None:
+        self.recorded.sent = sent
 
     def poll(self) -> PollSummary:
         return poll(
             client=self.client,
             ledger=self.ledger,
-            send=lambda job_id: self.send(RUN_JOB, job_id),
+            messages=self.recorded,
             max_input_chars=1000,
         )
 
     def sweep(self) -> None:
-        sweep(ledger=self.ledger, send=self.send, poll_now=self.poll)
+        sweep(ledger=self.ledger, messages=self.recorded)
+        if (POLL, "") in self.messages:
+            self.messages.remove((POLL, ""))
+            self.poll()
 
     def deliver(self) -> dict:
         """Deliver the oldest message to whoever works its queue."""
         task, job_id = self.messages.pop(0)
         if task == REPORT:
             return report(job_id, ReporterParts(self.ledger, self.client, "story", 3600))
-        parts = WorkerParts(
-            ledger=self.ledger,
-            leases=self.leases,
-            run_team=self.team,
-            report=lambda job: self.send(REPORT, job),
-            requeue=lambda job: self.send(RUN_JOB, job),
-            owner="story:1",
-            lease_seconds=15,
-            max_running=0,
-        )
-        return run_job(job_id, parts)
+        return run_job(job_id, self.worker)
 
     def team(self, lease: Lease, stop_switch: StopSwitch, journal: Journal) -> TeamResult:
         return TeamResult(self.ending, Usage(1, 10, 10), "gpt-4o-mini")
@@ -86,11 +85,11 @@ class Fleet:
 def fleet(ledger):
     with (
         running(create_app(SimulatorConfig(quality_gate=False))) as url,
-        AICityClient(url, SIMULATED_KEY, load_contract("api")) as client,
+        AICityClient(url, AGENT_KEY, load_contract("api")) as client,
     ):
         fleet = Fleet(ledger, SimulatedCity(url), client)
         yield fleet
-        fleet.leases.stop()
+        fleet.worker.leases.stop()
 
 
 def test_a_task_is_polled_run_and_reported(fleet):
@@ -173,7 +172,7 @@ def test_a_lost_answer_is_asked_for_again_and_makes_no_second_ending(fleet):
     fleet.city.fault("complete", "reply_lost_after_commit")
     assert fleet.deliver()["did"] == "postponed"
     fleet.ledger.client.hset(fleet.ledger.keys.job(task_id), "report_due", 0)
-    fleet.send(REPORT, task_id)
+    fleet.messages.append((REPORT, task_id))
     assert fleet.deliver()["why"] == "already_settled"
     booked = fleet.city.task(task_id)
     assert (booked["acceptedEndings"], booked["status"]) == (1, "completed")

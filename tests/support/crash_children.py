@@ -16,19 +16,22 @@ import sys
 import traceback
 
 from aicity_fleet.aicity.client import AICityClient
+from aicity_fleet.background import Threads
 from aicity_fleet.failpoints import Failpoint, listen
 from aicity_fleet.ledger import Ledger, outbox
 from aicity_fleet.ledger import ledger as ledger_module
+from aicity_fleet.logs.configure import configure_logging
+from aicity_fleet.messaging.messages import Messages
+from aicity_fleet.messaging.routes import POLL, REPORT, RUN_JOB
 from aicity_fleet.settings import Settings
-from aicity_fleet.startup import configure_logging
 from aicity_fleet.team import run_team  # noqa: F401 - imports AutoGen once, for all children
 from scheduler.poll import poll
 from scheduler.report import ReporterParts, report
 from scheduler.sweep import sweep
-from workers.event_loop import Bridge
 from workers.lease_keeper import LeaseKeeper
-from workers.run_job import WorkerParts, run_job
+from workers.run_job import run_job
 from workers.team_runner import TeamRunner
+from workers.worker import ClaimTerms, Worker
 
 MESSAGES = "messages"
 """The list in Redis, behind the fleet's prefix, that stands for the queues: task and job id."""
@@ -40,39 +43,43 @@ def act(order: dict, settings: Settings) -> None:
         crash_at(Failpoint(order["crash_at"]), order["occurrence"])
     ledger = Ledger.from_settings(settings)
 
-    def send(task: str, job_id: str) -> None:
-        ledger.client.rpush(ledger.keys.prefix + MESSAGES, json.dumps([task, job_id]))
-
+    messages = ListedMessages(ledger)
     client = AICityClient.from_settings(settings)
     match order["act"]:
         case "poll":
-            poll(client=client, ledger=ledger, send=lambda j: send("run", j), max_input_chars=9999)
+            poll(client=client, ledger=ledger, messages=messages, max_input_chars=9999)
         case "sweep":
-            sweep(ledger=ledger, send=send_as(send), poll_now=lambda: send("poll", ""))
+            sweep(ledger=ledger, messages=messages)
         case "report":
             report(order["job_id"], ReporterParts(ledger, client, settings.agent, 3600))
         case "run":
-            bridge = Bridge()
-            teams = TeamRunner(bridge, settings)
-            parts = WorkerParts(
+            teams = TeamRunner(settings)
+            worker = Worker(
                 ledger=ledger,
-                leases=LeaseKeeper(ledger, settings.lease_seconds),
-                run_team=teams.run,
-                report=lambda j: send("report", j),
-                requeue=lambda j: send("run", j),
-                owner=f"child:{os.getpid()}",
-                lease_seconds=settings.lease_seconds,
-                max_running=0,
-                endpoint=teams.endpoint,
+                messages=messages,
+                leases=LeaseKeeper(ledger, settings.lease_seconds, Threads()),
+                teams=teams,
+                terms=ClaimTerms(
+                    owner=f"child:{os.getpid()}",
+                    lease_seconds=settings.lease_seconds,
+                    endpoint=teams.endpoint,
+                ),
             )
-            run_job(order["job_id"], parts)
+            run_job(order["job_id"], worker)
 
 
-def send_as(send):
-    """The sweep names Celery's tasks; the list wants plain words."""
-    return lambda task, job_id: send(
-        {"fleet.run_job": "run", "fleet.report": "report"}[task], job_id
-    )
+class ListedMessages(Messages):
+    """Keeps what is sent in a list in Redis, which stands for the queues."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        super().__init__(self, 30)
+        self._ledger = ledger
+
+    def send_task(self, name: str, args=None, **_: object) -> None:
+        """As Celery's app."""
+        plain = {RUN_JOB: "run", REPORT: "report", POLL: "poll"}[name]
+        text = json.dumps([plain, args[0] if args else ""])
+        self._ledger.client.rpush(self._ledger.keys.prefix + MESSAGES, text)
 
 
 def crash_at(step: Failpoint, occurrence: int) -> None:

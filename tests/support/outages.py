@@ -19,6 +19,7 @@ from aicity_fleet.embedded.redis_server import RedisServer, new_redis_server
 from aicity_fleet.ledger import Ledger
 from aicity_fleet.ledger.keys import Keys
 from aicity_fleet.models import JobState
+from aicity_fleet.simulator.access import fleet_environment
 
 NAMES = ("dispatcher", "beat", "worker1")
 
@@ -37,7 +38,7 @@ class Rig:
         settings = {
             "REDIS_URL": f"redis://:{self.server.password}@127.0.0.1:{self.proxy.port}/0",
             "FLEET_AGENT": "outage",
-            "FLEET_SIMULATOR_URL": city.url,
+            **fleet_environment(city.url),
             "FLEET_POLL_SECONDS": "1",
             "FLEET_SWEEP_SECONDS": "0.5",
             "FLEET_LEASE_SECONDS": "4",

@@ -9,7 +9,7 @@ import httpx
 
 from aicity_fleet.aicity.client import AICityClient
 from aicity_fleet.aicity.contract import load_contract
-from aicity_fleet.settings import SIMULATED_KEY
+from aicity_fleet.simulator.access import AGENT_KEY
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -47,7 +47,7 @@ class SimulatedCity:
     def client(self, contract: str = "api") -> AICityClient:
         """The fleet's own client for this city."""
         prefix = "/bridge" if contract == "bridge" else ""
-        return AICityClient(self.url + prefix, SIMULATED_KEY, load_contract(contract))  # type: ignore[arg-type]
+        return AICityClient(self.url + prefix, AGENT_KEY, load_contract(contract))  # type: ignore[arg-type]
 
     def _ask(self, method: str, path: str, body: object) -> dict[str, Any]:
         answer = httpx.request(method, self.url + path, json=body, timeout=10)

@@ -15,7 +15,6 @@ ROOT = Path(__file__).parents[2]
 
 NOT_FOR_COMPOSE = {
     "AGENT_CITY_OWNER_TOKEN": "no process of the fleet needs it; only 'aicity-fleet register' does",
-    "FLEET_AGENT_KEY_ELSEWHERE": "docker-compose.yml sets it where the agent's key is kept away",
 }
 """Settings that .env is not the place for."""
 
@@ -25,7 +24,7 @@ COMPOSE_ALONE = {
 }
 """Variables that docker-compose.yml reads and the fleet does not."""
 
-OTHER_DEFAULTS = {"REDIS_URL", "FLEET_SIMULATOR_URL", "FLEET_DRAIN_SECONDS"}
+OTHER_DEFAULTS = {"REDIS_URL", "FLEET_DRAIN_SECONDS"}
 """Settings whose default is another in docker-compose.yml: there they name a service, or it gives more time
 to stop."""
 
@@ -92,6 +91,19 @@ def test_each_key_reaches_one_service() -> None:
     shared = (ROOT / "docker-compose.yml").read_text(encoding="utf-8").split("\nservices:\n")[0]
     assert not re.search(r"_API_KEY|OWNER_TOKEN", shared)
     assert "OWNER_TOKEN" not in _service("worker") + _service("dispatcher")
+
+
+def test_only_the_workers_read_the_keys_of_the_models_file() -> None:
+    text = (ROOT / "docker-compose.yml").read_text(encoding="utf-8")
+    assert text.count("env_file") == 1
+    assert "env_file: [{path: models.env, required: false}]" in _service("worker")
+    assert "models.env" in (ROOT / ".gitignore").read_text(encoding="utf-8").splitlines()
+
+
+def test_the_folder_of_teams_that_compose_mounts_by_default_exists() -> None:
+    found = re.search(r"\$\{FLEET_TEAMS_DIR:-(.*?)\}", _service("worker"))
+    assert found
+    assert list((ROOT / found[1]).glob("*.toml"))
 
 
 def _service(name: str) -> str:

@@ -123,14 +123,6 @@ def test_a_key_is_stripped_and_has_to_be_plain_ascii():
         Settings.load({"OPENAI_API_KEY": "sk-é"})
 
 
-def test_a_simulator_stands_in_only_while_the_fleet_has_no_agent_key():
-    base = {"FLEET_SIMULATOR_URL": "http://s:1"}
-    assert Settings.load(base).is_simulated
-    assert not Settings.load({**base, "AGENT_CITY_API_KEY": "k"}).is_simulated
-    assert not Settings.load({**base, "FLEET_AGENT_KEY_ELSEWHERE": "true"}).is_simulated
-    Settings.load(base).require("AGENT_CITY_API_KEY", "OPENAI_API_KEY")
-
-
 def test_a_misspelt_variable_is_noticed():
     assert unknown_variables({"FLEET_POL_SECONDS": "1", "FLEET_MODEL": "m", "HOME": "/"}) == [
         "FLEET_POL_SECONDS is not a setting of the fleet and is ignored. "

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from decimal import Decimal
 
 import pytest
@@ -15,17 +14,9 @@ from aicity_fleet.settings import Settings
 from aicity_fleet.stop_switch import StopSwitch
 from aicity_fleet.team import Limits
 from workers import team_runner as teams
-from workers.event_loop import Bridge
 
 
-@pytest.fixture
-def bridge() -> Iterator[Bridge]:
-    bridge = Bridge()
-    yield bridge
-    bridge.stop()
-
-
-def limits_of(bridge: Bridge, monkeypatch, cents: int | None, **env: str) -> Limits:
+def limits_of(monkeypatch, cents: int | None, **env: str) -> Limits:
     seen: list[Limits] = []
 
     async def run_team(_task: AssignedTask, *, limits: Limits, **_: object) -> TeamResult:
@@ -33,7 +24,7 @@ def limits_of(bridge: Bridge, monkeypatch, cents: int | None, **env: str) -> Lim
         return TeamResult(Delivered("x", 90), Usage(), "m")
 
     monkeypatch.setattr(teams, "run_team", run_team)
-    runner = teams.TeamRunner(bridge, Settings.load({"OPENAI_API_KEY": "k", **env}))
+    runner = teams.TeamRunner(Settings.load({"OPENAI_API_KEY": "k", **env}))
     task = AssignedTask("t1", "general", "x", max_budget_cents=cents)
     lease = Lease("t1", 2, task, "n", 0, spent_usd=Decimal("0.25"))
     runner.run(lease, StopSwitch(), MemoryJournal())
@@ -41,19 +32,19 @@ def limits_of(bridge: Bridge, monkeypatch, cents: int | None, **env: str) -> Lim
     return seen[0]
 
 
-def test_a_loss_stops_no_job_unless_that_is_wished(bridge, monkeypatch):
-    assert limits_of(bridge, monkeypatch, 1000).earns_usd is None
-    wished = limits_of(bridge, monkeypatch, 1000, FLEET_STOP_AT_LOSS="true")
+def test_a_loss_stops_no_job_unless_that_is_wished(monkeypatch):
+    assert limits_of(monkeypatch, 1000).earns_usd is None
+    wished = limits_of(monkeypatch, 1000, FLEET_STOP_AT_LOSS="true")
     assert (wished.earns_usd, wished.spent_before_usd) == (Decimal("8.50"), Decimal("0.25"))
-    assert limits_of(bridge, monkeypatch, None, FLEET_STOP_AT_LOSS="true").earns_usd is None
+    assert limits_of(monkeypatch, None, FLEET_STOP_AT_LOSS="true").earns_usd is None
 
 
-def test_a_job_has_its_cap_in_dollars(bridge, monkeypatch):
-    assert limits_of(bridge, monkeypatch, 1000).max_usd is None
-    assert limits_of(bridge, monkeypatch, 1, FLEET_MAX_JOB_USD="0.10").max_usd == Decimal("0.10")
+def test_a_job_has_its_cap_in_dollars(monkeypatch):
+    assert limits_of(monkeypatch, 1000).max_usd is None
+    assert limits_of(monkeypatch, 1, FLEET_MAX_JOB_USD="0.10").max_usd == Decimal("0.10")
 
 
-def test_a_cap_over_a_model_of_unknown_price_is_a_wrong_setting(bridge):
+def test_a_cap_over_a_model_of_unknown_price_is_a_wrong_setting():
     env = {"OPENAI_API_KEY": "k", "FLEET_MODEL": "mine", "FLEET_MAX_JOB_USD": "1"}
     with pytest.raises(SettingsError, match="FLEET_MAX_JOB_USD=1 cannot be kept"):
-        teams.TeamRunner(bridge, Settings.load(env))
+        teams.TeamRunner(Settings.load(env))

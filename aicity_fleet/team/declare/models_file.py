@@ -18,22 +18,18 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
-    SecretStr,
     ValidationError,
     field_validator,
     model_validator,
 )
 
 from aicity_fleet.errors import TeamError
-from aicity_fleet.settings import SIMULATED_MODEL_KEY, Settings
+from aicity_fleet.redaction import KEY_VARIABLE, NOT_FOR_MODELS, read_secret
+from aicity_fleet.settings import Settings
 from aicity_fleet.team.declare.spec import DEFAULT_MODEL, ModelConfig, Provider
 
 NEEDS_KEY = frozenset({"openai", "azure", "anthropic"})
 """Providers that serve nobody without a key; the others get whatever is set, or none."""
-
-
-NOT_FOR_MODELS = ("AGENT_CITY_", "REDIS_")
-"""Beginnings of variables whose secrets no model provider gets."""
 
 
 def _decimal(value: object) -> object:
@@ -63,7 +59,7 @@ class _Alias(BaseModel):
     model: str = Field(min_length=1, max_length=100)
     provider: Provider = "openai"
     base_url: str | None = None
-    key: str | None = Field(default=None, pattern=r"^[A-Z][A-Z0-9_]{0,99}$")
+    key: str | None = Field(default=None, pattern=KEY_VARIABLE)
     api_version: str | None = None
     timeout_seconds: float | None = Field(default=None, gt=0, le=3600)
     function_calling: bool = True
@@ -139,29 +135,23 @@ def read_aliases(
 
 
 def models_of(settings: Settings) -> Aliases:
-    """Which models these settings name, by alias; the simulator's alone while it stands in.
+    """Return the models that these settings name, by alias.
 
     Raises:
-        SettingsError: No model key is set, no file names models, and no simulator stands in.
-        TeamError: The file of models is wrong.
+        SettingsError: No model key is set, and no file names models.
+        TeamError: The models file is wrong.
     """
-    key, base_url = settings.openai_key, settings.openai_base_url
-    stands_in = settings.is_simulated and key is None
-    if settings.models_file is None and not stands_in:
+    if settings.models_file is None:
         settings.require("OPENAI_API_KEY")
-    if stands_in:
-        key, base_url = SecretStr(SIMULATED_MODEL_KEY), f"{settings.simulator_url}/v1"
     default = None
-    if key is not None:
+    if settings.openai_key is not None:
         default = ModelConfig(
             name=settings.model,
-            base_url=base_url,
-            api_key=key.get_secret_value(),
+            base_url=settings.openai_base_url,
+            api_key=settings.openai_key.get_secret_value(),
             timeout_seconds=settings.model_timeout_seconds,
             function_calling=settings.model_tools,
         )
-    if stands_in and default is not None:
-        return dict.fromkeys(alias_names(settings.models_file), (default,))
     return read_aliases(settings.models_file, default)
 
 
@@ -203,24 +193,13 @@ def _config(
     options: dict[str, Any] = entry.model_dump(exclude={"model", "key", "fallback"})
     options["timeout_seconds"] = entry.timeout_seconds or timeout
     variable = entry.key or ("OPENAI_API_KEY" if entry.provider == "openai" else None)
-    key = _key(variable, env) if variable else ""
-    if not key and (entry.provider in NEEDS_KEY or entry.key):
+    unreadable: list[str] = []
+    key = (read_secret(variable, env, unreadable) or "").strip() if variable else ""
+    faults += [f"{alias}.key: {fault}" for fault in unreadable]
+    if not key and not unreadable and (entry.provider in NEEDS_KEY or entry.key):
         wanted = f"{variable} (or {variable}_FILE)" if variable else "the variable that key names"
         faults.append(f"{alias}.key: {wanted} is not set")
     return ModelConfig(name=entry.model, api_key=key, **options)
-
-
-def _key(variable: str, env: Mapping[str, str]) -> str:
-    """A secret from its variable, or from the file that the same with ``_FILE`` names."""
-    if env.get(variable, "").strip():
-        return env[variable].strip()
-    path = env.get(f"{variable}_FILE")
-    if not path:
-        return ""
-    try:
-        return Path(path).read_text(encoding="utf-8").strip()
-    except (OSError, UnicodeDecodeError):
-        return ""
 
 
 def _report(file: Path, faults: list[str]) -> str:

@@ -13,7 +13,7 @@ import httpx
 import redis
 from celery import Celery
 
-CITY = os.environ["FLEET_SIMULATOR_URL"]
+CITY = os.environ["AGENT_CITY_BASE_URL"]
 CITY_KEY = {"X-API-Key": "ac_live_simulated"}
 MODEL_KEY = {"Authorization": "Bearer simulated"}
 

@@ -47,7 +47,8 @@ async def main():
         async def one(number):
             result = await run_team(
                 order(description=f"Lighthouses of island {number} for ships."), spec=PAIR,
-                models=only(model), limits=Limits(60), watch=StopSwitch(), nonce=f"{NONCE}{number:04}",
+                models=only(model), limits=Limits(60), stop_switch=StopSwitch(),
+                nonce=f"{NONCE}{number:04}",
                 journal=MemoryJournal(), engine=engine)
             assert type(result.ending).__name__ == "Delivered", result.ending
         async def batch(first, last):

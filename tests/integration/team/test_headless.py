@@ -25,7 +25,7 @@ async def main():
     async with open_model(config) as model:
         with box.tools_for(task) as tools:
             result = await run_team(task, spec=team_for("general"), models=only(model), tools=tools,
-                                limits=Limits(10), watch=StopSwitch(), nonce="5f1d0c9ab2e84c6f97a3")
+                                limits=Limits(10), stop_switch=StopSwitch(), nonce="5f1d0c9ab2e84c6f97a3")
     box.close()
     assert isinstance(result.ending, Delivered), result.ending
     print("delivered", file=sys.stderr)

@@ -68,6 +68,32 @@ def test_a_key_may_come_from_a_file(read, tmp_path):
     assert found["strong"][0].api_key == "sk-from-file"
 
 
+@pytest.mark.parametrize(
+    ("content", "fault"),
+    [
+        (
+            None,
+            "strong.key: STRONG_KEY_FILE: cannot be read (No such file or directory). Check path",
+        ),
+        (b"\xff", "strong.key: STRONG_KEY_FILE: cannot be read (it is not text). Check path"),
+        (b" \n", "strong.key: STRONG_KEY_FILE: the file is empty. Put the secret into it."),
+    ],
+)
+def test_an_unusable_key_file_is_reported_as_one(read, tmp_path, content, fault):
+    path = tmp_path / "key"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(TeamError) as caught:
+        read(GOOD, {"STRONG_KEY_FILE": str(path), "AZURE_KEY": "az-1"})
+    assert fault in str(caught.value)
+    assert "not set" not in str(caught.value)
+
+
+def test_a_key_given_twice_is_a_fault(read):
+    with pytest.raises(TeamError, match="STRONG_KEY: is set twice"):
+        read(GOOD, {**KEYS, "STRONG_KEY_FILE": "/nowhere"})
+
+
 def test_the_file_may_name_the_default_itself(read):
     found = read('[default]\nprovider = "ollama"\nmodel = "m"\n', {}, None)
     assert found["default"][0].name == "m"

@@ -1,20 +1,21 @@
-"""Logs carry no secret, and a fault ends a process readably."""
+"""Log lines hold no secret and no prompt."""
 
 import importlib
 import io
+import json
 import logging
 
 import pytest
 import structlog
 
-from aicity_fleet.errors import FleetError, SettingsError
+from aicity_fleet.logs.configure import configure_logging
 from aicity_fleet.settings import Settings
-from aicity_fleet.startup import configure_logging, exit_on_fleet_error
 
 
 @pytest.fixture
-def log_output(monkeypatch):
+def log_output(tmp_path):
     """What a process with these secrets writes; the loggers are put back afterwards."""
+    (tmp_path / "models.toml").write_text('[strong]\nmodel = "m"\nkey = "STRONG_API_KEY"\n')
     root = logging.getLogger()
     before = (list(root.handlers), root.level, structlog.get_config())
     settings = Settings.load(
@@ -22,6 +23,8 @@ def log_output(monkeypatch):
             "OPENAI_API_KEY": "sk-model-secret",
             "REDIS_URL": "redis://h:1/0",
             "REDIS_PASSWORD": "redis-secret",
+            "FLEET_MODELS_FILE": str(tmp_path / "models.toml"),
+            "STRONG_API_KEY": "strong/secret",
             "FLEET_LOG_FORMAT": "json",
         }
     )
@@ -59,9 +62,13 @@ def test_autogen_which_logs_whole_prompts_is_silent(log_output):
     assert "PROMPT-TEXT" not in log_output.getvalue()
 
 
-@pytest.mark.parametrize(("error", "code"), [(SettingsError("x"), 2), (FleetError("x"), 1)])
-def test_a_fault_ends_the_process_with_its_message_and_code(error, code, capsys):
-    with pytest.raises(SystemExit) as caught, exit_on_fleet_error():
-        raise error
-    assert caught.value.code == code
-    assert capsys.readouterr().err == "aicity-fleet: x\n"
+@pytest.mark.parametrize("written", ["strong/secret", "strong%2Fsecret"])
+def test_a_key_that_only_the_models_file_names_is_replaced(log_output, written):
+    log = structlog.get_logger("test")
+    log.info(
+        "asked", url=f"https://h/?key={written}", parts=[{"key": written}], error=OSError(written)
+    )
+    text = log_output.getvalue()
+    assert text.count("secret]") == 3
+    assert written not in text
+    assert json.loads(text)["event"] == "asked"

@@ -1,4 +1,4 @@
-"""The bridge between threads and the loop."""
+"""The loop_thread between threads and the loop."""
 
 import asyncio
 import threading
@@ -6,17 +6,17 @@ from concurrent.futures import CancelledError, ThreadPoolExecutor
 
 import pytest
 
-from workers.event_loop import Bridge
+from workers.event_loop import EventLoopThread
 
 
 @pytest.fixture
-def bridge():
-    bridge = Bridge()
-    yield bridge
-    bridge.stop()
+def loop_thread():
+    loop_thread = EventLoopThread()
+    yield loop_thread
+    loop_thread.stop()
 
 
-def test_many_threads_wait_on_one_loop(bridge):
+def test_many_threads_wait_on_one_loop(loop_thread):
     together = threading.Barrier(21)
     loops = []
 
@@ -24,14 +24,14 @@ def test_many_threads_wait_on_one_loop(bridge):
         loops.append(asyncio.get_running_loop())
         await asyncio.to_thread(together.wait, 10)
 
-    threads = [threading.Thread(target=lambda: bridge.run(job())) for _ in range(20)]
+    threads = [threading.Thread(target=lambda: loop_thread.run(job())) for _ in range(20)]
     # One more waits at the barrier, so that all twenty must be under way at once.
     executor_size = 20
 
     async def widen() -> None:
         asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(executor_size))
 
-    bridge.run(widen())
+    loop_thread.run(widen())
     for thread in threads:
         thread.start()
     together.wait(10)
@@ -40,16 +40,16 @@ def test_many_threads_wait_on_one_loop(bridge):
     assert len(set(loops)) == 1
 
 
-def test_an_error_comes_back_to_its_caller(bridge):
+def test_an_error_comes_back_to_its_caller(loop_thread):
     async def fail() -> None:
         raise KeyError("mine")
 
     with pytest.raises(KeyError, match="mine"):
-        bridge.run(fail())
+        loop_thread.run(fail())
 
 
 def test_stopping_cancels_what_still_runs_and_may_be_repeated():
-    bridge = Bridge()
+    loop_thread = EventLoopThread()
     started, cancelled = threading.Event(), threading.Event()
 
     async def forever() -> None:
@@ -62,13 +62,13 @@ def test_stopping_cancels_what_still_runs_and_may_be_repeated():
 
     def wait() -> None:
         with pytest.raises(CancelledError):
-            bridge.run(forever())
+            loop_thread.run(forever())
 
     thread = threading.Thread(target=wait)
     thread.start()
     started.wait(5)
-    bridge.stop()
-    bridge.stop()
+    loop_thread.stop()
+    loop_thread.stop()
     thread.join(5)
     assert cancelled.is_set()
     assert not thread.is_alive()

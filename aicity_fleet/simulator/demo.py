@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import sys
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -19,15 +20,17 @@ from aicity_fleet.embedded.fleet import (
     flower_program,
     new_password,
     redis_program,
-    simulator_program,
 )
 from aicity_fleet.embedded.ports import LOOPBACK, free_port
 from aicity_fleet.embedded.redis_server import new_redis_server
-from aicity_fleet.embedded.supervisor import Supervisor
+from aicity_fleet.embedded.supervisor import Program, Supervisor
 from aicity_fleet.errors import FleetError, LedgerUnavailableError, SimulatorError
 from aicity_fleet.ledger import Job, Ledger
 from aicity_fleet.models import JobState, JsonObject
-from aicity_fleet.settings import SIMULATED_KEY, Settings
+from aicity_fleet.redaction import environment_of, secrets_in
+from aicity_fleet.settings import Settings
+from aicity_fleet.simulator.access import AGENT_KEY, fleet_environment
+from aicity_fleet.simulator.demo_tasks import demo_tasks
 
 START_SECONDS = 20.0
 """How long a base process of the demo may take to start, in seconds."""
@@ -45,6 +48,10 @@ KEPT_VARIABLES = (
     ),
 )
 """The user's settings that a demo obeys: those of the model. It must never reach the real AI City."""
+
+
+OWN_PREFIXES = ("AGENT_CITY_", "FLEET_", "BRIDGE_", "REDIS_", "OPENAI_", "CELERY_", "FLOWER_")
+"""How the names of the fleet's own variables begin."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -105,18 +112,19 @@ class Demo:
         Raises:
             FleetError: A process did not start; the message holds the end of its log.
         """
-        from aicity_fleet.simulator.demo_tasks import demo_tasks  # noqa: PLC0415
-
         port_file = self._folder / "simulator.port"
-        self._supervisor.start(simulator_program(port_file))
         redis = new_redis_server(self._folder / "redis")
-        self._supervisor.start(redis_program(redis))
         env = _environment(os.environ, redis.url)
+        self._supervisor.start(_simulator_program(port_file, env))
+        self._supervisor.start(redis_program(redis))
         self._await("simulator", port_file.exists, is_stopping)
         if is_stopping():
             return
         self._simulator = f"http://{LOOPBACK}:{port_file.read_text(encoding='ascii').strip()}"
-        env["FLEET_SIMULATOR_URL"] = self._simulator
+        ours = fleet_environment(self._simulator)
+        if self.uses_real_model:  # then the user's own settings say where it is
+            ours = {name: ours[name] for name in ours if name.startswith("AGENT_CITY_")}
+        env |= ours
         settings = Settings.load(env)
         self._await("redis", lambda: self._connect(settings), is_stopping)
         if is_stopping():
@@ -183,7 +191,7 @@ class Demo:
             time.sleep(0.05)
 
     def _profile(self) -> JsonObject:
-        headers = {"X-API-Key": SIMULATED_KEY}
+        headers = {"X-API-Key": AGENT_KEY}
         profile: JsonObject = self._ask("GET", "/api/v1/agents/me", headers=headers)["data"]
         return profile
 
@@ -199,10 +207,22 @@ class Demo:
             raise SimulatorError(f"{method} {path}: the simulator failed ({error}).") from error
 
 
+def _simulator_program(port_file: Path, env: Mapping[str, str]) -> Program:
+    """Return the simulated AI City, on a free port that it writes into ``port_file``."""
+    argv = [sys.executable, "-m", "aicity_fleet.cli", "simulator"]
+    argv += ["--port", "0", "--port-file", str(port_file)]
+    return Program("simulator", argv, environment_of(None, env), is_base=True)
+
+
 def _environment(user: Mapping[str, str], redis_url: str) -> dict[str, str]:
     """The user's environment without anything that could reach the real AI City."""
-    ours = ("AGENT_CITY_", "FLEET_", "BRIDGE_", "REDIS_", "OPENAI_", "CELERY_", "FLOWER_")
-    env = {n: v for n, v in user.items() if not n.startswith(ours) or n in KEPT_VARIABLES}
+    secrets = set(secrets_in(user))  # a key of FLEET_MODELS_FILE may have any name
+    env = {
+        name: value
+        for name, value in user.items()
+        if name in KEPT_VARIABLES
+        or not (name.startswith(OWN_PREFIXES) or name.removesuffix("_FILE") in secrets)
+    }
     return env | {
         "REDIS_URL": redis_url,
         "FLEET_AGENT": "demo",

@@ -1,0 +1,78 @@
+"""What each real process loads and weighs: none loads another one's code."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from support.processes import FleetProcesses
+from support.waiting import wait_until
+
+from aicity_fleet.embedded.fleet import flower_program
+from aicity_fleet.embedded.ports import free_port
+from aicity_fleet.models import JobState
+from aicity_fleet.simulator.access import fleet_environment
+
+pytestmark = pytest.mark.timeout(180)
+
+LISTING = Path(__file__).resolve().parents[1] / "support" / "module_listing"
+MODEL_LIBRARIES = {"autogen_core", "autogen_agentchat", "autogen_ext", "openai", "tiktoken"}
+MOST_MEGABYTES = 80
+"""What beat, the dispatcher and Flower may each hold resident. With AutoGen each held more than 105."""
+
+
+@pytest.fixture
+def fleet(redis_server, ledger, agent, city, empty_folder, tmp_path):
+    """A whole fleet that has done one job, each process listing its modules."""
+    listings = tmp_path / "modules"
+    listings.mkdir()
+    env = {
+        "REDIS_URL": redis_server.url,
+        "FLEET_AGENT": agent,
+        **fleet_environment(city.url),
+        "FLEET_POLL_SECONDS": "1",
+        "FLEET_SWEEP_SECONDS": "0.2",
+        "PYTHONPATH": str(LISTING),
+        "MODULE_LISTING": str(listings),
+    }
+    processes = FleetProcesses(env, empty_folder)
+    processes.start("beat", "dispatcher", "worker1")
+    flower = flower_program(processes.env, port=free_port(), password="secret-of-the-test")
+    processes.start_program(flower)
+    city.submit({})
+    wait_until(
+        lambda: ledger.counts()[JobState.REPORTED] == 1, seconds=60, description="a job is done"
+    )
+    wait_until(
+        lambda: "flower.app" in modules(processes, "flower"), seconds=60, description="Flower runs"
+    )
+    yield processes
+    processes.stop()
+
+
+def modules(fleet: FleetProcesses, name: str) -> set[str]:
+    path = Path(fleet.env["MODULE_LISTING"]) / str(fleet.running[name].pid)
+    return set(path.read_text().split()) if path.exists() else set()
+
+
+def resident_megabytes(fleet: FleetProcesses, name: str) -> float:
+    status = Path(f"/proc/{fleet.running[name].pid}/status").read_text()
+    (line,) = [line for line in status.splitlines() if line.startswith("VmRSS:")]
+    return int(line.split()[1]) / 1024
+
+
+def test_every_process_loads_its_own_code_alone_and_stays_small(fleet):
+    loaded = {name: modules(fleet, name) for name in ("beat", "dispatcher", "flower", "worker1")}
+    assert loaded["worker1"] >= {"autogen_core", "workers.run_job"}, "the lists say nothing"
+    assert "aicity_fleet.aicity.client" in loaded["dispatcher"]
+    assert "scheduler.clock" in loaded["beat"]
+    for name in ("beat", "dispatcher", "flower"):
+        assert loaded[name] & MODEL_LIBRARIES == set(), name
+        assert not [module for module in loaded[name] if module.startswith("workers")], name
+    for name in ("beat", "flower", "worker1"):
+        assert "aicity_fleet.aicity.client" not in loaded[name], name
+        assert "scheduler.tasks" not in loaded[name], name
+    for name in ("beat", "dispatcher", "flower"):
+        megabytes = resident_megabytes(fleet, name)
+        print(f"{name}: {megabytes:.0f} MB")
+        assert megabytes < MOST_MEGABYTES, f"{name} holds {megabytes:.0f} MB"

@@ -1,0 +1,105 @@
+"""What lives as long as a worker process, and how it is opened, drained and stopped."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import socket
+from collections.abc import Callable
+from decimal import Decimal
+
+from aicity_fleet.background import Threads
+from aicity_fleet.ledger import Lease, Ledger
+from aicity_fleet.messaging.messages import Messages
+from aicity_fleet.settings import Settings
+from workers.isolation import Isolation
+from workers.lease_keeper import LeaseKeeper
+from workers.team_runner import TeamRunner
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class ClaimTerms:
+    """On what terms this process claims jobs."""
+
+    owner: str
+    """This process's name in the ledger."""
+    lease_seconds: float
+    """How long a lease lasts unless it is renewed."""
+    max_running: int = 0
+    """How many jobs the whole fleet may run at once; 0 for any number."""
+    endpoint: str = ""
+    """The model endpoint that this process calls, as its breaker is named."""
+    day_cap_usd: Decimal | None = None
+    """What the whole fleet may spend in a day, in US dollars; None for any amount."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Worker:
+    """What a process runs jobs with."""
+
+    ledger: Ledger
+    messages: Messages
+    leases: LeaseKeeper
+    teams: TeamRunner
+    terms: ClaimTerms
+    isolation: Isolation | None = None
+    """Runs isolated jobs, each in a process of its own; None in such a process itself."""
+    on_claim: Callable[[Lease], None] | None = None
+    """Called with every lease before anything is done with it."""
+
+    @classmethod
+    def open(
+        cls,
+        settings: Settings,
+        messages: Messages,
+        *,
+        runs_alone: bool = False,
+        on_claim: Callable[[Lease], None] | None = None,
+    ) -> Worker:
+        """Build what a process needs to run jobs, and start its threads.
+
+        Args:
+            settings: The fleet's settings.
+            messages: Sends the messages that follow from a job.
+            runs_alone: Whether this process is to run a single isolated job.
+            on_claim: Called with every lease before anything is done with it.
+
+        Raises:
+            SettingsError: No model key is set.
+            TeamError: A team or the models file is wrong.
+            LedgerError: Redis does not answer, or holds what this version cannot read.
+        """
+        teams = TeamRunner(settings)  # first: a wrong setting shows before any waiting
+        ledger = Ledger.from_settings(settings, wait_seconds=settings.start_wait_seconds)
+        # A connection of its own that gives up soon: a late renewal is worth nothing.
+        quick = Ledger.from_settings(settings, timeout_seconds=max(0.2, settings.lease_seconds / 6))
+        return cls(
+            ledger=ledger,
+            messages=messages,
+            leases=LeaseKeeper(quick, settings.lease_seconds, Threads()),
+            teams=teams,
+            terms=ClaimTerms(
+                owner=f"{socket.gethostname()}:{os.getpid()}",
+                lease_seconds=settings.lease_seconds,
+                max_running=settings.max_running_jobs,
+                endpoint=teams.endpoint,
+                day_cap_usd=settings.max_day_usd,
+            ),
+            isolation=None
+            if runs_alone
+            else Isolation(ledger, messages, grace_seconds=settings.drain_seconds),
+            on_claim=on_claim,
+        )
+
+    def drain(self, grace_seconds: float) -> None:
+        """Hand running jobs back and claim no more. Call it from a signal handler."""
+        self.leases.drain(grace_seconds)
+        if self.isolation is not None:
+            self.isolation.drain()
+
+    def stop(self) -> None:
+        """End the isolated jobs' processes and the threads, and close the model clients."""
+        if self.isolation is not None:
+            self.isolation.stop()
+        self.leases.stop()
+        self.teams.close()
