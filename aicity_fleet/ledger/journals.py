@@ -9,7 +9,8 @@ from aicity_fleet.errors import JournalFullError
 from aicity_fleet.ledger.leases import Lease
 from aicity_fleet.ledger.lua import Scripts
 from aicity_fleet.ledger.packing import pack
-from aicity_fleet.ledger.spending import Charge, booking_args
+from aicity_fleet.ledger.spending import booking_args
+from aicity_fleet.money.cost import Charge
 
 MAX_JOURNAL_BYTES = 2_000_000
 """How large one job's journal may grow where nobody says otherwise, in bytes as Redis holds them."""
@@ -21,15 +22,14 @@ class Journals:
     Args:
         scripts: The ledger's.
         max_bytes: How large one may grow.
-        are_packed: Whether every process on this ledger can read packed entries.
 
     Raises from every method:
         LedgerUnavailableError: Redis is down, loading, read-only, full or unreachable.
         LedgerError: Redis answered something that the ledger cannot use.
     """
 
-    def __init__(self, scripts: Scripts, *, max_bytes: int, are_packed: bool) -> None:
-        self._scripts, self._max_bytes, self._are_packed = scripts, max_bytes, are_packed
+    def __init__(self, scripts: Scripts, *, max_bytes: int) -> None:
+        self._scripts, self._max_bytes = scripts, max_bytes
 
     def append(self, lease: Lease, ordinal: int, entry: str, charge: Charge | None = None) -> bool:
         """Keep an entry of a running job's journal; False when the job is no longer ours.
@@ -43,7 +43,7 @@ class Journals:
         Raises:
             JournalFullError: The journal would grow too large; the entry was not written.
         """
-        text = pack(entry) if self._are_packed else entry
+        text = pack(entry)
         reply = self._scripts.run(
             "journal_append",
             *(lease.job_id, lease.fence, ordinal, text, self._max_bytes),

@@ -16,12 +16,11 @@ from typing import Literal
 import redis
 
 from aicity_fleet.ledger import outbox
-from aicity_fleet.ledger.connection import connect
+from aicity_fleet.ledger.connection import check_layout, connect
 from aicity_fleet.ledger.controls import MAX_FAILURES_IN_A_ROW, PROBE_SECONDS, ControlPanel
 from aicity_fleet.ledger.coordination import Coordination
 from aicity_fleet.ledger.journals import MAX_JOURNAL_BYTES, Journals
-from aicity_fleet.ledger.keys import PACKED_SINCE_VERSION, SCHEMA_VERSION, Keys
-from aicity_fleet.ledger.layout import check_layout, mark_layout
+from aicity_fleet.ledger.keys import SCHEMA_VERSION, Keys
 from aicity_fleet.ledger.leases import Lease, NotClaimed, Renewal, SweepResult
 from aicity_fleet.ledger.lua import Scripts
 from aicity_fleet.ledger.operator import OperatorMoves
@@ -34,7 +33,7 @@ from aicity_fleet.models import (
     Outcome,
     Spent,
 )
-from aicity_fleet.money.prices import from_picodollars, picodollars
+from aicity_fleet.money.cost import from_picodollars, picodollars
 from aicity_fleet.settings import Settings
 
 SEND_GRACE_MS = 3000
@@ -96,8 +95,8 @@ class Ledger(outbox.Outbox):
         self.controls = ControlPanel(self._scripts)
         self.operator = OperatorMoves(self._scripts)
         self.spending = Spending(self._scripts)
-        are_packed = check_layout(client, keys) >= PACKED_SINCE_VERSION
-        self.journals = Journals(scripts, max_bytes=max_journal_bytes, are_packed=are_packed)
+        self.journals = Journals(self._scripts, max_bytes=max_journal_bytes)
+        check_layout(client, keys)
 
     @classmethod
     def from_settings(
@@ -112,7 +111,7 @@ class Ledger(outbox.Outbox):
 
         Raises:
             LedgerUnavailableError: Redis does not answer, or refuses us.
-            LedgerError: The ledger was written by a newer version of the fleet.
+            LedgerError: The ledger was written by a version of the fleet with another layout.
         """
         client = connect(settings, wait_seconds=wait_seconds, timeout_seconds=timeout_seconds)
         return cls(
@@ -302,10 +301,6 @@ class Ledger(outbox.Outbox):
         )
         answer: Accepted = reply[0]
         return answer
-
-    def upgrade_schema(self) -> None:
-        """Mark the ledger as this version's: older processes that start from now on are refused."""
-        mark_layout(self.client, self.keys)
 
 
 def _spent_args(spent: Spent) -> tuple[str | int, ...]:

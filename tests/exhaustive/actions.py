@@ -25,7 +25,7 @@ from simulation.promises import Promises
 from simulation.wire import Wire
 
 DUE, LATER = str(NOW_MS), str(LATER_MS)
-MOVES = ("cancel", "park", "replay", "release")
+MOVES = ("cancel", "park", "rerun", "send_report")
 
 
 class Actions:

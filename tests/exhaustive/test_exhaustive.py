@@ -70,7 +70,7 @@ def test_every_state_holds_the_promises(wire, name):
         ("completions without an answer do not count", "guard"),
         ("a known id is accepted again", "wipe"),
         ("a fence without the nonce", "two workers, a wipe"),
-        ("a replay of what may be accepted", "people"),
+        ("a rerun of what may be accepted", "people"),
     ],
 )
 def test_a_broken_line_is_noticed(wire, mutation, bounds):

@@ -514,30 +514,14 @@ def test_a_closed_guard_with_nothing_left_to_try_takes_work_again(ledger, told):
 # --- the layout's version -------------------------------------------------------------------------
 
 
-def test_a_ledger_of_layout_1_is_read_and_worked_on(redis_client, agent, ledger):
-    """As version 0.1 wrote it: fewer fields, no controls."""
-    keys = ledger.keys
-    redis_client.set(keys.schema, 1)
-    task = '{"task_id": "old", "task_type": "general", "description": "x"}'
-    redis_client.hset(
-        keys.job("old"),
-        mapping={"state": "queued", "task": task, "task_type": "general", "nonce": "ab", "attempt": 2,
-                 "lapses": 1, "accepted_at": 1, "listed_at": 1, "changed_at": 1, "not_before": 1},
-    )  # fmt: skip
-    redis_client.zadd(keys.state("queued"), {"old": 1})
-    redis_client.zadd(f"{keys.prefix}unsent", {"old": 1})
-    old = Ledger(redis_client, keys, retention_seconds=60)
-    assert old.sweep().to_run == ("old",)
-    lease = claimed(old, "old")
-    assert lease.token == 3
-    old.finish(lease, DONE, Spent(1))
-    settle(old, "old", "success")
-    assert redis_client.get(keys.schema) == "1", "reading it does not upgrade it"
-    old.upgrade_schema()
-    assert redis_client.get(keys.schema) == str(SCHEMA_VERSION)
-
-
 def test_a_ledger_of_a_later_layout_is_refused(redis_client, ledger):
     redis_client.set(ledger.keys.schema, SCHEMA_VERSION + 1)
     with pytest.raises(LedgerError, match=r"layout 4, .* knows 3\. Upgrade this process"):
         Ledger(redis_client, ledger.keys, retention_seconds=60)
+
+
+def test_a_ledger_of_an_earlier_layout_is_refused_and_left_as_it_is(redis_client, ledger):
+    redis_client.set(ledger.keys.schema, SCHEMA_VERSION - 1)
+    with pytest.raises(LedgerError, match=r"layout 2, .* knows 3\. .*finish its jobs"):
+        Ledger(redis_client, ledger.keys, retention_seconds=60)
+    assert redis_client.get(ledger.keys.schema) == "2"

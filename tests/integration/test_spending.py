@@ -33,7 +33,7 @@ from aicity_fleet.models import (
     TeamResult,
     Usage,
 )
-from aicity_fleet.money.earnings import Cost
+from aicity_fleet.money.cost import Cost
 from aicity_fleet.stop_switch import StopSwitch
 from workers.lease_keeper import LeaseKeeper
 from workers.ledger_journal import LedgerJournal
@@ -111,17 +111,6 @@ def test_what_a_replay_by_hand_discards_was_paid_for_all_the_same(ledger):
     assert ledger.operator.replay("t1", "operator")
     assert job(ledger).cost == Cost(CENT)
     assert ledger.journal("t1") == []
-
-
-def test_a_job_of_before_costs_were_kept_has_unpriced_calls(ledger):
-    lease = claim(ledger)
-    ledger.release(lease, "drain", Spent(1, Usage(3, 30, 10), "gpt-4o-mini"))
-    assert (job(ledger).cost, job(ledger).is_billed) == (Cost(unpriced_calls=3), False)
-    again = ledger.claim("t1", "other", lease_seconds=60)
-    assert isinstance(again, Lease)
-    write(ledger, again, entry(0))
-    ledger.release(again, "drain", Spent(1, Usage(1)))
-    assert job(ledger).cost == Cost(CENT, unpriced_calls=3)
 
 
 # --- the day's cap --------------------------------------------------------------------------------

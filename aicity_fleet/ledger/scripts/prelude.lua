@@ -179,7 +179,7 @@ local function exonerate_neighbours(guilty)
   for _, id in ipairs(redis.call('SMEMBERS', SUSPECTS)) do
     local job = key('job', id)
     local fields = redis.call('HMGET', job, 'state', 'isolated', 'lapsed_in')
-    local is_innocent = id ~= guilty and fields[3] ~= false
+    local is_innocent = id ~= guilty
     for owner in string.gmatch(fields[3] or '', '[^\n]+') do
       is_innocent = is_innocent and string.find(ended, '\n' .. owner .. '\n', 1, true) ~= nil
     end
@@ -241,7 +241,6 @@ local function book_call(id, first)
     return
   end
   local job, day, cost = key('job', id), today(), ARGV[first + 1]
-  redis.call('HINCRBY', job, 'booked_calls', 1)
   redis.call('HINCRBY', day, 'calls', 1)
   if cost == '' then
     redis.call('HINCRBY', job, 'unpriced_calls', 1)

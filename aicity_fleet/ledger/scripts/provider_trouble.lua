@@ -19,7 +19,6 @@ if tonumber(ARGV[6]) > 0 then
 end
 if open_until > NOW then
   breaker.open_until, breaker.is_probing = open_until, false
-  breaker.since = breaker.since or NOW
 end
 write_breaker(endpoint, breaker)
 return math.ceil(math.max(0, open_until - NOW))
