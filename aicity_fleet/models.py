@@ -13,7 +13,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, StrictInt, StrictStr, ValidationError
 
 from aicity_fleet.errors import TaskRefusedError
-from aicity_fleet.money.earnings import NO_COST, Cost
+from aicity_fleet.money.cost import NO_COST, Cost
 
 JsonObject = dict[str, Any]
 

@@ -67,7 +67,6 @@ def _check_dispatcher(**_: object) -> None:
         with exit_on_fleet_error():
             client = _client()  # first: a missing key shows before any waiting
             ledger = _ledger()
-            ledger.upgrade_schema()
             stopped = ledger.controls.read().stopped
             if stopped is not None and stopped.key != client.key_fingerprint:
                 ledger.controls.lift_stop()  # another key than the one that was refused

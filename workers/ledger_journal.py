@@ -15,7 +15,6 @@ from aicity_fleet.failpoints import Failpoint, reached
 from aicity_fleet.journal import Entry
 from aicity_fleet.ledger.leases import Lease
 from aicity_fleet.ledger.ledger import Ledger
-from aicity_fleet.ledger.spending import charge_of
 from aicity_fleet.stop_switch import StopSwitch
 
 RETRY_SECONDS = 0.5
@@ -51,7 +50,7 @@ class LedgerJournal:
             LeaseLostError: The job is another's by now.
             JournalFullError: The journal would grow too large.
         """
-        text, charge = json.dumps(entry.to_json()), charge_of(entry)
+        text, charge = json.dumps(entry.to_json()), entry.charge
         reached(Failpoint.CALL_ANSWERED, self._lease.job_id)
         journals = self._ledger.journals
         await self._write(lambda: journals.append(self._lease, entry.ordinal, text, charge))

@@ -63,15 +63,7 @@ def run_job(job_id: str, worker: Worker) -> JsonObject:
         worker.messages.run_job(job_id)
         return {"job_id": job_id, "did": "requeued", "why": "drain"}
     claimed_at = time.monotonic()
-    lease = worker.ledger.claim(
-        job_id,
-        worker.terms.owner,
-        lease_seconds=worker.terms.lease_seconds,
-        max_running=worker.terms.max_running,
-        endpoint=worker.terms.endpoint,
-        alone=worker.isolation is None,
-        day_cap_usd=worker.terms.day_cap_usd,
-    )
+    lease = worker.ledger.claim(job_id, worker.terms, is_alone=worker.isolation is None)
     if isinstance(lease, NotClaimed):
         if lease.reason == "isolated" and worker.isolation is not None:
             return worker.isolation.run(job_id)

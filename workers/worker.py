@@ -6,31 +6,14 @@ import dataclasses
 import os
 import socket
 from collections.abc import Callable
-from decimal import Decimal
 
 from aicity_fleet.background import Threads
-from aicity_fleet.ledger import Lease, Ledger
+from aicity_fleet.ledger import ClaimTerms, Lease, Ledger
 from aicity_fleet.messaging.messages import Messages
 from aicity_fleet.settings import Settings
 from workers.isolation import Isolation
 from workers.lease_keeper import LeaseKeeper
 from workers.team_runner import TeamRunner
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class ClaimTerms:
-    """On what terms this process claims jobs."""
-
-    owner: str
-    """This process's name in the ledger."""
-    lease_seconds: float
-    """How long a lease lasts unless it is renewed."""
-    max_running: int = 0
-    """How many jobs the whole fleet may run at once; 0 for any number."""
-    endpoint: str = ""
-    """The model endpoint that this process calls, as its breaker is named."""
-    day_cap_usd: Decimal | None = None
-    """What the whole fleet may spend in a day, in US dollars; None for any amount."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -148,17 +148,17 @@ def _resting(overview: Overview) -> Iterator[Finding]:
     if number := overview.counts[JobState.QUARANTINED]:
         yield Finding(
             f"{_jobs(number)} in quarantine and will not go on by {_itself(number)}.",
-            "'aicity-fleet jobs --state quarantined' lists them, 'job ID' says why; then 'replay' "
-            "runs one anew, 'release' sends its report as it stands. A malformed task leaves by "
-            "itself once AI City lists it no more.",
+            "'aicity-fleet jobs --state quarantined' lists them and 'job ID' says why. Then 'rerun' "
+            "runs a job again, or 'send-report' sends its report as it stands. A malformed task "
+            "disappears once AI City no longer lists it.",
             needs_person=True,
         )
     if number := overview.counts[JobState.HELD]:
         yield Finding(
             f"{_jobs(number)} held: reporting {'it' if number == 1 else 'them'} could be the third "
             "failure in a row, after which AI City suspends the agent.",
-            "One goes after each success. 'aicity-fleet replay --state held' runs them anew; "
-            "'release ID --despite-guard' reports one now, at that risk.",
+            "The fleet sends one after each success. 'aicity-fleet rerun --state held' runs them again; "
+            "'send-report ID --despite-guard' reports one now, at that risk.",
             needs_person=True,
         )
 

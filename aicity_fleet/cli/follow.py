@@ -11,7 +11,7 @@ from rich.live import Live
 from rich.text import Text
 
 from aicity_fleet.cli.display import console, duration, foreign, notes, print_json_line
-from aicity_fleet.cli.money import cost_of, cost_text
+from aicity_fleet.cli.money import cost_json, cost_text
 from aicity_fleet.errors import FleetError, LedgerUnavailableError
 from aicity_fleet.ledger import Job, Ledger
 from aicity_fleet.models import Completed, Failed, JobState, JsonObject
@@ -56,7 +56,7 @@ def where_it_stands(job: Job) -> Text:
             _count(told["rounds"], "hand-in"),
             _count(told["model_calls"], "model call"),
             f"{told['tokens']} tokens",
-            f"cost {cost_text(cost_of(job)[0])}",
+            f"cost {cost_text(job.cost)}",
         ]
     return foreign(f"running, {', '.join(parts)}")
 
@@ -95,15 +95,12 @@ def _print(job: Job, *, as_json: bool) -> None:
     if not as_json:
         console.print(_line(job), highlight=False, soft_wrap=True)
         return
-    cost = cost_of(job)[0]
     line: JsonObject = {
         "job_id": job.job_id,
         "state": str(job.state),
         "attempt": job.attempt,
         "progress": job.progress,
-        "cost_usd": cost.known_usd,
-        "spent_at_least_usd": cost.usd,
-        "unpriced_calls": cost.unpriced_calls,
+        **cost_json(job.cost),
         "ending": str(_ending(job)) if has_ended(job) else None,
     }
     print_json_line(line)

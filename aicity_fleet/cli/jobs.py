@@ -18,7 +18,6 @@ from aicity_fleet.cli.follow import follow as follow_job
 from aicity_fleet.cli.follow import where_it_stands
 from aicity_fleet.cli.market import AsJson
 from aicity_fleet.cli.money import (
-    cost_of,
     cost_text,
     earnings_text,
     margin_cell,
@@ -134,7 +133,7 @@ def _show(ledger: Ledger, found: Job, *, as_json: bool) -> None:
     job_id = found.job_id
     trail = ledger.audit(job_id)
     words = last_words(ledger.journal(job_id)) if isinstance(found.outcome, Failed) else ""
-    (cost, prices), now = cost_of(found), ledger.now()
+    cost, now = found.cost, ledger.now()
     if as_json:
         money = money_json(found, now)
         more = {"cost_usd": money["cost_usd"], "money": money, "audit": trail, "last_words": words}
@@ -149,7 +148,7 @@ def _show(ledger: Ledger, found: Job, *, as_json: bool) -> None:
     table.add_row("model", Text(found.model or "-"))
     table.add_row("model calls", str(found.model_calls))
     table.add_row("tokens", f"{found.prompt_tokens} in, {found.completion_tokens} out")
-    table.add_row("cost", cost_text(cost, prices))
+    table.add_row("cost", cost_text(cost, found.prices))
     earned = found.earnings(now)
     table.add_row("earns", earnings_text(earned))
     table.add_row("margin", margin_text(earned, cost))

@@ -1,4 +1,4 @@
-"""How a job's and a day's money looks: exact sums, and what is not in them said beside them."""
+"""Shows a job's and a day's money: exact sums, and beside them what they leave out."""
 
 from __future__ import annotations
 
@@ -7,51 +7,43 @@ from decimal import Decimal
 
 from aicity_fleet.cli.display import moment
 from aicity_fleet.ledger import Job
-from aicity_fleet.ledger.day_totals import DayTotals
 from aicity_fleet.models import JsonObject
-from aicity_fleet.money.earnings import Cost, Earnings, margin_usd
-from aicity_fleet.money.prices import cost_usd
-
-LIST_PRICES_NOW = "list prices as of now"
-"""The price table of a job that ran before costs were written down."""
+from aicity_fleet.money.cost import Cost
+from aicity_fleet.money.day import DayTotals
+from aicity_fleet.money.earnings import Earnings, margin_usd
 
 
 def usd(value: Decimal) -> str:
-    """Dollars with every digit that they have, and two at least."""
+    """Format dollars with all their digits, and with at least two decimals."""
     text = f"{abs(value):f}"
     whole, _, fraction = text.partition(".")
     return f"{'-' if value < 0 else ''}${whole}.{fraction.rstrip('0').ljust(2, '0')}"
 
 
-def cost_of(job: Job) -> tuple[Cost, str]:
-    """What a job spent, and by which prices.
-
-    One that ran before costs were written down is priced by its model's name and its tokens.
-    """
-    if job.model_calls and not job.is_billed:
-        listed = cost_usd(job.model, job.prompt_tokens, job.completion_tokens)
-        if listed is not None:
-            return Cost(listed), LIST_PRICES_NOW
-    return job.cost, job.prices
-
-
-def money_json(job: Job, now: datetime) -> JsonObject:
-    """A job's money as plain values, for scripts: null where it is unknown."""
-    (cost, prices), earned = cost_of(job), job.earnings(now)
+def cost_json(cost: Cost) -> JsonObject:
+    """Return a cost as plain values, for scripts: null where a part of it is unknown."""
     return {
         "cost_usd": cost.known_usd,
         "spent_at_least_usd": cost.usd,
         "unpriced_calls": cost.unpriced_calls,
-        "prices": prices or None,
+    }
+
+
+def money_json(job: Job, now: datetime) -> JsonObject:
+    """Return a job's money as plain values, for scripts: null where it is unknown."""
+    earned = job.earnings(now)
+    return {
+        **cost_json(job.cost),
+        "prices": job.prices or None,
         "earnings_usd": earned.usd,
         "earnings": earned.stage,
         "settles_at": earned.settles_at,
-        "margin_usd": margin_usd(earned, cost) if cost.is_whole else None,
+        "margin_usd": margin_usd(earned, job.cost) if job.cost.is_whole else None,
     }
 
 
 def cost_text(cost: Cost, prices: str = "") -> str:
-    """What was spent, for people."""
+    """Describe what was spent, for people."""
     source = f" ({prices})" if prices else ""
     if cost.is_whole:
         return usd(cost.usd) + source
@@ -62,7 +54,7 @@ def cost_text(cost: Cost, prices: str = "") -> str:
 
 
 def earnings_text(earned: Earnings) -> str:
-    """What a job earns, for people."""
+    """Describe what a job earns, for people."""
     if earned.stage == "nothing":
         return "nothing"
     if earned.stage == "unknown":
@@ -78,7 +70,7 @@ def earnings_text(earned: Earnings) -> str:
 
 
 def margin_text(earned: Earnings, cost: Cost) -> str:
-    """What is left of the earnings, for people."""
+    """Describe what is left of the earnings, for people."""
     left = margin_usd(earned, cost)
     if left is None:
         return "unknown"
@@ -86,22 +78,23 @@ def margin_text(earned: Earnings, cost: Cost) -> str:
 
 
 def margin_cell(job: Job, now: datetime) -> str:
-    """The margin of a job that has ended, for a column.
+    """Format the margin of a job for a column.
 
-    ``-`` it has not, ``?`` unknown, ``<`` at most this, ``*`` unsettled.
+    ``-`` the job has not ended, ``?`` unknown, ``<`` at most this, ``*`` unsettled.
     """
     earned = job.earnings(now)
     if earned.stage == "expected":
         return "-"
-    cost, _ = cost_of(job)
-    left = margin_usd(earned, cost)
+    left = margin_usd(earned, job.cost)
     if left is None:
         return "?"
-    return f"{'' if cost.is_whole else '<'}{usd(left)}{'*' if earned.stage == 'unsettled' else ''}"
+    return (
+        f"{'' if job.cost.is_whole else '<'}{usd(left)}{'*' if earned.stage == 'unsettled' else ''}"
+    )
 
 
 def today_text(day_totals: DayTotals) -> str:
-    """What a fleet spent and earned today, for people."""
+    """Describe what a fleet spent and earned today, for people."""
     day = day_totals.day
     parts = [f"spent {cost_text(day.cost)}", f"earned {usd(day_totals.settled_usd)}"]
     if day_totals.unsettled_jobs:
@@ -118,7 +111,7 @@ def today_text(day_totals: DayTotals) -> str:
 
 
 def cap_text(day_totals: DayTotals) -> str:
-    """How much of the day's cap is taken, for people."""
+    """Describe how much of the day's cap is used, for people."""
     day = day_totals.day
     if day.cap_usd is None:
         return "none, or no job has asked for it today"

@@ -1,13 +1,13 @@
-"""Commands that move jobs by hand: cancel, park, replay, release; many at once, each on its own.
+"""Commands that move jobs by hand: cancel, park, rerun, send-report. Each may name many jobs.
 
-What is allowed from where the ledger decides, one job at a time; a job that cannot be moved stops no other.
+The ledger decides, one job at a time, whether a move is allowed. A job that cannot be moved stops no other.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Annotated
 
@@ -17,34 +17,37 @@ from rich.text import Text
 from aicity_fleet.cli.access import open_ledger
 from aicity_fleet.cli.display import console, notes, print_json
 from aicity_fleet.cli.market import AsJson
+from aicity_fleet.cli.money import cost_text
 from aicity_fleet.cli.selection import Codes, Everything, Ids, OlderThan, Selection, States, Types
 from aicity_fleet.errors import WrongStateError
 from aicity_fleet.ledger import Job, Ledger
-from aicity_fleet.ledger.operator import POSSIBLE_IN, OperatorMoves
-from aicity_fleet.models import JsonObject
+from aicity_fleet.ledger.operator import JOURNAL_IS_KEPT_AFTER, POSSIBLE_IN, OperatorMoves
+from aicity_fleet.models import Failed, JsonObject
+from aicity_fleet.money.cost import Cost
 
 ASK_FROM = 20
-"""A filter that finds more jobs than this has to be confirmed."""
+"""A filter that finds more jobs than this needs a confirmation."""
 
-Why = Annotated[str, typer.Option(help="For the job's trail.")]
+Why = Annotated[str, typer.Option(help="The reason, for the job's audit trail.")]
 DryRun = Annotated[
-    bool, typer.Option("--dry-run", help="Show what would be tried, judged by the states alone.")
+    bool,
+    typer.Option("--dry-run", help="Show which jobs would be moved, judged by their states alone."),
 ]
 Yes = Annotated[
     bool,
-    typer.Option("--yes", help=f"Do not ask, also when a filter finds more than {ASK_FROM} jobs."),
+    typer.Option("--yes", help="Do not ask for confirmation."),
 ]
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class _Move:
-    """One kind of move.
-
-    ``make`` does it and says in a word or two what became of the job; it raises ``WrongStateError``.
-    """
+    """One kind of move."""
 
     name: str
     make: Callable[[OperatorMoves, str, str], str]
+    """Makes the move and returns what became of the job; raises ``WrongStateError``."""
+    keeps_journal: bool | None = None
+    """For a rerun: whether every journal is kept. None for any other move."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -68,11 +71,11 @@ def cancel(
     yes: Yes = False,
     as_json: AsJson = False,
 ) -> None:
-    """Stop queued or running jobs; they rest in quarantine, and nothing is reported of them.
+    """Stop queued or running jobs and move them to quarantine. Nothing is reported to AI City.
 
-    A running one is stopped by its worker within some seconds. 'replay' runs a cancelled job after all.
+    The worker of a running job stops it within seconds. 'rerun' runs a cancelled job after all.
 
-    Exit codes: 0, all were moved. 1, at least one was not. 2, the command is wrong, or no Redis.
+    Exit codes: 0, all jobs were moved. 1, at least one was not. 2, wrong usage, or Redis is unavailable.
     """
     chosen = Selection.of(ids, state, task_type, code, older_than, everything)
     _carry_out(_Move("cancel", _cancel), chosen, why, dry_run, yes, as_json)
@@ -90,37 +93,47 @@ def park(
     yes: Yes = False,
     as_json: AsJson = False,
 ) -> None:
-    """Lay queued, finished or held jobs aside, into quarantine, until 'replay' or 'release'.
+    """Move queued, finished or held jobs to quarantine, until 'rerun' or 'send-report'.
 
-    Exit codes: 0, all were moved. 1, at least one was not. 2, the command is wrong, or no Redis.
+    Exit codes: 0, all jobs were moved. 1, at least one was not. 2, wrong usage, or Redis is unavailable.
     """
     chosen = Selection.of(ids, state, task_type, code, older_than, everything)
     _carry_out(_Move("park", _park), chosen, why, dry_run, yes, as_json)
 
 
-def replay(
+def rerun(
     ids: Ids = None,
     state: States = None,
     task_type: Types = None,
     code: Codes = None,
     older_than: OlderThan = "",
     everything: Everything = False,
-    why: Why = "replayed by hand",
+    keep_journal: Annotated[
+        bool,
+        typer.Option(
+            "--keep-journal",
+            help="Go on from the calls that were bought. A job whose calls led to its outcome then ends "
+            "the same way.",
+        ),
+    ] = False,
+    why: Why = "rerun by hand",
     dry_run: DryRun = False,
     yes: Yes = False,
     as_json: AsJson = False,
 ) -> None:
-    """Run quarantined or held jobs anew, their outcome discarded.
+    """Discard the outcome of quarantined or held jobs and run them again.
 
-    A job that had no outcome goes on from its journal, and buys nothing twice; one that had begins afresh.
+    Every model call is bought again, except for jobs that ran out of time or budget or have no outcome:
+    those go on from their journal. To run a job again offline for nothing, use 'job ID --replay'.
 
-    Exit codes: 0, all were moved. 1, at least one was not. 2, the command is wrong, or no Redis.
+    Exit codes: 0, all jobs were moved. 1, at least one was not. 2, wrong usage, or Redis is unavailable.
     """
     chosen = Selection.of(ids, state, task_type, code, older_than, everything)
-    _carry_out(_Move("replay", _replay), chosen, why, dry_run, yes, as_json)
+    make = partial(_rerun, keep_journal=keep_journal)
+    _carry_out(_Move("rerun", make, keep_journal), chosen, why, dry_run, yes, as_json)
 
 
-def release(
+def send_report(
     ids: Ids = None,
     state: States = None,
     task_type: Types = None,
@@ -134,36 +147,36 @@ def release(
             help="Report a failure although it may be the third in a row, which suspends the agent.",
         ),
     ] = False,
-    why: Why = "released by hand",
+    why: Why = "report sent by hand",
     dry_run: DryRun = False,
     yes: Yes = False,
     as_json: AsJson = False,
 ) -> None:
-    """Report quarantined or held jobs after all, their outcome as it stands.
+    """Report the outcome of quarantined or held jobs to AI City as it stands.
 
-    Exit codes: 0, all were moved. 1, at least one was not. 2, the command is wrong, or no Redis.
+    Exit codes: 0, all jobs were moved. 1, at least one was not. 2, wrong usage, or Redis is unavailable.
     """
     chosen = Selection.of(ids, state, task_type, code, older_than, everything)
-    make = partial(_release, despite_guard=despite_guard)
-    _carry_out(_Move("release", make), chosen, why, dry_run, yes, as_json)
+    make = partial(_send_report, despite_guard=despite_guard)
+    _carry_out(_Move("send-report", make), chosen, why, dry_run, yes, as_json)
 
 
 def _cancel(moves: OperatorMoves, job_id: str, why: str) -> str:
     if moves.cancel(job_id, why):
         return "cancelled"
-    return "its worker stops it within some seconds"
+    return "its worker stops it within seconds"
 
 
 def _park(moves: OperatorMoves, job_id: str, why: str) -> str:
     return f"parked (was {moves.park(job_id, why)})"
 
 
-def _replay(moves: OperatorMoves, job_id: str, why: str) -> str:
-    return f"queued to run anew (was {moves.replay(job_id, why)})"
+def _rerun(moves: OperatorMoves, job_id: str, why: str, *, keep_journal: bool) -> str:
+    return f"queued to run again (was {moves.rerun(job_id, why, keep_journal=keep_journal)})"
 
 
-def _release(moves: OperatorMoves, job_id: str, why: str, *, despite_guard: bool) -> str:
-    return f"its report goes out (was {moves.release(job_id, why, despite_guard=despite_guard)})"
+def _send_report(moves: OperatorMoves, job_id: str, why: str, *, despite_guard: bool) -> str:
+    return f"report queued (was {moves.send_report(job_id, why, despite_guard=despite_guard)})"
 
 
 def _carry_out(
@@ -179,8 +192,11 @@ def _carry_out(
         ids = chosen.ids
     else:
         ids = [job.job_id for job in chosen.find(ledger, POSSIBLE_IN[move.name])]
-        if len(ids) > ASK_FROM and not (yes or dry_run):
-            _confirm(move, len(ids))
+    price = _price(ledger, move, ids)
+    if price and ids and not as_json:
+        notes.print(Text(price), soft_wrap=True)
+    if (price or (len(ids) > ASK_FROM and not chosen.ids)) and ids and not (yes or dry_run):
+        _confirm(move, len(ids))
     results: list[_Result] = []
     try:
         for job_id in ids:
@@ -189,11 +205,11 @@ def _carry_out(
             if not as_json:
                 style = "" if result.moved else "red"
                 console.print(Text(result.message, style=style), soft_wrap=True)
-    finally:  # whatever ends it early, what was moved is told
+    finally:  # show what was moved, whatever ended the loop
         if as_json:
             print_json([_as_json(result, dry_run=dry_run) for result in results])
     if not ids and not as_json:
-        notes.print("No job is like that.")
+        notes.print("No matching jobs.")
     raise typer.Exit(0 if all(result.moved for result in results) else 1)
 
 
@@ -218,18 +234,39 @@ def _would(ledger: Ledger, move: _Move, job_id: str) -> _Result:
     )
 
 
+def _price(ledger: Ledger, move: _Move, ids: Sequence[str]) -> str:
+    """Return what a rerun discards and buys again; an empty text for any other move."""
+    if move.keeps_journal is None:
+        return ""
+    spent, calls, again = Cost(), 0, 0
+    for job_id in ids:
+        job = ledger.get(job_id)
+        if job is None or job.state not in POSSIBLE_IN[move.name]:
+            continue
+        spent, calls = spent + job.cost, calls + job.model_calls
+        keeps = move.keeps_journal or job.outcome is None or _ran_out(job)
+        again += 0 if keeps else len(ledger.journal(job_id))
+    return (
+        f"Spent so far: {cost_text(spent)} for {calls} model calls. "
+        f"The rerun discards {again} journaled calls and buys them again."
+    )
+
+
+def _ran_out(job: Job) -> bool:
+    return isinstance(job.outcome, Failed) and job.outcome.code in JOURNAL_IS_KEPT_AFTER
+
+
 def _confirm(move: _Move, number: int) -> None:
-    """Have a person say yes.
+    """Ask the person at the terminal.
 
     Raises:
-        typer.BadParameter: Nobody is there to ask.
+        typer.BadParameter: There is no terminal.
         typer.Exit: The person said no.
     """
+    jobs = "1 job" if number == 1 else f"{number} jobs"
     if not sys.stdin.isatty():
-        raise typer.BadParameter(
-            f"{number} jobs are like that; say --yes, for nobody is there to ask."
-        )
-    if not typer.confirm(f"{number} jobs are like that. {move.name.capitalize()} all?", err=True):
+        raise typer.BadParameter(f"Refusing to {move.name} {jobs} without a terminal. Pass --yes.")
+    if not typer.confirm(f"{move.name.capitalize()} {jobs}?", err=True):
         raise typer.Exit(1)
 
 

@@ -24,7 +24,7 @@ from aicity_fleet.cli.market import AsJson
 from aicity_fleet.cli.money import cost_text
 from aicity_fleet.errors import SettingsError, TaskRefusedError, TeamError
 from aicity_fleet.models import AssignedTask, Delivered, JsonObject, TeamResult, parse_task
-from aicity_fleet.money.earnings import Cost
+from aicity_fleet.money.cost import Cost
 from aicity_fleet.settings import Settings
 from aicity_fleet.simulator.access import MODEL_KEY, require_packages
 from aicity_fleet.stop_switch import StopSwitch

@@ -1,4 +1,4 @@
-"""One run's walk along its journal: it replays what was bought, and appends what is new."""
+"""One run's walk along its journal: it replays recorded answers and appends new ones."""
 
 from __future__ import annotations
 
@@ -7,23 +7,23 @@ from collections.abc import Callable
 from decimal import Decimal
 from typing import Any, Literal
 
-from aicity_fleet.journal.entry import NO_BILL, Bill, Entry, charge_usd
+from aicity_fleet.journal.entry import NO_MODEL_CALL, Entry, ModelCall
 from aicity_fleet.journal.store import Journal
 from aicity_fleet.models import JsonObject, Usage
-from aicity_fleet.money.earnings import Cost
+from aicity_fleet.money.cost import Cost
 
 
 class JournalCursor:
-    """One run's walk along its journal: counts what was used, and tells new from replayed."""
+    """One run's walk along its journal; it counts new and replayed calls apart."""
 
     def __init__(
         self, journal: Journal, version: str = "", origin: JsonObject | None = None
     ) -> None:
-        """Begin at the journal's start.
+        """Start at the beginning of the journal.
 
         Args:
-            journal: What was bought before.
-            version: Of whoever walks here: a journal of another one is discarded, never mis-replayed.
+            journal: The answers that earlier attempts bought.
+            version: Identifies what runs; a journal of another version is discarded.
             origin: What a replay will need to know of this run.
         """
         self._journal = journal
@@ -33,28 +33,27 @@ class JournalCursor:
         """The place of the next call."""
         self._is_replaying = True
         self.bought = Usage()
-        """What this run paid for: replayed calls are not in it."""
+        """What this run paid for, without replayed calls."""
         self.cost = Cost()
-        """What the calls of ``bought`` cost."""
+        """What the calls in ``bought`` cost."""
         self.charged_usd = self.replayed_usd = Decimal(0)
-        """What counts against a cap in dollars, of new calls and of replayed ones: what they cost, or our
-        estimate."""
+        """What new and replayed calls count against a cap in dollars: their cost, or our estimate of it."""
         self.model_calls = 0
         """Model calls of the job so far, replayed ones included."""
         self.tokens = 0
-        """Tokens of the job so far, replayed ones included; estimated where nobody counted."""
+        """Tokens of the job so far, replayed ones included; estimated where the provider counted none."""
         self.model = ""
-        """Which model answered last."""
+        """The model that answered last."""
         self.finish_reason = ""
         """Why the model ended its latest answer."""
         self.failure: Exception | None = None
-        """What the journal raised; the run cannot go on after it."""
+        """What the journal raised; the run cannot continue after it."""
 
     async def replay(self, kind: Literal["model", "tool"], request_sha256: str) -> Entry | None:
-        """The recorded answer to this request, if the run is still on recorded ground.
+        """Return the recorded answer to this request; None when there is none.
 
-        A different request at this place discards the rest of the journal; so does another version at
-        its start.
+        A different request at this place discards the rest of the journal, and so does another version
+        at its start.
         """
         if not self._is_replaying:
             return None
@@ -67,7 +66,8 @@ class JournalCursor:
             self._is_replaying = False
             await self._ask(lambda: self._journal.truncate(self.ordinal))
             return None
-        self.replayed_usd += charge_usd(entry)
+        if entry.charge is not None:
+            self.replayed_usd += entry.charge.counted_usd
         self._advance(entry)
         return entry
 
@@ -78,11 +78,7 @@ class JournalCursor:
         answer: JsonObject,
         *,
         seconds: float,
-        usage: tuple[int, int] = (0, 0),
-        estimate: int = 0,
-        finish_reason: str = "",
-        model: str = "",
-        bill: Bill = NO_BILL,
+        call: ModelCall = NO_MODEL_CALL,
     ) -> Entry:
         """Append a new answer.
 
@@ -91,33 +87,29 @@ class JournalCursor:
             request_sha256: Hash of the canonical request.
             answer: What came back.
             seconds: How long it took.
-            usage: Prompt and completion tokens, as the provider counted them.
-            estimate: Tokens of the call in case the provider counts none.
-            finish_reason: Why the model ended its answer.
-            model: Which model answered.
-            bill: What the call cost.
+            call: What else is recorded of a model call.
         """
         entry = Entry(
             ordinal=self.ordinal,
             kind=kind,
             request_sha256=request_sha256,
             answer=answer,
-            prompt_tokens=usage[0],
-            completion_tokens=usage[1],
-            estimated_tokens=0 if any(usage) else estimate,
+            prompt_tokens=call.usage[0],
+            completion_tokens=call.usage[1],
+            estimated_tokens=0 if any(call.usage) else call.estimated_tokens,
             seconds=round(seconds, 3),
-            finish_reason=finish_reason,
-            model=model,
-            cost_usd=None if bill.usd is None else f"{bill.usd:f}",
-            estimated_cost_usd=None if bill.estimated_usd is None else f"{bill.estimated_usd:f}",
-            prices=bill.prices,
+            finish_reason=call.finish_reason,
+            model=call.model,
+            cost_usd=_text(call.charge.usd),
+            estimated_cost_usd=_text(call.charge.estimated_usd),
+            prices=call.charge.prices,
             version=self._version if self.ordinal == 0 else "",
             origin=self._origin if self.ordinal == 0 else None,
         )
         if kind == "model":
-            self.bought += Usage(1, *usage)
-            self.cost += Cost(unpriced_calls=1) if bill.usd is None else Cost(bill.usd)
-            self.charged_usd += charge_usd(entry)
+            self.bought += Usage(1, *call.usage)
+            self.cost += call.charge.cost
+            self.charged_usd += call.charge.counted_usd
         self._advance(entry)
         await self._ask(lambda: self._journal.append(entry))
         return entry
@@ -137,3 +129,7 @@ class JournalCursor:
         except Exception as error:
             self.failure = error
             raise
+
+
+def _text(usd: Decimal | None) -> str | None:
+    return None if usd is None else f"{usd:f}"

@@ -1,4 +1,4 @@
-"""One entry of a job's journal: what a model call or tool call asked for and got, as plain data.
+"""One entry of a job's journal: a model call or tool call with its answer, as plain data.
 
 The journal is at once the resume point, the audit trail and the bill.
 """
@@ -13,10 +13,11 @@ from decimal import Decimal
 from typing import Any, Literal
 
 from aicity_fleet.models import JsonObject
+from aicity_fleet.money.cost import NO_CHARGE, Charge
 
 CHARS_PER_TOKEN = 4
-"""Estimate for ASCII text whose tokens nobody counted. Never AutoGen's ``count_tokens``: it downloads its
-tables within the event loop, without a timeout."""
+"""Characters of ASCII text per token, where nobody counted the tokens. Never AutoGen's ``count_tokens``: it
+downloads its tables within the event loop, without a timeout."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -44,12 +45,19 @@ class Entry:
     prices: str = ""
     """Which price table the cost is from."""
     version: str = ""
-    """Engine, its version, and team: stands in the first entry. Under another one the job starts anew."""
+    """The engine, its version and the team, in the first entry. Another version starts the job over."""
     origin: JsonObject | None = None
-    """What a replay needs to know of the run (``origin.Origin``): stands in the first entry alone."""
+    """What a replay needs to know of the run (``origin.Origin``), in the first entry alone."""
+
+    @property
+    def charge(self) -> Charge | None:
+        """What the call cost; None for a tool call, which costs nothing."""
+        if self.kind != "model":
+            return None
+        return Charge(_decimal(self.cost_usd), _decimal(self.estimated_cost_usd), self.prices)
 
     def to_json(self) -> JsonObject:
-        """This entry as a JSON object; what says nothing is left out."""
+        """Return this entry as a JSON object without the fields that have their default."""
         return {
             field.name: value
             for field in dataclasses.fields(self)
@@ -58,39 +66,42 @@ class Entry:
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Entry:
-        """The inverse of ``to_json``; fields that this version does not know are ignored."""
+        """Invert ``to_json``; fields that another version of the fleet added are ignored."""
         names = {field.name for field in dataclasses.fields(cls)}
         return cls(**{key: value for key, value in data.items() if key in names})
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Bill:
-    """What one model call cost."""
+class ModelCall:
+    """What is recorded of a model call besides its answer."""
 
-    usd: Decimal | None = None
-    """In US dollars; None when nobody knows."""
-    estimated_usd: Decimal | None = None
-    """Our own estimate, where the provider counted no tokens."""
-    prices: str = ""
-    """Which price table it is from."""
+    model: str = ""
+    """The model that answered."""
+    usage: tuple[int, int] = (0, 0)
+    """Prompt and completion tokens, as the provider counted them."""
+    estimated_tokens: int = 0
+    """Our own estimate of both together. It is recorded only where the provider counted none."""
+    finish_reason: str = ""
+    """Why the model ended its answer."""
+    charge: Charge = NO_CHARGE
+    """What the call cost."""
 
 
-NO_BILL = Bill()
-"""What a tool call costs."""
-
-
-def charge_usd(entry: Entry) -> Decimal:
-    """What an entry counts against a cap in dollars; nothing where there is not even an estimate."""
-    return Decimal(entry.cost_usd or entry.estimated_cost_usd or 0)
+NO_MODEL_CALL = ModelCall()
+"""What is recorded with the answer of a tool."""
 
 
 def canonical_sha256(request: Mapping[str, Any]) -> str:
-    """Hash a request in a form that depends neither on key order nor on the process."""
+    """Hash a request, independently of key order and process."""
     text = json.dumps(request, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
     return hashlib.sha256(text.encode("ascii")).hexdigest()
 
 
 def estimated_tokens(text: str) -> int:
-    """Tokens that a text has, about: one for four characters of ASCII, and one for each other."""
+    """Estimate the tokens of a text: one per four ASCII characters, and one per other character."""
     others = sum(not char.isascii() for char in text)
     return others - (others - len(text)) // CHARS_PER_TOKEN
+
+
+def _decimal(text: str | None) -> Decimal | None:
+    return None if text is None else Decimal(text)

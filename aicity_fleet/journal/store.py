@@ -1,4 +1,4 @@
-"""Where a journal's entries are kept: the interface, and a store in memory."""
+"""The interface of a journal's store, and a store in memory."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from aicity_fleet.journal.entry import Entry
 
 
 class Journal(Protocol):
-    """Where entries are kept. Each method may be a plain function or a coroutine function.
+    """A store of entries. Each method may be a plain function or a coroutine function.
 
-    What a method raises stops the run and leaves ``run_team`` unchanged: a store that lost the
-    lease says so by raising.
+    An exception from a method stops the run and leaves ``run_team`` as it is: a store raises when it has
+    lost the lease.
     """
 
     def recorded(self, ordinal: int) -> Entry | Awaitable[Entry | None] | None:
-        """The entry at this place, if there is one."""
+        """Return the entry at this place, if there is one."""
         ...
 
     def append(self, entry: Entry) -> Awaitable[None] | None:
-        """Keep an entry; entries come in the order of their ordinals."""
+        """Store an entry; entries come in the order of their ordinals."""
         ...
 
     def truncate(self, ordinal: int) -> Awaitable[None] | None:
@@ -29,17 +29,17 @@ class Journal(Protocol):
 
 
 class MemoryJournal:
-    """A journal that lives as long as its process."""
+    """A store in the memory of the process."""
 
     def __init__(self) -> None:
         self.entries: list[Entry] = []
 
     def recorded(self, ordinal: int) -> Entry | None:
-        """The entry at this place, if there is one."""
+        """Return the entry at this place, if there is one."""
         return self.entries[ordinal] if ordinal < len(self.entries) else None
 
     def append(self, entry: Entry) -> None:
-        """Keep an entry."""
+        """Store an entry."""
         if entry.ordinal != len(self.entries):
             raise ValueError(f"entry {entry.ordinal} does not follow {len(self.entries) - 1}")
         self.entries.append(entry)

@@ -11,6 +11,7 @@ from redis.backoff import ExponentialBackoff
 from redis.retry import Retry
 
 from aicity_fleet.errors import LedgerError, LedgerUnavailableError
+from aicity_fleet.ledger.keys import SCHEMA_VERSION, Keys
 from aicity_fleet.redis_faults import REFUSALS, as_refusal, reason
 from aicity_fleet.settings import Settings
 
@@ -54,6 +55,29 @@ def connect(
                 "Start one, or correct REDIS_URL."
             ) from error
         return client
+
+
+def check_layout(client: redis.Redis, keys: Keys) -> None:
+    """Check that this version of the fleet can work on a ledger; an unmarked ledger gets our mark.
+
+    Raises:
+        LedgerUnavailableError: Redis is down, loading, read-only, full or unreachable.
+        LedgerError: The ledger has another layout.
+    """
+    with wrapped("read the ledger's version"):
+        client.set(keys.schema, SCHEMA_VERSION, nx=True)
+        found = int(str(client.get(keys.schema) or SCHEMA_VERSION))
+    if found == SCHEMA_VERSION:
+        return
+    remedy = (
+        "Upgrade this process."
+        if found > SCHEMA_VERSION
+        else "Let the version that wrote it finish its jobs, then delete the ledger's keys."
+    )
+    raise LedgerError(
+        f"The ledger of agent '{keys.agent}' has layout {found}, and this version of the fleet "
+        f"knows {SCHEMA_VERSION}. {remedy}"
+    )
 
 
 @contextmanager

@@ -195,9 +195,14 @@ class ControlPanel:
         first, longest = BREAKER_SECONDS
         spread = random.uniform(0.8, 1.2)  # noqa: S311 - so that fleets do not come back in step
         longest = PROVIDER_FATAL_SECONDS if is_fatal else longest
-        times = (int(first * spread * 1000), int(longest * spread * 1000), int(wait_seconds * 1000))
         reply = self._scripts.run(
-            "provider_trouble", endpoint, why, TROUBLES_UNTIL_OPEN, *times, int(is_fatal)
+            "provider_trouble",
+            *(endpoint, why),
+            threshold=TROUBLES_UNTIL_OPEN,
+            first_ms=int(first * spread * 1000),
+            longest_ms=int(longest * spread * 1000),
+            asked_ms=int(wait_seconds * 1000),
+            is_fatal=int(is_fatal),
         )
         return float(reply) / 1000
 

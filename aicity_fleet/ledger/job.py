@@ -1,4 +1,4 @@
-"""A job as it stands in the ledger, read for people and for the processes that move it along."""
+"""A job as the ledger records it, for people and for the processes that move it on."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from datetime import UTC, datetime
 from typing import Any, Self
 
 from aicity_fleet.models import AssignedTask, JobState, JsonObject, Outcome, outcome_from_json
-from aicity_fleet.money.earnings import Cost, Earnings, earnings
-from aicity_fleet.money.prices import from_picodollars
+from aicity_fleet.money.cost import Cost, from_picodollars
+from aicity_fleet.money.earnings import Earnings, earnings
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -21,17 +21,17 @@ class Job:
     state: JobState
     task_type: str
     task: AssignedTask | None
-    """What AI City handed us; None for a refused task."""
+    """What AI City assigned; None for a refused task."""
     attempt: int
-    """How many leases were granted on it; also the fencing token of the last one."""
+    """How many leases were granted on it; also the fencing token of the latest one."""
     lapses: int
     """How many of its leases lapsed."""
     is_isolated: bool
-    """Whether it runs alone in a process, because it may be what kills them."""
+    """Whether it runs alone in a process, because it may kill processes."""
     owner: str
     """The process that holds the lease, while it runs."""
     reason: str
-    """Why it waits or rests, where somebody said so."""
+    """Why it waits or is quarantined, where a reason was given."""
     accepted_at: datetime | None
     changed_at: datetime | None
     finished_at: datetime | None
@@ -39,22 +39,20 @@ class Job:
     started_at: datetime | None
     """When its latest attempt began."""
     progress: JsonObject | None
-    """Where its run stands, some seconds old: the fields of ``team.Progress``, and the attempt. None while
-    it does not run. No message bodies are in it."""
+    """How far its run is, some seconds old: the fields of ``Progress``, and the attempt. None while it does
+    not run. It holds no message bodies."""
     ran_ms: int
     """How long all its attempts ran, in milliseconds."""
     model: str
-    """Which model its team called last."""
+    """The model that its team called last."""
     model_calls: int
     prompt_tokens: int
     completion_tokens: int
     cost: Cost
-    """What all its attempts spent, with calls of discarded journals: each is counted when its answer is
-    written down. What nobody priced is unpriced; so are all calls of before costs were written down."""
-    is_billed: bool
-    """Whether costs were written down while it ran."""
+    """What all its attempts spent, including calls whose journal was discarded since: a call counts as soon
+    as its answer is written down."""
     prices: str
-    """Which price tables that is from; empty when no call was priced."""
+    """The price tables that the cost is from; empty when no call was priced."""
     score: int | None
     """The gate's own score of the deliverable, 0 to 100."""
     outcome: Outcome | None
@@ -97,10 +95,7 @@ class Job:
             model_calls=number("model_calls"),
             prompt_tokens=number("prompt_tokens"),
             completion_tokens=number("completion_tokens"),
-            cost=_cost(
-                number("spent"), *map(number, ("booked_calls", "unpriced_calls", "model_calls"))
-            ),
-            is_billed=number("booked_calls") > 0,
+            cost=Cost(from_picodollars(number("spent")), number("unpriced_calls")),
             prices=fields.get("prices", ""),
             score=int(fields["score"]) if fields.get("score") else None,
             outcome=outcome_from_json(outcome) if outcome else None,
@@ -109,7 +104,7 @@ class Job:
         )
 
     def earnings(self, now: datetime) -> Earnings:
-        """What it earns, as far as its receipt tells.
+        """Return what it earns, as far as its receipt tells.
 
         Args:
             now: The present by Redis's clock.
@@ -124,7 +119,7 @@ class Job:
         )
 
     def to_json(self) -> JsonObject:
-        """This job as plain JSON values, for scripts."""
+        """Return this job as plain JSON values, for scripts."""
         data: dict[str, Any] = {}
         for field in dataclasses.fields(self):
             value = getattr(self, field.name)
@@ -136,11 +131,6 @@ class Job:
                 value = dataclasses.asdict(value)
             data[field.name] = value
         return data
-
-
-def _cost(spent: int, booked_calls: int, unpriced_calls: int, model_calls: int) -> Cost:
-    unbooked = max(0, model_calls - booked_calls)
-    return Cost(from_picodollars(spent), unpriced_calls + unbooked)
 
 
 def _moment(milliseconds: str | None) -> datetime | None:

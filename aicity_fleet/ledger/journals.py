@@ -1,6 +1,7 @@
-"""The two moves of a job's journal, made by the holder of its lease: append an entry, discard a tail.
+"""Writes the journals of running jobs: the holder of a job's lease appends an entry or discards a tail.
 
-Reading one is ``Records.journal``; the walk along it is ``LedgerJournal``.
+``Records.journal`` reads them. ``aicity_fleet.journal`` knows what an entry means, and
+``workers.ledger_journal`` waits for an absent Redis on behalf of a run.
 """
 
 from __future__ import annotations
@@ -9,45 +10,47 @@ from aicity_fleet.errors import JournalFullError
 from aicity_fleet.ledger.leases import Lease
 from aicity_fleet.ledger.lua import Scripts
 from aicity_fleet.ledger.packing import pack
-from aicity_fleet.ledger.spending import Charge, booking_args
+from aicity_fleet.ledger.spending import booking_args
+from aicity_fleet.money.cost import Charge
 
 MAX_JOURNAL_BYTES = 2_000_000
-"""How large one job's journal may grow where nobody says otherwise, in bytes as Redis holds them."""
+"""The default for the most that one job's journal may hold, in bytes as Redis stores them."""
 
 
 class Journals:
-    """Writes to the journals of running jobs.
+    """Writes the journals of running jobs.
 
     Args:
-        scripts: The ledger's.
-        max_bytes: How large one may grow.
-        are_packed: Whether every process on this ledger can read packed entries.
+        scripts: The ledger's scripts.
+        max_bytes: The most that one journal may hold.
 
     Raises from every method:
         LedgerUnavailableError: Redis is down, loading, read-only, full or unreachable.
         LedgerError: Redis answered something that the ledger cannot use.
     """
 
-    def __init__(self, scripts: Scripts, *, max_bytes: int, are_packed: bool) -> None:
-        self._scripts, self._max_bytes, self._are_packed = scripts, max_bytes, are_packed
+    def __init__(self, scripts: Scripts, *, max_bytes: int) -> None:
+        self._scripts, self._max_bytes = scripts, max_bytes
 
     def append(self, lease: Lease, ordinal: int, entry: str, charge: Charge | None = None) -> bool:
-        """Keep an entry of a running job's journal; False when the job is no longer ours.
+        """Append an entry and book what its call cost; False when the job is no longer ours.
 
         Args:
-            lease: Ours.
+            lease: Our lease.
             ordinal: The entry's place.
-            entry: It, as a JSON text.
-            charge: What the call cost; None for one that costs nothing.
+            entry: The entry as JSON text.
+            charge: What the call cost; None for a tool call.
 
         Raises:
-            JournalFullError: The journal would grow too large; the entry was not written.
+            JournalFullError: The journal would grow too large. The entry is not written, its cost is.
         """
-        text = pack(entry) if self._are_packed else entry
+        text = pack(entry)
         reply = self._scripts.run(
             "journal_append",
-            *(lease.job_id, lease.fence, ordinal, text, self._max_bytes),
-            *booking_args(lease, ordinal, charge),
+            *(lease.job_id, lease.fence, ordinal),
+            entry=text,
+            max_bytes=self._max_bytes,
+            **booking_args(lease, ordinal, charge),
         )
         if reply == -1:
             raise JournalFullError(
@@ -57,5 +60,5 @@ class Journals:
         return bool(reply)
 
     def truncate(self, lease: Lease, ordinal: int) -> bool:
-        """Discard a running job's journal from one entry on; False when it is no longer ours."""
+        """Discard a running job's journal from one entry on; False when the job is no longer ours."""
         return bool(self._scripts.run("journal_truncate", lease.job_id, lease.fence, ordinal))

@@ -9,16 +9,8 @@ from __future__ import annotations
 import dataclasses
 
 SCHEMA_VERSION = 3
-"""The layout of the ledger's keys and fields. Layout 2 is layout 1 with more fields and keys. Layout 3 has
-packed journal entries, which older versions cannot read: they are written by processes that found the
-ledger marked so. The dispatcher marks it, so during an upgrade it comes last, after every worker: until
-then two versions run side by side on plain entries."""
-
-PACKED_SINCE_VERSION = 3
-"""The layout from which on journal entries may be packed."""
-
-OLDEST_READABLE_VERSION = 1
-"""The oldest layout that this version still works on."""
+"""The layout of the ledger's keys and fields. A process refuses to work on another one. A new field that
+other versions may ignore needs no new number."""
 
 KEYS_WITHOUT_TTL = {
     "job:": "a job stays until it is settled; settling gives it FLEET_RETENTION_DAYS",

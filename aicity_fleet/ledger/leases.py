@@ -1,4 +1,4 @@
-"""What the ledger grants: a lease on a job, the right to report it, the work that a sweep found."""
+"""What the ledger grants and on what terms: leases on jobs and reports, and the work that a sweep found."""
 
 from __future__ import annotations
 
@@ -6,6 +6,22 @@ import dataclasses
 from decimal import Decimal
 
 from aicity_fleet.models import AssignedTask, Outcome
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class ClaimTerms:
+    """On what terms a process claims jobs."""
+
+    owner: str
+    """The process's name in the ledger."""
+    lease_seconds: float
+    """How long a lease lasts unless it is renewed."""
+    max_running: int = 0
+    """How many jobs the whole fleet may run at once; 0 for any number."""
+    endpoint: str = ""
+    """The model endpoint that the process calls, as its breaker is named; the breaker may refuse."""
+    day_cap_usd: Decimal | None = None
+    """What the whole fleet may spend in a day, in US dollars; None for any amount."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -17,23 +33,23 @@ class Lease:
     """The fencing token: the number of the attempt. Every later write must show it."""
     task: AssignedTask
     nonce: str
-    """The random text that the job's fences and markers are made of."""
+    """The random text in the job's fences and markers."""
     releases: int
-    """How often provider trouble has sent the job back already."""
+    """How often provider trouble has sent the job back so far."""
     breaks: int = 0
-    """How often our own code has failed on it already."""
+    """How often our own code has failed on it so far."""
     spent_usd: Decimal = Decimal(0)
-    """What all earlier attempts spent, as far as it is known, in US dollars."""
+    """The known part of what all earlier attempts spent, in US dollars."""
 
     @property
     def fence(self) -> str:
-        """What every write shows. The nonce is in it because attempts begin at 1 again after a wipe."""
+        """What every write shows. It includes the nonce, because attempts start at 1 again after a wipe."""
         return f"{self.token}:{self.nonce}"
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class NotClaimed:
-    """The job is not to be run now; ``reason`` is its state, or what stands against it."""
+    """The job may not run now; ``reason`` is its state, or the obstacle."""
 
     reason: str
 
@@ -44,7 +60,7 @@ class ReportLease:
 
     job_id: str
     token: int
-    """Which try this is, from 1."""
+    """The number of this try, from 1."""
     nonce: str
     outcome: Outcome
     tried_for_seconds: float
@@ -60,12 +76,12 @@ class ReportLease:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Renewal:
-    """What became of the leases that were to be prolonged; all others are."""
+    """The leases that a renewal did not simply prolong."""
 
     lost: frozenset[str] = frozenset()
     """Jobs that are no longer ours."""
     cancelled: frozenset[str] = frozenset()
-    """Jobs that a person wants stopped."""
+    """Jobs that a person cancelled; their leases are prolonged until the run has stopped."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -73,10 +89,11 @@ class SweepResult:
     """What one sweep found due."""
 
     rescued: tuple[str, ...] = ()
-    """Jobs whose lease lapsed: queued again."""
+    """Jobs whose lease lapsed; they are queued again."""
     to_run: tuple[str, ...] = ()
-    """Jobs that need a message on the jobs queue (rescued ones among them)."""
+    """Jobs that need a message on the jobs queue, rescued ones included."""
     to_report: tuple[str, ...] = ()
     """Jobs whose report is due."""
     is_new: bool = False
-    """Whether nobody swept before, for it is new or was wiped: AI City's list is all there is."""
+    """Whether this is the first sweep, because the ledger is new or was wiped: it knows no job but what AI
+    City lists."""

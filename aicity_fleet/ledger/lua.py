@@ -1,4 +1,4 @@
-"""The ledger's Lua scripts: loaded once, run with the fleet's prefix, redis-py's errors made ours."""
+"""Loads the ledger's Lua scripts once and runs them with the fleet's prefix."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Scripts:
     Args:
         client: A connection with ``decode_responses``.
         keys: The fleet's keys.
-        texts: The scripts by name; those of the package by default.
+        texts: The scripts by name; by default those of the package.
     """
 
     def __init__(
@@ -30,20 +30,28 @@ class Scripts:
             name: client.register_script(text) for name, text in (texts or script_texts()).items()
         }
 
-    def run(self, name: str, *args: str | int) -> Any:
+    def run(self, script: str, /, *args: str | int, **named: str | int | None) -> Any:
         """Run a script.
+
+        Args:
+            script: Its name.
+            args: The arguments that it takes by position.
+            named: The arguments that it takes by name; None arrives as an empty text.
 
         Raises:
             LedgerUnavailableError: Redis is down, loading, read-only, full or unreachable.
             LedgerError: The script failed.
         """
-        with wrapped(name.replace("_", " ")):
-            return self._scripts[name](keys=[self._prefix], args=list(args))
+        pairs = [
+            part for name, value in named.items() for part in (name, "" if value is None else value)
+        ]
+        with wrapped(script.replace("_", " ")):
+            return self._scripts[script](keys=[self._prefix], args=[*args, *pairs])
 
 
 @cache
 def script_texts() -> Mapping[str, str]:
-    """Every script by its name, the prelude before it."""
+    """Return every script by its name, each with the prelude before it."""
     folder = resources.files(__package__).joinpath("scripts")
     prelude = folder.joinpath("prelude.lua").read_text("utf-8")
     return {

@@ -1,6 +1,6 @@
-"""What a person may do with a job: cancel, park, replay, release. Called by the command line alone.
+"""What a person may do with a job: cancel, park, rerun, send its report. Called by the command line alone.
 
-Each is one atomic move that refuses, with its reason and the remedy, where the job stands elsewhere.
+Each is one atomic move. It refuses a job in the wrong state, and says why and what to do instead.
 """
 
 from __future__ import annotations
@@ -13,46 +13,49 @@ from aicity_fleet.models import JobState
 POSSIBLE_IN = {
     "cancel": (JobState.QUEUED, JobState.RUNNING),
     "park": (JobState.QUEUED, JobState.FINISHED, JobState.HELD),
-    "replay": (JobState.QUARANTINED, JobState.HELD),
-    "release": (JobState.QUARANTINED, JobState.HELD),
+    "rerun": (JobState.QUARANTINED, JobState.HELD),
+    "send-report": (JobState.QUARANTINED, JobState.HELD),
 }
-"""From which states each move can be made; the scripts decide, and may know more that stands against it."""
+"""The states that each move starts from. The scripts decide, and may refuse for further reasons."""
+
+JOURNAL_IS_KEPT_AFTER = frozenset({"deadline", "over_budget", "unprofitable"})
+"""Codes of failures after which a rerun keeps the journal: the job only ran out of something. The same list
+stands in ``rerun.lua``."""
 
 _REMEDIES = {
     "no_task": "its task was malformed, so there is nothing to run; correct it at AI City",
-    "no_outcome": "it has no outcome that could be reported; 'replay' runs it anew",
-    "may_be_accepted": "AI City may have accepted its report, and a second run could be a second "
-    "ending; 'release' sends the same report again",
+    "no_outcome": "it has no outcome to report; 'rerun' runs it again",
+    "may_be_accepted": "AI City may have accepted its report, and a second run could end the task twice; "
+    "'send-report' sends the same report again",
     "being_sent": "its report is being sent right now; try again in a minute",
-    "complete_tried": "it is a failure, and a completion was sent to AI City before; 'replay' runs "
-    "it anew",
-    "guard": "it would be the third failure in a row, after which AI City suspends the agent; it goes "
-    "by itself after a success, and --despite-guard sends it now",
+    "complete_tried": "it is a failure, and a completion was sent to AI City before; 'rerun' runs it again",
+    "guard": "it would be the third failure in a row, after which AI City suspends the agent; the fleet "
+    "sends it after the next success, and --despite-guard sends it now",
 }
 
 _ELSEWHERE = {
     "cancelled": {
-        JobState.FINISHED: "it has ended, and 'park' keeps its report back",
-        JobState.HELD: "it has ended, and 'park' keeps its report back",
-        JobState.QUARANTINED: "it rests already",
+        JobState.FINISHED: "it has ended; 'park' holds its report back",
+        JobState.HELD: "it has ended; 'park' holds its report back",
+        JobState.QUARANTINED: "it is in quarantine already",
     },
     "parked": {
-        JobState.RUNNING: "'cancel' stops it, and then it rests",
-        JobState.QUARANTINED: "it rests already",
+        JobState.RUNNING: "'cancel' stops it and moves it to quarantine",
+        JobState.QUARANTINED: "it is in quarantine already",
     },
-    "replayed": {
-        JobState.QUEUED: "it runs by itself",
-        JobState.RUNNING: "'cancel' stops it, and then it can be",
-        JobState.FINISHED: "'park' lays it aside, and then it can be unless it was sent",
+    "rerun": {
+        JobState.QUEUED: "it runs without help",
+        JobState.RUNNING: "'cancel' it first",
+        JobState.FINISHED: "'park' it first; that works until its report was sent",
     },
-    "released": {
+    "reported": {
         JobState.QUEUED: "it has no outcome yet",
         JobState.RUNNING: "it has no outcome yet",
-        JobState.FINISHED: "its report goes out by itself",
+        JobState.FINISHED: "the fleet sends its report without help",
     },
 }
-_SETTLED = "AI City has its outcome, and nothing can be done about it any more"
-_UNKNOWN = "'aicity-fleet jobs' lists those that it knows"
+_SETTLED = "AI City has its outcome, which is final"
+_UNKNOWN = "'aicity-fleet jobs' lists the jobs that it knows"
 
 
 class OperatorMoves:
@@ -67,10 +70,10 @@ class OperatorMoves:
         self._scripts = scripts
 
     def cancel(self, job_id: str, why: str) -> bool:
-        """Stop a queued or running job; it rests in quarantine, and nothing is reported.
+        """Stop a queued or running job and move it to quarantine. Nothing is reported.
 
         Returns:
-            True when it rests now, False when its worker stops it within some seconds.
+            True when it is in quarantine now, False when its worker stops it within seconds.
         """
         answer, state = self._scripts.run("cancel", job_id, why)
         if not answer:
@@ -78,19 +81,25 @@ class OperatorMoves:
         return bool(answer == "cancelled")
 
     def park(self, job_id: str, why: str) -> str:
-        """Lay a queued, finished or held job aside; gives the state it was in."""
+        """Move a queued, finished or held job to quarantine; returns the state it was in."""
         return self._move("park", "parked", job_id, why, MAX_FAILURES_IN_A_ROW)
 
-    def replay(self, job_id: str, why: str) -> str:
-        """Run a quarantined or held job anew; gives the state it was in.
+    def rerun(self, job_id: str, why: str, *, keep_journal: bool = False) -> str:
+        """Run a quarantined or held job again; returns the state it was in.
 
-        Its outcome is discarded, and its journal with it, for the same answers would lead to the same
-        outcome. Without an outcome the journal stays, and nothing is bought twice.
+        The outcome is discarded, and the journal with it: the same answers would lead to the same outcome,
+        so every call is bought again. The journal stays for a job without an outcome, and for a failure in
+        ``JOURNAL_IS_KEPT_AFTER``.
+
+        Args:
+            job_id: The job.
+            why: One line for the audit trail.
+            keep_journal: Keep the journal in any case, so that only new calls are bought.
         """
-        return self._move("replay", "replayed", job_id, why)
+        return self._move("rerun", "rerun", job_id, why, int(keep_journal))
 
-    def release(self, job_id: str, why: str, *, despite_guard: bool = False) -> str:
-        """Report the outcome of a quarantined or held job as it stands; gives the state it was in.
+    def send_report(self, job_id: str, why: str, *, despite_guard: bool = False) -> str:
+        """Report the outcome of a quarantined or held job as it stands; returns the state it was in.
 
         Args:
             job_id: The job.
@@ -98,7 +107,7 @@ class OperatorMoves:
             despite_guard: Send a failure although it may be the third in a row.
         """
         more = (MAX_FAILURES_IN_A_ROW, int(despite_guard))
-        return self._move("send", "released", job_id, why, *more)
+        return self._move("send_report", "reported", job_id, why, *more)
 
     def _move(self, script: str, done: str, job_id: str, why: str, *more: int) -> str:
         moved, state, obstacle = self._scripts.run(script, job_id, why, *more)
@@ -108,13 +117,13 @@ class OperatorMoves:
 
 
 def _refused(job_id: str, done: str, state: str, obstacle: str = "") -> WrongStateError:
-    """Why a job cannot be moved, and what helps.
+    """Return why a job cannot be moved, and what to do instead.
 
     Args:
         job_id: The job.
-        done: What it cannot be.
-        state: Where it is; empty when the ledger does not know it.
-        obstacle: What stands against it although its state does not.
+        done: The move, as a participle.
+        state: The job's state; empty when the ledger does not know it.
+        obstacle: Why the script refused, although the state is right.
     """
     begin = f"Job '{job_id}' cannot be {done}:"
     if not state:

@@ -1,6 +1,7 @@
-"""The outbox: outcomes that are written down and not yet settled, and the moves of their reports.
+"""The outbox: outcomes that are not settled yet, and the moves of their reports.
 
-It decides who may send one and what AI City's answer did, and sends nothing. Called by the reports.
+It decides which process may send a report and what AI City's answer changes. It sends nothing. A part of
+``Ledger``, called by the reports.
 """
 
 from __future__ import annotations
@@ -8,44 +9,30 @@ from __future__ import annotations
 import json
 from typing import Literal
 
-import redis
-
 from aicity_fleet.ledger.controls import MAX_FAILURES_IN_A_ROW
-from aicity_fleet.ledger.keys import Keys
 from aicity_fleet.ledger.leases import NotClaimed, ReportLease
 from aicity_fleet.ledger.lua import Scripts
-from aicity_fleet.ledger.records import Records
 from aicity_fleet.models import JsonObject, outcome_from_json
 
 REPORT_LEASE_MS = 60_000
-"""How long one process may take to send a report, in milliseconds: two request timeouts."""
+"""How long one process may take to send a report, in milliseconds; two request timeouts."""
 
 
-class Outbox(Records):
+class Outbox:
     """The reports of one fleet.
-
-    Args:
-        client: A connection with ``decode_responses``; see ``connect``.
-        keys: The fleet's keys.
-        scripts: The ledger's.
-        retention_seconds: How long a settled job stays readable.
 
     Raises from every method:
         LedgerUnavailableError: Redis is down, loading, read-only, full or unreachable.
         LedgerError: Redis answered something that the ledger cannot use.
     """
 
-    def __init__(
-        self, client: redis.Redis, keys: Keys, scripts: Scripts, *, retention_seconds: float
-    ) -> None:
-        super().__init__(client, keys)
-        self._scripts = scripts
-        self._retention_ms = int(retention_seconds * 1000)
+    _scripts: Scripts
+    _retention_ms: int
 
     def take_report(self, job_id: str) -> ReportLease | NotClaimed:
         """Take the right to send a finished job's report.
 
-        A failure that would be the third in a row is held instead (``NotClaimed("held")``).
+        A failure that would be the third in a row is held instead: ``NotClaimed("held")``.
         """
         reply = self._scripts.run("take_report", job_id, REPORT_LEASE_MS, MAX_FAILURES_IN_A_ROW)
         if not reply[0]:
@@ -56,7 +43,7 @@ class Outbox(Records):
             int(number),
             nonce,
             outcome_from_json(json.loads(outcome)),
-            int(tried_ms) / 1000,
+            tried_for_seconds=int(tried_ms) / 1000,
             refusals=int(refusals),
         )
 
@@ -66,29 +53,42 @@ class Outbox(Records):
         receipt: JsonObject,
         meaning: Literal["success", "failure", "nothing"] = "nothing",
     ) -> bool:
-        """Write down AI City's definite answer; False when the report is another's by now.
+        """Record AI City's definite answer; False when the report is no longer ours.
 
         Args:
-            report: Ours.
+            report: Our right to send it.
             receipt: The answer.
-            meaning: What it does to the agent's reputation. A success ends the row of failures and
+            meaning: What it means for the agent's reputation. A success ends the row of failures and
                 lets one held failure go.
         """
-        answer = (json.dumps(receipt), self._retention_ms, meaning, MAX_FAILURES_IN_A_ROW)
-        return bool(self._scripts.run("settle", report.job_id, report.fence, *answer))
+        reply = self._scripts.run(
+            "settle",
+            *(report.job_id, report.fence),
+            receipt=json.dumps(receipt),
+            retention_ms=self._retention_ms,
+            meaning=meaning,
+            max_failures=MAX_FAILURES_IN_A_ROW,
+        )
+        return bool(reply)
 
     def postpone(self, report: ReportLease, why: str, *, delay_seconds: float) -> bool:
-        """Have a report sent again later; False when it is another's by now."""
+        """Have a report sent again later; False when it is no longer ours."""
         delay_ms = int(delay_seconds * 1000)
         return bool(self._scripts.run("postpone", report.job_id, report.fence, delay_ms, why))
 
     def quarantine(self, report: ReportLease, why: str, *, was_refused: bool) -> bool:
-        """Lay a report aside for a person; False when it is another's by now.
+        """Quarantine a job whose report needs a person; False when the report is no longer ours.
 
         Args:
-            report: Ours.
+            report: Our right to send it.
             why: AI City's words.
-            was_refused: Whether AI City refused it for certain, so that it cannot have been accepted.
+            was_refused: Whether AI City certainly refused it, so that it cannot have been accepted.
         """
-        verdict = (why, int(was_refused), MAX_FAILURES_IN_A_ROW)
-        return bool(self._scripts.run("quarantine", report.job_id, report.fence, *verdict))
+        reply = self._scripts.run(
+            "quarantine",
+            *(report.job_id, report.fence),
+            why=why,
+            was_refused=int(was_refused),
+            max_failures=MAX_FAILURES_IN_A_ROW,
+        )
+        return bool(reply)

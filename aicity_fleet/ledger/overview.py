@@ -13,9 +13,10 @@ from typing import Any
 
 from aicity_fleet.ledger.connection import wrapped
 from aicity_fleet.ledger.controls import Controls
-from aicity_fleet.ledger.day_totals import DayTotals, read_day_totals
+from aicity_fleet.ledger.day_totals import read_day_totals
 from aicity_fleet.ledger.ledger import Ledger
 from aicity_fleet.models import JobState, JsonObject
+from aicity_fleet.money.day import DayTotals
 
 QUEUES = ("control", "jobs", "reports")
 """The Celery queues whose lengths are told: polls, jobs to run, reports to send."""

@@ -1,4 +1,7 @@
-"""Reading the ledger: jobs, their trails and journals, and how many stand where. It changes nothing."""
+"""Reads jobs, their audit trails and journals, and counts the jobs in each state.
+
+It changes nothing. A part of ``Ledger``.
+"""
 
 from __future__ import annotations
 
@@ -16,11 +19,11 @@ from aicity_fleet.ledger.packing import unpack
 from aicity_fleet.models import JobState, JsonObject
 
 BATCH = 100
-"""How many jobs are read at once where all are; their tasks can be long."""
+"""The number of jobs read at once where all are read; their tasks can be long."""
 
 
 class Records:
-    """What is written down about the jobs of one fleet.
+    """The records of one fleet's jobs.
 
     Args:
         client: A connection with ``decode_responses``; see ``connect``.
@@ -36,37 +39,37 @@ class Records:
         self.keys = keys
 
     def get(self, job_id: str) -> Job | None:
-        """One job; None when the ledger does not know it."""
+        """Return a job; None when the ledger does not know it."""
         with wrapped("read a job"):
             fields: Any = self.client.hgetall(self.keys.job(job_id))
         return Job.from_fields(job_id, fields) if fields else None
 
     def now(self) -> datetime:
-        """The present by Redis's clock."""
+        """Return the present by Redis's clock."""
         with wrapped("read the clock"):
             seconds, microseconds = self.client.time()
         return datetime.fromtimestamp(int(seconds) + int(microseconds) / 1e6, UTC)
 
     def audit(self, job_id: str) -> list[JsonObject]:
-        """A job's audit trail, oldest first; ``at`` is an aware datetime."""
+        """Return a job's audit trail, oldest line first; ``at`` is an aware datetime."""
         with wrapped("read an audit trail"):
             lines = self.client.lrange(self.keys.audit(job_id), 0, -1)
         trail = [json.loads(line) for line in lines]
         return [{**line, "at": datetime.fromtimestamp(line["at"] / 1000, UTC)} for line in trail]
 
     def journal(self, job_id: str) -> list[str]:
-        """The entries of a job's journal, oldest first, as JSON texts."""
+        """Return the entries of a job's journal as JSON texts, oldest first."""
         with wrapped("read a journal"):
             entries = self.client.lrange(self.keys.journal(job_id), 0, -1)
         return [unpack(str(entry)) for entry in entries]
 
     def nonce(self, job_id: str) -> str:
-        """The random text that a job's fences and markers are made of; empty for an unknown job."""
+        """Return the random text in a job's fences and markers; empty for an unknown job."""
         with wrapped("read a job"):
             return str(self.client.hget(self.keys.job(job_id), "nonce") or "")
 
     def counts(self) -> dict[JobState, int]:
-        """How many jobs stand in each state."""
+        """Count the jobs in each state."""
         with wrapped("count jobs"):
             pipe = self.client.pipeline(transaction=False)
             for state in JobState:
@@ -74,7 +77,7 @@ class Records:
             return dict(zip(JobState, pipe.execute(), strict=True))
 
     def jobs(self, states: Sequence[JobState] = tuple(JobState), *, limit: int = 100) -> list[Job]:
-        """Jobs in these states, at most ``limit`` of each, the latest first."""
+        """Return jobs in these states, at most ``limit`` of each state, latest first."""
         with wrapped("list jobs"):
             ids = [
                 str(job_id)
@@ -90,7 +93,7 @@ class Records:
         ]
 
     def every(self, states: Sequence[JobState]) -> Iterator[Job]:
-        """All jobs in these states, the earliest due first, read in batches."""
+        """Yield all jobs in these states, the earliest due first, read in batches."""
         for state in states:
             with wrapped("list jobs"):
                 ids = [str(job_id) for job_id in self.client.zrange(self.keys.state(state), 0, -1)]

@@ -1,64 +1,23 @@
-"""What the fleet spends on one day, on all workers together, and the cap that keeps calls back.
+"""What all workers together spend in a day, and the cap that keeps calls back.
 
-Before a call its share is reserved, and with the call's entry in the journal it is settled, in one script:
-so the day overshoots by the answers of the calls in flight at most, however many workers there are.
-``workers.ledger_spending`` is what one run sees of it.
+A call's share is reserved before the call, and settled in the script that journals its answer. So the day
+can exceed its cap by the answers of the calls in flight and no more, however many workers there are.
+``workers.ledger_spending`` is the part of it that one run sees.
 """
 
 from __future__ import annotations
 
-import dataclasses
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from decimal import Decimal
 
-from aicity_fleet.journal import Entry
 from aicity_fleet.ledger.leases import Lease
 from aicity_fleet.ledger.lua import Scripts
-from aicity_fleet.money.earnings import Cost
-from aicity_fleet.money.prices import from_picodollars, picodollars
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Charge:
-    """What one model call puts on the bills."""
-
-    usd: Decimal | None
-    """In US dollars; None when nobody knows."""
-    estimated_usd: Decimal
-    """What stands in for an unknown cost in the day's cap, in US dollars."""
-    prices: str
-    """Which price table it is from."""
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Day:
-    """What the fleet has spent on one day."""
-
-    began_at: datetime
-    """Midnight UTC, by Redis's clock."""
-    cost: Cost
-    """Of the calls that were answered and written down."""
-    calls: int
-    """How many those are."""
-    estimated_usd: Decimal
-    """What the unpriced ones among them count against the cap, in US dollars."""
-    reserved_usd: Decimal
-    """What calls in flight have reserved, in US dollars."""
-    cap_usd: Decimal | None
-    """The cap that the workers keep; None while none has said one today."""
-    wanted_usd: Decimal
-    """What the call would have cost that was kept back last, in US dollars; 0 when none was."""
-    is_full: bool
-    """Whether that call still does not fit, or nothing does any more."""
-
-    @property
-    def ends_at(self) -> datetime:
-        """When the next day begins, and the cap anew."""
-        return self.began_at + timedelta(days=1)
+from aicity_fleet.money.cost import NO_CHARGE, Charge, Cost, from_picodollars, picodollars
+from aicity_fleet.money.day import DaySpending
 
 
 class Spending:
-    """The fleet's bill of the day.
+    """The reservations and the charges of the day.
 
     Raises from every method:
         LedgerUnavailableError: Redis does not answer.
@@ -70,25 +29,30 @@ class Spending:
     def reserve(
         self, lease: Lease, ordinal: int, usd: Decimal, *, cap_usd: Decimal, seconds: float
     ) -> bool:
-        """Keep a part of today's cap for a call; False when it does not fit.
+        """Reserve a part of today's cap for a call; False when it does not fit.
 
         Args:
-            lease: Of the job that makes the call.
-            ordinal: The call's place in its journal.
-            usd: What it will cost at least, in US dollars.
+            lease: The lease on the job that makes the call.
+            ordinal: The call's place in the job's journal.
+            usd: The least that it will cost, in US dollars.
             cap_usd: What the fleet may spend today, in US dollars.
             seconds: After how long the reservation lapses.
         """
-        name, amounts = _reservation(lease, ordinal), (picodollars(usd), picodollars(cap_usd))
-        reply = self._scripts.run("reserve", lease.job_id, name, *amounts, int(seconds * 1000))
+        reply = self._scripts.run(
+            "reserve",
+            *(lease.job_id, _reservation(lease, ordinal)),
+            amount=picodollars(usd),
+            day_cap=picodollars(cap_usd),
+            lapses_after_ms=int(seconds * 1000),
+        )
         return bool(reply)
 
     def give_back(self, lease: Lease, ordinal: int) -> bool:
         """Drop the reservation of a call that failed; False when there is none."""
         return bool(self._scripts.run("give_back", _reservation(lease, ordinal)))
 
-    def today(self) -> Day:
-        """What was spent today, by Redis's clock."""
+    def today(self) -> DaySpending:
+        """Read what was spent today, by Redis's clock."""
         now_ms, fields, reserved, is_full = self._scripts.run("read_spending")
         values = dict(zip(fields[::2], fields[1::2], strict=True))
 
@@ -96,7 +60,7 @@ class Spending:
             return from_picodollars(int(values.get(name, 0)))
 
         began_at = datetime.fromtimestamp(now_ms // 86_400_000 * 86_400, UTC)
-        return Day(
+        return DaySpending(
             began_at=began_at,
             cost=Cost(usd("spent"), int(values.get("unpriced", 0))),
             calls=int(values.get("calls", 0)),
@@ -108,21 +72,15 @@ class Spending:
         )
 
 
-def charge_of(entry: Entry) -> Charge | None:
-    """What an entry of a journal puts on the bills; None for a tool's."""
-    if entry.kind != "model":
-        return None
-    usd = None if entry.cost_usd is None else Decimal(entry.cost_usd)
-    return Charge(usd, Decimal(entry.estimated_cost_usd or 0), entry.prices)
-
-
-def booking_args(lease: Lease, ordinal: int, charge: Charge | None) -> tuple[str | int, ...]:
-    """What `book_call` in the scripts' prelude expects, in its order."""
-    if charge is None:
-        return ("", "", "", "", "")
-    usd = "" if charge.usd is None else picodollars(charge.usd)
-    settles = _reservation(lease, ordinal)
-    return ("model", usd, picodollars(charge.estimated_usd), charge.prices, settles)
+def booking_args(lease: Lease, ordinal: int, charge: Charge | None) -> dict[str, str | int | None]:
+    """Return the named arguments of `book_call` in the scripts' prelude."""
+    charged = charge or NO_CHARGE
+    return {
+        "reservation": None if charge is None else _reservation(lease, ordinal),
+        "cost": None if charged.usd is None else picodollars(charged.usd),
+        "estimated_cost": picodollars(charged.estimated_usd or Decimal(0)),
+        "prices": charged.prices,
+    }
 
 
 def _reservation(lease: Lease, ordinal: int) -> str:

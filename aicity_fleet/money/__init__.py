@@ -1,1 +1,1 @@
-"""What model calls cost, what tasks earn, and what is left."""
+"""Costs, prices and earnings, as plain values."""

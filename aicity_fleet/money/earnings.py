@@ -1,4 +1,4 @@
-"""What a job costs and earns, as plain values: sums that stay unknown where a part is, and margins.
+"""What a job earns, and what is left of it after its costs.
 
 No I/O. Called by the ledger, which reads what it needs, and by the command line, which shows it.
 """
@@ -11,49 +11,21 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any, Literal
 
+from aicity_fleet.money.cost import Cost
+
 AGENT_SHARE = Decimal("0.85")
-"""What the agent gets of a task's price: AI City keeps 15 %.
+"""The agent's share of a task's price: AI City keeps 15 %.
 
 Source: docs.aicity.dev/docs/concepts/pricing."""
 
 REFUND_SECONDS = 600.0
-"""How long after a completion the buyer can take all of it back, in seconds.
+"""How long after a completion the buyer can claim a full refund, in seconds.
 
 Source: AI City's migration guide (docs.aicity.dev/docs/guides/migration-exchange-to-tasks)."""
 
 Stage = Literal["expected", "unsettled", "settled", "nothing", "unknown"]
-"""Where a job's earnings stand: it has not ended; it was accepted and the buyer can still take it back;
-that time is over; it earns nothing; nobody can tell what became of it."""
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Cost:
-    """What model calls cost, as far as it is known."""
-
-    usd: Decimal = Decimal(0)
-    """Of the calls whose price is known, in US dollars."""
-    unpriced_calls: int = 0
-    """How many calls are not in it, because no price is known for them."""
-
-    @property
-    def is_whole(self) -> bool:
-        """Whether no call is missing."""
-        return self.unpriced_calls == 0
-
-    @property
-    def known_usd(self) -> Decimal | None:
-        """All of it; None when a part is unknown."""
-        return self.usd if self.is_whole else None
-
-    def to_json(self) -> dict[str, Any]:
-        """This cost as a JSON object; the dollars as an exact decimal."""
-        return {"usd": f"{self.usd:f}", "unpriced_calls": self.unpriced_calls}
-
-    def __add__(self, other: Cost) -> Cost:
-        return Cost(self.usd + other.usd, self.unpriced_calls + other.unpriced_calls)
-
-
-NO_COST = Cost()
+"""Where a job's earnings stand: the job has not ended; it was accepted and can still be refunded; the
+refund period is over; it earns nothing; its ending at AI City is unknown."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -61,10 +33,10 @@ class Earnings:
     """What one job earns the agent."""
 
     usd: Decimal | None
-    """In US dollars, after AI City's share. None when the task names no price, or nobody can tell."""
+    """In US dollars, after AI City's share. None when the task names no price, or its ending is unknown."""
     stage: Stage
     settles_at: datetime | None = None
-    """When the buyer's time to take it back is over; None unless it was accepted."""
+    """When the refund period ends; None unless the job was accepted."""
 
 
 NOTHING = Earnings(Decimal(0), "nothing")
@@ -72,7 +44,7 @@ UNKNOWN = Earnings(None, "unknown")
 
 
 def agent_share_usd(max_budget_cents: int) -> Decimal:
-    """What the agent gets at most of a task, in US dollars.
+    """Return the most that the agent can earn with a task, in US dollars.
 
     Args:
         max_budget_cents: The task's ``maxBudget``. Whether AI City charges all of it is not documented.
@@ -88,10 +60,10 @@ def earnings(
     reported_at: datetime | None,
     now: datetime,
 ) -> Earnings:
-    """What a job earns, as far as its receipt tells.
+    """Return what a job earns, as far as its receipt tells.
 
-    A refund or a failed check of AI City's that came later is in no receipt: settled means that the buyer's
-    time is over, not that AI City has paid.
+    No receipt shows a later refund or a check of AI City's that failed later: settled means that the refund
+    period is over, not that AI City has paid.
 
     Args:
         kind: The outcome's kind, ``complete`` or ``fail``; empty while there is none.
@@ -121,7 +93,7 @@ def earnings(
 
 
 def margin_usd(earned: Earnings, cost: Cost) -> Decimal | None:
-    """What is left of the earnings, in US dollars; at most this where the cost is not whole.
+    """Return what is left of the earnings, in US dollars; an upper bound where the cost is not whole.
 
     Returns:
         None when the earnings are unknown.

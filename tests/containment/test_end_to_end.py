@@ -30,6 +30,7 @@ from support.scripted_provider import Answer, Provider, error
 from aicity_fleet.aicity.client import AICityClient
 from aicity_fleet.aicity.contract import load_contract
 from aicity_fleet.background import Threads
+from aicity_fleet.ledger import ClaimTerms
 from aicity_fleet.models import Completed, Failed, JobState
 from aicity_fleet.settings import Settings
 from aicity_fleet.simulator.access import AGENT_KEY as SIMULATED_KEY
@@ -39,7 +40,7 @@ from scheduler.report import ReporterParts, report
 from workers.lease_keeper import LeaseKeeper
 from workers.run_job import run_job
 from workers.team_runner import TeamRunner
-from workers.worker import ClaimTerms, Worker
+from workers.worker import Worker
 
 EVERY = 11
 """One of so many inputs goes the whole way."""

@@ -25,7 +25,7 @@ from simulation.promises import Promises
 from simulation.wire import Wire
 
 DUE, LATER = str(NOW_MS), str(LATER_MS)
-MOVES = ("cancel", "park", "replay", "release")
+MOVES = ("cancel", "park", "rerun", "send_report")
 
 
 class Actions:
@@ -206,7 +206,8 @@ class Actions:
 
     def _script(self, state: State, name: str, args: tuple[Any, ...]) -> tuple[State, Any]:
         if name == "accept":  # a nonce that no earlier ledger had
-            args = (*args[:3], f"n{state.book[0]}", *args[4:])
+            at = args.index("nonce") + 1
+            args = (*args[:at], f"n{state.book[0]}", *args[at + 1 :])
         known = (state.ledger, name, args)
         if known not in self._effects:
             if len(self._effects) > 200_000:

@@ -220,10 +220,10 @@ class Programs:
                 ledger.operator.cancel(args[0], "operator")
             case "park":
                 ledger.operator.park(args[0], "operator")
-            case "replay":
-                ledger.operator.replay(args[0], "operator")
-            case "release":
-                ledger.operator.release(args[0], "operator")
+            case "rerun":
+                ledger.operator.rerun(args[0], "operator")
+            case "send_report":
+                ledger.operator.send_report(args[0], "operator")
 
 
 class _NoLoop:

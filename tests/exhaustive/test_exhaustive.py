@@ -70,7 +70,7 @@ def test_every_state_holds_the_promises(wire, name):
         ("completions without an answer do not count", "guard"),
         ("a known id is accepted again", "wipe"),
         ("a fence without the nonce", "two workers, a wipe"),
-        ("a replay of what may be accepted", "people"),
+        ("a rerun of what may be accepted", "people"),
     ],
 )
 def test_a_broken_line_is_noticed(wire, mutation, bounds):
@@ -106,9 +106,9 @@ def test_the_order_of_effects_is_that_of_production(programs, ledger: Ledger, ci
     seen: list[str] = []
     honest = Scripts.run
 
-    def noted(self: Scripts, name: str, *args: str | int) -> object:
+    def noted(self: Scripts, name: str, *args: str | int, **named: str | int | None) -> object:
         seen.append(name)
-        return honest(self, name, *args)
+        return honest(self, name, *args, **named)
 
     (job_id,) = city.submit({})
     ledger.accept(AssignedTask(job_id, "general", "Say something."))

@@ -9,7 +9,7 @@ from support.processes import CLI, base_environment, run_cli
 from typer.testing import CliRunner
 
 from aicity_fleet.cli import app
-from aicity_fleet.ledger import Lease
+from aicity_fleet.ledger import ClaimTerms, Lease
 from aicity_fleet.models import AssignedTask, Completed, Failed, Spent, Usage
 from aicity_fleet.simulator.access import fleet_environment
 
@@ -38,7 +38,7 @@ def two_jobs(ledger):
         ("clx-failed", Failed("deadline", "It took too long.")),
     ):
         ledger.accept(AssignedTask(task_id, "research", "Find out"))
-        lease = ledger.claim(task_id, "me:1", lease_seconds=15)
+        lease = ledger.claim(task_id, ClaimTerms("me:1", 15))
         assert isinstance(lease, Lease)
         ledger.finish(lease, outcome, Spent(1500, Usage(2, 1000, 500), "gpt-4o-mini"), score=90)
 
@@ -47,7 +47,7 @@ def test_help_names_every_command(empty_folder):
     shown = run({}, empty_folder, "--help").stdout
     for command in (
         *("up", "demo", "register", "profile", "poll", "status", "jobs", "job", "simulator"),
-        *("pause", "resume", "cancel", "park", "replay", "release"),
+        *("pause", "resume", "cancel", "park", "rerun", "send-report"),
     ):
         assert command in shown
         help_of = CliRunner().invoke(app, [command, "--help"])  # a process each would take long

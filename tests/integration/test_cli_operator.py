@@ -9,7 +9,7 @@ import pytest
 from support.processes import CLI, base_environment, run_cli
 
 from aicity_fleet.cli import main
-from aicity_fleet.ledger import Lease, ReportLease
+from aicity_fleet.ledger import ClaimTerms, Lease, ReportLease
 from aicity_fleet.models import AssignedTask, Completed, Failed, JobState, Outcome, Spent
 
 DONE, SPENT = Completed("text", 1, "m"), Spent(1)
@@ -46,7 +46,7 @@ def accept(ledger, *ids: str, task_type: str = "research") -> None:
 
 def finish(ledger, job_id: str, outcome: Outcome = DONE, **task) -> None:
     accept(ledger, job_id, **task)
-    lease = ledger.claim(job_id, "host:1", lease_seconds=60)
+    lease = ledger.claim(job_id, ClaimTerms("host:1", 60))
     assert isinstance(lease, Lease)
     ledger.finish(lease, outcome, SPENT)
 
@@ -75,7 +75,7 @@ def test_status_of_a_fleet_that_works_fits_80_columns_and_is_plain(
 ):
     seem_alive(ledger)
     accept(ledger, "a", "b")
-    ledger.claim("a", "host:1", lease_seconds=60)
+    ledger.claim("a", ClaimTerms("host:1", 60))
     finish(ledger, "c")
     env = {"REDIS_URL": redis_server.url, "FLEET_AGENT": agent}
     done = run_cli(*CLI, "status", env=env, cwd=empty_folder)
@@ -148,9 +148,9 @@ def test_one_bad_id_never_stops_the_others(run, ledger):
     lines = run("cancel", "a", "nobody", "c", "b", "--why", "not wanted", code=1).splitlines()
     assert lines == [
         "a: cancelled",
-        "Job 'nobody' cannot be cancelled: the ledger does not know it; 'aicity-fleet jobs' lists those "
-        "that it knows.",
-        "Job 'c' cannot be cancelled: it is finished; it has ended, and 'park' keeps its report back.",
+        "Job 'nobody' cannot be cancelled: the ledger does not know it; 'aicity-fleet jobs' lists the "
+        "jobs that it knows.",
+        "Job 'c' cannot be cancelled: it is finished; it has ended; 'park' holds its report back.",
         "b: cancelled",
     ]
     assert states(ledger) == {"a": "quarantined", "b": "quarantined", "c": "finished"}
@@ -160,28 +160,28 @@ def test_one_bad_id_never_stops_the_others(run, ledger):
 def test_each_move_by_id(run, ledger):
     finish(ledger, "a")
     assert run("park", "a") == "a: parked (was finished)\n"
-    assert run("release", "a") == "a: its report goes out (was quarantined)\n"
+    assert run("send-report", "a") == "a: report queued (was quarantined)\n"
     hold(ledger, "b")
-    assert "--despite-guard" in run("release", "b", code=1)
-    assert run("release", "b", "--despite-guard") == "b: its report goes out (was held)\n"
+    assert "--despite-guard" in run("send-report", "b", code=1)
+    assert run("send-report", "b", "--despite-guard") == "b: report queued (was held)\n"
     assert isinstance(ledger.take_report("b"), ReportLease)
     hold(ledger, "c")
-    assert run("replay", "c") == "c: queued to run anew (was held)\n"
+    assert run("rerun", "c", "--yes").startswith("c: queued to run again (was held)\n")
 
 
 def test_filters_choose_by_state_type_code_and_age(run, ledger):
     hold(ledger, "a", "b")
     hold(ledger, "late", code="deadline")
     accept(ledger, "odd", "q", task_type="design")
-    listed = json.loads(run("replay", "--code", "quality", "--dry-run", "--json"))
+    listed = json.loads(run("rerun", "--code", "quality", "--dry-run", "--json"))
     assert [item["job_id"] for item in listed] == ["a", "b"]
     assert all(item["dry_run"] and item["moved"] for item in listed)
     assert states(ledger)["a"] == "held", "a dry run moves nothing"
-    assert "No job is like that" in run("replay", "--older-than", "2h")
-    assert "is no age" in run("replay", "--older-than", "soon", code=2)
+    assert "No matching jobs" in run("rerun", "--older-than", "2h")
+    assert "is no age" in run("rerun", "--older-than", "soon", code=2)
     run("cancel", "--type", "design")
     assert states(ledger)["odd"] == states(ledger)["q"] == "quarantined"
-    moved = json.loads(run("replay", "--code", "deadline", "--state", "held", "--json"))
+    moved = json.loads(run("rerun", "--code", "deadline", "--state", "held", "--json", "--yes"))
     assert [(item["job_id"], item["moved"]) for item in moved] == [("late", True)]
     assert "the ledger does not know it" in run("park", "nobody", "--dry-run", code=1)
     assert "needs it to be" in run("park", "odd", "--dry-run", code=1)
@@ -198,7 +198,8 @@ def test_everything_has_to_be_asked_for(run, ledger):
 
 def test_many_jobs_by_a_filter_need_a_yes_where_nobody_can_be_asked(run, ledger):
     accept(ledger, *[f"t{number}" for number in range(21)])
-    assert "say --yes" in run("cancel", "--state", "queued", code=2)
+    refused = run("cancel", "--state", "queued", code=2)
+    assert "Refusing to cancel 21 jobs without a terminal. Pass --yes." in refused
     assert ledger.counts()[JobState.QUEUED] == 21
     run("cancel", "--state", "queued", "--dry-run")
     run("cancel", "--state", "queued", "--yes")
@@ -219,9 +220,51 @@ def test_on_a_terminal_a_person_is_asked(
     _, err = process.communicate(timeout=60)
     os.close(ours)
     os.close(theirs)
-    assert b"21 jobs are like that. Cancel all?" in err
+    assert b"Cancel 21 jobs?" in err
     assert process.returncode == code
     assert ledger.counts()[JobState.QUEUED] == left
+
+
+def test_a_rerun_says_what_it_buys_again_and_needs_a_yes(run, ledger):
+    hold(ledger, "a", "b")
+    hold(ledger, "late", code="deadline")
+    write_journal(ledger, "a", 3)
+    write_journal(ledger, "late", 2)
+    refused = run("rerun", "a", "late", code=2)
+    assert "Refusing to rerun 2 jobs without a terminal. Pass --yes." in refused
+    assert states(ledger) == {"a": "held", "b": "held", "late": "held"}
+    shown = run("rerun", "a", "late", "--dry-run")
+    assert f"for {2 * SPENT.usage.model_calls} model calls" in shown
+    assert "discards 3 journaled calls and buys them again" in shown, "a late job keeps its journal"
+    shown = run("rerun", "a", "--keep-journal", "--yes")
+    assert "discards 0 journaled calls" in shown
+    assert len(ledger.journal("a")) == 3
+    assert states(ledger)["a"] == "queued"
+
+
+@pytest.mark.parametrize(("answer", "code", "state"), [("n\n", 1, "held"), ("y\n", 0, "queued")])
+def test_a_rerun_of_one_job_asks_on_a_terminal(
+    redis_server, agent, ledger, empty_folder, answer, code, state
+):
+    hold(ledger, "a")
+    ours, theirs = pty.openpty()
+    process = subprocess.Popen(
+        [*CLI, "rerun", "a"], stdin=theirs, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        env={**base_environment(), "REDIS_URL": redis_server.url, "FLEET_AGENT": agent}, cwd=empty_folder,
+    )  # fmt: skip
+    os.write(ours, answer.encode())
+    _, err = process.communicate(timeout=60)
+    os.close(ours)
+    os.close(theirs)
+    assert b"buys them again" in err
+    assert b"Rerun 1 job?" in err
+    assert process.returncode == code
+    assert states(ledger) == {"a": state}
+
+
+def write_journal(ledger, job_id: str, entries: int) -> None:
+    for ordinal in range(entries):
+        ledger.client.rpush(ledger.keys.journal(job_id), f'{{"a": {ordinal}}}')
 
 
 def test_an_empty_redis_url_in_the_moves_is_the_same_readable_error(run):
@@ -266,7 +309,7 @@ def test_a_receipt_is_shown_as_lines(run, ledger):
 
 def test_the_owner_of_a_refused_job_sees_the_models_own_words(run, ledger):
     accept(ledger, "a")
-    lease = ledger.claim("a", "host:1", lease_seconds=60)
+    lease = ledger.claim("a", ClaimTerms("host:1", 60))
     entry = {"ordinal": 0, "kind": "model", "request_sha256": "x", "answer": {"content": "I cannot see any \x1b[1mrepository."}}  # fmt: skip  # noqa: E501
     assert ledger.journals.append(lease, 0, json.dumps(entry))
     ledger.finish(lease, Failed("refused", "The task could not be done."), SPENT)

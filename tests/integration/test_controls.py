@@ -12,9 +12,8 @@ from support.messages import RecordedMessages
 from support.waiting import wait_until
 
 from aicity_fleet.errors import AICityUnavailableError, LedgerError
-from aicity_fleet.ledger import Lease, Ledger, NotClaimed, ReportLease
+from aicity_fleet.ledger import ClaimTerms, Lease, Ledger, NotClaimed, ReportLease, runs
 from aicity_fleet.ledger import controls as controls_module
-from aicity_fleet.ledger import ledger as ledger_module
 from aicity_fleet.ledger.keys import SCHEMA_VERSION, Keys
 from aicity_fleet.models import AssignedTask, Completed, Failed, Outcome, Spent
 from scheduler.availability import tell_availability, wants_to_be_busy
@@ -36,7 +35,7 @@ def others(redis_server, ledger, agent) -> Iterator[list[Ledger]]:
 
 @pytest.fixture(autouse=True)
 def _no_grace(monkeypatch):
-    monkeypatch.setattr(ledger_module, "SEND_GRACE_MS", 0)
+    monkeypatch.setattr(runs, "SEND_GRACE_MS", 0)
 
 
 def accept(ledger: Ledger, *ids: str) -> None:
@@ -45,7 +44,7 @@ def accept(ledger: Ledger, *ids: str) -> None:
 
 
 def claim(ledger: Ledger, job_id: str, **kwargs) -> Lease | NotClaimed:
-    return ledger.claim(job_id, "me:1", **{"lease_seconds": 15, **kwargs})
+    return ledger.claim(job_id, ClaimTerms("me:1", **{"lease_seconds": 15, **kwargs}))
 
 
 def claimed(ledger: Ledger, job_id: str, **kwargs) -> Lease:
@@ -286,7 +285,7 @@ def test_assumed_and_seen_failures_add_up(ledger):
     ledger.controls.seed_guard(None)
     finish(ledger, "bad", FAILED)
     ledger.take_report("bad")
-    ledger.operator.release("bad", "x", despite_guard=True)
+    ledger.operator.send_report("bad", "x", despite_guard=True)
     settle(ledger, "bad", "failure")
     controls = ledger.controls.read()
     assert (controls.failures_in_a_row, controls.failures_assumed) == (1, 2)
@@ -385,7 +384,7 @@ def test_a_probe_that_fails_opens_it_for_longer(ledger, quick):
 
 
 def test_a_probe_that_is_never_heard_of_again_makes_way_for_another(ledger, monkeypatch, quick):
-    monkeypatch.setattr(ledger_module, "PROBE_SECONDS", 0.2)
+    monkeypatch.setattr(runs, "PROBE_SECONDS", 0.2)
     accept(ledger, "a", "b")
     for _ in range(3):
         ledger.controls.provider_trouble(HERE, "503")
@@ -514,30 +513,14 @@ def test_a_closed_guard_with_nothing_left_to_try_takes_work_again(ledger, told):
 # --- the layout's version -------------------------------------------------------------------------
 
 
-def test_a_ledger_of_layout_1_is_read_and_worked_on(redis_client, agent, ledger):
-    """As version 0.1 wrote it: fewer fields, no controls."""
-    keys = ledger.keys
-    redis_client.set(keys.schema, 1)
-    task = '{"task_id": "old", "task_type": "general", "description": "x"}'
-    redis_client.hset(
-        keys.job("old"),
-        mapping={"state": "queued", "task": task, "task_type": "general", "nonce": "ab", "attempt": 2,
-                 "lapses": 1, "accepted_at": 1, "listed_at": 1, "changed_at": 1, "not_before": 1},
-    )  # fmt: skip
-    redis_client.zadd(keys.state("queued"), {"old": 1})
-    redis_client.zadd(f"{keys.prefix}unsent", {"old": 1})
-    old = Ledger(redis_client, keys, retention_seconds=60)
-    assert old.sweep().to_run == ("old",)
-    lease = claimed(old, "old")
-    assert lease.token == 3
-    old.finish(lease, DONE, Spent(1))
-    settle(old, "old", "success")
-    assert redis_client.get(keys.schema) == "1", "reading it does not upgrade it"
-    old.upgrade_schema()
-    assert redis_client.get(keys.schema) == str(SCHEMA_VERSION)
-
-
 def test_a_ledger_of_a_later_layout_is_refused(redis_client, ledger):
     redis_client.set(ledger.keys.schema, SCHEMA_VERSION + 1)
     with pytest.raises(LedgerError, match=r"layout 4, .* knows 3\. Upgrade this process"):
         Ledger(redis_client, ledger.keys, retention_seconds=60)
+
+
+def test_a_ledger_of_an_earlier_layout_is_refused_and_left_as_it_is(redis_client, ledger):
+    redis_client.set(ledger.keys.schema, SCHEMA_VERSION - 1)
+    with pytest.raises(LedgerError, match=r"layout 2, .* knows 3\. .*finish its jobs"):
+        Ledger(redis_client, ledger.keys, retention_seconds=60)
+    assert redis_client.get(ledger.keys.schema) == "2"

@@ -17,9 +17,9 @@ from support.waiting import wait_until
 from support.workers import NoBackground
 
 from aicity_fleet.errors import LedgerUnavailableError
-from aicity_fleet.ledger import Lease
-from aicity_fleet.ledger.spending import Charge
+from aicity_fleet.ledger import ClaimTerms, Lease
 from aicity_fleet.models import AssignedTask, Completed, JobState, Spent
+from aicity_fleet.money.cost import Charge
 from aicity_fleet.simulator.access import fleet_environment
 from aicity_fleet.simulator.app import create_app
 from aicity_fleet.simulator.config import SimulatorConfig
@@ -32,7 +32,7 @@ DONE = Completed("text", 1, "m")
 
 
 def claim(ledger) -> Lease:
-    lease = ledger.claim("a", "host:1", lease_seconds=60)
+    lease = ledger.claim("a", ClaimTerms("host:1", 60))
     assert isinstance(lease, Lease)
     return lease
 
@@ -92,7 +92,7 @@ def env(redis_server, agent):
 def test_a_job_shows_where_it_stands_and_what_it_cost_so_far(env, ledger, lease, empty_folder):
     entry = {"ordinal": 0, "kind": "model", "request_sha256": "x", "answer": {"content": "x"},
              "prompt_tokens": 1000, "completion_tokens": 500, "model": "gpt-4o-mini"}  # fmt: skip
-    charge = Charge(Decimal("0.00045"), Decimal(0), "list prices")
+    charge = Charge(Decimal("0.00045"), None, "list prices")
     ledger.journals.append(lease, 0, json.dumps(entry), charge)
     tell(ledger, lease, HALFWAY)
     shown = run_cli(*CLI, "job", "a", env=env, cwd=empty_folder).stdout

@@ -5,7 +5,7 @@ import random
 import pytest
 from support.messages import RecordedMessages
 
-from aicity_fleet.ledger import Lease
+from aicity_fleet.ledger import ClaimTerms, Lease
 from aicity_fleet.models import Completed, Failed, JobState, Outcome, Spent
 from scheduler.poll import poll
 from scheduler.report import ReporterParts, report
@@ -28,7 +28,7 @@ def finish(ledger, city):
         with city.client() as client:
             poll(client=client, ledger=ledger, messages=RecordedMessages(), max_input_chars=1000)
         for job_id, outcome in zip(ids, outcomes, strict=True):
-            lease = ledger.claim(job_id, "me", lease_seconds=15)
+            lease = ledger.claim(job_id, ClaimTerms("me", 15))
             assert isinstance(lease, Lease)
             ledger.finish(lease, outcome, Spent(1))
         return ids

@@ -12,7 +12,7 @@ from support.messages import RecordedMessages
 from support.simulated_city import SimulatedCity
 from support.waiting import wait_until
 
-from aicity_fleet.ledger import Lease, Ledger, NotClaimed
+from aicity_fleet.ledger import ClaimTerms, Lease, Ledger, NotClaimed
 from aicity_fleet.messaging.routes import REPORT
 from aicity_fleet.models import AssignedTask, Failed, JobState
 from aicity_fleet.simulator.access import fleet_environment
@@ -32,7 +32,7 @@ def job(ledger: Ledger):
 
 def lapse(ledger: Ledger, times: int) -> None:
     for _ in range(times):
-        assert isinstance(ledger.claim("t1", "gone:1", lease_seconds=0.01, alone=True), Lease)
+        assert isinstance(ledger.claim("t1", ClaimTerms("gone:1", 0.01), is_alone=True), Lease)
         wait_until(lambda: ledger.sweep().rescued, description="the lease lapses")
 
 
@@ -71,7 +71,7 @@ def program(text: str) -> tuple[str, ...]:
 
 
 def fence(ledger: Ledger) -> str:
-    lease = ledger.claim("t1", "child:1", lease_seconds=60, alone=True)
+    lease = ledger.claim("t1", ClaimTerms("child:1", 60), is_alone=True)
     assert isinstance(lease, Lease)
     return lease.fence
 
@@ -82,7 +82,7 @@ def killed(ledger: Ledger) -> tuple[str, ...]:
 
 
 def test_an_isolated_job_is_refused_by_whoever_runs_others_and_sent_again(isolated):
-    refused = isolated.claim("t1", "me:1", lease_seconds=15)
+    refused = isolated.claim("t1", ClaimTerms("me:1", 15))
     assert refused == NotClaimed("isolated")
     assert isolated.sweep().to_run == ()
     wait_until(lambda: isolated.sweep().to_run == ("t1",), description="another message is sent")
@@ -92,12 +92,12 @@ def test_whatever_else_stands_against_it_comes_first(isolated):
     """Whoever is refused because the job is isolated starts a process for it."""
 
     def refused(**more) -> NotClaimed:
-        lease = isolated.claim("t1", "me:1", lease_seconds=15, endpoint="e", **more)
+        lease = isolated.claim("t1", ClaimTerms("me:1", 15, endpoint="e", **more))
         assert isinstance(lease, NotClaimed)
         return lease
 
     isolated.accept(AssignedTask("t2", "general", "Say more."))
-    assert isinstance(isolated.claim("t2", "me:1", lease_seconds=15), Lease)
+    assert isinstance(isolated.claim("t2", ClaimTerms("me:1", 15)), Lease)
     assert refused(max_running=1) == NotClaimed("over_cap")
     isolated.controls.provider_trouble("e", "wrong key", is_fatal=True)
     assert refused() == NotClaimed("provider_down")
@@ -105,7 +105,7 @@ def test_whatever_else_stands_against_it_comes_first(isolated):
 
 def test_no_other_message_is_sent_while_a_child_starts(isolation, isolated):
     """Each would start another child for the same job, and take the place of other jobs'."""
-    assert isolated.claim("t1", "me:1", lease_seconds=15) == NotClaimed("isolated")
+    assert isolated.claim("t1", ClaimTerms("me:1", 15)) == NotClaimed("isolated")
     child = program("time.sleep(2.5); say({'answer': {'did': 'nothing'}})")
     running = threading.Thread(target=isolation(child).run, args=("t1",))
     running.start()
@@ -119,7 +119,7 @@ def test_no_other_message_is_sent_while_a_child_starts(isolation, isolated):
 def lapse_together(ledger: Ledger, owner: str, *ids: str) -> None:
     """A process ends with these jobs in it."""
     for job_id in ids:
-        assert isinstance(ledger.claim(job_id, owner, lease_seconds=0.01, alone=True), Lease)
+        assert isinstance(ledger.claim(job_id, ClaimTerms(owner, 0.01), is_alone=True), Lease)
     gone: set[str] = set()
 
     def all_lapsed() -> bool:
@@ -130,7 +130,7 @@ def lapse_together(ledger: Ledger, owner: str, *ids: str) -> None:
 
 
 def convict(ledger: Ledger, job_id: str) -> None:
-    lease = ledger.claim(job_id, "child:1", lease_seconds=60, alone=True)
+    lease = ledger.claim(job_id, ClaimTerms("child:1", 60), is_alone=True)
     assert isinstance(lease, Lease)
     assert ledger.died(job_id, lease.fence) is JobState.FINISHED
 
@@ -141,7 +141,7 @@ def test_who_was_only_beside_the_guilty_one_need_not_run_alone(ledger):
     lapse_together(ledger, "w:1", "guilty", "beside", "running", "unlucky", "once")
     lapse_together(ledger, "w:2", "guilty", "beside", "running")
     lapse_together(ledger, "w:3", "unlucky")  # killed from outside, or by this very job
-    runs = ledger.claim("running", "child:2", lease_seconds=60, alone=True)
+    runs = ledger.claim("running", ClaimTerms("child:2", 60), is_alone=True)
     assert isinstance(runs, Lease)
     convict(ledger, "guilty")
     found = {job.job_id: job for job in ledger.jobs()}
@@ -150,7 +150,7 @@ def test_who_was_only_beside_the_guilty_one_need_not_run_alone(ledger):
     assert (found["unlucky"].lapses, found["once"].lapses) == (2, 1)
     assert "exonerated" in [line["event"] for line in ledger.audit("beside")]
     assert "beside" in ledger.sweep().to_run
-    assert isinstance(ledger.claim("beside", "w:4", lease_seconds=15), Lease)
+    assert isinstance(ledger.claim("beside", ClaimTerms("w:4", 15)), Lease)
     assert ledger.renew([runs], lease_seconds=60).lost == frozenset()
 
 

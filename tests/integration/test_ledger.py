@@ -9,7 +9,16 @@ from conftest import immortal_keys
 from support.waiting import wait_until
 
 from aicity_fleet.errors import LedgerError, LedgerUnavailableError
-from aicity_fleet.ledger import Lease, Ledger, NotClaimed, Renewal, ReportLease, outbox
+from aicity_fleet.ledger import (
+    ClaimTerms,
+    Lease,
+    Ledger,
+    NotClaimed,
+    Renewal,
+    ReportLease,
+    outbox,
+    runs,
+)
 from aicity_fleet.ledger import ledger as ledger_module
 from aicity_fleet.ledger.connection import connect
 from aicity_fleet.ledger.keys import SCHEMA_VERSION, Keys
@@ -22,7 +31,7 @@ SPENT = Spent(100, Usage(2, 30, 40), "gpt-4o-mini")
 
 
 def claim(ledger: Ledger, job_id: str = "clx1", **kwargs) -> Lease:
-    lease = ledger.claim(job_id, "me:1", **{"lease_seconds": 15, **kwargs})
+    lease = ledger.claim(job_id, ClaimTerms("me:1", **{"lease_seconds": 15, **kwargs}))
     assert isinstance(lease, Lease), lease
     return lease
 
@@ -93,7 +102,7 @@ def test_only_one_of_many_claims_gets_the_lease(ledger):
     got = []
 
     def try_claim() -> None:
-        got.append(ledger.claim("clx1", "me", lease_seconds=15))
+        got.append(ledger.claim("clx1", ClaimTerms("me", 15)))
 
     threads = [threading.Thread(target=try_claim) for _ in range(10)]
     for thread in threads:
@@ -105,11 +114,11 @@ def test_only_one_of_many_claims_gets_the_lease(ledger):
 
 
 def test_a_claim_is_refused_with_its_reason(ledger):
-    assert ledger.claim("nobody", "me", lease_seconds=15) == NotClaimed("unknown")
+    assert ledger.claim("nobody", ClaimTerms("me", 15)) == NotClaimed("unknown")
     ledger.accept(TASK)
     lease = claim(ledger)
     ledger.release(lease, "later", SPENT, delay_seconds=60)
-    assert ledger.claim("clx1", "me", lease_seconds=15) == NotClaimed("not_due")
+    assert ledger.claim("clx1", ClaimTerms("me", 15)) == NotClaimed("not_due")
 
 
 def test_the_cap_on_running_jobs_holds_and_its_refusal_is_sent_again(ledger):
@@ -118,7 +127,7 @@ def test_the_cap_on_running_jobs_holds_and_its_refusal_is_sent_again(ledger):
         ledger.sent(f"t{number}")
     claim(ledger, "t0", max_running=2)
     claim(ledger, "t1", max_running=2)
-    assert ledger.claim("t2", "me", lease_seconds=15, max_running=2) == NotClaimed("over_cap")
+    assert ledger.claim("t2", ClaimTerms("me", 15, max_running=2)) == NotClaimed("over_cap")
     assert state(ledger, "t2") is JobState.QUEUED
     wait_until(
         lambda: ledger.sweep().to_run == ("t2",), description="the refused job is sent again"
@@ -196,7 +205,7 @@ def test_a_job_that_its_workers_never_survive_is_laid_aside(ledger, monkeypatch)
 
 
 def test_reports_that_nobody_takes_do_not_pile_up(ledger, redis_client, monkeypatch):
-    monkeypatch.setattr(ledger_module, "SEND_GRACE_MS", 0)
+    monkeypatch.setattr(runs, "SEND_GRACE_MS", 0)
     ledger.accept(TASK)
     ledger.finish(claim(ledger), DONE, SPENT)
     queue = f"{ledger.keys.prefix}reports"
@@ -209,7 +218,7 @@ def test_reports_that_nobody_takes_do_not_pile_up(ledger, redis_client, monkeypa
 def test_a_sweep_that_dies_before_it_sends_is_made_good_also_over_a_backlog(
     ledger, redis_client, monkeypatch
 ):
-    monkeypatch.setattr(ledger_module, "SEND_GRACE_MS", 0)
+    monkeypatch.setattr(runs, "SEND_GRACE_MS", 0)
     monkeypatch.setattr(ledger_module, "MESSAGE_LOST_MS", 50)
     ledger.accept(TASK)
     redis_client.rpush(f"{ledger.keys.prefix}jobs", "a backlog")
@@ -237,7 +246,7 @@ def test_a_renewed_lease_does_not_lapse(ledger):
 
 
 def test_a_job_whose_message_was_never_sent_is_sent_by_the_sweep(ledger, monkeypatch):
-    monkeypatch.setattr(ledger_module, "SEND_GRACE_MS", 0)
+    monkeypatch.setattr(runs, "SEND_GRACE_MS", 0)
     ledger.accept(TASK)
     assert ledger.sweep().to_run == ("clx1",)
     assert ledger.sweep().to_run == ()
@@ -257,7 +266,7 @@ def test_a_lost_message_is_sent_again_only_while_the_queue_is_empty(
 
 
 def test_a_report_is_sent_by_one_process_at_a_time(ledger, monkeypatch):
-    monkeypatch.setattr(ledger_module, "SEND_GRACE_MS", 0)
+    monkeypatch.setattr(runs, "SEND_GRACE_MS", 0)
     monkeypatch.setattr(outbox, "REPORT_LEASE_MS", 50)
     ledger.accept(TASK)
     ledger.finish(claim(ledger), DONE, SPENT)
@@ -321,6 +330,12 @@ def test_a_reported_job_that_is_still_listed_stays_known(ledger, redis_client):
     redis_client.pexpire(ledger.keys.job("clx1"), 1000)
     assert ledger.accept(TASK) == "known"
     assert redis_client.pttl(ledger.keys.job("clx1")) > 1000
+
+
+def test_a_script_fails_when_a_named_argument_is_missing(ledger):
+    ledger.accept(TASK)
+    with pytest.raises(LedgerError, match="no argument is called max_running"):
+        ledger._scripts.run("claim", "clx1", owner="me")
 
 
 def test_two_fleets_on_one_redis_do_not_meet(redis_client, ledger, agent):

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from support.waiting import wait_until
 
 from aicity_fleet.errors import WrongStateError
-from aicity_fleet.ledger import Lease, Ledger, NotClaimed, ReportLease
-from aicity_fleet.ledger.operator import POSSIBLE_IN
+from aicity_fleet.ledger import ClaimTerms, Lease, Ledger, NotClaimed, ReportLease
+from aicity_fleet.ledger.lua import script_texts
+from aicity_fleet.ledger.operator import JOURNAL_IS_KEPT_AFTER, POSSIBLE_IN
 from aicity_fleet.models import AssignedTask, Completed, Failed, JobState, Outcome, Spent
 
 DONE, FAILED = Completed("text", 1, "m"), Failed("quality", "No.")
@@ -26,7 +29,7 @@ def accept(ledger: Ledger, job_id: str = JOB) -> None:
 
 
 def claim(ledger: Ledger, job_id: str = JOB, **kwargs: object) -> Lease:
-    lease = ledger.claim(job_id, "me:1", **{"lease_seconds": 15, **kwargs})
+    lease = ledger.claim(job_id, ClaimTerms("me:1", **{"lease_seconds": 15, **kwargs}))
     assert isinstance(lease, Lease), lease
     return lease
 
@@ -131,7 +134,7 @@ def failure_unanswered(ledger: Ledger) -> None:
 
 def failure_after_a_refused_delivery(ledger: Ledger) -> None:
     delivery_refused(ledger)
-    ledger.operator.replay(JOB, "again")
+    ledger.operator.rerun(JOB, "again")
     assert ledger.finish(claim(ledger), FAILED, SPENT) is JobState.QUARANTINED
 
 
@@ -140,26 +143,28 @@ def parked_third_failure(ledger: Ledger) -> None:
     ledger.operator.park(JOB, "later")
 
 
-UNKNOWN, REPORTED = "does not know it; 'aicity-fleet jobs'", "is reported; AI City has its outcome"
-RESTS = "is quarantined; it rests already"
-NO_OUTCOME = "is quarantined; it has no outcome that could be reported; 'replay'"
+UNKNOWN = "does not know it; 'aicity-fleet jobs'"
+REPORTED = "is reported; AI City has its outcome, which is final"
+RESTS = "is quarantined; it is in quarantine already"
+NO_OUTCOME = "is quarantined; it has no outcome to report; 'rerun'"
 THIRD = "third failure in a row, after which AI City suspends.*--despite-guard"
-MAYBE = "AI City may have accepted its report.*'release'"
-ENDED = "it has ended, and 'park' keeps its report back"
+MAYBE = "AI City may have accepted its report.*'send-report'"
+ENDED = "it has ended; 'park' holds its report back"
 SENT_NOW = "is finished; its report is being sent right now"
-GOES_OUT, LAY = "is finished; its report goes out by itself", "is finished; 'park' lays it aside"
+SENDS = "is finished; the fleet sends its report without help"
+PARK = "is finished; 'park' it first"
 
 # Each cell is where the job is afterwards, or what the refusal says (a pattern, with a blank in it).
 TABLE = [
-    # where it stands                  cancel         park           replay         release
+    # where it stands                  cancel         park           rerun          send report
     (unknown,                          UNKNOWN,       UNKNOWN,       UNKNOWN,       UNKNOWN),
-    (queued,                           "quarantined", "quarantined", "is queued; it runs by itself",
+    (queued,                           "quarantined", "quarantined", "is queued; it runs without help",
                                                                             "it has no outcome yet"),
-    (running,                          "running",     "'cancel' stops it", "'cancel' stops it",
+    (running,                          "running",     "'cancel' stops it", "'cancel' it first",
                                                                             "it has no outcome yet"),
-    (finished,                         ENDED,         "quarantined", LAY,           GOES_OUT),
-    (finished_and_being_sent,          ENDED,         SENT_NOW,      LAY,           GOES_OUT),
-    (finished_and_sent_in_vain,        ENDED,         "quarantined", LAY,           GOES_OUT),
+    (finished,                         ENDED,         "quarantined", PARK,          SENDS),
+    (finished_and_being_sent,          ENDED,         SENT_NOW,      PARK,          SENDS),
+    (finished_and_sent_in_vain,        ENDED,         "quarantined", PARK,          SENDS),
     (reported,                         REPORTED,      REPORTED,      REPORTED,      REPORTED),
     (held,                             ENDED,         "quarantined", "queued",      THIRD),
     (malformed,                        RESTS,         RESTS,         "its task was malformed",
@@ -170,10 +175,10 @@ TABLE = [
     (failure_refused,                  RESTS,         RESTS,         "queued",      "finished"),
     (failure_unanswered,               RESTS,         RESTS,         MAYBE,         "finished"),
     (failure_after_a_refused_delivery, RESTS,         RESTS,         "queued",
-                                              "a completion was sent to AI City before; 'replay'"),
+                                              "a completion was sent to AI City before; 'rerun'"),
     (parked_third_failure,             RESTS,         RESTS,         "queued",      THIRD),
 ]  # fmt: skip
-MOVES = ("cancel", "park", "replay", "release")
+MOVES = ("cancel", "park", "rerun", "send_report")
 CELLS = [
     pytest.param(row[0], move, cell, id=f"{row[0].__name__}-{move}")
     for row in TABLE
@@ -187,7 +192,7 @@ def test_every_move_from_everywhere(ledger, stand, move, expected):
     before, trail = state(ledger), len(ledger.audit(JOB))
     make = getattr(ledger.operator, move)
     if " " not in expected:
-        assert before in POSSIBLE_IN[move]
+        assert before in POSSIBLE_IN[move.replace("_", "-")]
         make(JOB, "why not")
         assert state(ledger) == expected
         assert ledger.audit(JOB)[-1]["detail"] == "why not"
@@ -207,14 +212,34 @@ def journal_of(ledger: Ledger, lease: Lease) -> None:
     assert ledger.journals.append(lease, 1, '{"a": 2}')
 
 
-def test_a_replayed_failure_begins_afresh_without_its_journal(ledger):
+def test_a_rerun_keeps_the_journal_on_request(ledger):
     close_guard(ledger)
     accept(ledger)
     lease = claim(ledger)
     journal_of(ledger, lease)
     ledger.finish(lease, FAILED, SPENT, score=12)
     ledger.take_report(JOB)
-    assert ledger.operator.replay(JOB, "better luck") == "held"
+    assert ledger.operator.rerun(JOB, "the gate was wrong", keep_journal=True) == "held"
+    assert len(ledger.journal(JOB)) == 2
+    again = claim(ledger)
+    assert again.nonce == lease.nonce, "the fences are the same, so the journal fits"
+    assert ledger.get(JOB).outcome is None
+
+
+def test_the_ledger_and_the_command_line_agree_on_which_failures_keep_their_journal(ledger):
+    text = script_texts()["rerun"]
+    (listed,) = re.findall(r"BROKE_OFF = {(.*?)}", text)
+    assert set(re.findall(r"(\w+) = true", listed)) == JOURNAL_IS_KEPT_AFTER
+
+
+def test_a_rerun_failure_begins_afresh_without_its_journal(ledger):
+    close_guard(ledger)
+    accept(ledger)
+    lease = claim(ledger)
+    journal_of(ledger, lease)
+    ledger.finish(lease, FAILED, SPENT, score=12)
+    ledger.take_report(JOB)
+    assert ledger.operator.rerun(JOB, "better luck") == "held"
     assert ledger.journal(JOB) == []
     job = ledger.get(JOB)
     assert job is not None
@@ -224,19 +249,19 @@ def test_a_replayed_failure_begins_afresh_without_its_journal(ledger):
 
 
 @pytest.mark.parametrize("code", ["deadline", "over_budget", "unprofitable"])
-def test_a_replayed_job_that_ran_out_of_something_goes_on_from_its_journal(ledger, code):
+def test_a_rerun_job_that_ran_out_of_something_goes_on_from_its_journal(ledger, code):
     close_guard(ledger)
     accept(ledger)
     lease = claim(ledger)
     journal_of(ledger, lease)
     ledger.finish(lease, Failed(code, "No more.", 5), SPENT)
     ledger.take_report(JOB)
-    assert ledger.operator.replay(JOB, "with more of it") == "held"
+    assert ledger.operator.rerun(JOB, "with more of it") == "held"
     assert len(ledger.journal(JOB)) == 2
     assert claim(ledger).nonce == lease.nonce
 
 
-def test_a_replayed_job_whose_leases_lapsed_goes_on_from_its_journal(ledger, monkeypatch):
+def test_a_rerun_job_whose_leases_lapsed_goes_on_from_its_journal(ledger, monkeypatch):
     monkeypatch.setattr("aicity_fleet.ledger.ledger.MAX_LAPSES", 1)
     accept(ledger)
     lease = claim(ledger, lease_seconds=0.05)
@@ -244,78 +269,78 @@ def test_a_replayed_job_whose_leases_lapsed_goes_on_from_its_journal(ledger, mon
     wait_until(
         lambda: ledger.sweep() and state(ledger) == "quarantined", description="its lease lapses"
     )
-    ledger.operator.replay(JOB, "the machine was at fault")
+    ledger.operator.rerun(JOB, "the machine was at fault")
     assert len(ledger.journal(JOB)) == 2
     again = claim(ledger)
     assert again.token == lease.token + 1
     assert again.nonce == lease.nonce, "the fences are the same, so the journal fits"
 
 
-def test_a_replayed_job_gets_its_message_from_the_next_sweep(ledger):
+def test_a_rerun_job_gets_its_message_from_the_next_sweep(ledger):
     cancelled(ledger)
-    ledger.operator.replay(JOB, "after all")
+    ledger.operator.rerun(JOB, "after all")
     assert ledger.sweep().to_run == (JOB,)
 
 
-def test_a_released_report_is_handed_out_by_the_next_sweep_and_sent_unchanged(ledger):
+def test_a_report_sent_by_hand_is_handed_out_by_the_next_sweep_and_sent_unchanged(ledger):
     delivery_unanswered(ledger)
-    ledger.operator.release(JOB, "once more")
+    ledger.operator.send_report(JOB, "once more")
     assert ledger.sweep().to_report == (JOB,)
     assert take(ledger).outcome == DONE
 
 
-def test_a_delivery_that_was_refused_released_and_parked_unsent_can_be_replayed(ledger):
+def test_a_delivery_that_was_refused_released_and_parked_unsent_can_be_rerun(ledger):
     delivery_refused(ledger)
-    ledger.operator.release(JOB, "the limit was raised")
+    ledger.operator.send_report(JOB, "the limit was raised")
     ledger.operator.park(JOB, "it was not")
-    assert ledger.operator.replay(JOB, "shorter") == "quarantined"
+    assert ledger.operator.rerun(JOB, "shorter") == "quarantined"
 
 
-def test_a_delivery_that_was_refused_and_then_unanswered_cannot_be_replayed(ledger):
+def test_a_delivery_that_was_refused_and_then_unanswered_cannot_be_rerun(ledger):
     delivery_refused(ledger)
-    ledger.operator.release(JOB, "the limit was raised")
+    ledger.operator.send_report(JOB, "the limit was raised")
     ledger.quarantine(take(ledger), "no answer for 24 h", was_refused=False)
     with pytest.raises(WrongStateError, match=MAYBE):
-        ledger.operator.replay(JOB, "shorter")
+        ledger.operator.rerun(JOB, "shorter")
 
 
 def test_the_third_failure_goes_only_despite_the_guard(ledger):
     held(ledger)
     with pytest.raises(WrongStateError, match=THIRD):
-        ledger.operator.release(JOB, "go")
+        ledger.operator.send_report(JOB, "go")
     assert ledger.take_report(JOB) == NotClaimed("held")
-    assert ledger.operator.release(JOB, "I know", despite_guard=True) == "held"
+    assert ledger.operator.send_report(JOB, "I know", despite_guard=True) == "held"
     assert take(ledger).outcome == FAILED
 
 
 def test_a_wish_to_defy_the_guard_ends_with_the_outcome_that_it_was_for(ledger):
     held(ledger)
-    ledger.operator.release(JOB, "I know", despite_guard=True)
+    ledger.operator.send_report(JOB, "I know", despite_guard=True)
     ledger.operator.park(JOB, "on second thoughts")
-    ledger.operator.replay(JOB, "anew")
+    ledger.operator.rerun(JOB, "anew")
     ledger.finish(claim(ledger), FAILED, SPENT)
     assert ledger.take_report(JOB) == NotClaimed("held")
 
 
 def test_a_later_release_takes_back_the_wish_to_defy_the_guard(ledger):
     held(ledger)
-    ledger.operator.release(JOB, "I know", despite_guard=True)
+    ledger.operator.send_report(JOB, "I know", despite_guard=True)
     ledger.operator.park(JOB, "on second thoughts")
     with pytest.raises(WrongStateError, match=THIRD):
-        ledger.operator.release(JOB, "go")
+        ledger.operator.send_report(JOB, "go")
     deliver(ledger, "good")
-    ledger.operator.release(JOB, "go")
+    ledger.operator.send_report(JOB, "go")
     for number in range(2):  # two others are quicker
         finish(ledger, FAILED, f"worse{number}")
         ledger.settle(take(ledger, f"worse{number}"), {}, "failure")
     assert ledger.take_report(JOB) == NotClaimed("held")
 
 
-def test_a_released_failure_goes_by_itself_once_the_guard_is_open(ledger):
+def test_a_failure_sent_by_hand_goes_by_itself_once_the_guard_is_open(ledger):
     held(ledger)
     ledger.operator.park(JOB, "later")
     deliver(ledger, "good")
-    assert ledger.operator.release(JOB, "now") == "quarantined"
+    assert ledger.operator.send_report(JOB, "now") == "quarantined"
     assert take(ledger).outcome == FAILED
 
 
@@ -327,12 +352,12 @@ def test_a_parked_failure_that_may_have_been_accepted_still_counts(ledger):
     assert ledger.controls.read().failures_in_a_row == 1
 
 
-def test_a_parked_failure_that_is_released_counts_anew_and_is_cleared_by_one_success(ledger):
+def test_a_parked_failure_that_is_sent_counts_anew_and_is_cleared_by_one_success(ledger):
     """Its first try may have been accepted as well as its second, with a success in between."""
     finish(ledger, FAILED)
     ledger.postpone(take(ledger), "503", delay_seconds=0)
     ledger.operator.park(JOB, "later")
-    ledger.operator.release(JOB, "now")
+    ledger.operator.send_report(JOB, "now")
     ledger.settle(take(ledger), {}, "failure")
     assert ledger.controls.read().failures_in_a_row == 2
     deliver(ledger, "good")
@@ -357,7 +382,7 @@ def test_a_cancelled_job_that_ends_in_the_same_moment_is_not_reported(ledger):
     ledger.operator.cancel(JOB, "no")
     assert ledger.finish(lease, DONE, SPENT) is JobState.QUARANTINED
     assert ledger.take_report(JOB) == NotClaimed("quarantined")
-    assert ledger.operator.release(JOB, "well, then") == "quarantined"
+    assert ledger.operator.send_report(JOB, "well, then") == "quarantined"
     assert take(ledger).outcome == DONE
 
 

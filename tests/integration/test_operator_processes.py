@@ -117,7 +117,7 @@ def test_a_running_job_that_is_cancelled_stops_is_not_reported_and_completes_aft
         fleet.end("worker1")
         fleet.env["OPENAI_BASE_URL"] = f"{city.url}/v1"  # a model that answers at once
         fleet.env["OPENAI_API_KEY"] = "simulated"
-        command(fleet, "replay", task_id)
+        command(fleet, "rerun", task_id, "--yes")
         fleet.start("worker1")
         wait_until(
             lambda: endings(endless_city)[task_id] == 1, seconds=90, description="it completes"

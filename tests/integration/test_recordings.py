@@ -17,7 +17,7 @@ from support.scripted_provider import ProviderServer, error, submit, text
 from support.source_files import ROOT
 
 from aicity_fleet.cli import display, main
-from aicity_fleet.ledger import Lease, Ledger
+from aicity_fleet.ledger import ClaimTerms, Lease, Ledger
 from aicity_fleet.models import Completed, Delivered, Failed, Rejected, Spent
 from aicity_fleet.redaction import REDACTED
 from aicity_fleet.settings import Settings
@@ -47,7 +47,7 @@ def job(ledger: Ledger, provider_server):
         provider = provider_server.open()
         provider.will(*answers)
         ledger.accept(TASK)
-        lease = ledger.claim(TASK.task_id, "host:1", lease_seconds=60)
+        lease = ledger.claim(TASK.task_id, ClaimTerms("host:1", 60))
         assert isinstance(lease, Lease)
 
         async def work():
@@ -147,7 +147,7 @@ def test_a_job_that_was_stopped_from_outside_cannot_be_led_to_its_end(job, run, 
 
 def test_a_journal_of_an_earlier_fleet_is_no_riddle(run, ledger):
     ledger.accept(TASK)
-    lease = ledger.claim(TASK.task_id, "host:1", lease_seconds=60)
+    lease = ledger.claim(TASK.task_id, ClaimTerms("host:1", 60))
     assert "The journal is empty" in run("--replay", code=1).stderr
     entry = {"ordinal": 0, "kind": "model", "request_sha256": "x", "answer": {"content": "Words."}}
     ledger.journals.append(lease, 0, json.dumps(entry))
@@ -264,7 +264,7 @@ def test_a_key_of_the_models_file_is_in_neither_transcript_nor_export_nor_delive
     said = " and ".join(SAID_KEYS)
     provider.will(text(f"the key is {said}"), submit(f"{REPORT}\n\nKey: {said}"), submit(REPORT))
     ledger.accept(TASK)
-    lease = ledger.claim(TASK.task_id, "host:1", lease_seconds=60)
+    lease = ledger.claim(TASK.task_id, ClaimTerms("host:1", 60))
     assert isinstance(lease, Lease)
     for name, value in env.items():
         monkeypatch.setenv(name, value)

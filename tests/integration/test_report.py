@@ -9,7 +9,7 @@ from support.waiting import wait_until
 
 from aicity_fleet.aicity.client import AICityClient
 from aicity_fleet.aicity.contract import load_contract
-from aicity_fleet.ledger import Lease, Ledger, ReportLease
+from aicity_fleet.ledger import ClaimTerms, Lease, Ledger, ReportLease
 from aicity_fleet.models import AssignedTask, Completed, Failed, JobState, Spent
 from scheduler import report as report_module
 from scheduler.poll import poll
@@ -33,7 +33,7 @@ def finished(ledger, city):
         (task_id,) = city.submit({})
         with city.client() as client:
             poll(client=client, ledger=ledger, messages=RecordedMessages(), max_input_chars=1000)
-        lease = ledger.claim(task_id, "me", lease_seconds=15)
+        lease = ledger.claim(task_id, ClaimTerms("me", 15))
         assert isinstance(lease, Lease)
         assert ledger.finish(lease, outcome, Spent(10))
         return task_id
@@ -86,8 +86,8 @@ def test_a_refused_report_that_was_replayed_goes_out_under_another_key(
     job_id = finished()
     city.fault("complete", "status", status=422)
     assert report(job_id, parts)["did"] == "quarantined"
-    assert ledger.operator.replay(job_id, "shorter") == "quarantined"
-    lease = ledger.claim(job_id, "me", lease_seconds=15)
+    assert ledger.operator.rerun(job_id, "shorter") == "quarantined"
+    lease = ledger.claim(job_id, ClaimTerms("me", 15))
     assert isinstance(lease, Lease)
     assert ledger.finish(lease, Completed("Another answer. " + TEXT, 900, "gpt-4o-mini"), Spent(10))
     city.fault("complete", "reset")
@@ -312,7 +312,7 @@ def test_the_wait_grows_and_is_capped(monkeypatch):
 def test_the_bridge_contract_reports_as_well(city, ledger):
     (task_id,) = city.submit({})
     ledger.accept(AssignedTask(task_id, "general", "x"))
-    lease = ledger.claim(task_id, "me", lease_seconds=15)
+    lease = ledger.claim(task_id, ClaimTerms("me", 15))
     assert isinstance(lease, Lease)
     ledger.finish(lease, DONE, Spent(1))
     with city.client("bridge") as client:

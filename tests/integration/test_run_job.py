@@ -14,7 +14,7 @@ from aicity_fleet.background import Threads
 from aicity_fleet.backoff import backoff_seconds
 from aicity_fleet.errors import LedgerUnavailableError
 from aicity_fleet.journal import Journal
-from aicity_fleet.ledger import Lease
+from aicity_fleet.ledger import ClaimTerms, Lease
 from aicity_fleet.messaging.routes import REPORT, RUN_JOB
 from aicity_fleet.models import (
     AssignedTask,
@@ -132,11 +132,11 @@ def test_a_job_that_comes_back_while_its_first_run_is_on_its_way_out_keeps_its_l
     ledger.accept(TASK)
     first, second = StopSwitch(), StopSwitch()
     began = time.monotonic()
-    lease = ledger.claim("t1", "me", lease_seconds=0.6)
+    lease = ledger.claim("t1", ClaimTerms("me", 0.6))
     out = contextlib.ExitStack()
     out.enter_context(leases.keep(lease, first, claimed_at=began))
     ledger.release(lease, "drain", Spent(1))
-    again = ledger.claim("t1", "me", lease_seconds=0.6)
+    again = ledger.claim("t1", ClaimTerms("me", 0.6))
     with leases.keep(again, second, claimed_at=time.monotonic()):
         assert first.abort_reason == "lease_lost"
         out.close()
@@ -149,7 +149,7 @@ def test_a_job_that_comes_back_while_its_first_run_is_on_its_way_out_keeps_its_l
 def test_a_drained_job_may_run_again_at_once(worker, ledger):
     run_job("t1", worker(Interrupted("drain")))
     assert job(ledger).state is JobState.QUEUED
-    assert isinstance(ledger.claim("t1", "other", lease_seconds=15), Lease)
+    assert isinstance(ledger.claim("t1", ClaimTerms("other", 15)), Lease)
 
 
 def test_a_job_stopped_for_its_lease_is_handed_back_where_it_is_still_ours(worker, ledger):
@@ -288,7 +288,7 @@ def _no_redis(*_args: object, **_kwargs: object) -> None:
 
 def test_drain_asks_first_and_aborts_after_the_grace(ledger, leases):
     ledger.accept(TASK)
-    lease = ledger.claim("t1", "me", lease_seconds=15)
+    lease = ledger.claim("t1", ClaimTerms("me", 15))
     assert isinstance(lease, Lease)
     stop_switch = StopSwitch()
     with leases.keep(lease, stop_switch, claimed_at=time.monotonic()):

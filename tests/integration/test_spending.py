@@ -17,7 +17,7 @@ from support.workers import function_worker
 from aicity_fleet.background import Threads
 from aicity_fleet.errors import LedgerUnavailableError
 from aicity_fleet.journal import Entry, Journal
-from aicity_fleet.ledger import Lease, Ledger, NotClaimed, ReportLease
+from aicity_fleet.ledger import ClaimTerms, Lease, Ledger, NotClaimed, ReportLease
 from aicity_fleet.ledger.day_totals import read_day_totals
 from aicity_fleet.ledger.keys import Keys
 from aicity_fleet.ledger.overview import read_overview
@@ -33,7 +33,7 @@ from aicity_fleet.models import (
     TeamResult,
     Usage,
 )
-from aicity_fleet.money.earnings import Cost
+from aicity_fleet.money.cost import Cost
 from aicity_fleet.stop_switch import StopSwitch
 from workers.lease_keeper import LeaseKeeper
 from workers.ledger_journal import LedgerJournal
@@ -54,7 +54,7 @@ def others(redis_server, ledger, agent) -> Iterator[list[Ledger]]:
 
 def claim(ledger: Ledger, job_id: str = "t1", **kwargs) -> Lease:
     ledger.accept(AssignedTask(job_id, "general", "x", max_budget_cents=1000))
-    lease = ledger.claim(job_id, "me", lease_seconds=60, **kwargs)
+    lease = ledger.claim(job_id, ClaimTerms("me", 60, **kwargs))
     assert isinstance(lease, Lease), lease
     return lease
 
@@ -84,7 +84,7 @@ def test_every_answer_is_on_the_bill_once_also_of_attempts_that_died(ledger):
     write(ledger, lease, entry(0), entry(1), entry(1), Entry(2, "tool", "h", {}))
     ledger.client.zadd(ledger.keys.state("running"), {"t1": 0})
     ledger.sweep()  # the first attempt never said what it used
-    again = ledger.claim("t1", "other", lease_seconds=60)
+    again = ledger.claim("t1", ClaimTerms("other", 60))
     assert isinstance(again, Lease)
     assert again.spent_usd == 2 * CENT
     asyncio.run(LedgerJournal(ledger, again, StopSwitch()).truncate(1))
@@ -108,20 +108,9 @@ def test_what_a_replay_by_hand_discards_was_paid_for_all_the_same(ledger):
     ledger.finish(lease, Failed("quality", "No."), Spent(1, Usage(1)))
     ledger.client.hset(ledger.keys.job("t1"), "state", "held")
     ledger.client.zadd(ledger.keys.state("held"), {"t1": 0})
-    assert ledger.operator.replay("t1", "operator")
+    assert ledger.operator.rerun("t1", "operator")
     assert job(ledger).cost == Cost(CENT)
     assert ledger.journal("t1") == []
-
-
-def test_a_job_of_before_costs_were_kept_has_unpriced_calls(ledger):
-    lease = claim(ledger)
-    ledger.release(lease, "drain", Spent(1, Usage(3, 30, 10), "gpt-4o-mini"))
-    assert (job(ledger).cost, job(ledger).is_billed) == (Cost(unpriced_calls=3), False)
-    again = ledger.claim("t1", "other", lease_seconds=60)
-    assert isinstance(again, Lease)
-    write(ledger, again, entry(0))
-    ledger.release(again, "drain", Spent(1, Usage(1)))
-    assert job(ledger).cost == Cost(CENT, unpriced_calls=3)
 
 
 # --- the day's cap --------------------------------------------------------------------------------
@@ -152,12 +141,12 @@ def test_a_reached_cap_keeps_jobs_from_starting_until_somebody_raises_it(ledger,
     assert not reserve(ledger, lease, 1, "0.02", "0.10")
     ledger.release(lease, "day_cap", Spent(1))
     for other in others:
-        got = other.claim("t1", "me", lease_seconds=60, day_cap_usd=cap)
+        got = other.claim("t1", ClaimTerms("me", 60, day_cap_usd=cap))
         assert got == NotClaimed("day_cap")
         assert other.sweep().to_run == ()
     assert job(ledger).state is JobState.QUEUED
     assert ledger.spending.today().is_full
-    got = ledger.claim("t1", "me", lease_seconds=60, day_cap_usd=Decimal("0.20"))
+    got = ledger.claim("t1", ClaimTerms("me", 60, day_cap_usd=Decimal("0.20")))
     assert isinstance(got, Lease)
     assert not ledger.spending.today().is_full
 
@@ -169,7 +158,7 @@ def test_one_job_that_needs_much_keeps_no_other_from_starting(ledger):
     for lease in (much, little):
         ledger.release(lease, "x", Spent(1))
     got = {
-        i: ledger.claim(i, "me", lease_seconds=60, day_cap_usd=Decimal("0.10"))
+        i: ledger.claim(i, ClaimTerms("me", 60, day_cap_usd=Decimal("0.10")))
         for i in ("much", "little")
     }
     assert got["much"] == NotClaimed("day_cap")

@@ -20,8 +20,7 @@ from support.workers import FunctionTeams
 
 from aicity_fleet.background import repeat
 from aicity_fleet.errors import FleetError
-from aicity_fleet.ledger import Ledger
-from aicity_fleet.ledger.keys import SCHEMA_VERSION
+from aicity_fleet.ledger import ClaimTerms, Ledger
 from aicity_fleet.messaging.messages import Messages
 from aicity_fleet.messaging.routes import POLL
 from aicity_fleet.models import JsonObject
@@ -30,7 +29,7 @@ from scheduler.report import ReporterParts, report
 from scheduler.sweep import Sweeper
 from workers.lease_keeper import LeaseKeeper
 from workers.run_job import run_job
-from workers.worker import ClaimTerms, Worker
+from workers.worker import Worker
 
 LEASE_SECONDS = 15.0
 SWEEP_SECONDS = 2.0
@@ -213,7 +212,6 @@ class Fleet:
     def _boot_dispatcher(self, process: Process) -> None:
         world = self.world
         ledger, client = world.new_ledger(), world.new_client()
-        world.wire.call("SET", ledger.keys.schema, SCHEMA_VERSION)  # ledger.upgrade_schema()
         reporter = ReporterParts(ledger, client, "sim", give_up_seconds=3600)
 
         def handle(text: str) -> JsonObject:

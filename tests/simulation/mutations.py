@@ -231,10 +231,10 @@ MUTATIONS = (
         seeds=60,
     ),
     Mutation(
-        "a replay of what may be accepted",
+        "a rerun of what may be accepted",
         (RUN_AGAIN,),
         ("people",),
-        ("replay", "if fields[4] and not fields[5] then", "if false then"),
+        ("rerun", "if fields[4] and not fields[5] then", "if false then"),
         seeds=60,
     ),
     Mutation(

@@ -1,4 +1,4 @@
-"""Buyers submit and withdraw tasks; an operator pauses, cancels, parks, replays and releases."""
+"""Buyers submit and withdraw tasks; an operator pauses, cancels, parks, reruns and sends reports."""
 
 from __future__ import annotations
 
@@ -110,7 +110,9 @@ class Operator:
         job_id = rng.choice(sorted(self._world.market.tasks) or ["none"])
         what = rng.choice(PAUSABLE)
         self._world.count("moves")
-        match rng.choice(("pause", "cancel", "park", "replay", "replay", "release", "release")):
+        match rng.choice(
+            ("pause", "cancel", "park", "rerun", "rerun", "send_report", "send_report")
+        ):
             case "pause":
                 self._try(lambda: ledger.controls.pause(what, "operator"))
                 self._world.stage.sleep(rng.uniform(2, 15))
@@ -120,12 +122,12 @@ class Operator:
             case "park":
                 job_id = self._one_of(("finished",), job_id)
                 self._lay_aside(job_id, lambda: ledger.operator.park(job_id, "operator"))
-            case "replay":
+            case "rerun":
                 job_id = self._one_of(RESTING, job_id)
-                self._try(lambda: ledger.operator.replay(job_id, "operator"))
-            case "release":
+                self._try(lambda: ledger.operator.rerun(job_id, "operator"))
+            case "send_report":
                 job_id = self._one_of(RESTING, job_id)
-                self._try(lambda: ledger.operator.release(job_id, "operator"))
+                self._try(lambda: ledger.operator.send_report(job_id, "operator"))
 
     def _lay_aside(self, job_id: str, move: Callable[[], object]) -> None:
         self.laid_aside.add(job_id)  # also where the answer to the move is lost

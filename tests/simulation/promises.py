@@ -187,7 +187,7 @@ class Promises:
             self.owner.pop(job_id, None)
             self.lapses[job_id] += 1
 
-    def _saw_replay(self, _process: str, args: list[Any], reply: Any) -> None:
+    def _saw_rerun(self, _process: str, args: list[Any], reply: Any) -> None:
         if reply[0]:
             job_id = args[0]
             self._journaled[job_id] = self._journal_length(job_id)

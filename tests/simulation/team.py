@@ -16,7 +16,7 @@ from simulation.profiles import Profile
 from simulation.stage import Process
 from simulation.world import World
 
-from aicity_fleet.journal import Journal, JournalCursor, canonical_sha256
+from aicity_fleet.journal import Journal, JournalCursor, ModelCall, canonical_sha256
 from aicity_fleet.ledger import Lease
 from aicity_fleet.models import (
     Delivered,
@@ -102,7 +102,8 @@ class ScriptedTeam:
                 if ending is not None:
                     return self._result(ending, cursor)
                 answer = {"text": f"answer {world.rng.randrange(10**9)}"}
-                entry = run_now(cursor.record("model", request, answer, seconds=1.0, usage=(7, 3)))
+                call = ModelCall(usage=(7, 3))
+                entry = run_now(cursor.record("model", request, answer, seconds=1.0, call=call))
             text = entry.answer["text"]
         stopped = self._stopped(stop_switch, also_drain=False)
         return self._result(stopped or self._ending(lease, plan, text), cursor)

@@ -1,5 +1,6 @@
 """A job that kills its process runs alone after two deaths, and fails after the third."""
 
+from aicity_fleet.ledger import ClaimTerms
 from aicity_fleet.models import JobState
 
 
@@ -12,7 +13,7 @@ def test_two_deaths_isolate_a_job_and_the_third_proves_it_guilty(fleet):
         fleet.messages.clear()
     assert fleet.job(poison).is_isolated
 
-    beside_others = fleet.ledger.claim(poison, "worker:1", lease_seconds=15)
+    beside_others = fleet.ledger.claim(poison, ClaimTerms("worker:1", 15))
     assert beside_others.reason == "isolated"
     lease = fleet.kill_worker_of(poison, alone=True)
     assert fleet.ledger.died(poison, lease.fence) is JobState.FINISHED

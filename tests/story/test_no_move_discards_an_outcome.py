@@ -14,10 +14,10 @@ def test_a_job_whose_report_may_have_arrived_is_not_run_again(fleet):
     fleet.ledger.operator.park(task_id, "looking at it")
 
     with pytest.raises(WrongStateError, match="may have accepted"):
-        fleet.ledger.operator.replay(task_id, "again")
+        fleet.ledger.operator.rerun(task_id, "again")
     assert fleet.state(task_id) is JobState.QUARANTINED
 
-    fleet.ledger.operator.release(task_id, "as it stands")
+    fleet.ledger.operator.send_report(task_id, "as it stands")
     fleet.recorded.report(task_id)
     assert fleet.deliver()["why"] == "already_settled"
     assert fleet.city.task(task_id)["acceptedEndings"] == 1

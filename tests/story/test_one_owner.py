@@ -1,5 +1,6 @@
 """Two processes may hold the same message. Only the holder of the current lease can write."""
 
+from aicity_fleet.ledger import ClaimTerms
 from aicity_fleet.models import Completed, JobState, Spent
 
 
@@ -8,7 +9,7 @@ def test_a_worker_that_wakes_up_late_can_write_nothing(fleet):
     fleet.messages.clear()
     old = fleet.kill_worker_of(task_id)
     fleet.wait_for_rescue(task_id)
-    new = fleet.ledger.claim(task_id, "new:1", lease_seconds=15)
+    new = fleet.ledger.claim(task_id, ClaimTerms("new:1", 15))
     assert new.token == old.token + 1
 
     late = Completed("Too late.", 1, "gpt-4o-mini")

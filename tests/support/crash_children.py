@@ -18,7 +18,7 @@ import traceback
 from aicity_fleet.aicity.client import AICityClient
 from aicity_fleet.background import Threads
 from aicity_fleet.failpoints import Failpoint, listen
-from aicity_fleet.ledger import Ledger, outbox
+from aicity_fleet.ledger import ClaimTerms, Ledger, outbox, runs
 from aicity_fleet.ledger import ledger as ledger_module
 from aicity_fleet.logs.configure import configure_logging
 from aicity_fleet.messaging.messages import Messages
@@ -31,7 +31,7 @@ from scheduler.sweep import sweep
 from workers.lease_keeper import LeaseKeeper
 from workers.run_job import run_job
 from workers.team_runner import TeamRunner
-from workers.worker import ClaimTerms, Worker
+from workers.worker import Worker
 
 MESSAGES = "messages"
 """The list in Redis, behind the fleet's prefix, that stands for the queues: task and job id."""
@@ -100,7 +100,7 @@ def main() -> None:
     settings = Settings.load()
     configure_logging(settings)
     # Seconds instead of minutes: what is tested is that these run out, not how long they are.
-    ledger_module.SEND_GRACE_MS = 0
+    runs.SEND_GRACE_MS = 0
     ledger_module.MESSAGE_LOST_MS = 300
     outbox.REPORT_LEASE_MS = 600
     for line in sys.stdin:

@@ -14,7 +14,7 @@ from support.workers import RunTeam, function_worker
 
 from aicity_fleet.aicity.client import AICityClient
 from aicity_fleet.journal import Journal
-from aicity_fleet.ledger import Job, Lease, Ledger
+from aicity_fleet.ledger import ClaimTerms, Job, Lease, Ledger
 from aicity_fleet.messaging.routes import POLL, REPORT
 from aicity_fleet.models import Delivered, Ending, JobState, TeamResult, Usage
 from aicity_fleet.stop_switch import StopSwitch
@@ -94,7 +94,7 @@ class StoryFleet:
             job_id: The job.
             alone: Whether that worker ran nothing else.
         """
-        lease = self.ledger.claim(job_id, "dead:1", lease_seconds=0.05, alone=alone)
+        lease = self.ledger.claim(job_id, ClaimTerms("dead:1", 0.05), is_alone=alone)
         assert isinstance(lease, Lease)
         return lease
 

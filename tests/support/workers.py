@@ -9,11 +9,11 @@ from support.messages import RecordedMessages
 
 from aicity_fleet.background import Threads
 from aicity_fleet.journal import Journal
-from aicity_fleet.ledger import Lease, Ledger
+from aicity_fleet.ledger import ClaimTerms, Lease, Ledger
 from aicity_fleet.models import TeamResult
 from aicity_fleet.stop_switch import StopSwitch
 from workers.lease_keeper import LeaseKeeper
-from workers.worker import ClaimTerms, Worker
+from workers.worker import Worker
 
 RunTeam = Callable[[Lease, StopSwitch, Journal], TeamResult]
 

@@ -8,11 +8,10 @@ import pytest
 
 from aicity_fleet.cli.findings import find
 from aicity_fleet.ledger.controls import Breaker, Controls, Switch
-from aicity_fleet.ledger.day_totals import DayTotals
 from aicity_fleet.ledger.overview import Overview
-from aicity_fleet.ledger.spending import Day
 from aicity_fleet.models import JobState
-from aicity_fleet.money.earnings import Cost
+from aicity_fleet.money.cost import Cost
+from aicity_fleet.money.day import DaySpending, DayTotals
 
 NOW = datetime(2026, 7, 1, 12, tzinfo=UTC)
 OFF = Switch(NOW - timedelta(hours=1), "AI City answered 401.")
@@ -31,7 +30,9 @@ def breaker(*, is_fatal: bool, is_open: bool = True) -> Breaker:
 def day_totals(*, is_full: bool, wanted: str = "0.01") -> DayTotals:
     spent, cap = Cost(Decimal("9.99")), Decimal(10)
     midnight = NOW.replace(hour=0)
-    day = Day(midnight, spent, 40, Decimal(0), Decimal("0.005"), cap, Decimal(wanted), is_full)
+    day = DaySpending(
+        midnight, spent, 40, Decimal(0), Decimal("0.005"), cap, Decimal(wanted), is_full
+    )
     return DayTotals(day, Decimal(0), Decimal(0), 0, 0)
 
 
@@ -85,7 +86,7 @@ NEEDS_PERSON = [
         "alone would cost $12.50, and the fleet may spend $10.00",
         "FLEET_MAX_DAY_USD.*cancel",
     ),
-    ({"counts": {JobState.HELD: 1}}, "1 job is held", "replay --state held.*--despite-guard"),
+    ({"counts": {JobState.HELD: 1}}, "1 job is held", "rerun --state held.*--despite-guard"),
 ]
 
 

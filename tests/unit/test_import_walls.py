@@ -130,6 +130,27 @@ def test_every_form_of_an_import_is_read(tmp_path, text, name):
     assert name in imported_modules(path)
 
 
+MAY_KNOW_THE_SIMULATOR = {
+    "aicity_fleet/cli/demo.py",
+    "aicity_fleet/cli/simulator.py",
+    "aicity_fleet/cli/teams.py",  # try --simulated
+}
+
+
+def know_the_simulator(imports: Mapping[str, set[str]]) -> set[str]:
+    """Return the files outside the simulator that import it."""
+    outside = {
+        f: names for f, names in imports.items() if not f.startswith("aicity_fleet/simulator")
+    }
+    return {file for file in outside if breaches(file, ("aicity_fleet.simulator",), outside)}
+
+
+def test_three_command_files_alone_know_the_simulator():
+    assert know_the_simulator(imports_of_files()) == MAY_KNOW_THE_SIMULATOR
+    breach = {"aicity_fleet/settings.py": {"aicity_fleet.simulator.access"}}
+    assert know_the_simulator(breach) == set(breach), "a breach is noticed"
+
+
 FOREIGN = {
     "httpx": {"aicity_fleet/aicity", "aicity_fleet/simulator", "aicity_fleet/team"},
     "redis": {

@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aicity_fleet.cli.money import cost_text, earnings_text, margin_text, usd
-from aicity_fleet.money.earnings import Cost, Earnings, agent_share_usd, earnings, margin_usd
+from aicity_fleet.money.cost import Cost
+from aicity_fleet.money.earnings import Earnings, agent_share_usd, earnings, margin_usd
 
 NOW = datetime(2026, 7, 1, 12, tzinfo=UTC)
 SOME = Cost(Decimal("0.25"))

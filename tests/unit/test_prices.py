@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aicity_fleet.money.prices import cost_usd, find_tariff, from_picodollars, picodollars
+from aicity_fleet.money.cost import from_picodollars, picodollars
+from aicity_fleet.money.prices import find_prices
 
 GROQ = "https://api.groq.com/openai/v1"
 
@@ -24,23 +25,23 @@ def _no_network(monkeypatch):
 
 
 def usd(model: str, *tokens: int, **where) -> Decimal | None:
-    tariff = find_tariff(model, **{"provider": "openai", **where})
-    return tariff.usd(*tokens) if tariff else None
+    prices = find_prices(model, **{"provider": "openai", **where})
+    return prices.usd(*tokens) if prices else None
 
 
 def test_list_prices_are_exact_and_say_which_release_they_are_from():
     assert usd("gpt-4o-mini", 1000, 500) == Decimal("0.00045")
-    tariff = find_tariff("gpt-4o-mini", provider="openai")
-    assert tariff is not None
-    assert tariff.source.startswith("genai-prices 0.")
+    prices = find_prices("gpt-4o-mini", provider="openai")
+    assert prices is not None
+    assert prices.source.startswith("genai-prices 0.")
 
 
 def test_the_owner_s_prices_come_first():
     own = (Decimal("2.00"), Decimal("8.00"))
     assert usd("gpt-4o-mini", 1000, 500, own=own) == Decimal("0.006")
-    tariff = find_tariff("my-own-model", provider="compatible", own=own)
-    assert tariff is not None
-    assert tariff.source == "own"
+    prices = find_prices("my-own-model", provider="compatible", own=own)
+    assert prices is not None
+    assert prices.source == "own"
     assert usd("m", 10, 10, own=(Decimal(0), Decimal(0))) == 0, "a price of nothing is known"
 
 
@@ -57,7 +58,7 @@ UNKNOWN = {
 @pytest.mark.parametrize("case", UNKNOWN)
 def test_what_nobody_knows_is_none(case):
     model, where = UNKNOWN[case]
-    assert find_tariff(model, **{"provider": "openai", **where}) is None
+    assert find_prices(model, **{"provider": "openai", **where}) is None
 
 
 def test_the_address_decides_and_then_the_provider_s_name():
@@ -66,17 +67,11 @@ def test_the_address_decides_and_then_the_provider_s_name():
     assert usd("gpt-4o-mini", 1000, 500, provider="azure", base_url="https://x.openai.azure.com")
 
 
-def test_a_job_of_before_costs_were_kept_is_priced_by_its_model_s_name():
-    assert cost_usd("gpt-4o-mini", 1000, 500) == Decimal("0.00045")
-    assert cost_usd("scripted-1", 1000, 500) is None
-    assert cost_usd("scripted-1", 0, 0) == 0
-
-
-prices = st.decimals(0, 100_000, places=6)
+dollars = st.decimals(0, 100_000, places=6)
 tokens = st.integers(0, 10_000_000)
 
 
-@given(prices, prices, tokens, tokens)
+@given(dollars, dollars, tokens, tokens)
 def test_the_ledger_s_whole_numbers_lose_nothing(input_usd, output_usd, prompt, completion):
     cost = usd("m", prompt, completion, own=(input_usd, output_usd))
     assert cost is not None

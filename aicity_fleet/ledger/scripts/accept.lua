@@ -1,13 +1,18 @@
--- (none) -> queued, or -> quarantined when the task was refused. A known id is only noted as listed.
--- ARGV: id, task JSON, task type, nonce, reason for refusing or '', ms until the sweep may send it,
---       retention in ms, the task's maxBudget in cents or ''
+-- (none) -> queued; -> quarantined for a task that was refused. For a known id only note that it is listed.
+-- ARGV: id, then named:
+--   task: JSON
+--   task_type, nonce
+--   reason: why it is refused; '' for a task to accept
+--   grace_ms: how long the sweep leaves sending the message to the caller
+--   retention_ms
+--   max_budget_cents: the task's maxBudget, or ''
 -- Reply: {'accepted' | 'refused' | 'known' | 'paused' (a person paused intake), state or ''}
-local id, reason = ARGV[1], ARGV[5]
+local id, arg = ARGV[1], named(2)
 local job = key('job', id)
 local state = redis.call('HGET', job, 'state')
-if state == 'quarantined' and reason == '' and redis.call('HGET', job, 'task') == 'null'
+if state == 'quarantined' and arg.reason == '' and redis.call('HGET', job, 'task') == 'null'
     and not is_paused('intake') then
-  -- It was malformed or too long, and is not any more: corrected there, or allowed here.
+  -- The task was malformed or too long. It was corrected at AI City, or our limit was raised.
   redis.call('DEL', job)
   redis.call('ZREM', key('state', 'quarantined'), id)
   redis.call('PERSIST', key('audit', id))
@@ -15,30 +20,27 @@ if state == 'quarantined' and reason == '' and redis.call('HGET', job, 'task') =
 end
 if state then
   redis.call('HSET', job, 'listed_at', NOW)
-  if redis.call('PTTL', job) >= 0 then -- settled or refused: keep it known while it is listed
-    redis.call('PEXPIRE', job, ARGV[7])
-    redis.call('PEXPIRE', key('audit', id), ARGV[7])
-    redis.call('PEXPIRE', key('journal', id), ARGV[7])
+  if redis.call('PTTL', job) >= 0 then -- settled or refused: keep the record while AI City lists the task
+    expire_job(id, arg.retention_ms)
   end
   return {'known', state}
 end
 if is_paused('intake') then
   return {'paused', ''}
 end
-redis.call('HSET', job, 'task', ARGV[2], 'task_type', ARGV[3], 'nonce', ARGV[4],
+redis.call('HSET', job, 'task', arg.task, 'task_type', arg.task_type, 'nonce', arg.nonce,
   'attempt', 0, 'lapses', 0, 'accepted_at', NOW, 'listed_at', NOW)
-if ARGV[8] ~= '' then
-  redis.call('HSET', job, 'max_budget_cents', ARGV[8])
+if arg.max_budget_cents ~= '' then
+  redis.call('HSET', job, 'max_budget_cents', arg.max_budget_cents)
 end
-if reason ~= '' then
-  redis.call('HSET', job, 'reason', reason)
+if arg.reason ~= '' then
+  redis.call('HSET', job, 'reason', arg.reason)
   move(id, 'quarantined', NOW)
-  note(id, 'refused', reason)
-  redis.call('PEXPIRE', job, ARGV[7])
-  redis.call('PEXPIRE', key('audit', id), ARGV[7])
+  note(id, 'refused', arg.reason)
+  expire_job(id, arg.retention_ms)
   return {'refused', 'quarantined'}
 end
 queue(id, NOW)
-redis.call('ZADD', PREFIX .. 'unsent', NOW + ARGV[6], id)
+redis.call('ZADD', UNSENT, NOW + arg.grace_ms, id)
 note(id, 'accepted')
 return {'accepted', 'queued'}

@@ -1,6 +1,6 @@
--- Stop a job, wherever it is; it rests in quarantine, and nothing is reported.
+-- queued -> quarantined; a running job is stopped by its worker first. Nothing is reported.
 -- ARGV: id, why
--- Reply: {'cancelled' (it rests) | 'cancelling' (its worker has to stop it first) | '', state before}
+-- Reply: {'cancelled' | 'cancelling' (its worker has to stop it) | '', state before}
 local id, why = ARGV[1], ARGV[2]
 local job = key('job', id)
 local state = redis.call('HGET', job, 'state')
@@ -10,7 +10,7 @@ if state == 'running' then
   return {'cancelling', state}
 end
 if state == 'queued' then
-  lay_aside(id, why)
+  put_in_quarantine(id, why)
   return {'cancelled', state}
 end
 return {'', state or ''}

@@ -1,9 +1,13 @@
--- running -> finished: the outcome goes into the outbox. The first outcome stands for ever.
--- ARGV: id, token, outcome JSON, kind ('complete' or 'fail'), ms until the sweep may report it,
---       gate's score or '', then what the attempt used, see `add_usage`
+-- running -> finished: the outcome goes into the outbox. The first outcome stands.
+-- ARGV: id, token, then named:
+--   outcome: JSON
+--   kind: 'complete' or 'fail'
+--   grace_ms: how long the sweep leaves sending the message to the caller
+--   score: the gate's, or ''
+--   what the attempt used, see `add_usage`
 -- Reply: the state that the job is in now, or '' when the token is not the current one or an outcome
---        stands already. The same call again (its first reply was lost) is answered alike.
-local id, token = ARGV[1], ARGV[2]
+--        stands already. A repetition of the call, after its first reply was lost, gets the same reply.
+local id, token, arg = ARGV[1], ARGV[2], named(3)
 local job = key('job', id)
 if redis.call('HEXISTS', job, 'outcome') == 1 then
   return redis.call('HGET', job, 'finish_token') == token and redis.call('HGET', job, 'state') or ''
@@ -11,7 +15,7 @@ end
 if not owns_run(id, token) then
   return ''
 end
-add_usage(id, 7)
-redis.call('HSET', job, 'finish_token', token, 'score', ARGV[6])
-into_outbox(id, ARGV[3], ARGV[4], NOW + ARGV[5])
+add_usage(id, arg)
+redis.call('HSET', job, 'finish_token', token, 'score', arg.score)
+into_outbox(id, arg.outcome, arg.kind, NOW + arg.grace_ms)
 return redis.call('HGET', job, 'state')

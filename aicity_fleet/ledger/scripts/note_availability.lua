@@ -1,4 +1,4 @@
--- Remember which availability AI City was told last, to tell it only what changed.
+-- Record the availability that AI City was told last, so that only a change is sent.
 -- ARGV: availability
 -- Reply: 1
 redis.call('HSET', CONTROLS, 'availability', ARGV[1])

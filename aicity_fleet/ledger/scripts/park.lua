@@ -1,6 +1,6 @@
 -- queued, finished or held -> quarantined, by a person.
 -- ARGV: id, why, failures in a row that the guard lets out
--- Reply: {1 or 0, state before, what stands against it or ''}
+-- Reply: {1 or 0, state before, the obstacle or ''}
 local id = ARGV[1]
 local fields = redis.call('HMGET', key('job', id), 'state', 'report_lease_until')
 local state = fields[1] or ''
@@ -13,5 +13,5 @@ end
 if redis.call('SREM', GUARD_PENDING, id) + redis.call('SREM', GUARD_UNSURE, id) > 0 then
   count_failure(ARGV[3]) -- it may have been accepted
 end
-lay_aside(id, ARGV[2])
+put_in_quarantine(id, ARGV[2])
 return {1, state, ''}

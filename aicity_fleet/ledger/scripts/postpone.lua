@@ -1,4 +1,4 @@
--- The report could not be delivered: try again later.
+-- A report could not be delivered: try again later.
 -- ARGV: id, token, delay in ms, why
 -- Reply: 1, or 0 when the token is not the current one
 local id = ARGV[1]

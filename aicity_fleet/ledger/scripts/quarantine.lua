@@ -1,17 +1,19 @@
 -- finished -> quarantined, by the holder of the report: a person has to look. Nothing is dropped.
--- ARGV: id, token, why, 1 when AI City refused it for certain: then it is no failure of the
---       agent's; failures in a row that the guard lets out
+-- ARGV: id, token, then named:
+--   why
+--   was_refused: '1' when AI City certainly refused it, so that it is no failure of the agent's
+--   max_failures: failures in a row at which the guard closes
 -- Reply: 1, or 0 when the token is not the current one
-local id = ARGV[1]
+local id, arg = ARGV[1], named(3)
 if not owns_report(id, ARGV[2]) then
   return 0
 end
 local was_pending = redis.call('SREM', GUARD_PENDING, id) + redis.call('SREM', GUARD_UNSURE, id)
-if ARGV[4] == '1' then
+if arg.was_refused == '1' then
   redis.call('HSET', key('job', id), 'refused', 1)
-  let_one_go(ARGV[5])
+  let_one_go(arg.max_failures)
 elseif was_pending == 1 then
-  count_failure(ARGV[5]) -- it may stand: counted, so that a success can clear it
+  count_failure(arg.max_failures) -- it may stand; a success clears it
 end
-lay_aside(id, ARGV[3])
+put_in_quarantine(id, arg.why)
 return 1

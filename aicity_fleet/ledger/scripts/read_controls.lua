@@ -1,7 +1,7 @@
--- What is switched off, by whom, and how the guard and the breakers stand.
+-- Read what is switched off, the guard and the breakers.
 -- ARGV: none
 -- Reply: {now in ms, controls as field-value list, failures seen, failures assumed, breakers as
---        field-value list, whether the guard knows the row (1) or begins anew (0), jobs in hand}
+--        field-value list, 1 when the guard knows the row of failures or 0, jobs in hand}
 return {NOW, redis.call('HGETALL', CONTROLS), failures_seen(), guard_count('assumed'),
   redis.call('HGETALL', BREAKERS), redis.call('EXISTS', GUARD), redis.call('ZCARD', key('state', 'queued'))
   + redis.call('ZCARD', key('state', 'running')) + redis.call('ZCARD', key('state', 'finished'))}

@@ -1,7 +1,7 @@
--- Prolong the leases of all jobs of one process in one call. One that has lapsed is not revived: its holder
--- has stopped the job by then, and the sweep is about to make it runnable.
--- ARGV: lease in ms, then id, token and where its run stands as JSON (or '') of each job
--- Reply: {ids that are no longer owned, ids that a person cancelled}
+-- Prolong the leases of all jobs of one process in one call. A lapsed lease is not revived: its holder has
+-- stopped the job by then, and the sweep is about to make it runnable.
+-- ARGV: lease in ms, then of each job its id, token and progress as JSON (or '')
+-- Reply: {ids that are no longer ours, ids that a person cancelled}
 local lost, cancelled = {}, {}
 for i = 2, #ARGV, 3 do
   local id, progress = ARGV[i], ARGV[i + 2]

@@ -1,21 +1,24 @@
--- Keep a part of the day's cap for a model call that is about to be made. It is settled by `journal_append`,
--- given back by `give_back`, and lapses by itself should its process die.
--- ARGV: id of the job, name of the reservation, picodollars that the call will cost at least, the day's cap
---       in picodollars, ms after which it lapses
--- Reply: 1, or 0 when it does not fit any more
+-- Reserve a part of the day's cap for a model call that is about to be made. `journal_append` settles the
+-- reservation, `give_back` drops it, and it lapses by itself should its process die.
+-- ARGV: id, name of the reservation, then named:
+--   amount: the least that the call will cost, in picodollars
+--   day_cap: in picodollars
+--   lapses_after_ms
+-- Reply: 1, or 0 when it does not fit
 --
--- What did not fit is noted with the job, which is not started again before it does: others may need less.
-local id, name, amount, cap = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
+-- An amount that did not fit is recorded with the job, which does not start again before it fits: other jobs
+-- may need less.
+local id, name, arg = ARGV[1], ARGV[2], named(3)
 local day = today()
-redis.call('HSET', day, 'cap', cap)
+redis.call('HSET', day, 'cap', arg.day_cap)
 redis.call('PEXPIRE', day, SPENDING_KEPT_MS)
-if charged_today() + reserved(name) + tonumber(amount) > tonumber(cap) then
-  redis.call('HSET', day, 'wanted', amount)
+if charged_today() + reserved(name) + tonumber(arg.amount) > tonumber(arg.day_cap) then
+  redis.call('HSET', day, 'wanted', arg.amount)
   if redis.call('EXISTS', key('job', id)) == 1 then
-    redis.call('HSET', key('job', id), 'wanted', amount)
+    redis.call('HSET', key('job', id), 'wanted', arg.amount)
   end
   return 0
 end
-redis.call('HSET', RESERVED, name, amount .. ':' .. string.format('%.0f', NOW + ARGV[5]))
+redis.call('HSET', RESERVED, name, arg.amount .. ':' .. string.format('%.0f', NOW + arg.lapses_after_ms))
 redis.call('PEXPIRE', RESERVED, 86400 * 1000)
 return 1

@@ -1,4 +1,4 @@
--- Take a pause back; 'stopped' takes back the stop that a refused key brought about.
+-- End a pause; 'stopped' ends the stop that a refused key caused.
 -- ARGV: what
 -- Reply: 1, or 0 when it was not paused
 if ARGV[1] == 'stopped' then

@@ -1,6 +1,6 @@
--- A guard that begins anew learns how many failures in a row stand, or assumes the worst.
--- ARGV: failures that the profile tells of or '', failures to assume otherwise
--- Reply: 1, or 0 when it knew already
+-- Tell a new guard how many failures in a row stand, or have it assume the worst.
+-- ARGV: failures that the agent's profile shows or '', failures to assume otherwise
+-- Reply: 1, or 0 when the guard knew already
 if redis.call('EXISTS', GUARD) == 1 then
   return 0
 end

@@ -1,8 +1,8 @@
--- Note that a message for a queued job went out.
+-- Record that a message for a queued job went out.
 -- ARGV: id
--- Reply: 1 when the job was queued, else 0
+-- Reply: 1, or 0 when the job is not queued
 local id = ARGV[1]
-redis.call('ZREM', PREFIX .. 'unsent', id)
+redis.call('ZREM', UNSENT, id)
 if redis.call('HGET', key('job', id), 'state') ~= 'queued' then
   return 0
 end

@@ -1,33 +1,35 @@
 -- finished -> reported, by the holder of the report.
--- ARGV: id, token, receipt JSON, retention in ms, what it means for the agent's reputation:
---       'success', 'failure' or 'nothing'; failures in a row that the guard lets out
+-- ARGV: id, token, then named:
+--   receipt: JSON
+--   retention_ms
+--   meaning: for the agent's reputation; 'success', 'failure' or 'nothing'
+--   max_failures: failures in a row at which the guard closes
 -- Reply: 1, or 0 when the token is not the current one
-local id = ARGV[1]
+local id, arg = ARGV[1], named(3)
+local job = key('job', id)
 if not owns_report(id, ARGV[2]) then
   -- It was sent before a wipe, or by a process that slept: AI City accepted it all the same.
-  if ARGV[5] == 'failure' and redis.call('HGET', key('job', id), 'state') ~= 'reported' then
-    count_failure(ARGV[6])
+  if arg.meaning == 'failure' and redis.call('HGET', job, 'state') ~= 'reported' then
+    count_failure(arg.max_failures)
   end
   return 0
 end
-redis.call('HSET', key('job', id), 'receipt', ARGV[3])
+redis.call('HSET', job, 'receipt', arg.receipt)
 move(id, 'reported', NOW)
-note(id, 'reported', ARGV[3])
+note(id, 'reported', arg.receipt)
 redis.call('SREM', GUARD_PENDING, id)
 redis.call('SREM', GUARD_UNSURE, id)
-local mark = tonumber(redis.call('HGET', key('job', id), 'guard_mark') or '0')
-if ARGV[5] == 'failure' then
-  count_failure(ARGV[6])
+local mark = tonumber(redis.call('HGET', job, 'guard_mark') or '0')
+if arg.meaning == 'failure' then
+  count_failure(arg.max_failures)
 else
-  if ARGV[5] == 'success' then
+  if arg.meaning == 'success' then
     redis.call('HDEL', GUARD, 'assumed')
     if mark > guard_count('cleared') then
       redis.call('HSET', GUARD, 'cleared', mark)
     end
   end
-  let_one_go(ARGV[6]) -- and not after a failure: one between two successes
+  let_one_go(arg.max_failures) -- never after a failure: one failure between two successes
 end
-redis.call('PEXPIRE', key('job', id), ARGV[4])
-redis.call('PEXPIRE', key('audit', id), ARGV[4])
-redis.call('PEXPIRE', key('journal', id), ARGV[4])
+expire_job(id, arg.retention_ms)
 return 1

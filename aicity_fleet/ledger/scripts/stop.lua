@@ -1,4 +1,4 @@
--- AI City refused our key: intake and reports stop until a person or another key comes.
+-- AI City refused our key: stop intake and reports until a person resumes them or the key changes.
 -- ARGV: why, fingerprint of the key
 -- Reply: 1, or 0 when they were stopped already
 redis.call('HSETNX', CONTROLS, 'probed_at', NOW)

@@ -1,10 +1,10 @@
--- Grant the right to send a finished job's report to one process at a time.
--- ARGV: id, lease in ms, failures in a row after which the guard lets no further one out
+-- Grant the right to send a finished job's report, to one process at a time.
+-- ARGV: id, lease in ms, failures in a row at which the guard lets no further one out
 -- Reply: {number of the try, nonce, outcome JSON, ms since the report was first tried, earlier outcomes that
 --        AI City refused} or {'', reason}
 --
--- The guard holds a failure back that would be one too many; one that was sent before may always be
--- sent again, for it is the same one.
+-- The guard holds back a failure that would be one too many. A failure that was sent before may always be
+-- sent again: it is the same failure.
 local id = ARGV[1]
 local job = key('job', id)
 local fields = redis.call('HMGET', job, 'state', 'report_due', 'report_lease_until', 'outcome',
@@ -18,14 +18,14 @@ end
 if tonumber(fields[3] or '0') > NOW then
   return {'', 'being_sent'}
 end
-local hindrance = reports_wait_for()
-if hindrance then
-  return {'', hindrance}
+local obstacle = reports_wait_for()
+if obstacle then
+  return {'', obstacle}
 end
 if fields[6] == 'complete' then
   redis.call('HSET', job, 'complete_tried', 1)
   redis.call('SADD', GUARD_UNSURE, id)
-  -- Should it be accepted, then after the failures that are settled by now, whenever its answer comes.
+  -- If AI City accepts it, whenever the answer comes, it follows the failures that are settled by now.
   redis.call('HSETNX', job, 'guard_mark', guard_count('failed'))
 elseif redis.call('SISMEMBER', GUARD_PENDING, id) == 0 then
   if guard_is_unknown() and not fields[8] then

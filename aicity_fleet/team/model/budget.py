@@ -1,8 +1,8 @@
-"""What a run may still spend, asked before each model call. No AutoGen here.
+"""What a run may still spend, checked before each model call. No AutoGen here.
 
-How large an answer will be nobody knows before it is there: a call is let through when its prompt alone
-still fits, so a job overshoots by one answer at most, the one of the call in flight. A call that fails, or
-whose answer is lost on its way, may have been charged by the provider; the fleet does not see that.
+The length of an answer is unknown in advance. A call may be made when its prompt alone still fits, so a job
+can exceed its cap by one answer. A provider may charge for a call that fails, or whose answer is lost on
+the way; the fleet does not see that.
 """
 
 from __future__ import annotations
@@ -12,28 +12,28 @@ from decimal import Decimal
 from typing import Protocol, TypeVar
 
 from aicity_fleet.errors import SettingsError
-from aicity_fleet.journal import Bill, JournalCursor
+from aicity_fleet.journal import JournalCursor
 from aicity_fleet.models import AssignedTask
 from aicity_fleet.money.earnings import agent_share_usd
-from aicity_fleet.money.prices import Tariff, find_tariff
+from aicity_fleet.money.prices import PriceTable, find_prices
 from aicity_fleet.settings import Settings
 from aicity_fleet.team.declare.spec import Limits, ModelConfig, TeamSpec
 from aicity_fleet.team.model import provider_errors as endings
 
 RESERVED_SECONDS = 60.0
-"""How much longer than the call itself may take its share of the day's cap stays reserved, in seconds. Then
-whoever reserved it has died."""
+"""How long a reservation outlasts the timeout of its call, in seconds. By then the process that made it has
+died."""
 
 
 class SpendingLimiter(Protocol):
-    """What all jobs of a fleet may spend together today, as one run sees it."""
+    """The fleet's cap of the day, as one run sees it."""
 
     async def reserve(self, ordinal: int, usd: Decimal, seconds: float) -> bool:
-        """Keep this much for a call; False when it does not fit any more.
+        """Reserve a part of the cap for a call; False when it does not fit.
 
         Args:
             ordinal: The call's place in the job's journal. Recording it there settles the reservation.
-            usd: What its prompt will cost, in US dollars.
+            usd: The price of its prompt, in US dollars.
             seconds: After how long the reservation lapses.
         """
         ...
@@ -43,30 +43,30 @@ class SpendingLimiter(Protocol):
         ...
 
 
-class Priced(Protocol):
-    """What the budget wants to know of a model."""
+class PricedModel(Protocol):
+    """What the budget needs to know of a model."""
 
     @property
-    def tariff(self) -> Tariff | None:
+    def prices(self) -> PriceTable | None:
         """What it charges; None when nobody knows."""
         ...
 
     @property
     def config(self) -> ModelConfig:
-        """How long one call of it may take stands there."""
+        """Its configuration, which holds the timeout of a call."""
         ...
 
 
-M = TypeVar("M", bound=Priced)
+M = TypeVar("M", bound=PricedModel)
 
 
 class Budget:
-    """One run's money.
+    """What one run may spend.
 
     Args:
-        limits: The bounds in dollars.
-        tape: What the job has spent so far.
-        purse: The fleet's bound of the day; None for none.
+        limits: The job's caps in dollars.
+        cursor: Counts what the job has spent so far.
+        limiter: The fleet's cap of the day; None for no cap.
     """
 
     def __init__(
@@ -76,21 +76,22 @@ class Budget:
 
     @property
     def spent_usd(self) -> Decimal:
-        """What counts against the job's bounds so far, in US dollars: what was replayed has been counted
-        when it was bought, and some of it may have been discarded since.
+        """What counts against the job's caps so far, in US dollars.
+
+        Replayed calls were counted when they were bought, and some of those may have been discarded since.
         """
         before = max(self._limits.spent_before_usd, self._cursor.replayed_usd)
         return before + self._cursor.charged_usd
 
     def affordable(self, models: Sequence[M], prompt_tokens: int) -> tuple[M, ...]:
-        """Those of the models that may be asked next; one of an unknown price may.
+        """Return the models that may be called next; a model of unknown price may.
 
         Args:
-            models: In the order in which they are asked.
+            models: In the order in which they are tried.
             prompt_tokens: An estimate of the prompt.
 
         Raises:
-            StoppedError: The call would cross a bound with each of them.
+            StoppedError: The call would cross a cap with each of them.
         """
         crossed = [self._crossed(model, prompt_tokens) for model in models]
         found = tuple(m for m, crosses in zip(models, crossed, strict=True) if crosses is None)
@@ -98,7 +99,7 @@ class Budget:
             raise crossed[0]
         return found
 
-    def _crossed(self, model: Priced, prompt_tokens: int) -> endings.StoppedError | None:
+    def _crossed(self, model: PricedModel, prompt_tokens: int) -> endings.StoppedError | None:
         after = self.spent_usd + _prompt_usd(model, prompt_tokens)
         if self._limits.max_usd is not None and after > self._limits.max_usd:
             return endings.over_budget()
@@ -106,12 +107,12 @@ class Budget:
             return endings.unprofitable()
         return None
 
-    async def reserve(self, model: Priced, prompt_tokens: int) -> None:
-        """Keep a call's share of the fleet's day.
+    async def reserve(self, model: PricedModel, prompt_tokens: int) -> None:
+        """Reserve a call's share of the fleet's day.
 
         Raises:
-            StoppedError: There is no room for it today.
-            Exception: What the purse raises, noted as the tape's failure.
+            StoppedError: It does not fit into today's cap.
+            Exception: What the limiter raises, also kept as the cursor's failure.
         """
         if self._limiter is None:
             return
@@ -126,10 +127,10 @@ class Budget:
             raise endings.day_cap()
 
     async def give_back(self) -> None:
-        """The call that was reserved for last failed.
+        """Drop the last reservation, because its call failed.
 
         Raises:
-            Exception: What the purse raises, noted as the tape's failure.
+            Exception: What the limiter raises, also kept as the cursor's failure.
         """
         if self._limiter is None:
             return
@@ -140,34 +141,17 @@ class Budget:
             raise
 
 
-def _prompt_usd(model: Priced, prompt_tokens: int) -> Decimal:
-    known = model.tariff.usd(prompt_tokens, 0) if model.tariff is not None else None
+def _prompt_usd(model: PricedModel, prompt_tokens: int) -> Decimal:
+    known = model.prices.usd(prompt_tokens, 0) if model.prices is not None else None
     return known or Decimal(0)
 
 
-def bill_of(tariff: Tariff | None, usage: tuple[int, int], *, estimate: tuple[int, int]) -> Bill:
-    """What a call cost.
+def prices_of(config: ModelConfig) -> PriceTable | None:
+    """Find what a model charges: the owner's prices, else list prices, else None.
 
-    Args:
-        tariff: Of the model that answered; None when nobody knows what it charges.
-        usage: Tokens in and out as the provider counted them.
-        estimate: Ours, in case it counted none: then the cost is unknown, and the estimate stands in for
-            it in caps.
+    The first call may take half a second, see ``find_prices``.
     """
-    if tariff is None:
-        return Bill()
-    if any(usage):
-        usd = tariff.usd(*usage)
-        return Bill(usd, None, tariff.source if usd is not None else "")
-    return Bill(None, tariff.usd(*estimate))
-
-
-def tariff_of(config: ModelConfig) -> Tariff | None:
-    """What a model charges: the owner's prices, else list prices, else None.
-
-    The first call may take half a second, see ``prices.find_tariff``.
-    """
-    return find_tariff(
+    return find_prices(
         config.name,
         provider=config.provider,
         base_url=config.base_url,
@@ -178,12 +162,12 @@ def tariff_of(config: ModelConfig) -> Tariff | None:
 def limits_of(
     settings: Settings, task: AssignedTask, *, spent_before_usd: Decimal = Decimal(0)
 ) -> Limits:
-    """The bounds that the settings set one job.
+    """Return the limits that the settings impose on one job.
 
     Args:
-        settings: The owner's.
-        task: The order; what it pays counts with ``FLEET_STOP_AT_LOSS``.
-        spent_before_usd: What earlier attempts spent, as far as it is known, in US dollars.
+        settings: The owner's settings.
+        task: The order; its price is a cap under ``FLEET_STOP_AT_LOSS``.
+        spent_before_usd: The known part of what earlier attempts spent, in US dollars.
     """
     cents = task.max_budget_cents
     return Limits(
@@ -198,18 +182,17 @@ def limits_of(
 def require_prices(
     settings: Settings, aliases: Mapping[str, Sequence[ModelConfig]], specs: Iterable[TeamSpec]
 ) -> None:
-    """Check that every bound in dollars can be kept; loads the list of prices, so call it before jobs run.
+    """Check that every cap in dollars can be enforced. It loads the price list: call it before jobs run.
 
-    A cap over a model whose price is unknown would let everything through and look as if it held: a fleet
-    that was told to stop at a sum refuses to start instead.
+    A cap on a model of unknown price would seem to hold and stop nothing, so the fleet refuses to start.
 
     Args:
-        settings: Which caps are set.
+        settings: The caps that are set.
         aliases: The models behind each alias, stand-ins included.
-        specs: The teams, which say the aliases that are used.
+        specs: The teams, which name the aliases in use.
 
     Raises:
-        SettingsError: A bound in dollars is set and a model that a team may call has no known price.
+        SettingsError: A cap in dollars is set, and a model that a team may call has no known price.
     """
     caps = [
         f"{name}={cap}"
@@ -225,7 +208,7 @@ def require_prices(
         f"  - {alias}: {config.name} ({config.provider})"
         for alias in sorted(used & aliases.keys())
         for config in aliases[alias]
-        if tariff_of(config) is None
+        if prices_of(config) is None
     ]
     if caps and unpriced:
         raise SettingsError(

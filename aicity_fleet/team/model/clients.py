@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 import openai
 
 from aicity_fleet.errors import TeamError
-from aicity_fleet.money.prices import Tariff
+from aicity_fleet.money.prices import PriceTable
 from aicity_fleet.team.model import autogen_logs as quiet
 
 # isort: split
@@ -19,7 +19,7 @@ from autogen_core.models import ChatCompletionClient, ModelFamily, ModelInfo
 from autogen_ext.models.openai import AzureOpenAIChatCompletionClient, OpenAIChatCompletionClient
 
 from aicity_fleet.team.declare.spec import DEFAULT_MODEL, ModelConfig
-from aicity_fleet.team.model.budget import tariff_of
+from aicity_fleet.team.model.budget import prices_of
 
 BASE_URLS = {
     "openai": "https://api.openai.com/v1",
@@ -42,15 +42,15 @@ class Model:
     Args:
         config: Which model, and where.
         client: AutoGen's client for it.
-        tariff: What it charges; None when nobody knows.
+        prices: What it charges; None when nobody knows.
     """
 
     def __init__(
-        self, config: ModelConfig, client: ChatCompletionClient, tariff: Tariff | None = None
+        self, config: ModelConfig, client: ChatCompletionClient, prices: PriceTable | None = None
     ) -> None:
         self.config = config
         self.client = client
-        self.tariff = tariff
+        self.prices = prices
         self._rests_until = 0.0
 
     @property
@@ -162,7 +162,7 @@ def open_model(config: ModelConfig) -> Model:
         client = _client(config, _model_info(config, client))
     if client is None:  # pragma: no cover -- full model_info is always accepted
         raise AssertionError("AutoGen refused a full model_info")
-    return Model(config, client, tariff_of(config))
+    return Model(config, client, prices_of(config))
 
 
 def _client(config: ModelConfig, info: ModelInfo | None) -> ChatCompletionClient | None:

@@ -27,15 +27,16 @@ from autogen_core.models import (
 from autogen_core.tools import Tool, ToolSchema
 from pydantic import BaseModel
 
-from aicity_fleet.journal import Entry, JournalCursor, canonical_sha256, estimated_tokens
+from aicity_fleet.journal import Entry, JournalCursor, ModelCall, canonical_sha256, estimated_tokens
 from aicity_fleet.models import JsonObject, ProviderFatal, ProviderTrouble
+from aicity_fleet.money.prices import charge_for
 from aicity_fleet.redaction import Redact
 from aicity_fleet.stop_switch import StopSwitch
 from aicity_fleet.team.declare.spec import Limits, Member, TeamSpec
 from aicity_fleet.team.engines.workbench import UNREADABLE_ARGUMENTS
 from aicity_fleet.team.model import provider_errors as endings
 from aicity_fleet.team.model.autogen_logs import CallNotes
-from aicity_fleet.team.model.budget import Budget, bill_of
+from aicity_fleet.team.model.budget import Budget
 from aicity_fleet.team.model.clients import Model, Route
 
 _FINISH_REASONS: Mapping[str, FinishReasons] = {
@@ -213,12 +214,14 @@ class JournaledClient(ChatCompletionClient):
             "model",
             sha256,
             answer,
-            model=model.name,
             seconds=time.monotonic() - started,
-            usage=usage,
-            estimate=estimate + answer_estimate,
-            finish_reason=finish_reason,
-            bill=bill_of(model.tariff, usage, estimate=(estimate, answer_estimate)),
+            call=ModelCall(
+                model=model.name,
+                usage=usage,
+                estimated_tokens=estimate + answer_estimate,
+                finish_reason=finish_reason,
+                charge=charge_for(model.prices, usage, estimate=(estimate, answer_estimate)),
+            ),
         )
 
     async def create_stream(

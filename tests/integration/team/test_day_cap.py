@@ -10,7 +10,7 @@ import pytest
 from support.samples import GOOD_GENERAL, order
 from support.scripted_provider import Provider, submit, text
 
-from aicity_fleet.ledger import Lease, Ledger
+from aicity_fleet.ledger import ClaimTerms, Lease, Ledger
 from aicity_fleet.models import Delivered, Interrupted, TeamResult
 from aicity_fleet.stop_switch import StopSwitch
 from workers.ledger_journal import LedgerJournal
@@ -31,7 +31,7 @@ def config(config):
 
 def lease_on(ledger: Ledger, job_id: str, cap: Decimal) -> Lease:
     ledger.accept(dataclasses.replace(order(), task_id=job_id))
-    lease = ledger.claim(job_id, "me", lease_seconds=60, day_cap_usd=cap)
+    lease = ledger.claim(job_id, ClaimTerms("me", 60, day_cap_usd=cap))
     assert isinstance(lease, Lease), lease
     return lease
 

@@ -12,7 +12,7 @@ from support.scripted_provider import Provider, error, submit, text
 from aicity_fleet.errors import LedgerUnavailableError
 from aicity_fleet.journal import MemoryJournal
 from aicity_fleet.models import Delivered, Interrupted, ProviderTrouble, Rejected
-from aicity_fleet.money.earnings import Cost
+from aicity_fleet.money.cost import Cost
 from aicity_fleet.team import Limits
 from aicity_fleet.team.model.clients import Route
 from aicity_fleet.team.run import open_model

@@ -8,11 +8,12 @@ from decimal import Decimal
 import pytest
 
 from aicity_fleet.errors import SettingsError
-from aicity_fleet.journal import Bill, JournalCursor, MemoryJournal
-from aicity_fleet.money.prices import OwnTariff, Tariff
+from aicity_fleet.journal import JournalCursor, MemoryJournal, ModelCall
+from aicity_fleet.money.cost import Charge
+from aicity_fleet.money.prices import PriceTable, charge_for, find_prices
 from aicity_fleet.settings import Settings
 from aicity_fleet.team import Limits, ModelConfig, team_for
-from aicity_fleet.team.model.budget import Budget, bill_of, require_prices
+from aicity_fleet.team.model.budget import Budget, require_prices
 from aicity_fleet.team.model.provider_errors import StoppedError
 
 CONFIG = ModelConfig("m", "http://127.0.0.1/v1", "k", 5.0)
@@ -20,13 +21,14 @@ CONFIG = ModelConfig("m", "http://127.0.0.1/v1", "k", 5.0)
 
 @dataclasses.dataclass
 class Priced:
-    tariff: Tariff | None
+    prices: PriceTable | None
     config: ModelConfig = CONFIG
 
 
 def costing(input_usd: str, output_usd: str = "0") -> Priced:
     """By the million tokens: 10 cost a dollar per million means 1000 tokens cost a cent."""
-    return Priced(OwnTariff(Decimal(input_usd), Decimal(output_usd)))
+    own = (Decimal(input_usd), Decimal(output_usd))
+    return Priced(find_prices("m", provider="compatible", own=own))
 
 
 CHEAP, DEAR, FREE, UNKNOWN = costing("10"), costing("100"), costing("0"), Priced(None)
@@ -65,10 +67,11 @@ def test_a_job_that_would_cost_more_than_it_earns_stops_with_its_own_code():
 async def test_what_was_replayed_was_counted_when_it_was_bought():
     journal = MemoryJournal()
     first = JournalCursor(journal)
-    await first.record("model", "a", {}, seconds=0, bill=Bill(Decimal("0.03")))
+    await first.record("model", "a", {}, seconds=0, call=ModelCall(charge=Charge(Decimal("0.03"))))
     second = JournalCursor(journal)
     await second.replay("model", "a")
-    await second.record("model", "b", {}, seconds=0, bill=Bill(None, Decimal("0.02")))
+    guessed = ModelCall(charge=Charge(None, Decimal("0.02")))
+    await second.record("model", "b", {}, seconds=0, call=guessed)
     assert second.cost.unpriced_calls == 1
     assert budget(second).spent_usd == Decimal("0.05")
     assert budget(second, spent_before_usd="0.03").spent_usd == Decimal("0.05")
@@ -78,11 +81,11 @@ async def test_what_was_replayed_was_counted_when_it_was_bought():
 
 
 def test_tokens_that_nobody_counted_cost_nobody_knows_what_and_count_by_estimate():
-    tariff = costing("1", "2").tariff
-    assert bill_of(tariff, (10, 5), estimate=(99, 99)) == Bill(Decimal("0.00002"), None, "own")
-    uncounted = bill_of(tariff, (0, 0), estimate=(100, 50))
+    prices = costing("1", "2").prices
+    assert charge_for(prices, (10, 5), estimate=(99, 99)) == Charge(Decimal("0.00002"), None, "own")
+    uncounted = charge_for(prices, (0, 0), estimate=(100, 50))
     assert (uncounted.usd, uncounted.estimated_usd) == (None, Decimal("0.0002"))
-    assert bill_of(None, (10, 5), estimate=(99, 99)) == Bill()
+    assert charge_for(None, (10, 5), estimate=(99, 99)) == Charge()
 
 
 SPECS = [team_for("general")]

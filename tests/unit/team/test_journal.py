@@ -8,6 +8,7 @@ from aicity_fleet.journal import (
     Entry,
     JournalCursor,
     MemoryJournal,
+    ModelCall,
     canonical_sha256,
     estimated_tokens,
 )
@@ -17,7 +18,8 @@ ANSWER = {"content": "text", "thought": None}
 
 
 async def record(cursor: JournalCursor, request: str, **more):
-    return await cursor.record("model", request, ANSWER, seconds=0.5, usage=(10, 2), **more)
+    call = ModelCall(usage=(10, 2), **more)
+    return await cursor.record("model", request, ANSWER, seconds=0.5, call=call)
 
 
 async def test_recorded_answers_are_replayed_in_order_and_not_bought():
@@ -69,8 +71,9 @@ async def test_a_tool_s_answer_is_no_model_s_answer():
 
 async def test_an_estimate_counts_only_where_nobody_counted():
     cursor = JournalCursor(MemoryJournal())
-    await cursor.record("model", "a", ANSWER, seconds=0, usage=(0, 0), estimate=70)
-    await cursor.record("model", "b", ANSWER, seconds=0, usage=(10, 2), estimate=70)
+    for request, usage in (("a", (0, 0)), ("b", (10, 2))):
+        call = ModelCall(usage=usage, estimated_tokens=70)
+        await cursor.record("model", request, ANSWER, seconds=0, call=call)
     assert cursor.tokens == 82
     assert cursor.bought == Usage(2, 10, 2)
 

@@ -1,9 +1,10 @@
--- quarantined or held -> queued, by a person: the job is run anew, and its outcome is discarded.
--- ARGV: id, why
+-- quarantined or held -> queued, by a person: the job is run again, and its outcome is discarded.
+-- ARGV: id, why, '1' to keep the journal in any case
 -- Reply: {1 or 0, state before, what stands against it or ''}
 --
 -- An outcome that AI City may have accepted is never discarded: another could be a second ending.
--- The answers of a job that only ran out of something are still good: it goes on from them.
+-- A job that only ran out of something goes on from its journal, as does one whose journal is kept on
+-- request. Otherwise the journal is discarded: the same answers would lead to the same outcome.
 local BROKE_OFF = {deadline = true, over_budget = true, unprofitable = true}
 local id = ARGV[1]
 local job = key('job', id)
@@ -22,8 +23,9 @@ if fields[4] then
   -- Another outcome under the same key would be answered for the one that was refused, or refused as well.
   redis.call('HINCRBY', job, 'refusals', 1)
 end
-if fields[3] and not BROKE_OFF[cjson.decode(fields[3]).code] then
-  redis.call('DEL', key('journal', id)) -- the same answers would lead to the same outcome
+local keeps_journal = ARGV[3] == '1' or not fields[3] or BROKE_OFF[cjson.decode(fields[3]).code]
+if not keeps_journal then
+  redis.call('DEL', key('journal', id))
 end
 redis.call('HDEL', job, 'outcome', 'outcome_kind', 'finish_token', 'finished_at', 'score', 'refused',
   'tried', 'first_report_at', 'report_lease_until', 'guard_mark', 'despite_guard', 'isolated', 'cancel', 'reason', 'lapsed_in')
@@ -31,5 +33,5 @@ redis.call('HSET', job, 'lapses', 0, 'releases', 0, 'breaks', 0)
 redis.call('PERSIST', job)
 redis.call('PERSIST', key('audit', id))
 queue(id, NOW)
-note(id, 'replayed', ARGV[2])
+note(id, 'rerun', ARGV[2])
 return {1, state, ''}

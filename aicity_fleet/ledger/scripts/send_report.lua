@@ -1,6 +1,6 @@
--- quarantined or held -> finished, by a person: the outcome as it stands is reported after all.
+-- quarantined or held -> finished, by a person: the outcome is reported as it stands.
 -- ARGV: id, why, failures in a row at which the guard is closed, '1' to send a failure all the same
--- Reply: {1 or 0, state before, what stands against it or ''}
+-- Reply: {1 or 0, state before, the obstacle or ''}
 local id, despite_guard = ARGV[1], ARGV[4] == '1'
 local job = key('job', id)
 local fields = redis.call('HMGET', job, 'state', 'outcome', 'outcome_kind', 'complete_tried')

@@ -1,0 +1,183 @@
+"""The runs of jobs: the moves between a claim and its end, made by workers.
+
+Every move after the claim shows the lease, and is refused when that lease is no longer the current one.
+A part of ``Ledger``.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
+from typing import Literal
+
+from aicity_fleet.ledger.controls import MAX_FAILURES_IN_A_ROW, PROBE_SECONDS
+from aicity_fleet.ledger.leases import ClaimTerms, Lease, NotClaimed, Renewal
+from aicity_fleet.ledger.lua import Scripts
+from aicity_fleet.models import AssignedTask, Failed, JobState, JsonObject, Outcome, Spent
+from aicity_fleet.money.cost import from_picodollars, picodollars
+
+SEND_GRACE_MS = 3000
+"""How long the sweep leaves sending a new message to the process that made the move, in milliseconds."""
+
+FAILED_AFTER_DEATHS = 3
+"""How many times a job may kill a process that ran nothing else before it fails."""
+
+NO_PROGRESS: Mapping[str, JsonObject] = MappingProxyType({})
+
+
+class Runs:
+    """The runs of one fleet's jobs.
+
+    Raises from every method:
+        LedgerUnavailableError: Redis is down, loading, read-only, full or unreachable.
+        LedgerError: Redis answered something that the ledger cannot use.
+    """
+
+    _scripts: Scripts
+
+    def claim(
+        self, job_id: str, terms: ClaimTerms, *, is_alone: bool = False
+    ) -> Lease | NotClaimed:
+        """Take the lease on a queued job that is due.
+
+        Args:
+            job_id: The job.
+            terms: This process's terms.
+            is_alone: Whether the job would have this process to itself; an isolated job must.
+        """
+        cap_usd = terms.day_cap_usd
+        reply = self._scripts.run(
+            "claim",
+            job_id,
+            owner=terms.owner,
+            lease_ms=int(terms.lease_seconds * 1000),
+            max_running=terms.max_running,
+            max_failures=MAX_FAILURES_IN_A_ROW,
+            endpoint=terms.endpoint,
+            is_alone=int(is_alone),
+            probe_ms=int(PROBE_SECONDS * 1000),
+            day_cap=None if cap_usd is None else picodollars(cap_usd),
+        )
+        if not reply[0]:
+            return NotClaimed(reply[1])
+        token, task, nonce, releases, breaks, spent = reply
+        return Lease(
+            job_id,
+            int(token),
+            AssignedTask.from_json(json.loads(task)),
+            nonce,
+            releases=int(releases),
+            breaks=int(breaks),
+            spent_usd=from_picodollars(int(spent)),
+        )
+
+    def defer(self, job_id: str, *, delay_seconds: float) -> None:
+        """Send no message for a queued job for a while: a process is being started for it."""
+        self._scripts.run("defer", job_id, int(delay_seconds * 1000))
+
+    def renew(
+        self,
+        leases: Iterable[Lease],
+        *,
+        lease_seconds: float,
+        progress: Mapping[str, JsonObject] = NO_PROGRESS,
+    ) -> Renewal:
+        """Prolong many leases in one call, and record how far their runs are.
+
+        Args:
+            leases: Our leases.
+            lease_seconds: How long each lasts from now.
+            progress: By job, for people; nothing depends on it.
+        """
+        parts: list[str] = []
+        for lease in leases:
+            told = progress.get(lease.job_id)
+            where = json.dumps({**told, "attempt": lease.token}) if told else ""
+            parts += (lease.job_id, lease.fence, where)
+        if not parts:
+            return Renewal()
+        lost, cancelled = self._scripts.run("renew", int(lease_seconds * 1000), *parts)
+        return Renewal(frozenset(lost), frozenset(cancelled))
+
+    def release(
+        self,
+        lease: Lease,
+        why: str,
+        spent: Spent,
+        *,
+        delay_seconds: float = 0,
+        counts_as: Literal["", "releases", "breaks"] = "",
+    ) -> bool:
+        """Hand a running job back; False when it is no longer ours.
+
+        Args:
+            lease: Our lease.
+            why: One line for the audit trail.
+            spent: What the attempt used.
+            delay_seconds: How long the job may not be claimed again.
+            counts_as: The count of the lease that this adds to, if any.
+        """
+        reply = self._scripts.run(
+            "release",
+            *(lease.job_id, lease.fence),
+            delay_ms=int(delay_seconds * 1000),
+            why=why,
+            counts_as=counts_as,
+            **_usage_args(spent),
+        )
+        return bool(reply)
+
+    def finish(
+        self, lease: Lease, outcome: Outcome, spent: Spent, *, score: int | None = None
+    ) -> JobState | None:
+        """Write the outcome into the outbox.
+
+        Returns:
+            Where the job is now: finished; or quarantined, when a person cancelled it or when it is a
+            failure of a job whose completion was sent before. None when the lease is not the current
+            one, or another outcome stands.
+        """
+        reply = self._scripts.run(
+            "finish",
+            *(lease.job_id, lease.fence),
+            outcome=json.dumps(outcome.to_json()),
+            kind=outcome.kind,
+            grace_ms=SEND_GRACE_MS,
+            score=score,
+            **_usage_args(spent),
+        )
+        return JobState(reply) if reply else None
+
+    def died(self, job_id: str, fence: str) -> JobState | None:
+        """Record that a process died that ran this job and nothing else: the job is to blame.
+
+        Once that has happened often enough to prove it, jobs that were only ever beside it when a process
+        ended need not run alone any more.
+
+        Args:
+            job_id: The job.
+            fence: The fence of its lease.
+
+        Returns:
+            Where the job is now: queued for another try, or finished with its failure; None when the
+            lease is not the current one.
+        """
+        message = "The task could not be worked: it ended the process that worked it, each time."
+        failure = Failed("poison", message)
+        reply = self._scripts.run(
+            "died", job_id, fence, FAILED_AFTER_DEATHS, json.dumps(failure.to_json())
+        )
+        return JobState(reply) if reply else None
+
+
+def _usage_args(spent: Spent) -> dict[str, str | int | None]:
+    """Return the named arguments of `add_usage` in the scripts' prelude."""
+    usage = spent.usage
+    return {
+        "model": spent.model,
+        "model_calls": usage.model_calls,
+        "prompt_tokens": usage.prompt_tokens,
+        "completion_tokens": usage.completion_tokens,
+        "ran_ms": spent.ran_ms,
+    }
