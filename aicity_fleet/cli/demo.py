@@ -12,6 +12,7 @@ from typing import Annotated
 
 import typer
 from rich.box import SIMPLE_HEAD
+from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 from rich.text import Text
@@ -82,7 +83,7 @@ def demo(
     if as_json:
         print_json(_as_json(result))
     else:
-        _summarize(result)
+        summarize(result)
         where = f"are in {out}" if out else "can be had with --out FOLDER"
         notes.print(f"The deliverables {where}.")
     if result.faults:
@@ -149,10 +150,10 @@ def _table(tasks: list[DemoTask]) -> Table:
     return table
 
 
-def _fitting(title: str, *, beside: int) -> Text:
+def _fitting(title: str, *, beside: int, screen: Console = console) -> Text:
     """A title cut to what the terminal has left beside the other columns."""
     text = Text(title)
-    text.truncate(max(10, console.width - beside), overflow="ellipsis")
+    text.truncate(max(10, screen.width - beside), overflow="ellipsis")
     return text
 
 
@@ -164,7 +165,8 @@ def _print_changes(tasks: list[DemoTask], seen: dict[str, str]) -> None:
             notes.out(f"{task.task_id} {task.task_type}: {state}", highlight=False)
 
 
-def _summarize(result: DemoResult) -> None:
+def summarize(result: DemoResult, screen: Console = console) -> None:
+    """Print what the demo came to: a table of the tasks, and the agent's reputation."""
     table = Table(title="What the fleet did", box=SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
     for heading in ("task", "type", "ending"):
         table.add_column(heading, no_wrap=True)
@@ -173,7 +175,7 @@ def _summarize(result: DemoResult) -> None:
     for row in result.rows:
         ending = row["city_status"] if row["ending"] == "complete" else f"{row['ending']} (sent)"
         table.add_row(
-            _fitting(row["title"], beside=FIGURES_WIDTH),
+            _fitting(row["title"], beside=FIGURES_WIDTH, screen=screen),
             row["type"],
             Text(ending, "green" if row["city_status"] == "completed" else "yellow"),
             "-" if row["score"] is None else str(row["score"]),
@@ -186,9 +188,9 @@ def _summarize(result: DemoResult) -> None:
     calls, tokens = (sum(row[name] for row in result.rows) for name in ("model_calls", "tokens"))
     table.add_section()
     table.add_row("total", "", "", "", dollars(earned), str(calls), str(tokens), "")
-    console.print(table)
+    screen.print(table)
     before, after = result.profile_before, result.profile_after
-    console.print(
+    screen.print(
         f"Reputation: score {before.get('overallScore')} → {after.get('overallScore')}, "
         f"trust tier {before.get('trustTier')} → {after.get('trustTier')}"
     )
