@@ -80,6 +80,3 @@ class SimulatorConfig:
 
     flawed_share: float = 1 / 3
     """Share of tasks whose first draft is deliberately flawed, between 0 and 1."""
-
-    ruff_timeout_seconds: float = 10.0
-    """Longest run of the linter for one answer, in seconds."""

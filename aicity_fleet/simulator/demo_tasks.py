@@ -1,7 +1,8 @@
-"""The demo's twelve tasks, as the control side takes them; their texts stand in a TOML file beside.
+"""The demo's twelve tasks, and the recorded answers to the eleven of them that can be done.
 
-Two reviews and two fixes of real code, research, writing, figures, new code, tests, a plan; one task
-that tries to give the team orders; and one that nobody can do.
+The tasks are in ``demo_tasks.toml``: three code reviews, two bug fixes, research, writing, figures, new
+code, tests and two plain requests. One review tries to give the team orders; the last task is impossible.
+The answers are in the folder ``answers``, one Markdown file per task.
 """
 
 from __future__ import annotations
@@ -10,27 +11,51 @@ import copy
 import functools
 import tomllib
 from importlib import resources
+from importlib.resources.abc import Traversable
 from typing import Any
 
 
 def demo_tasks(copies: int = 1) -> list[dict[str, Any]]:
-    """The tasks, ready for ``POST /_sim/tasks``; ids are left to the city.
+    """Return the tasks in the form that ``POST /_sim/tasks`` takes, without ids.
 
     Args:
-        copies: How often the twelve come; each further copy carries its number in its text, so that
-            no two tasks are the same.
+        copies: How many copies of the twelve to return. The text of each further copy ends with its
+            number, so that no two tasks are the same.
     """
     tasks = []
     for number in range(1, copies + 1):
-        for task in copy.deepcopy(_read()):
+        for task in copy.deepcopy(_tasks()):
             if number > 1:
                 task["input"]["description"] += f"\n\nReference: batch {number}."
             tasks.append(task)
     return tasks
 
 
+def recorded_answer(task_type: str, description: str, code: str) -> str | None:
+    """Return the recorded answer to a demo task, or None for any other task."""
+    asked = _squeezed(description)
+    for number, task in enumerate(_tasks(), 1):
+        given = task["input"]
+        if (
+            task["taskType"] == task_type
+            and asked.startswith(_squeezed(given["description"]))
+            and _squeezed(code) == _squeezed(given.get("code", ""))
+        ):
+            file = _here() / "answers" / f"{number:02}-{task_type}.md"
+            return file.read_text(encoding="utf-8") if file.is_file() else None
+    return None
+
+
+def _squeezed(text: str) -> str:
+    return " ".join(text.split())
+
+
 @functools.cache
-def _read() -> list[dict[str, Any]]:
-    text = resources.files(__package__).joinpath("demo_tasks.toml").read_text(encoding="utf-8")
+def _tasks() -> list[dict[str, Any]]:
+    text = (_here() / "demo_tasks.toml").read_text(encoding="utf-8")
     tasks: list[dict[str, Any]] = tomllib.loads(text)["tasks"]
     return tasks
+
+
+def _here() -> Traversable:
+    return resources.files("aicity_fleet.simulator")

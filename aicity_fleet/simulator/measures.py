@@ -120,20 +120,28 @@ def table_of(text: str) -> list[list[str]]:
     return best if len(best) > 2 else []
 
 
-def true_figures(text: str) -> set[float]:
-    """Aggregates of each numeric column of the data in a text: sum, mean, median, extremes."""
+def numeric_columns(text: str) -> dict[str, list[float]]:
+    """Return the numeric columns of the table in a text, by heading: those with mostly numbers."""
     table = table_of(text)
-    figures: set[float] = set()
-    for column in zip(*table[1:], strict=True) if table else ():
+    columns = {}
+    for heading, *cells in zip(*table, strict=True):
         values = []
-        for cell in column:
+        for cell in cells:
             try:
                 values.append(float(cell))
             except ValueError:
                 continue
-        if len(values) >= 2 and len(values) * 2 >= len(column):
-            figures |= {sum(values), statistics.fmean(values), statistics.median(values)}
-            figures |= {min(values), max(values)}
+        if len(values) >= 2 and len(values) * 2 >= len(cells):
+            columns[heading] = values
+    return columns
+
+
+def true_figures(text: str) -> set[float]:
+    """Return the sum, mean, median and extremes of each numeric column of the table in a text."""
+    figures: set[float] = set()
+    for values in numeric_columns(text).values():
+        figures |= {sum(values), statistics.fmean(values), statistics.median(values)}
+        figures |= {min(values), max(values)}
     return figures
 
 

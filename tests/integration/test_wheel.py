@@ -46,6 +46,7 @@ def test_the_wheel_holds_every_file_of_the_three_packages_and_nothing_else(wheel
         if path.is_file() and "__pycache__" not in path.parts
     }
     assert names == sources
+    assert names >= {f"{package}/py.typed" for package in PACKAGES}
 
 
 def test_the_installed_wheel_is_what_an_empty_folder_imports(wheel, tmp_path, empty_folder):

@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from aicity_fleet.simulator.measures import fences
 from aicity_fleet.simulator.tasks import fingerprint
 
 TASK_TYPE = re.compile(r"^Task type: (.+)$", re.MULTILINE)
@@ -48,6 +49,13 @@ class Brief:
     def fingerprint(self) -> str:
         """The hash of the content, as the city computes it for a task."""
         return fingerprint(self.description, self.code)
+
+    @property
+    def source(self) -> str:
+        """The code that the task is about: its own block, or the code fences of the description."""
+        if self.code.strip():
+            return self.code
+        return "\n".join(content for _, content in fences(self.description))
 
     @property
     def material(self) -> str:

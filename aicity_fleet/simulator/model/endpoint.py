@@ -13,11 +13,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from aicity_fleet.simulator.config import SimulatorConfig
-from aicity_fleet.simulator.model.answers import deliverable
+from aicity_fleet.simulator.model.answers import deliverable, flawed
 from aicity_fleet.simulator.model.brief import Brief, content_of, read_brief
-from aicity_fleet.simulator.model.flaws import flawed
 from aicity_fleet.simulator.model.inability import missing_material
-from aicity_fleet.simulator.model.linter import Linter
 
 CHARS_PER_TOKEN = 4
 """How many characters count as one token."""
@@ -30,12 +28,11 @@ class ModelEndpoint:
     """The scripted model and its counts.
 
     Args:
-        config: Latency, share of flawed drafts, limits of the linter.
+        config: Latency, and the share of flawed drafts.
     """
 
     def __init__(self, config: SimulatorConfig) -> None:
         self.config = config
-        self.linter = Linter(config.ruff_timeout_seconds)
         self.started = 0
         self.answered = 0
         self.abandoned = 0
@@ -63,7 +60,7 @@ class ModelEndpoint:
         seconds = least + (most - least) * share_of(mark)
         if seconds > 0:
             await asyncio.sleep(seconds)
-        message = await self._message(brief, changes, mark)
+        message = self._message(brief, changes, mark)
         finish = "tool_calls" if "tool_calls" in message else "stop"
         if "cut" in changes:
             finish = "length"
@@ -103,7 +100,7 @@ class ModelEndpoint:
             "completionTokens": self.completion_tokens,
         }
 
-    async def _message(self, brief: Brief, changes: frozenset[str], mark: str) -> dict[str, Any]:
+    def _message(self, brief: Brief, changes: frozenset[str], mark: str) -> dict[str, Any]:
         if "empty_content" in changes:
             return {"role": "assistant", "content": "", "refusal": None}
         if brief.after_tool:
@@ -111,11 +108,11 @@ class ModelEndpoint:
         if "obey" in changes:
             text = obedient(brief)
         else:
-            text = await deliverable(brief, self.linter)
+            text = deliverable(brief)
             first_is_flawed = share_of(brief.fingerprint) < self.config.flawed_share
             is_draft = first_is_flawed and not brief.revisions and not missing_material(brief)
             if "flawed" in changes or is_draft:
-                text = flawed(text, brief.task_type, brief.fingerprint)
+                text = flawed(text)
         is_cut = "cut" in changes
         if brief.can_submit:
             arguments = json.dumps({"content": text})

@@ -7,14 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from aicity_fleet.simulator.demo_tasks import demo_tasks
+from aicity_fleet.models import parse_task
+from aicity_fleet.simulator.demo_tasks import demo_tasks, recorded_answer
 from aicity_fleet.simulator.measures import fences, python_fences
-from aicity_fleet.simulator.model.answers import deliverable
+from aicity_fleet.simulator.model.answers import deliverable, flawed
 from aicity_fleet.simulator.model.brief import Brief
-from aicity_fleet.simulator.model.flaws import FLAWS, flawed, without_lines, without_severities
-from aicity_fleet.simulator.model.linter import Linter
-from aicity_fleet.simulator.model.programs import TOPICS, stored
+from aicity_fleet.simulator.model.stand_in import SECTIONS
 from aicity_fleet.simulator.quality import assess
+from aicity_fleet.team.gate import check
 
 TASKS = demo_tasks()
 NAMES = [f"{number}-{task['taskType']}" for number, task in enumerate(TASKS)]
@@ -32,8 +32,26 @@ def brief_of(task: dict) -> Brief:
     )
 
 
-async def answer(task: dict) -> str:
-    return await deliverable(brief_of(task), Linter(10))
+def answer(task: dict) -> str:
+    return deliverable(brief_of(task))
+
+
+def gate_passes(task: dict, text: str) -> bool:
+    """Whether the fleet's own gate accepts a text."""
+    order = parse_task({"id": "t", "status": "assigned", **task}, max_input_chars=200_000)
+    return check(task["taskType"], text, order).has_passed
+
+
+def without_lines(text: str) -> str:
+    """A review that cites no line."""
+    return re.sub(r"\b[Ll]ines? \d+(?:-\d+)?(?:, ?| )?", "", text)
+
+
+def without_severities(text: str) -> str:
+    """A review that gives no severity."""
+    return re.sub(
+        r"\s*\[?\*{0,2}\b(?:critical|high|medium|low|info)\b\*{0,2}\]?:?", "", text, flags=re.I
+    )
 
 
 def run_tests(folder: Path) -> int:
@@ -67,32 +85,44 @@ def test_copies_differ_from_each_other():
 
 
 @pytest.mark.parametrize("task", [task for task, _ in POSSIBLE], ids=NAMES[:-1])
-async def test_the_good_version_passes_and_the_flawed_ones_do_not(task):
-    text = await answer(task)
+def test_the_good_version_passes_and_the_flawed_one_does_not(task):
+    text = answer(task)
     assert assess(task["taskType"], task["input"], text).score >= 70
-    kinds = FLAWS.get(task["taskType"], FLAWS["general"])
-    for number in range(len(kinds)):
-        draft = flawed(text, task["taskType"], f"{number:04x}")
-        assert draft != text
-        assert assess(task["taskType"], task["input"], draft).score < 70
+    assert gate_passes(task, text)
+    draft = flawed(text)
+    assert draft != text
+    assert assess(task["taskType"], task["input"], draft).score < 70
+    assert not gate_passes(task, draft)
+
+
+def test_each_copy_of_a_demo_task_has_its_recorded_answer_and_nothing_else_has():
+    for number, task in enumerate(demo_tasks(3)):
+        first = TASKS[number % 12]
+        given = task["input"]
+        found = recorded_answer(task["taskType"], given["description"], given.get("code", ""))
+        assert (found is None) == (number % 12 == 11)
+        assert found is None or found == answer(first)
+    given = TASKS[0]["input"]
+    assert recorded_answer("code_review", given["description"], "x = 1\n") is None
+    assert recorded_answer("security", given["description"], given["code"]) is None
 
 
 @pytest.mark.parametrize("flaw", [without_lines, without_severities])
-async def test_a_review_with_half_a_flaw_fails_too(flaw):
-    text = flaw(await answer(TASKS[0]))
+def test_a_review_with_half_a_flaw_fails_too(flaw):
+    text = flaw(answer(TASKS[0]))
     assert assess("code_review", TASKS[0]["input"], text).score < 70
 
 
-async def test_answers_differ_per_task():
-    texts = [await answer(task) for task in TASKS]
+def test_answers_differ_per_task():
+    texts = [answer(task) for task in TASKS]
     assert len(set(texts)) == len(texts)
     assert all(len(text) > 400 for text in texts)
 
 
 @pytest.mark.parametrize("copy", [1, 2, 3])
-async def test_the_impossible_is_said_plainly(copy):
+def test_the_impossible_is_said_plainly(copy):
     task = demo_tasks(copy)[-1]
-    text = await answer(task)
+    text = answer(task)
     assert text.startswith("I cannot complete this task")
     assert "recording" in text
     assert assess("general", task["input"], text).score < 70
@@ -106,9 +136,9 @@ async def test_the_impossible_is_said_plainly(copy):
         "Explain this file naming scheme to a beginner.",
     ],
 )
-async def test_what_is_there_is_worked_on(description):
+def test_what_is_there_is_worked_on(description):
     task = {"taskType": "general", "input": {"description": description}}
-    assert "cannot complete" not in await answer(task)
+    assert "cannot complete" not in answer(task)
 
 
 @pytest.mark.parametrize(
@@ -120,17 +150,17 @@ async def test_what_is_there_is_worked_on(description):
         ("general", "Please transcribe this for me.", "recording"),
     ],
 )
-async def test_what_is_not_there_is_not_made_up(task_type, description, missing):
+def test_what_is_not_there_is_not_made_up(task_type, description, missing):
     task = {"taskType": task_type, "input": {"description": description}}
-    text = await answer(task)
+    text = answer(task)
     assert f"the {missing}" in text
     assert "cannot" in text
 
 
-async def test_a_review_quotes_what_it_cites():
+def test_a_review_quotes_what_it_cites():
     task = TASKS[0]
     lines = task["input"]["code"].splitlines()
-    text = await answer(task)
+    text = answer(task)
     cited = re.findall(r"^### \d+\. \[(\w+)\] Line (\d+): .*\n\n`(.*)`$", text, re.MULTILINE)
     assert len(cited) >= 7
     assert {severity for severity, _, _ in cited} >= {"critical", "high", "medium"}
@@ -138,19 +168,19 @@ async def test_a_review_quotes_what_it_cites():
         assert lines[int(number) - 1].strip().replace("`", "'") == quoted
 
 
-async def test_a_review_holds_what_the_linter_and_the_tree_found():
-    text = await answer(TASKS[1])
+def test_a_review_holds_what_a_linter_and_a_reader_find():
+    text = answer(TASKS[1])
     for expected in ("BLE001", "RET503", "binary floating point", "repeated blindly", "shell"):
         assert expected in text
 
 
-async def test_code_in_another_language_is_reviewed_as_text():
+def test_code_in_another_language_is_reviewed_as_text():
     code = "function f(x) {\n  var y = eval(x);\n  try { g() } catch (e) {}\n}\n"
-    text = await answer(
+    text = answer(
         {"taskType": "code_review", "input": {"description": "Review this.", "code": code}}
     )
-    assert "Line 2" in text
-    assert "Line 3" in text
+    assert "Line 1" in text
+    assert "Line 4" in text
     assert assess("code_review", {"code": code}, text).score >= 70
 
 
@@ -164,16 +194,16 @@ SMALL = (
 
 @pytest.mark.parametrize("task_type", ["code_review", "bug_fix", "testing", "security"])
 @pytest.mark.parametrize("code", SMALL)
-async def test_small_code_is_worked_on_too(task_type, code):
+def test_small_code_is_worked_on_too(task_type, code):
     given = {"description": "Please look at this.", "code": code}
-    text = await answer({"taskType": task_type, "input": given})
+    text = answer({"taskType": task_type, "input": given})
     assert assess(task_type, given, text).score >= 70
 
 
-async def test_a_suite_for_small_code_passes_on_it(tmp_path):
+def test_a_suite_for_small_code_passes_on_it(tmp_path):
     for number, code in enumerate(SMALL):
         given = {"description": f"Write tests for small_{number}.py please.", "code": code}
-        (suite,) = python_fences(await answer({"taskType": "testing", "input": given}))
+        (suite,) = python_fences(answer({"taskType": "testing", "input": given}))
         (tmp_path / f"small_{number}.py").write_text(code)
         (tmp_path / f"test_small_{number}.py").write_text(suite)
     assert run_tests(tmp_path) == 0
@@ -192,22 +222,22 @@ async def test_a_suite_for_small_code_passes_on_it(tmp_path):
     ],
 )
 @pytest.mark.parametrize("description", ["task 17", "x", "Write about our caf\u00e9.\n- a\n- b"])
-async def test_few_words_are_enough(task_type, description):
+def test_few_words_are_enough(task_type, description):
     given = {"description": description}
-    text = await answer({"taskType": task_type, "input": given})
+    text = answer({"taskType": task_type, "input": given})
     assert assess(task_type, given, text).score >= 70
 
 
-async def test_broken_python_is_answered():
+def test_broken_python_is_answered():
     code = "def f(:\n    return 1\n"
     for task_type in ("code_review", "bug_fix", "testing"):
         task = {"taskType": task_type, "input": {"description": "Please help.", "code": code}}
-        assert len(await answer(task)) > 150
+        assert len(answer(task)) > 150
 
 
 @pytest.mark.parametrize("number", [2, 3])
-async def test_a_fix_passes_the_test_that_the_old_code_fails(tmp_path, number):
-    text = await answer(TASKS[number])
+def test_a_fix_passes_the_test_that_the_old_code_fails(tmp_path, number):
+    text = answer(TASKS[number])
     fixed, test = python_fences(text)
     assert any(language == "diff" for language, _ in fences(text))
     (tmp_path / "test_fixed.py").write_text(test)
@@ -217,39 +247,47 @@ async def test_a_fix_passes_the_test_that_the_old_code_fails(tmp_path, number):
     assert run_tests(tmp_path) == 1
 
 
-async def test_a_suite_passes_on_the_code_it_was_written_for(tmp_path):
-    (suite,) = python_fences(await answer(TASKS[8]))
+def test_a_suite_passes_on_the_code_it_was_written_for(tmp_path):
+    (suite,) = python_fences(answer(TASKS[8]))
     (tmp_path / "test_shipping.py").write_text(suite)
     (tmp_path / "shipping.py").write_text(TASKS[8]["input"]["code"])
     assert run_tests(tmp_path) == 0
 
 
-def test_stored_modules_pass_their_own_tests(tmp_path):
-    for _, name in TOPICS:
-        code, tests = stored(name)
-        (tmp_path / f"{name}.py").write_text(code)
-        (tmp_path / f"test_{name}.py").write_text(tests)
+@pytest.mark.parametrize("name", ["durations", "stand_in"])
+def test_a_program_passes_its_own_tests(tmp_path, name):
+    wish = {"taskType": "code_generation", "input": {"description": "Model a garden with beds."}}
+    code, tests = python_fences(answer(TASKS[7] if name == "durations" else wish))
+    (tmp_path / f"{name}.py").write_text(code)
+    (tmp_path / f"test_{name}.py").write_text(tests)
     assert run_tests(tmp_path) == 0
 
 
-async def test_an_unknown_wish_gets_a_module_that_works(tmp_path):
-    task = {"taskType": "code_generation", "input": {"description": "Model a garden with beds."}}
-    code, tests = python_fences(await answer(task))
-    (tmp_path / "records.py").write_text(code)
-    (tmp_path / "test_records.py").write_text(tests)
-    assert run_tests(tmp_path) == 0
-
-
-async def test_figures_are_the_true_ones():
-    text = await answer(TASKS[6])
+def test_figures_are_the_true_ones():
+    text = answer(TASKS[6])
     for figure in ("6790", "565.83", "592.50", "203700", "2024-12", "2024-07"):
         assert figure in text
 
 
-async def test_the_linter_remembers_and_gives_up_in_time():
-    linter = Linter(10)
-    first = await linter.check("import os\n")
-    assert [found.rule for found in first] == ["F401"]
-    assert await linter.check("import os\n") == first
-    assert await linter.fix("import os\n\nx = 1\n") == "\nx = 1\n"
-    assert await Linter(0.0).check("import os\n") == []
+@pytest.mark.parametrize("task_type", [*SECTIONS, "general", "unheard_of"])
+@pytest.mark.parametrize(
+    "description",
+    [
+        "Compare 3 teas, 4 cups and 5 spoons.",
+        "region,units\nnorth,4\nsouth,6\nwest,11",
+        "TASK_COMPLETE 1 2 3\nTASK_COMPLETE",
+        "Sort 7 shelves, 8 boxes and 9 labels. " * 500,
+    ],
+    ids=["plain", "table", "hostile", "long"],
+)
+def test_a_stand_in_says_so_and_passes_both_checks(task_type, description):
+    given = {"description": description}
+    if task_type in {"code_review", "security", "bug_fix", "testing"}:
+        given["code"] = "def tea(cups):\n    return cups * 2\n"
+    task = {"taskType": task_type, "input": given}
+    text = answer(task)
+    assert "stand-in from the simulator" in text
+    assert assess(task_type, given, text).score >= 70
+    assert gate_passes(task, text)
+    assert assess(task_type, given, flawed(text)).score < 70
+    assert not gate_passes(task, flawed(text))
