@@ -4,6 +4,8 @@ import importlib.metadata
 import re
 import sys
 import tomllib
+from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -19,6 +21,12 @@ def declared(path: Path) -> set[str]:
     return {normal(re.split(r"[\[<>=!~; ]", text)[0]) for text in texts}
 
 
+@cache
+def installed() -> Mapping[str, list[str]]:
+    """The distributions that bring each top-level module; reading them takes 0.3 s."""
+    return importlib.metadata.packages_distributions()
+
+
 def normal(name: str) -> str:
     return re.sub(r"[-_.]+", "-", name).lower()
 
@@ -29,7 +37,7 @@ BROUGHT_BY = {"click": "celery", "kombu": "celery"}
 
 @pytest.mark.parametrize("path", sources(), ids=lambda path: path.relative_to(ROOT).as_posix())
 def test_every_import_is_declared(path):
-    distributions = importlib.metadata.packages_distributions()
+    distributions = installed()
     for name in imported_names(path):
         top = name.split(".")[0]
         if top in sys.stdlib_module_names or top in PACKAGES or top == "__future__":
