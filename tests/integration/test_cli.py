@@ -3,6 +3,7 @@
 import json
 import stat
 import subprocess
+from decimal import Decimal
 
 import pytest
 from support.processes import CLI, base_environment, run_cli
@@ -11,6 +12,7 @@ from typer.testing import CliRunner
 from aicity_fleet.cli import app
 from aicity_fleet.ledger import ClaimTerms, Lease
 from aicity_fleet.models import AssignedTask, Completed, Failed, Spent, Usage
+from aicity_fleet.money.cost import Charge
 from aicity_fleet.simulator.access import fleet_environment
 
 
@@ -40,6 +42,7 @@ def two_jobs(ledger):
         ledger.accept(AssignedTask(task_id, "research", "Find out"))
         lease = ledger.claim(task_id, ClaimTerms("me:1", 15))
         assert isinstance(lease, Lease)
+        assert ledger.journals.append(lease, 0, "{}", Charge(Decimal("0.00045"), None, "list"))
         ledger.finish(lease, outcome, Spent(1500, Usage(2, 1000, 500), "gpt-4o-mini"), score=90)
 
 
