@@ -10,6 +10,7 @@ from support.processes import CLI, base_environment, run_cli
 from typer.testing import CliRunner
 
 from aicity_fleet.cli import app
+from aicity_fleet.journal import Entry
 from aicity_fleet.ledger import ClaimTerms, Lease
 from aicity_fleet.models import AssignedTask, Completed, Failed, Spent, Usage
 from aicity_fleet.money.cost import Charge
@@ -42,7 +43,8 @@ def two_jobs(ledger):
         ledger.accept(AssignedTask(task_id, "research", "Find out"))
         lease = ledger.claim(task_id, ClaimTerms("me:1", 15))
         assert isinstance(lease, Lease)
-        assert ledger.journals.append(lease, 0, "{}", Charge(Decimal("0.00045"), None, "list"))
+        entry = json.dumps(Entry(0, "model", "hash", {"content": "words"}).to_json())
+        assert ledger.journals.append(lease, 0, entry, Charge(Decimal("0.00045"), None, "list"))
         ledger.finish(lease, outcome, Spent(1500, Usage(2, 1000, 500), "gpt-4o-mini"), score=90)
 
 
