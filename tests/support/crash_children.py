@@ -3,8 +3,8 @@
 It reads one JSON object per line: ``{"act": "poll" | "sweep" | "run" | "report", "job_id": ...,
 "crash_at": step or null, "occurrence": 1}``, and answers each with how the child ended. A child is a
 whole process: a Redis connection, an event loop, threads and a model client of its own, and SIGKILL
-ends it within the act. Forking saves the two seconds that importing everything takes; this program has
-one thread, so a fork copies no lock that somebody else holds.
+ends it within the act. Forking saves the seconds that importing everything takes. This program has one
+thread, so a fork copies no lock that another thread holds.
 """
 
 from __future__ import annotations
@@ -16,21 +16,19 @@ import sys
 import traceback
 
 from aicity_fleet.aicity.client import AICityClient
-from aicity_fleet.background import Threads
 from aicity_fleet.failpoints import Failpoint, listen
-from aicity_fleet.ledger import ClaimTerms, Ledger, outbox, runs
+from aicity_fleet.ledger import Ledger, outbox, runs
 from aicity_fleet.ledger import ledger as ledger_module
 from aicity_fleet.logs.configure import configure_logging
 from aicity_fleet.messaging.messages import Messages
 from aicity_fleet.messaging.routes import POLL, REPORT, RUN_JOB
+from aicity_fleet.money.prices import find_prices
 from aicity_fleet.settings import Settings
 from aicity_fleet.team import run_team  # noqa: F401 - imports AutoGen once, for all children
 from scheduler.poll import poll
 from scheduler.report import ReporterParts, report
 from scheduler.sweep import sweep
-from workers.lease_keeper import LeaseKeeper
 from workers.run_job import run_job
-from workers.team_runner import TeamRunner
 from workers.worker import Worker
 
 MESSAGES = "messages"
@@ -42,30 +40,18 @@ def act(order: dict, settings: Settings) -> None:
     if order["crash_at"] is not None:
         crash_at(Failpoint(order["crash_at"]), order["occurrence"])
     ledger = Ledger.from_settings(settings)
-
     messages = ListedMessages(ledger)
-    client = AICityClient.from_settings(settings)
     match order["act"]:
         case "poll":
+            client = AICityClient.from_settings(settings)
             poll(client=client, ledger=ledger, messages=messages, max_input_chars=9999)
         case "sweep":
             sweep(ledger=ledger, messages=messages)
         case "report":
+            client = AICityClient.from_settings(settings)
             report(order["job_id"], ReporterParts(ledger, client, settings.agent, 3600))
         case "run":
-            teams = TeamRunner(settings)
-            worker = Worker(
-                ledger=ledger,
-                messages=messages,
-                leases=LeaseKeeper(ledger, settings.lease_seconds, Threads()),
-                teams=teams,
-                terms=ClaimTerms(
-                    owner=f"child:{os.getpid()}",
-                    lease_seconds=settings.lease_seconds,
-                    endpoint=teams.endpoint,
-                ),
-            )
-            run_job(order["job_id"], worker)
+            run_job(order["job_id"], Worker.open(settings, messages, runs_alone=True))
 
 
 class ListedMessages(Messages):
@@ -95,9 +81,16 @@ def crash_at(step: Failpoint, occurrence: int) -> None:
     listen(look)
 
 
+def load_what_loads_on_use(settings: Settings) -> None:
+    """Load once, before any fork, what each child would load anew."""
+    find_prices("gpt-4o", provider="openai")
+    AICityClient.from_settings(settings).close()
+
+
 def main() -> None:
     """Serve orders until standard input closes."""
     settings = Settings.load()
+    load_what_loads_on_use(settings)
     configure_logging(settings)
     # Seconds instead of minutes: what is tested is that these run out, not how long they are.
     runs.SEND_GRACE_MS = 0
