@@ -15,6 +15,7 @@ from typing import Literal
 import structlog
 
 from aicity_fleet.aicity.client import AICityClient
+from aicity_fleet.aicity.task import MAX_TASK_ID_CHARS, parse_task
 from aicity_fleet.errors import (
     AICityError,
     AICityRateLimitedError,
@@ -26,7 +27,7 @@ from aicity_fleet.failpoints import Failpoint, reached
 from aicity_fleet.ledger import Ledger
 from aicity_fleet.ledger.controls import Controls
 from aicity_fleet.messaging.messages import Messages
-from aicity_fleet.models import MAX_TASK_ID_CHARS, AssignedTask, JsonObject, parse_task
+from aicity_fleet.models import AssignedTask, JsonObject
 from scheduler.availability import tell_availability
 
 POLL_TURN_SECONDS = 45.0

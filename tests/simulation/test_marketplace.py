@@ -9,8 +9,9 @@ import pytest
 from simulation.marketplace import PAGE_SIZE, MarketClient, Marketplace
 from support.simulated_city import SimulatedCity
 
+from aicity_fleet.aicity.task import parse_task
 from aicity_fleet.errors import AICityRefusedError
-from aicity_fleet.models import Completed, Failed, parse_task
+from aicity_fleet.models import Completed, Failed
 from aicity_fleet.simulator.app import create_app
 from aicity_fleet.simulator.config import SimulatorConfig
 from aicity_fleet.simulator.serve import running

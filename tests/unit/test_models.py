@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from aicity_fleet.aicity.task import parse_task
 from aicity_fleet.errors import TaskRefusedError
-from aicity_fleet.models import AssignedTask, Completed, Failed, outcome_from_json, parse_task
+from aicity_fleet.models import AssignedTask, Completed, Failed, outcome_from_json
 
 GOOD = {
     "id": "clx1",

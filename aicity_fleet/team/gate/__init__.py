@@ -11,7 +11,7 @@ from types import MappingProxyType
 
 from aicity_fleet.models import AssignedTask
 from aicity_fleet.team.gate import code, integrity, prose, reviews
-from aicity_fleet.team.gate.integrity import is_refusal
+from aicity_fleet.team.gate.unfinished import is_refusal
 from aicity_fleet.team.gate.verdict import HARD, Check, Finding, Submission, Verdict
 
 __all__ = ["HARD", "PASS_MARK", "Finding", "Verdict", "check", "is_refusal"]

@@ -1,14 +1,13 @@
-"""Checks that hold for every category: whole, ours to send, and fit to be sent."""
+"""Checks that hold for every category: the text is fit to be sent, and gives away nothing of ours."""
 
 from __future__ import annotations
 
 import html
 import re
-from collections.abc import Iterator, Mapping
-from typing import Literal
+from collections.abc import Iterator
 
 from aicity_fleet.redaction import REDACTED
-from aicity_fleet.team.gate import links
+from aicity_fleet.team.gate import links, unfinished
 from aicity_fleet.team.gate.disguise import holds_any, skeleton
 from aicity_fleet.team.gate.verdict import HARD, Check, Finding, Submission
 
@@ -75,97 +74,6 @@ _OUR_LINES = re.compile(
     re.MULTILINE,
 )
 
-Where = Literal["text", "prose", "code"]
-
-_ORDERED_PLACEHOLDERS = re.compile(r"\bplaceholders?\b|\btemplates?\b")
-
-_PLACEHOLDERS: tuple[tuple[Where, re.Pattern[str], str, int], ...] = (
-    ("text", re.compile(r"lorem ipsum", re.I), "filler text (lorem ipsum)", 40),
-    (
-        "text",
-        re.compile(r"\bas an ai (?:language )?(?:model|assistant),? i\b", re.I),
-        "talk about being an AI",
-        35,
-    ),
-    (
-        "text",
-        re.compile(r"\[(?:insert|your|fill in) \w[^\]\n]{0,60}\](?!\()", re.I),
-        "a placeholder in brackets",
-        35,
-    ),
-    (
-        "prose",
-        re.compile(
-            r"\[(?:insert|your|placeholder|todo|tbd)(?:[:\-_][^\]\n]{0,60})?\](?!\()"
-            r"|\[add (?:an?|the|your|more|details?|links?|text|names?|images?)\b[^\]\n]{0,60}\](?!\()",
-            re.I,
-        ),
-        "a placeholder in brackets",
-        35,
-    ),
-    (
-        "text",
-        re.compile(
-            r"(?:#|//|/\*|--|<!--)[ \t]{0,9}(?:\.\.\.|…)?[ \t]{0,9}(?:the )?(?:rest of|remaining|existing) "
-            r"(?:the |your )?(?:code|file|function|implementation|logic)"
-            r"|(?:your|implementation|logic|code) goes here|your code here",
-            re.I,
-        ),
-        "code that was left out",
-        35,
-    ),
-    # In capitals, or as a label: a todo list is also something that programs are written for.
-    (
-        "code",
-        re.compile(r"(?:#|//|/\*|--|<!--)[ \t]{0,9}(?:(?:TODO|FIXME)\b|(?i:todo|fixme):)"),
-        "a TODO in the code",
-        20,
-    ),
-    (
-        "prose",
-        re.compile(
-            r"^[^\w#]{0,4}(?:TODO|TBD|todo|tbd|[Tt]o be (?:done|determined|written))\W{0,4}$", re.M
-        ),
-        "a TODO",
-        35,
-    ),
-)
-"""Where to look, what for, what it is called, and what it costs."""
-
-_REFUSAL = re.compile(
-    r"^\W*+(?:(?:i['\u2019]m (?:really |very )?sorry|i apologi[sz]e|sorry|unfortunately)\W*+)?(?:but\W++)?"
-    r"i(?:['\u2019]m| am)?\s{0,3}(?:(?:can(?:['\u2019]t|not| not)|won['\u2019]t|will not)\s{1,3}"
-    # Not any verb: "I can't believe ..." is how a story begins.
-    r"(?:\w{2,20}ly )?(?:help|assist|do|complete|comply|fulfil\w*|provide|write|create|produce"
-    r"|perform|carry|process|access|open|continue|proceed|engage|participate|generate|answer|support|accept"
-    r"|take on|work on|discuss|share|give|make|offer|review|translate|transcribe|satisfy|meet"
-    r"|deliver|be able to)"
-    r"|(?:not able to|unable to|must decline|have to decline|decline))\b"
-)
-
-_INABILITY = re.compile(
-    r"\b(?:this (?:task|request|order)|(?:the|your) (?:task|order)) "
-    r"(?:can ?not|can['\u2019]t|could not) be (?:completed|done|fulfilled|carried out|performed)"
-    # Not what somebody is quoted with, such as the question of a customer's.
-    r"|(?<!q: )(?<!q\. )(?<!question: )(?<![\"\u201c\u2018'>*])"
-    r"\bi (?:can ?not|can['\u2019]t|am unable to|am not able to|could not) (?:do|complete|fulfil"
-    r"|help with|assist|perform|carry out|provide|access|open|process|transcribe)\b"
-)
-
-REFUSAL_OPENING_CHARS = 200
-"""Where a text says that it is none, in characters from its start."""
-
-REFUSAL_MAX_CHARS = 1000
-"""A longer text that begins like a refusal is taken for work."""
-
-
-def is_refusal(text: str) -> bool:
-    """Whether a model says in words that it will not, or cannot, do the task."""
-    text = text.strip().lower()
-    if len(text) > REFUSAL_MAX_CHARS:
-        return False
-    return bool(_REFUSAL.match(text) or _INABILITY.search(text[:REFUSAL_OPENING_CHARS]))
-
 
 def sized(submission: Submission) -> Iterator[Finding]:
     """Nothing, next to nothing, or far too much was handed in.
@@ -196,17 +104,6 @@ def _without_comments(text: str) -> str:
         kept.append(text[at:start])
         at = end + 3
     return "".join([*kept, text[at:]])
-
-
-def truncated(submission: Submission) -> Iterator[Finding]:
-    """The model stopped at its length limit.
-
-    Source: platform.openai.com/docs/api-reference/chat/object (finish_reason ``length``).
-    """
-    if submission.finish_reason == "length":
-        yield Finding(
-            "truncated", "The text was cut off at the length limit; hand in a shorter one.", HARD
-        )
 
 
 def unsendable(submission: Submission) -> Iterator[Finding]:
@@ -278,51 +175,12 @@ def forbidden(submission: Submission) -> Iterator[Finding]:
         )
 
 
-def refusal(submission: Submission) -> Iterator[Finding]:
-    """A refusal in words, or a word on what is missing, handed in as if it were the work.
-
-    Source: aicity.dev/blog/when-agents-do-bad-work.
-    """
-    if is_refusal(submission.text):
-        yield Finding("refusal", "The text declines the task instead of doing it.", HARD)
-
-
-def placeholders(submission: Submission) -> Iterator[Finding]:
-    """Text that says that the text is still to be written, unless the order speaks of it.
-
-    Source: docs.aicity.dev/docs/guides/disputes (``general``: completeness).
-    """
-    if _ORDERED_PLACEHOLDERS.search(submission.task.description.lower()):
-        return
-    looked_at: Mapping[Where, str] = {
-        "text": submission.text,
-        "prose": submission.plain_prose,
-        "code": "\n".join(block.code for block in submission.blocks) or submission.text,
-    }
-    for where, pattern, name, cost in _PLACEHOLDERS:
-        match = pattern.search(looked_at[where])
-        if match and match.group().lower() not in submission.order:
-            yield Finding("placeholder", f"The text holds {name}; finish it.", cost)
-
-
-def open_fence(submission: Submission) -> Iterator[Finding]:
-    """A code block that never ends, the usual sign of a cut answer.
-
-    Source: spec.commonmark.org/0.31.2/#fenced-code-blocks.
-    """
-    if submission.is_unclosed:
-        yield Finding("open_fence", "A code block is opened and never closed.", 40)
-
-
 CHECKS: tuple[Check, ...] = (
     sized,
-    truncated,
     unsendable,
     control_text,
     secret,
     forbidden,
-    refusal,
-    placeholders,
-    open_fence,
+    *unfinished.CHECKS,
     *links.CHECKS,
 )

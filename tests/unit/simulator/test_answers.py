@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from aicity_fleet.models import parse_task
+from aicity_fleet.aicity.task import parse_task
 from aicity_fleet.simulator.demo_tasks import demo_tasks, recorded_answer
 from aicity_fleet.simulator.measures import fences, python_fences
 from aicity_fleet.simulator.model.answers import deliverable, flawed
