@@ -7,10 +7,7 @@ reading the body of an answer that has begun.
 from __future__ import annotations
 
 import json
-import math
 import re
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from typing import Any
 
 import httpx
@@ -24,6 +21,7 @@ from aicity_fleet.errors import (
     AICityUnavailableError,
 )
 from aicity_fleet.models import JsonObject
+from aicity_fleet.retry_after import retry_after_seconds
 
 MAX_RESPONSE_BYTES = 256 * 1024 * 1024
 """The largest answer that is read: a page of tasks may hold one absurd text beside good tasks."""
@@ -32,7 +30,7 @@ KEPT_DEPTH = 100
 """Down to which level absurdly deep JSON is kept."""
 
 MAX_RETRY_AFTER_SECONDS = 900.0
-"""The longest ``Retry-After`` that is obeyed; a longer one is taken for a mistake."""
+"""The longest wait that AI City can impose, in seconds."""
 
 
 def read_bounded(response: httpx.Response, where: str) -> bytes:
@@ -68,7 +66,7 @@ def open_envelope(where: str, response: httpx.Response, body: bytes) -> tuple[An
     envelope: JsonObject = decoded if isinstance(decoded, dict) else {}
     status = response.status_code
     if not 200 <= status < 300 or envelope.get("success") is False:
-        raise _error_for(where, status, envelope, response.headers.get("retry-after"))
+        raise _error_for(where, status, envelope, response.headers)
     if decoded is None:
         raise AICityUnavailableError(f"{where}: {status}, but the body is not JSON.", status)
     if "data" in envelope:
@@ -107,7 +105,7 @@ def _decode(body: bytes) -> Any:
 
 
 def _error_for(
-    where: str, status: int, envelope: JsonObject, retry_after: str | None
+    where: str, status: int, envelope: JsonObject, headers: httpx.Headers
 ) -> AICityError:
     """Choose the error by HTTP status first and ``error.code`` second, never by the message."""
     error = envelope.get("error")
@@ -115,7 +113,7 @@ def _error_for(
     code = str(fields.get("code", ""))[:100]
     words = str(fields.get("message", ""))[:300]
     said = " ".join(part for part in (str(status), code, words and f"«{words}»") if part)
-    wait = parse_retry_after(retry_after)
+    wait = retry_after_seconds(headers, at_most=MAX_RETRY_AFTER_SECONDS)
     match status:
         case 401:
             return AICityUnauthorizedError(
@@ -139,25 +137,3 @@ def _error_for(
             return AICityRefusedError(f"{where}: {said}.", status, code)
         case _:
             return AICityUnavailableError(f"{where}: {said}.", status, code, wait)
-
-
-def parse_retry_after(value: str | None) -> float | None:
-    """Seconds to wait: from an integer or an HTTP date, at least 0, capped; None for nonsense.
-
-    Source: docs.aicity.dev/docs/sdk/errors (seconds); RFC 9110 section 10.2.3 (both forms).
-    """
-    if value is None:
-        return None
-    try:
-        seconds = float(value)
-    except ValueError:
-        try:
-            at = parsedate_to_datetime(value)
-        except ValueError:
-            return None
-        if at.tzinfo is None:
-            at = at.replace(tzinfo=UTC)
-        seconds = at.timestamp() - datetime.now(UTC).timestamp()
-    if math.isnan(seconds):
-        return None
-    return min(max(seconds, 0.0), MAX_RETRY_AFTER_SECONDS)

@@ -1,14 +1,11 @@
 """The AI City client against scripted answers: envelopes, errors, paging, headers."""
 
 import json
-from datetime import UTC, datetime, timedelta
-from email.utils import format_datetime
 
 import httpx
 import pytest
 import structlog
 
-from aicity_fleet.aicity.answers import MAX_RETRY_AFTER_SECONDS, parse_retry_after
 from aicity_fleet.aicity.client import AICityClient
 from aicity_fleet.aicity.contract import load_contract
 from aicity_fleet.errors import (
@@ -177,30 +174,6 @@ def test_the_bridge_gets_no_key_and_no_paging():
     city = client_for(handler, name="bridge", url="http://localhost:3002")
     assert list(city.assigned_pages()) == [[{"id": "1"}]]
     assert city.task("1") is None
-
-
-@pytest.mark.parametrize(
-    ("value", "seconds"),
-    [
-        (None, None),
-        ("3", 3.0),
-        ("0", 0.0),
-        ("-5", 0.0),
-        ("999999999", MAX_RETRY_AFTER_SECONDS),
-        ("nan", None),
-        ("inf", MAX_RETRY_AFTER_SECONDS),
-        ("soon", None),
-    ],
-)
-def test_retry_after_in_seconds(value, seconds):
-    assert parse_retry_after(value) == seconds
-
-
-def test_retry_after_as_a_date():
-    later = format_datetime(datetime.now(UTC) + timedelta(seconds=90), usegmt=True)
-    seconds = parse_retry_after(later)
-    assert seconds is not None
-    assert 85 < seconds <= 90
 
 
 def test_a_notice_of_retirement_is_logged_once():

@@ -1,0 +1,39 @@
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+
+import pytest
+
+from aicity_fleet.retry_after import retry_after_seconds
+
+AT_MOST = 900.0
+
+
+@pytest.mark.parametrize(
+    ("headers", "seconds"),
+    [
+        ({"retry-after": "20"}, 20.0),
+        ({"retry-after": "0"}, 0.0),
+        ({"retry-after": " 0.5 "}, 0.5),
+        ({"retry-after-ms": "1500", "retry-after": "2"}, 1.5),
+        ({"retry-after": "-3"}, 0.0),
+        ({"retry-after": "999999999"}, AT_MOST),
+        ({"retry-after": "nan"}, None),
+        ({"retry-after": "inf"}, None),
+        ({"retry-after": "soon"}, None),
+        ({"retry-after": "Thu, 99 Foo 2026"}, None),
+        ({}, None),
+    ],
+)
+def test_a_number_of_seconds(headers, seconds):
+    assert retry_after_seconds(headers, at_most=AT_MOST) == seconds
+
+
+@pytest.mark.parametrize("minutes", [1, 60])
+def test_a_date(minutes):
+    later = format_datetime(datetime.now(UTC) + timedelta(minutes=minutes), usegmt=True)
+    seconds = retry_after_seconds({"retry-after": later}, at_most=AT_MOST)
+    assert seconds is not None
+    wanted = min(60.0 * minutes, AT_MOST)
+    assert wanted - 5 < seconds <= wanted
