@@ -1,1 +1,1 @@
-"""WHAT is done with a job: its team is run under a lease, and its outcome is reported once."""
+"""What a worker process runs: it claims a job, runs its team under a lease, and writes its outcome."""

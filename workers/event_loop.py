@@ -14,11 +14,11 @@ from typing import Any, TypeVar
 T = TypeVar("T")
 
 STOP_SECONDS = 5.0
-"""How long the loop may take to end its remaining tasks, in seconds."""
+"""How long the remaining tasks of the loop may take to end, in seconds."""
 
 
 class EventLoopThread:
-    """An asyncio loop in a thread of its own."""
+    """An asyncio event loop in a thread of its own."""
 
     def __init__(self) -> None:
         self._loop = asyncio.new_event_loop()
@@ -26,11 +26,11 @@ class EventLoopThread:
         self._thread.start()
 
     def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
-        """Run a coroutine on the loop and wait for it. Not to be called from the loop itself."""
+        """Run a coroutine on the loop and wait for it. Do not call it from the loop itself."""
         return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result()
 
     def stop(self) -> None:
-        """Cancel what still runs, then end the loop and its thread."""
+        """Cancel what still runs, then stop the loop and its thread."""
         if not self._thread.is_alive():
             return
         try:

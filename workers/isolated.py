@@ -26,8 +26,8 @@ from workers.run_job import run_job
 from workers.worker import Worker
 
 LIMIT_SECONDS = 60.0
-"""How much longer than its deadline and one model call a job may take, in seconds. Then this process
-ends itself: it cannot be stopped in another way."""
+"""How long a job may run past its deadline and one model call, in seconds. Then this process ends itself,
+because nothing else can stop such a job."""
 
 log = structlog.get_logger(__name__)
 
@@ -36,7 +36,7 @@ def main() -> None:
     """Run the one job."""
     orders, answers = _take_pipes()
     configure_logging(settings)
-    # From a thread that needs no interpreter: it works also when a regular expression never ends.
+    # faulthandler's thread does not need the interpreter lock, which an endless regular expression holds.
     limit = settings.job_deadline_seconds + settings.model_timeout_seconds + LIMIT_SECONDS
     faulthandler.dump_traceback_later(limit, exit=True)
 
@@ -55,7 +55,7 @@ def main() -> None:
 
 
 def _run(job_id: str, worker: Worker) -> JsonObject:
-    """Run the job; a failure of our own is no death of it."""
+    """Run the job. An error in our own code does not count as a death of the job."""
     try:
         return run_job(job_id, worker)
     except FleetError as error:
@@ -72,8 +72,8 @@ def _drain_at_end(orders: IO[bytes], worker: Worker) -> None:
 
 
 def _take_pipes() -> tuple[IO[bytes], IO[bytes]]:
-    """Keep standard input and output for the parent alone, whatever else reads and prints here."""
-    # Without buffers: at its end, Python waits for the lock of one that a thread still reads.
+    """Reserve standard input and output for the parent, so that no other code reads or prints there."""
+    # Unbuffered: at exit, Python waits for the lock of a buffer that a thread still reads.
     orders, answers = os.fdopen(os.dup(0), "rb", 0), os.fdopen(os.dup(1), "wb", 0)
     with open(os.devnull) as nothing:
         os.dup2(nothing.fileno(), 0)
@@ -82,7 +82,7 @@ def _take_pipes() -> tuple[IO[bytes], IO[bytes]]:
 
 
 def _say(answers: IO[bytes], words: JsonObject) -> None:
-    """Tell the parent, if it still lives."""
+    """Send a line to the parent, if it still lives."""
     try:
         answers.write(json.dumps(words).encode() + b"\n")
     except BrokenPipeError:

@@ -1,4 +1,4 @@
-"""Isolated jobs run in a child process that runs nothing else: the side of the worker that starts it.
+"""Runs each isolated job in a child process that runs nothing else. This is the worker's side.
 
 Every worker can do that, so no deployment needs a queue or a service more. And only a parent sees that
 the process ended under this very job, which proves the job guilty; a whole worker that is killed from
@@ -23,11 +23,11 @@ from aicity_fleet.messaging.messages import Messages
 from aicity_fleet.models import JobState, JsonObject
 
 CHILD = (sys.executable, "-m", "workers.isolated")
-"""The program of the child: it reads one job's id and answers in JSON lines."""
+"""The program of the child. It reads one job id and answers in JSON lines."""
 
 AT_ONCE = 3
-"""How many isolated jobs one worker runs at once, each in its own process of about 110 MB. Those that were
-beside a poison twice are innocent, and would otherwise wait in line."""
+"""How many isolated jobs one worker runs at once, each in a process of about 110 MB. Several, because jobs
+that ran beside a poison job twice are innocent, and should not wait for it."""
 
 END_SECONDS = 5.0
 """How long a child may take to end after its answer, or beyond the grace of a drain, in seconds."""
@@ -36,7 +36,7 @@ START_SECONDS = 20.0
 """How long a child may take to claim its job before another message is sent for it, in seconds."""
 
 REST_SECONDS = 30.0
-"""How long no child is started after one that could not start, in seconds."""
+"""How long to wait after a child that could not start, in seconds."""
 
 log = structlog.get_logger(__name__)
 
@@ -69,7 +69,7 @@ class Isolation:
         self._rests_until = 0.0
 
     def run(self, job_id: str) -> JsonObject:
-        """Run an isolated job if there is room; waits for its end.
+        """Run an isolated job if there is room, and wait for its end.
 
         The refused claim that led here has the ledger send another message soon: nothing is lost when
         the job does not run now.
@@ -92,7 +92,7 @@ class Isolation:
             self._room.release()
 
     def drain(self) -> None:
-        """Have running jobs handed back, and claim no more.
+        """Hand running jobs back, and claim no more.
 
         Quick and free of locks that its caller may hold: it runs within a signal handler.
         """
@@ -100,7 +100,7 @@ class Isolation:
         threading.Thread(target=self._end_children, name="drain-isolated", daemon=True).start()
 
     def stop(self) -> None:
-        """End the children; returns when they are gone."""
+        """End the children, and return when they are gone."""
         self._draining = True
         self._end_children()
 
@@ -115,9 +115,11 @@ class Isolation:
         self._children.add(child)
         log.info("job.isolated", job_id=job_id, child=child.pid)
         try:
-            with contextlib.suppress(LedgerError):  # at worst a second child finds it taken
+            with contextlib.suppress(
+                LedgerError
+            ):  # at worst, a second child finds that the job is taken
                 self._ledger.defer(job_id, delay_seconds=START_SECONDS)
-            if self._draining:  # it began while this child was started
+            if self._draining:  # the drain began while this child was starting
                 child.terminate()
             fence, answer = _talk(child, job_id)
             status = _wait(child)
@@ -135,12 +137,12 @@ class Isolation:
 
     def _rest(self, job_id: str) -> JsonObject:
         self._rests_until = time.monotonic() + REST_SECONDS
-        with contextlib.suppress(LedgerError):  # others may have more luck
+        with contextlib.suppress(LedgerError):  # another worker may be able to start it
             self._ledger.defer(job_id, delay_seconds=2.0)
         return _nothing(job_id, "isolation_failed")
 
     def _blame(self, job_id: str, fence: str, status: int) -> JsonObject:
-        """Count the death of a process that ran this job and nothing else."""
+        """Count the death of the process that ran only this job."""
         state = self._ledger.died(job_id, fence)
         log.error("job.killed_its_process", job_id=job_id, status=status, now=state and str(state))
         if state is not JobState.FINISHED:
@@ -149,7 +151,7 @@ class Isolation:
         return {"job_id": job_id, "did": "fail", "why": "poison"}
 
     def _end_children(self) -> None:
-        """Ask the children to hand their jobs back, and kill those whose time is up."""
+        """Ask the children to hand their jobs back, and kill those that take too long."""
         children = list(self._children)
         for child in children:
             child.terminate()
@@ -163,7 +165,7 @@ class Isolation:
 
 
 def _talk(child: subprocess.Popen[str], job_id: str) -> tuple[str, JsonObject | None]:
-    """Hand the child its job and listen until it answers or ends.
+    """Send the child its job, and read until it answers or ends.
 
     Returns:
         The fence of the lease that it took, if it took one; and its answer, if it gave one.
@@ -172,10 +174,10 @@ def _talk(child: subprocess.Popen[str], job_id: str) -> tuple[str, JsonObject | 
     assert child.stdout is not None  # noqa: S101
     fence = ""
     try:
-        # Left open: its end tells the child that its parent is gone.
+        # Stays open: the child sees its end when the parent is gone.
         child.stdin.write(json.dumps(job_id) + "\n")
         child.stdin.flush()
-    except BrokenPipeError:  # it could not start
+    except BrokenPipeError:  # the child could not start
         return "", None
     for line in child.stdout:
         said = _parse(line)
@@ -188,13 +190,13 @@ def _talk(child: subprocess.Popen[str], job_id: str) -> tuple[str, JsonObject | 
 def _parse(line: str) -> JsonObject:
     try:
         said = json.loads(line)
-    except ValueError:  # it died within a line
+    except ValueError:  # it died in the middle of a line
         return {}
     return said if isinstance(said, dict) else {}
 
 
 def _wait(child: subprocess.Popen[str]) -> int:
-    """Wait for the end of a child that has said its last, and give its exit status."""
+    """Wait until a child that has closed its output ends, and return its exit status."""
     for pipe in (child.stdin, child.stdout):
         with contextlib.suppress(BrokenPipeError):
             if pipe is not None:

@@ -1,4 +1,4 @@
-"""The leases of one process: all renewed in one call, by a thread that the loop cannot starve.
+"""The leases of one process. A thread renews all in one call; a busy event loop cannot starve it.
 
 A process that cannot renew stops its jobs before their leases end: by then another may own them.
 """
@@ -19,16 +19,16 @@ from aicity_fleet.ledger import Lease, Ledger
 from aicity_fleet.stop_switch import StopSwitch
 
 FENCE_SHARE = 0.7
-"""After which share of a lease without a renewal its job is stopped: two renewals were missed."""
+"""The share of a lease after which its run is stopped without a renewal: two renewals were missed."""
 
 MOST_RENEWAL_SECONDS = 2.0
-"""The longest time between two renewals, in seconds: so soon does a process see a cancelled job."""
+"""The longest time between two renewals, in seconds. A process sees within it that a job was cancelled."""
 
 log = structlog.get_logger(__name__)
 
 
 class LeaseKeeper:
-    """Renews every lease that this process holds, and stops the runs of jobs that a person cancelled.
+    """Renews every lease of this process, and stops the runs of cancelled jobs.
 
     Args:
         ledger: Where the leases are.
@@ -42,12 +42,12 @@ class LeaseKeeper:
         self._guard = threading.Lock()
         self._draining = False
         background.repeat("leases", self.renew, min(lease_seconds / 3, MOST_RENEWAL_SECONDS))
-        # Apart from the renewals: one that hangs must not hold this up.
+        # In a thread of its own: a renewal that hangs must not delay this.
         background.repeat("fence", self.fence, lease_seconds / 20)
 
     @property
     def is_draining(self) -> bool:
-        """Whether this process claims no more jobs."""
+        """Whether this process has stopped claiming jobs."""
         return self._draining
 
     @contextmanager
@@ -88,11 +88,11 @@ class LeaseKeeper:
         self._background.later("drain", self._abort_all, grace_seconds)
 
     def stop(self) -> None:
-        """End the background work; leases that are still held lapse."""
+        """Stop the background threads; leases that are still held lapse."""
         self._background.stop()
 
     def renew(self) -> None:
-        """Renew all leases once and tell where their runs stand; stop the runs of those that are lost."""
+        """Renew all leases once, with the progress of each run; stop the runs whose lease is lost."""
         with self._guard:
             held = list(self._held.values())
         if not held:
@@ -124,7 +124,7 @@ class LeaseKeeper:
                     self._held[lease.job_id] = (lease, stop_switch, asked_at)
 
     def _is_held(self, lease: Lease) -> bool:
-        """Whether this very lease is held, and no later one on its job; under the guard."""
+        """Whether this lease, and no later one on its job, is held. Call it under the lock."""
         held = self._held.get(lease.job_id)
         return held is not None and held[0] is lease
 

@@ -1,4 +1,4 @@
-"""A job's journal in Redis: every answer that its team bought, kept before it is used.
+"""A job's journal in Redis: each answer is written before it is used.
 
 It survives the worker: whoever runs the job next is answered from it and goes on at the first new
 call. Only the holder of the lease can write. Made by ``run_job``, used by the team on its loop.
@@ -18,11 +18,11 @@ from aicity_fleet.ledger.ledger import Ledger
 from aicity_fleet.stop_switch import StopSwitch
 
 RETRY_SECONDS = 0.5
-"""How long an answer that Redis does not take yet waits for the next try, in seconds."""
+"""How long to wait before Redis is asked again to take an answer, in seconds."""
 
 
 class LedgerJournal:
-    """The journal of one attempt; reads everything once, at its start.
+    """The journal of one attempt. It reads all entries once, at its start.
 
     Args:
         ledger: Where the journal is.
@@ -40,11 +40,11 @@ class LedgerJournal:
         ]
 
     def recorded(self, ordinal: int) -> Entry | None:
-        """The entry at this place that an earlier attempt left, if there is one."""
+        """Return the entry that an earlier attempt left at this place, if any."""
         return self._recorded[ordinal] if ordinal < len(self._recorded) else None
 
     async def append(self, entry: Entry) -> None:
-        """Keep an entry; waits for an absent Redis as long as the lease may still be ours.
+        """Append an entry; wait for Redis while the lease may still be ours.
 
         Raises:
             LeaseLostError: The job is another's by now.

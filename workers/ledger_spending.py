@@ -1,4 +1,4 @@
-"""One attempt's share of what the fleet may spend in a day, kept in the ledger.
+"""One attempt's share of the fleet's daily cap, kept in the ledger.
 
 Made by the worker for each attempt, asked by the team before each model call.
 """
@@ -17,11 +17,11 @@ from aicity_fleet.stop_switch import StopSwitch
 T = TypeVar("T")
 
 RETRY_SECONDS = 0.5
-"""How long a question that Redis does not answer waits for the next try, in seconds."""
+"""How long to wait before Redis is asked again, in seconds."""
 
 
 class LedgerSpendingLimiter:
-    """One attempt's share of the fleet's day.
+    """One attempt's share of the fleet's daily cap.
 
     Args:
         ledger: Where the day's bill is.
@@ -41,7 +41,7 @@ class LedgerSpendingLimiter:
         )
 
     async def reserve(self, ordinal: int, usd: Decimal, seconds: float) -> bool:
-        """Keep this much for a call; waits for an absent Redis, for nothing is bought unreserved.
+        """Reserve this much for a call; wait for Redis, because no call may be made without a reservation.
 
         Raises:
             LedgerUnavailableError: The run was stopped while Redis was away.

@@ -1,4 +1,4 @@
-"""One job, once: claim it, run its team, write down how it ended.
+"""Runs one job: claims it, runs its team, and writes down how it ended.
 
 A message is only a hint: the claim decides whether anything runs. Every ending becomes exactly one
 move in the ledger, and a move is refused when the lease is no longer ours.
@@ -37,8 +37,8 @@ from workers.ledger_spending import LedgerSpendingLimiter
 from workers.worker import Worker
 
 PROVIDER_BACKOFF_SECONDS = (5.0, 60.0)
-"""First and longest wait of a job after trouble with the model's provider, in seconds; doubled each time.
-An outage is the breaker's business; this is for the job that alone has trouble."""
+"""The first and longest wait of a job after trouble with the model's provider, in seconds; it doubles each
+time. This is for one job with trouble. The breaker handles an outage."""
 
 MAX_BROKEN_ATTEMPTS = 3
 """After how many attempts a job that raises within our own code fails."""
@@ -47,7 +47,7 @@ log = structlog.get_logger(__name__)
 
 
 def run_job(job_id: str, worker: Worker) -> JsonObject:
-    """Run a job if it is to be run now.
+    """Run a job, unless the ledger says otherwise.
 
     Args:
         job_id: The job.
@@ -139,15 +139,15 @@ def _settle(lease: Lease, result: TeamResult, worker: Worker, spent: Spent) -> J
 
 
 def _let_go(lease: Lease, worker: Worker, spent: Spent) -> JsonObject:
-    """The lease may be lost: hand the job back if it is still ours, so that nobody waits for its end."""
+    """Hand the job back if the lease is still ours, so that nobody waits until it lapses."""
     try:
         return _release(lease, worker, spent, "lease_lost", 0)
-    except LedgerError:  # Redis is away, which is why
+    except LedgerError:  # Redis is down, and so the lease lapses
         return {"did": "dropped", "why": "lease_lost"}
 
 
 def _settle_broken(lease: Lease, worker: Worker, spent: Spent) -> JsonObject:
-    """Our own code raised: again later, and not for ever."""
+    """Run the job again later, but not forever: our own code raised."""
     if lease.breaks + 1 < MAX_BROKEN_ATTEMPTS:
         delay = backoff_seconds(*PROVIDER_BACKOFF_SECONDS, lease.breaks)
         return _release(lease, worker, spent, "internal error", delay, counts_as="breaks")
@@ -171,7 +171,7 @@ def _finish(
 
 
 def _with_total_time(outcome: Outcome, ledger: Ledger, job_id: str) -> Outcome:
-    """Count the time of earlier attempts as well: the buyer's task took all of it."""
+    """Add the time of earlier attempts: the buyer's task took all of it."""
     job = ledger.get(job_id)
     earlier_ms = job.ran_ms if job else 0
     return dataclasses.replace(outcome, execution_time_ms=earlier_ms + outcome.execution_time_ms)

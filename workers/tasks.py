@@ -16,21 +16,21 @@ from workers.worker import Worker
 
 @app.task(name=RUN_JOB)
 def run_job_task(job_id: str) -> JsonObject:
-    """Run a job's team, if it is to be run now."""
+    """Run a job's team, unless the ledger says otherwise."""
     return run_job(job_id, _worker())
 
 
 @cache
 def _worker() -> Worker:
     worker = Worker.open(settings, messages)
-    # Perhaps it starts because somebody mended the key or the quota: a breaker would hold it off.
+    # The operator may have restarted it after mending the key or the quota; an open breaker would delay it.
     worker.ledger.controls.provider_works(worker.terms.endpoint)
     return worker
 
 
 @signals.worker_init.connect
 def _start(**_: object) -> None:
-    """Open this process's worker now, so that a wrong setting ends it readably at its start."""
+    """Open this process's worker at its start, so that a wrong setting ends it with a clear message."""
     if consumes(JOBS_QUEUE):
         with exit_on_fleet_error():
             _worker()

@@ -7,7 +7,7 @@ from aicity_fleet.ledger import Lease
 from aicity_fleet.models import TeamResult
 from aicity_fleet.settings import Settings
 from aicity_fleet.stop_switch import StopSwitch
-from aicity_fleet.team import TeamSpec, load_teams, open_routes, run_team
+from aicity_fleet.team import Team, TeamRun, load_teams, open_routes, run_team
 from aicity_fleet.team.declare.catalog import known_only
 from aicity_fleet.team.declare.models_file import models_of
 from aicity_fleet.team.declare.spec import DEFAULT_MODEL
@@ -25,8 +25,8 @@ class TeamRunner:
         settings: Which teams and models, and which limits.
 
     Raises:
-        SettingsError: No model key is set, or a cap in dollars is and a model's price is unknown.
-        TeamError: A team or the file of models is wrong, or a team names what does not exist.
+        SettingsError: No model key is set, or a cap in dollars is set and the price of a model is unknown.
+        TeamError: A team or the models file is wrong, or a team names a tool or model that does not exist.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -41,7 +41,7 @@ class TeamRunner:
         self._loop = EventLoopThread()
         self._models = self._loop.run(self._opened.__aenter__())
         self.endpoint = self._models[DEFAULT_MODEL].name
-        """The host and the model that most jobs call, for people and as the name of the breaker."""
+        """The host and model that most jobs call: the name of the breaker, and what people see."""
 
     def run(
         self,
@@ -50,7 +50,7 @@ class TeamRunner:
         journal: Journal,
         limiter: SpendingLimiter | None = None,
     ) -> TeamResult:
-        """Run a job's team to its ending; waits for it, on the calling thread.
+        """Run a job's team to its ending, and wait for it on the calling thread.
 
         Args:
             lease: The job.
@@ -61,35 +61,31 @@ class TeamRunner:
         Raises:
             LedgerError: Whatever the journal or the limiter raises.
         """
-        spec = self._teams.team_for(lease.task.task_type)
-        return self._loop.run(self._run(lease, stop_switch, journal, spec, limiter))
+        return self._loop.run(self._run(lease, stop_switch, journal, limiter))
 
     async def _run(
         self,
         lease: Lease,
         stop_switch: StopSwitch,
         journal: Journal,
-        spec: TeamSpec,
         limiter: SpendingLimiter | None,
     ) -> TeamResult:
-        with self._toolbox.tools_for(lease.task) as tools:
-            return await run_team(
-                lease.task,
-                spec=spec,
-                models=self._models,
-                limits=limits_of(self._settings, lease.task, spent_before_usd=lease.spent_usd),
-                stop_switch=stop_switch,
-                nonce=lease.nonce,
+        task, settings = lease.task, self._settings
+        spec = self._teams.team_for(task.task_type)
+        with self._toolbox.tools_for(task) as tools:
+            run = TeamRun(
+                task,
+                Team(spec, self._models, tools, settings.engine),
+                limits_of(settings, task, spent_before_usd=lease.spent_usd),
+                lease.nonce,
                 journal=journal,
-                on_progress=stop_switch.note,
-                tools=tools,
-                engine=self._settings.engine,
                 limiter=limiter,
-                secrets=self._settings.secret_texts,
+                secrets=settings.secret_texts,
             )
+            return await run_team(run, stop_switch, on_progress=stop_switch.note)
 
     def close(self) -> None:
-        """Close the model clients on their loop, end the loop, and remove the files that jobs left."""
+        """Close the model clients on their loop, stop the loop, and remove the files of jobs."""
         self._loop.run(self._opened.__aexit__(None, None, None))
         self._loop.stop()
         self._toolbox.close()

@@ -1,4 +1,4 @@
-"""What lives as long as a worker process, and how it is opened, drained and stopped."""
+"""The parts that live as long as a worker process: opened, drained and stopped together."""
 
 from __future__ import annotations
 
@@ -52,9 +52,9 @@ class Worker:
             TeamError: A team or the models file is wrong.
             LedgerError: Redis does not answer, or holds what this version cannot read.
         """
-        teams = TeamRunner(settings)  # first: a wrong setting shows before any waiting
+        teams = TeamRunner(settings)  # first, so that a wrong setting shows before any wait
         ledger = Ledger.from_settings(settings, wait_seconds=settings.start_wait_seconds)
-        # A connection of its own that gives up soon: a late renewal is worth nothing.
+        # A connection of its own with a short timeout: a late renewal is useless.
         quick = Ledger.from_settings(settings, timeout_seconds=max(0.2, settings.lease_seconds / 6))
         return cls(
             ledger=ledger,

@@ -18,12 +18,13 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table
 from rich.text import Text
 
+from aicity_fleet.aicity.task import parse_task
 from aicity_fleet.cli.conversation import print_said
 from aicity_fleet.cli.display import console, foreign, notes, print_json
 from aicity_fleet.cli.market import AsJson
 from aicity_fleet.cli.money import cost_text
 from aicity_fleet.errors import SettingsError, TaskRefusedError, TeamError
-from aicity_fleet.models import AssignedTask, Delivered, JsonObject, TeamResult, parse_task
+from aicity_fleet.models import AssignedTask, Delivered, JsonObject, TeamResult
 from aicity_fleet.money.cost import Cost
 from aicity_fleet.settings import Settings
 from aicity_fleet.simulator.access import MODEL_KEY, require_packages
@@ -268,7 +269,7 @@ async def _run(
     settings: Settings,
     on_event: TranscriptListener,
 ) -> TeamResult:
-    from aicity_fleet.team import run_team  # noqa: PLC0415 - imports AutoGen
+    from aicity_fleet.team import Team, TeamRun, run_team  # noqa: PLC0415 - imports AutoGen
     from aicity_fleet.team.model.clients import open_routes  # noqa: PLC0415
     from aicity_fleet.team.tools.download import Downloader  # noqa: PLC0415
     from aicity_fleet.team.tools.toolbox import Toolbox  # noqa: PLC0415
@@ -277,18 +278,14 @@ async def _run(
     async with open_routes(models) as routes:
         _say_models(routes, spec)
         with contextlib.closing(toolbox), toolbox.tools_for(order) as tools:
-            return await run_team(
+            run = TeamRun(
                 order,
-                spec=spec,
-                models=routes,
-                limits=limits_of(settings, order),
-                stop_switch=StopSwitch(),
+                Team(spec, routes, tools, settings.engine),
+                limits_of(settings, order),
                 nonce=secrets.token_hex(10),
-                on_event=on_event,
-                tools=tools,
-                engine=settings.engine,
                 secrets=settings.secret_texts,
             )
+            return await run_team(run, StopSwitch(), on_event=on_event)
 
 
 def _say_models(routes: Routes, spec: TeamSpec) -> None:

@@ -1,11 +1,12 @@
 """The team: from outside, a function from an assigned task to an ending.
 
-Everything of AutoGen stays in this package, and importing the package itself brings none of it in:
-``run_team`` and ``open_model`` are loaded on first use, because they cost 1.5 seconds and 70 MB.
+Everything of AutoGen stays in this package. Importing the package itself does not import AutoGen, which
+costs 1.5 seconds and 70 MB: the names that need it are loaded on first use.
 """
 
 from __future__ import annotations
 
+import importlib
 from typing import TYPE_CHECKING, Any
 
 from aicity_fleet.team.declare.catalog import Teams, load_teams, team_for
@@ -14,6 +15,7 @@ from aicity_fleet.team.declare.spec import EngineName, Limits, ModelConfig, Team
 if TYPE_CHECKING:
     from aicity_fleet.team.model.clients import Model, Route, only, open_model, open_routes
     from aicity_fleet.team.run import run_team
+    from aicity_fleet.team.team import Team, TeamRun
 
 __all__ = [
     "EngineName",
@@ -21,6 +23,8 @@ __all__ = [
     "Model",
     "ModelConfig",
     "Route",
+    "Team",
+    "TeamRun",
     "TeamSpec",
     "Teams",
     "load_teams",
@@ -31,14 +35,14 @@ __all__ = [
     "team_for",
 ]
 
+_LOADED_ON_USE = {
+    **dict.fromkeys(("Model", "Route", "only", "open_model", "open_routes"), "model.clients"),
+    **dict.fromkeys(("Team", "TeamRun"), "team"),
+    "run_team": "run",
+}
+
 
 def __getattr__(name: str) -> Any:
-    if name in ("Model", "Route", "only", "open_model", "open_routes"):
-        from aicity_fleet.team.model import clients as model  # noqa: PLC0415 -- imports AutoGen
-
-        return getattr(model, name)
-    if name == "run_team":
-        from aicity_fleet.team import run as driver  # noqa: PLC0415 -- imports AutoGen
-
-        return driver.run_team
+    if name in _LOADED_ON_USE:
+        return getattr(importlib.import_module(f"{__name__}.{_LOADED_ON_USE[name]}"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

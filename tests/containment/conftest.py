@@ -15,8 +15,7 @@ from support.simulated_city import SimulatedCity
 from aicity_fleet.simulator.app import create_app
 from aicity_fleet.simulator.config import SimulatorConfig
 from aicity_fleet.simulator.serve import running
-from aicity_fleet.team import ModelConfig
-from aicity_fleet.team.run import Model, open_model
+from aicity_fleet.team import Model, ModelConfig, open_model
 
 
 @pytest.fixture(scope="session", autouse=True)

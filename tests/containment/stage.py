@@ -18,15 +18,15 @@ from containment.puppet import GENERIC, REFERENCE, Puppet
 from containment.secrets import CREDENTIALS, OTHER_ORDER
 from support.samples import NONCE
 from support.scripted_provider import Answer, Provider, error
+from support.team_runs import run_team
 
+from aicity_fleet.aicity.task import parse_task
 from aicity_fleet.errors import TaskRefusedError
 from aicity_fleet.journal import MemoryJournal
-from aicity_fleet.models import AssignedTask, Delivered, TeamResult, parse_task
-from aicity_fleet.stop_switch import StopSwitch
-from aicity_fleet.team import EngineName, Limits, only, run_team, team_for
+from aicity_fleet.models import AssignedTask, Delivered, TeamResult
+from aicity_fleet.team import EngineName, Limits, Model, only, team_for
 from aicity_fleet.team.declare.spec import Member, TeamSpec
 from aicity_fleet.team.review.brief import write_brief
-from aicity_fleet.team.run import Model
 from aicity_fleet.team.tools.download import Downloader
 from aicity_fleet.team.tools.toolbox import Toolbox
 
@@ -113,7 +113,6 @@ async def perform(run: Run, model: Model) -> None:
                 spec=run.spec,
                 models=only(model),
                 limits=Limits(deadline_seconds=DEADLINE_SECONDS),
-                stop_switch=StopSwitch(),
                 nonce=run.nonce,
                 journal=run.journal,
                 tools=tools,

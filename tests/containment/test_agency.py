@@ -10,14 +10,14 @@ from typing import Any
 
 import pytest
 from containment.secrets import CREDENTIALS, ENVIRONMENT, MODEL_KEY, REDIS_PASSWORD
-from support.samples import GOOD_GENERAL, NONCE, order
+from support.samples import GOOD_GENERAL, order
 from support.scripted_provider import calls, submit
 from support.source_files import ROOT, sources
+from support.team_runs import run_team
 
 from aicity_fleet.journal import MemoryJournal
 from aicity_fleet.redaction import REDACTED
-from aicity_fleet.stop_switch import StopSwitch
-from aicity_fleet.team import Limits, load_teams, only, run_team, team_for
+from aicity_fleet.team import Limits, load_teams, only, team_for
 
 TEAM = ROOT / "aicity_fleet" / "team"
 STARTS = {
@@ -51,8 +51,6 @@ def run(request, puppet_model):
             spec=spec.model_copy(update={"members": (alone,)}),
             models=only(puppet_model),
             limits=Limits(deadline_seconds=30),
-            stop_switch=StopSwitch(),
-            nonce=NONCE,
             engine=request.param,
             secrets=tuple(CREDENTIALS.values()),
             **parts,

@@ -6,7 +6,7 @@ import pytest
 from containment.inputs import FAMILIES, inputs_of
 from containment.stage import Way, breaches
 
-from aicity_fleet.team.run import ENGINES
+from aicity_fleet.team.engines import ENGINES
 
 ENGINE_NAMES = tuple(ENGINES)
 

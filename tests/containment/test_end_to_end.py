@@ -34,7 +34,7 @@ from aicity_fleet.ledger import ClaimTerms
 from aicity_fleet.models import Completed, Failed, JobState
 from aicity_fleet.settings import Settings
 from aicity_fleet.simulator.access import AGENT_KEY as SIMULATED_KEY
-from aicity_fleet.team.run import ENGINES
+from aicity_fleet.team.engines import ENGINES
 from scheduler.poll import poll
 from scheduler.report import ReporterParts, report
 from workers.lease_keeper import LeaseKeeper

@@ -11,6 +11,7 @@ from support.processes import FleetProcesses
 from support.samples import without_tools
 from support.scripted_provider import ProviderServer, text
 from support.simulated_city import SimulatedCity
+from support.team_runs import run_team
 from support.waiting import wait_until
 from support.workers import NoBackground, function_worker
 
@@ -28,7 +29,7 @@ from aicity_fleet.simulator.app import create_app
 from aicity_fleet.simulator.config import SimulatorConfig
 from aicity_fleet.simulator.serve import running
 from aicity_fleet.stop_switch import StopSwitch
-from aicity_fleet.team import Limits, ModelConfig, only, open_model, run_team
+from aicity_fleet.team import ModelConfig, only, open_model
 from workers.lease_keeper import LeaseKeeper
 from workers.ledger_journal import LedgerJournal
 from workers.run_job import run_job
@@ -190,7 +191,6 @@ def test_a_full_journal_ends_the_job_with_an_ending_of_its_own(ledger, redis_cli
                     lease.task,
                     spec=without_tools(),
                     models=only(model),
-                    limits=Limits(10),
                     stop_switch=stop_switch,
                     nonce=lease.nonce,
                     journal=journal,

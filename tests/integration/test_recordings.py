@@ -15,6 +15,7 @@ from support.processes import base_environment
 from support.samples import GOOD
 from support.scripted_provider import ProviderServer, error, submit, text
 from support.source_files import ROOT
+from support.team_runs import run_team
 
 from aicity_fleet.cli import display, main
 from aicity_fleet.ledger import ClaimTerms, Lease, Ledger
@@ -22,7 +23,7 @@ from aicity_fleet.models import Completed, Delivered, Failed, Rejected, Spent
 from aicity_fleet.redaction import REDACTED
 from aicity_fleet.settings import Settings
 from aicity_fleet.stop_switch import StopSwitch
-from aicity_fleet.team import Limits, ModelConfig, only, open_model, run_team, team_for
+from aicity_fleet.team import ModelConfig, only, open_model, team_for
 from aicity_fleet.team.replay.fixture import load_fixture, replay_fixture
 from workers.ledger_journal import LedgerJournal
 from workers.team_runner import TeamRunner
@@ -56,8 +57,6 @@ def job(ledger: Ledger, provider_server):
                     TASK,
                     spec=team_for("research"),
                     models=only(model),
-                    limits=Limits(10),
-                    stop_switch=StopSwitch(),
                     nonce=lease.nonce,
                     journal=LedgerJournal(ledger, lease, StopSwitch()),
                 )
@@ -151,7 +150,7 @@ def test_a_journal_of_an_earlier_fleet_is_no_riddle(run, ledger):
     assert "The journal is empty" in run("--replay", code=1).stderr
     entry = {"ordinal": 0, "kind": "model", "request_sha256": "x", "answer": {"content": "Words."}}
     ledger.journals.append(lease, 0, json.dumps(entry))
-    assert "did not write down the team" in run("--replay", code=1).stderr
+    assert "did not record the team" in run("--replay", code=1).stderr
     shown = run("--transcript")
     assert "Words." in shown.stdout
     assert "answers of models and tools alone" in shown.stderr

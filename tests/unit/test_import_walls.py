@@ -14,7 +14,7 @@ from support.source_files import ROOT, imported_modules, imported_names, imports
 AUTOGEN = ("autogen_core", "autogen_agentchat", "autogen_ext", "autogen")
 TEAM = ROOT / "aicity_fleet" / "team"
 FREE_OF_AUTOGEN = (
-    *("declare", "review", "gate", "tools", "model/provider_errors"),
+    *("declare", "review", "gate", "tools", "endings", "model/provider_errors"),
     *("replay/transcript", "replay/origin", "replay/fixture"),
 )
 """Modules of the team that later engines keep."""

@@ -12,19 +12,19 @@ from aicity_fleet.ledger import Lease
 from aicity_fleet.models import AssignedTask, Delivered, TeamResult, Usage
 from aicity_fleet.settings import Settings
 from aicity_fleet.stop_switch import StopSwitch
-from aicity_fleet.team import Limits
-from workers import team_runner as teams
+from aicity_fleet.team import Limits, TeamRun
+from workers import team_runner
 
 
 def limits_of(monkeypatch, cents: int | None, **env: str) -> Limits:
     seen: list[Limits] = []
 
-    async def run_team(_task: AssignedTask, *, limits: Limits, **_: object) -> TeamResult:
-        seen.append(limits)
+    async def run_team(run: TeamRun, _stop_switch: StopSwitch, **_: object) -> TeamResult:
+        seen.append(run.limits)
         return TeamResult(Delivered("x", 90), Usage(), "m")
 
-    monkeypatch.setattr(teams, "run_team", run_team)
-    runner = teams.TeamRunner(Settings.load({"OPENAI_API_KEY": "k", **env}))
+    monkeypatch.setattr(team_runner, "run_team", run_team)
+    runner = team_runner.TeamRunner(Settings.load({"OPENAI_API_KEY": "k", **env}))
     task = AssignedTask("t1", "general", "x", max_budget_cents=cents)
     lease = Lease("t1", 2, task, "n", 0, spent_usd=Decimal("0.25"))
     runner.run(lease, StopSwitch(), MemoryJournal())
@@ -47,4 +47,4 @@ def test_a_job_has_its_cap_in_dollars(monkeypatch):
 def test_a_cap_over_a_model_of_unknown_price_is_a_wrong_setting():
     env = {"OPENAI_API_KEY": "k", "FLEET_MODEL": "mine", "FLEET_MAX_JOB_USD": "1"}
     with pytest.raises(SettingsError, match="FLEET_MAX_JOB_USD=1 cannot be kept"):
-        teams.TeamRunner(Settings.load(env))
+        team_runner.TeamRunner(Settings.load(env))

@@ -144,6 +144,8 @@ class Limits:
     """How long a cancelled turn may take to end before it is abandoned."""
     max_total_tokens: int | None = None
     """Token budget of the job, replayed calls included; None for none."""
+    max_model_calls: int | None = None
+    """Model calls of the job, replayed ones included; None for any number."""
     max_usd: Decimal | None = None
     """Most that the job may spend, replayed calls included, in US dollars; None for any amount."""
     earns_usd: Decimal | None = None
@@ -158,4 +160,5 @@ class Limits:
             self,
             deadline_seconds=min(self.deadline_seconds, spec.deadline_seconds or float("inf")),
             max_total_tokens=min(tokens, default=None),
+            max_model_calls=spec.max_model_calls,
         )

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib.metadata
 from collections.abc import Sequence
+from typing import ClassVar
 
 from autogen_agentchat.agents import AssistantAgent
 from autogen_agentchat.conditions import StopMessageTermination
@@ -19,12 +20,12 @@ from aicity_fleet.team.engines.coordinator_agent import CoordinatorAgent
 from aicity_fleet.team.engines.engine import Participant
 from aicity_fleet.team.review.coordinator import Coordinator
 
-VERSION = f"autogen {importlib.metadata.version('autogen-agentchat')}"
-"""Stands in the journal: another version may ask in another way."""
-
 
 class AutoGenEngine:
-    """A team of the Coordinator and one AssistantAgent per seat."""
+    """A team of the Coordinator and one AssistantAgent per participant."""
+
+    version: ClassVar[str] = f"autogen {importlib.metadata.version('autogen-agentchat')}"
+    """Stands in the journal: another version may ask in another way."""
 
     def __init__(self, coordinator: Coordinator, participants: Sequence[Participant]) -> None:
         self._coordinator = coordinator
@@ -49,7 +50,7 @@ class AutoGenEngine:
 
     @property
     def failure(self) -> Exception | None:
-        """What went wrong in the coordinator."""
+        """The exception of the coordinator, before AutoGen wrapped it."""
         return self._agent.failure
 
     async def turn(self, speaker: str, token: CancellationToken) -> bool:

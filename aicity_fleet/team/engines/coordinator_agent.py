@@ -1,7 +1,7 @@
-"""The CoordinatorAgent: a member of the team without a model, which nobody can talk into anything.
+"""The CoordinatorAgent: a member of the team without a model, so no text can persuade it.
 
 The guide's Coordinator is a UserProxyAgent, which reads stdin and cannot run in a worker. This one
-says what the lead says, and alone can make the StopMessage that ends the run.
+says what ``Coordinator`` says, and only it can make the StopMessage that ends the run.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ class CoordinatorAgent(BaseChatAgent):
     def __init__(self, coordinator: Coordinator, listens_to: str) -> None:
         super().__init__(COORDINATOR, "Gives out the order and checks what is handed in.")
         self.failure: Exception | None = None
-        """What went wrong in here, before AutoGen wrapped it."""
+        """The exception of the coordinator, before AutoGen wrapped it."""
         self._coordinator = coordinator
         self._listens_to = listens_to
 

@@ -1,17 +1,20 @@
-"""What an engine is: it gives turns to the members of one run. The driver does all the rest.
+"""The protocol of an engine: it gives turns to the members of one run. ``team/run.py`` does the rest.
 
-An engine keeps the conversation and nothing else: calls go through the seats' clients, which journal,
-count and stop; judging is the lead's.
+An engine keeps the conversation and nothing else. Model calls go through the participants' clients, which
+journal, count and stop them; the coordinator judges.
 """
 
 from __future__ import annotations
 
 import dataclasses
-from typing import Protocol
+from collections.abc import Sequence
+from typing import ClassVar, Protocol
 
 from autogen_core import CancellationToken
 from autogen_core.models import ChatCompletionClient
 from autogen_core.tools import Workbench
+
+from aicity_fleet.team.review.coordinator import Coordinator
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -30,19 +33,24 @@ class Participant:
 class Engine(Protocol):
     """The conversation of one run."""
 
+    version: ClassVar[str]
+    """Part of the version of a journal. It changes when the engine asks in another way."""
+
+    def __init__(self, coordinator: Coordinator, participants: Sequence[Participant]) -> None: ...
+
     @property
     def failure(self) -> Exception | None:
-        """What went wrong in our own code, before a library wrapped it."""
+        """The exception of our own code, before a library wrapped it."""
         ...
 
     async def turn(self, speaker: str, token: CancellationToken) -> bool:
         """Give one member its turn, and return when it is over.
 
         Args:
-            speaker: The coordinator or a seat's name; they come in the order of the seats.
+            speaker: The coordinator's or a participant's name, in the order of the participants.
             token: Cancels the turn.
 
         Returns:
-            Whether that member really spoke; False when the conversation cannot go on.
+            Whether that member spoke; False when the conversation cannot continue.
         """
         ...

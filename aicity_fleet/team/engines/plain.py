@@ -1,4 +1,4 @@
-"""A second engine, a plain loop over the same model clients: what AutoGen's team does, and no more.
+"""The second engine: a plain loop over the same model clients that does what AutoGen's team does.
 
 AutoGen is in maintenance mode. This holds the wall around it upright: both pass the same tests, and
 ``FLEET_ENGINE=plain`` picks this one.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 from autogen_core import CancellationToken, FunctionCall
 from autogen_core.models import (
@@ -23,12 +23,12 @@ from autogen_core.models import (
 from aicity_fleet.team.engines.engine import Participant
 from aicity_fleet.team.review.coordinator import COORDINATOR, Coordinator
 
-VERSION = "plain 1"
-"""Stands in the journal; goes up when this asks in another way."""
-
 
 class PlainEngine:
-    """Keeps what each seat has heard, and asks its model."""
+    """Keeps the messages of each participant, and asks its model."""
+
+    version: ClassVar[str] = "plain 1"
+    """Goes up when this engine asks in another way."""
 
     failure: Exception | None = None
 
@@ -43,7 +43,7 @@ class PlainEngine:
         self._last_words = ""
 
     async def turn(self, speaker: str, token: CancellationToken) -> bool:
-        """Let the lead speak, or a seat's model work."""
+        """Let the coordinator speak, or a participant's model work."""
         if speaker == COORDINATOR:
             text = self._coordinator.speak(self._last_words)
             self._last_words = ""
@@ -58,7 +58,7 @@ class PlainEngine:
         return True
 
     async def _work(self, participant: Participant, token: CancellationToken) -> str:
-        """Call the model until it says something in place of calling tools; gives what it said."""
+        """Call the model until it answers with text instead of tool calls; return the text."""
         heard = self._heard[participant.name]
         tools = await participant.workbench.list_tools() if participant.workbench else []
         for _ in range(participant.max_tool_iterations):

@@ -1,6 +1,6 @@
-"""The specialist's tools, guarded: whatever a tool does, AutoGen gets an answer, in time.
+"""The tools of a specialist, guarded: whatever a tool does, AutoGen gets an answer in time.
 
-A tool that raises, hangs or is cancelled within AutoGen leaves its team waiting for ever (issue
+A tool that raises, hangs or is cancelled within AutoGen leaves its team waiting forever (issue
 7956 of microsoft/autogen, unfixed in 0.7.5). So each runs in a task of its own, which the run's
 cancellation token does not reach, and this waits for whatever comes first.
 """
@@ -28,16 +28,16 @@ from aicity_fleet.team.review.review import HandInSlot
 from aicity_fleet.team.tools import Tool
 
 SUBMIT = "submit"
-"""Name of the tool that hands in."""
+"""The name of the tool that hands in the deliverable."""
 
 UNREADABLE_ARGUMENTS = {"unreadable_arguments": True}
-"""What stands in the history for the arguments of a call that were not a JSON object, or were cut off."""
+"""What the history holds in place of arguments that were cut off, or were not a JSON object."""
 
 MAX_RESULT_CHARS = 40_000
-"""Longest tool result that the specialist is told, in characters."""
+"""The longest tool result that the specialist gets, in characters."""
 
 CANCEL_GRACE_SECONDS = 1.0
-"""How long a cancelled tool may take to clean up, in seconds; then it is left behind."""
+"""How long a cancelled tool may take to clean up, in seconds. Then it is abandoned."""
 
 _SUBMIT_SCHEMA = ToolSchema(
     name=SUBMIT,
@@ -63,12 +63,12 @@ class GuardedWorkbench(Workbench):
     """The tools of one member. Tools run one after another, in the journal's order.
 
     Args:
-        desk: Where ``submit`` lays what is handed in; None for a member that hands nothing in.
-        tape: The run's walk along its journal.
-        tools: What the member may call besides.
+        slot: Where ``submit`` puts what is handed in; None for a member that hands nothing in.
+        cursor: The run's place in its journal.
+        tools: What else the member may call.
         timeout_seconds: How long one call may take.
-        on_call: Called with the name of each tool but ``submit`` and what it gave.
-        withhold: Takes our own secrets out of what a tool gave.
+        on_call: Called with the name and result of each tool but ``submit``.
+        redact: Takes our own secrets out of a result.
     """
 
     component_config_schema = BaseModel
@@ -108,14 +108,16 @@ class GuardedWorkbench(Workbench):
         cancellation_token: CancellationToken | None = None,
         call_id: str | None = None,  # noqa: ARG002 -- AutoGen passes it
     ) -> ToolResult:
-        """Run a tool; never raises, and ends soon after its timeout or the token's cancelling."""
+        """Run a tool; never raises, and ends soon after its timeout or the token's cancellation."""
         try:
             async with self._turn:
-                if arguments == UNREADABLE_ARGUMENTS:  # nothing runs on what the model did not say
+                if (
+                    arguments == UNREADABLE_ARGUMENTS
+                ):  # the model did not finish this call, so nothing runs
                     return _result(name, _NOT_READ, is_error=True)
                 if name == SUBMIT and self._slot is not None:
                     return _submit(self._slot, arguments)
-                if name not in self._tools:  # nothing ran, so the journal has nothing of it
+                if name not in self._tools:  # nothing ran, so nothing is journaled
                     return _result(name, "There is no such tool.", is_error=True)
                 return await self._call(name, arguments or {}, cancellation_token)
         except asyncio.CancelledError:

@@ -1,7 +1,7 @@
-"""Keeps AutoGen quiet, and hears the one thing that it says nowhere else. Imported before AutoGen.
+"""Silences AutoGen's logs, and reads from them what AutoGen reports nowhere else.
 
 AutoGen logs whole prompts at INFO and tracebacks with server texts at ERROR; its runtime makes
-dozens of trace spans per job. The exceptions themselves are kept by the seam, so nothing is lost.
+dozens of trace spans per job. ``JournaledClient`` keeps the exceptions themselves, so nothing is lost.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ def silence() -> None:
     events.setLevel(logging.INFO)
     if not any(isinstance(entry, _CallTap) for entry in events.filters):
         events.addFilter(_CallTap())
-    # TranscriptEvent once per odd answer of a provider; both are dealt with in the seam.
+    # Once per odd answer of a provider; ``JournaledClient`` deals with both.
     warnings.filterwarnings("ignore", message="Finish reason mismatch")
     warnings.filterwarnings("ignore", message="Resolved model mismatch")
     # Anthropic's SDK knows the day on which a model retires, and says so at each call.

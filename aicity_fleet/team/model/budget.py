@@ -18,11 +18,15 @@ from aicity_fleet.money.earnings import agent_share_usd
 from aicity_fleet.money.prices import PriceTable, find_prices
 from aicity_fleet.settings import Settings
 from aicity_fleet.team.declare.spec import Limits, ModelConfig, TeamSpec
-from aicity_fleet.team.model import provider_errors as endings
+from aicity_fleet.team.endings import DAY_CAP, OVER_BUDGET, UNPROFITABLE, StoppedError
 
 RESERVED_SECONDS = 60.0
 """How long a reservation outlasts the timeout of its call, in seconds. By then the process that made it has
 died."""
+
+
+UNCAPPED_TOKENS = 1_000_000
+"""What AutoGen is told of a job without a cap on its tokens."""
 
 
 class SpendingLimiter(Protocol):
@@ -48,7 +52,7 @@ class PricedModel(Protocol):
 
     @property
     def prices(self) -> PriceTable | None:
-        """What it charges; None when nobody knows."""
+        """What it charges; None when that is unknown."""
         ...
 
     @property
@@ -73,6 +77,26 @@ class Budget:
         self, limits: Limits, cursor: JournalCursor, limiter: SpendingLimiter | None
     ) -> None:
         self._limits, self._cursor, self._limiter = limits, cursor, limiter
+
+    def check_call(self, prompt_tokens: int) -> None:
+        """Check that one more model call stays within the job's calls and tokens.
+
+        Args:
+            prompt_tokens: An estimate of the prompt.
+
+        Raises:
+            StoppedError: It would not.
+        """
+        calls = self._limits.max_model_calls
+        if calls is not None and self._cursor.model_calls >= calls:
+            raise StoppedError(OVER_BUDGET)
+        if self._limits.max_total_tokens is not None and prompt_tokens > self.tokens_left:
+            raise StoppedError(OVER_BUDGET)
+
+    @property
+    def tokens_left(self) -> int:
+        """How many tokens the job may still buy; of a million when it has no cap."""
+        return (self._limits.max_total_tokens or UNCAPPED_TOKENS) - self._cursor.tokens
 
     @property
     def spent_usd(self) -> Decimal:
@@ -99,12 +123,12 @@ class Budget:
             raise crossed[0]
         return found
 
-    def _crossed(self, model: PricedModel, prompt_tokens: int) -> endings.StoppedError | None:
+    def _crossed(self, model: PricedModel, prompt_tokens: int) -> StoppedError | None:
         after = self.spent_usd + _prompt_usd(model, prompt_tokens)
         if self._limits.max_usd is not None and after > self._limits.max_usd:
-            return endings.over_budget()
+            return StoppedError(OVER_BUDGET)
         if self._limits.earns_usd is not None and after > self._limits.earns_usd:
-            return endings.unprofitable()
+            return StoppedError(UNPROFITABLE)
         return None
 
     async def reserve(self, model: PricedModel, prompt_tokens: int) -> None:
@@ -124,7 +148,7 @@ class Budget:
             self._cursor.failure = error
             raise
         if not fits:
-            raise endings.day_cap()
+            raise StoppedError(DAY_CAP)
 
     async def give_back(self) -> None:
         """Drop the last reservation, because its call failed.

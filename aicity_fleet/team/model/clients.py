@@ -9,16 +9,13 @@ from typing import Any, Self
 from urllib.parse import urlsplit
 
 import openai
-
-from aicity_fleet.errors import TeamError
-from aicity_fleet.money.prices import PriceTable
-from aicity_fleet.team.model import autogen_logs as quiet
-
-# isort: split
 from autogen_core.models import ChatCompletionClient, ModelFamily, ModelInfo
 from autogen_ext.models.openai import AzureOpenAIChatCompletionClient, OpenAIChatCompletionClient
 
+from aicity_fleet.errors import TeamError
+from aicity_fleet.money.prices import PriceTable
 from aicity_fleet.team.declare.spec import DEFAULT_MODEL, ModelConfig
+from aicity_fleet.team.model import autogen_logs
 from aicity_fleet.team.model.budget import prices_of
 
 BASE_URLS = {
@@ -26,14 +23,14 @@ BASE_URLS = {
     "anthropic": "https://api.anthropic.com",
     "ollama": "http://localhost:11434/v1",
 }
-"""Where a provider is unless a base URL is given. Always passed: without it AutoGen sends the key of a
-"claude-" or "gemini-" model elsewhere."""
+"""The address of each provider without a base URL. It is always passed on: without one, AutoGen sends the
+key of a "claude-" or "gemini-" model elsewhere."""
 
 MAX_ANTHROPIC_TOKENS = 8192
-"""Longest answer that Anthropic is asked for, in tokens; its API wants a number."""
+"""The longest answer that Anthropic is asked for, in tokens. Its API requires a number."""
 
 CONNECT_TIMEOUT_SECONDS = 10.0
-"""A host that does not answer the connection in this time is down, in seconds."""
+"""How long a host may take to accept a connection, in seconds."""
 
 
 class Model:
@@ -42,7 +39,7 @@ class Model:
     Args:
         config: Which model, and where.
         client: AutoGen's client for it.
-        prices: What it charges; None when nobody knows.
+        prices: What it charges; None when that is unknown.
     """
 
     def __init__(
@@ -65,11 +62,11 @@ class Model:
 
     @property
     def is_resting(self) -> bool:
-        """Whether it had trouble a moment ago, so that another is asked first."""
+        """Whether it had trouble recently, so that its stand-ins are asked first."""
         return time.monotonic() < self._rests_until
 
     def rest(self, seconds: float) -> None:
-        """Ask another one first for this long."""
+        """Ask the stand-ins first for this long."""
         self._rests_until = time.monotonic() + seconds
 
     async def close(self) -> None:
@@ -114,7 +111,7 @@ class Route:
 
     @property
     def in_order(self) -> tuple[Model, ...]:
-        """Its models, those that had trouble a moment ago last."""
+        """Its models; those with recent trouble come last."""
         return tuple(sorted(self.models, key=lambda model: model.is_resting))
 
 
@@ -129,10 +126,12 @@ def only(model: Model) -> Routes:
 
 @contextlib.asynccontextmanager
 async def open_routes(aliases: Mapping[str, Sequence[ModelConfig]]) -> AsyncIterator[Routes]:
-    """Open every model once, whoever stands in for whom, and close them in the end.
+    """Open each model once, even if several aliases share it, and close all of them at the end.
 
     Args:
-        aliases: See ``aliases.models_of``. To be entered on the loop that the models are used on.
+        aliases: The models behind each alias, see ``models_file.models_of``.
+
+    Enter it on the event loop that the models are used on.
     """
     opened: dict[ModelConfig, Model] = {}
     try:
@@ -146,17 +145,17 @@ async def open_routes(aliases: Mapping[str, Sequence[ModelConfig]]) -> AsyncIter
 
 
 def address(config: ModelConfig) -> str:
-    """Where the endpoint of a model is."""
+    """Return the address of a model's endpoint."""
     return config.base_url or BASE_URLS.get(config.provider, BASE_URLS["openai"])
 
 
 def open_model(config: ModelConfig) -> Model:
     """Open the client of a model; no request is made yet.
 
-    Retries are off: a retry within the call would be bought twice and slept outside of our
-    deadline. The job goes back to the queue instead, and its journal keeps what it has.
+    Retries are off: a retry within the call would be paid for twice, and would wait past our deadline. The
+    job goes back to the queue instead, and keeps its journal.
     """
-    quiet.silence()
+    autogen_logs.silence()
     client = _client(config, None)
     if client is None or client.model_info["function_calling"] != config.function_calling:
         client = _client(config, _model_info(config, client))
@@ -166,7 +165,7 @@ def open_model(config: ModelConfig) -> Model:
 
 
 def _client(config: ModelConfig, info: ModelInfo | None) -> ChatCompletionClient | None:
-    """The client, or None when AutoGen does not know the name and wants to be told of the model."""
+    """Return the client; None when AutoGen does not know the name and needs ``info``."""
     options: dict[str, Any] = {
         "model": config.name,
         "api_key": config.api_key or "none",

@@ -1,29 +1,26 @@
-"""From what stopped a run to its ending. Works on the original exception, never on messages.
+"""Turns the exception of a model call into an ending. It reads types and codes, not messages.
 
-The texts of providers name keys, prompts and hosts, and they change with every release; so only
-types, statuses and machine-readable codes are read (but for two of Anthropic's), and none of their
-words goes on.
+The messages of providers name keys, prompts and hosts, and they change with every release. So only types,
+statuses and machine-readable codes are read (except two of Anthropic's messages), and none is passed on.
 """
 
 from __future__ import annotations
 
-import email.utils
-import math
-import time
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, cast
 
-from aicity_fleet.models import Ending, Interrupted, ProviderFatal, ProviderTrouble, Rejected
+from aicity_fleet.models import Ending, ProviderFatal, ProviderTrouble, Rejected
+from aicity_fleet.retry_after import retry_after_seconds
+from aicity_fleet.team.endings import REFUSED, TOO_LONG, StoppedError
 
 if TYPE_CHECKING:  # half a second, and only its errors' names are needed
     import openai
 
 MAX_RETRY_AFTER_SECONDS = 3600.0
-"""A longer wait is not believed, in seconds."""
+"""The longest wait that a provider can impose, in seconds."""
 
 _SDKS = frozenset({"openai", "anthropic"})
-"""Both SDKs come out of one generator: their errors have the same names and attributes. By name, since
-Anthropic's costs half a second to import and few fleets use it."""
+"""One generator makes both SDKs, so their errors have the same names and attributes. They are compared by
+name because Anthropic's SDK takes half a second to import, and few fleets use it."""
 
 _NO_QUOTA = frozenset(
     {"insufficient_quota", "billing_hard_limit_reached", "billing_not_active", "access_terminated"}
@@ -37,53 +34,12 @@ _OUR_FAULT = frozenset(
 )
 
 _ANTHROPIC_NO_QUOTA, _ANTHROPIC_TOO_LONG = "credit balance is too low", "prompt is too long"
-"""Anthropic gives the same code to every bad request, so two of its texts have to be told apart. The only
-texts that are read, and none of their words goes on."""
-
-REFUSED = Rejected("refused", "The model's provider declined this task under its content rules.")
-TOO_LONG = Rejected("internal", "The task is larger than the model can take in.")
-JOURNAL_FULL = Rejected(
-    "journal_full", "The task needs more work than the agent can keep track of."
-)
-INTERNAL = Rejected("internal", "The work stopped on an internal error.")
-
-
-class StoppedError(Exception):
-    """Raised by the seam in place of a model call; holds the ending that it leads to."""
-
-    def __init__(self, ending: Ending) -> None:
-        super().__init__(type(ending).__name__)
-        self.ending = ending
-
-
-def draining() -> StoppedError:
-    """The run stops before its next model call."""
-    return StoppedError(Interrupted("drain"))
-
-
-def over_budget() -> StoppedError:
-    """The next model call would cross the job's bounds."""
-    return StoppedError(Rejected("over_budget", "The task needs more work than its budget allows."))
-
-
-def unprofitable() -> StoppedError:
-    """The next model call would cost more than the job still earns."""
-    message = "The task needs more work than its price covers."
-    return StoppedError(Rejected("unprofitable", message))
-
-
-def day_cap() -> StoppedError:
-    """The fleet may spend no more today: the job waits."""
-    return StoppedError(Interrupted("day_cap"))
-
-
-def past_deadline() -> Rejected:
-    """The run took longer than it may."""
-    return Rejected("deadline", "The work was not finished in time.")
+"""Anthropic gives every bad request the same code, so two of its messages have to be told apart. No other
+message is read, and none is passed on."""
 
 
 def classify(failure: BaseException) -> Ending:
-    """The ending that an exception of a model call leads to."""
+    """Return the ending that an exception of a model call leads to."""
     if isinstance(failure, StoppedError):
         return failure.ending
     kinds = {kind.__name__ for kind in type(failure).__mro__ if kind.__module__ in _SDKS}
@@ -93,7 +49,7 @@ def classify(failure: BaseException) -> Ending:
         return _classify_status(cast("openai.APIStatusError", failure))
     if "APIConnectionError" in kinds:
         return ProviderTrouble("the connection to the model's provider failed")
-    # Whatever else comes out of the client: an answer that is not what the protocol says.
+    # Anything else that the client raises means an answer that breaks the protocol.
     return ProviderTrouble(f"the model's provider gave an unreadable answer ({_kind(failure)})")
 
 
@@ -115,14 +71,14 @@ def _classify_status(failure: openai.APIStatusError) -> Ending:
         case 408 | 409 | 425 | 429:
             return ProviderTrouble(
                 f"the model's provider is busy ({status})",
-                retry_after_seconds(failure.response.headers),
+                _wait_seconds(failure),
             )
         case 413:
             return TOO_LONG
         case _ if status >= 500:
             return ProviderTrouble(
                 f"the model's provider is down ({status})",
-                retry_after_seconds(failure.response.headers),
+                _wait_seconds(failure),
             )
     if codes & _TOO_LONG or _says(failure, _ANTHROPIC_TOO_LONG):
         return TOO_LONG
@@ -131,29 +87,8 @@ def _classify_status(failure: openai.APIStatusError) -> Ending:
     return Rejected("internal", "The model's provider did not accept this task.")
 
 
-def retry_after_seconds(headers: Mapping[str, str]) -> float | None:
-    """How long a provider asks us to wait; None when it does not say or says nonsense.
-
-    Source: RFC 9110 section 10.2.3 (seconds or a date); ``retry-after-ms`` is OpenAI's.
-    """
-    for name, scale in (("retry-after-ms", 0.001), ("retry-after", 1.0)):
-        value = headers.get(name, "").strip()
-        try:
-            seconds = float(value) * scale
-        except ValueError:
-            continue
-        return _bounded(seconds)
-    try:
-        date = email.utils.parsedate_to_datetime(headers.get("retry-after", ""))
-        return _bounded(date.timestamp() - time.time())
-    except (ValueError, TypeError, OverflowError):
-        return None
-
-
-def _bounded(seconds: float) -> float | None:
-    if not math.isfinite(seconds):
-        return None
-    return min(max(seconds, 0.0), MAX_RETRY_AFTER_SECONDS)
+def _wait_seconds(failure: openai.APIStatusError) -> float | None:
+    return retry_after_seconds(failure.response.headers, at_most=MAX_RETRY_AFTER_SECONDS)
 
 
 def _codes(failure: openai.APIStatusError) -> frozenset[str]:

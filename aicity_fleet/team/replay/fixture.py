@@ -1,4 +1,4 @@
-"""A job's run as one self-contained value and file: the order, the journal, and how it ended.
+"""A recorded run of a job as one value and one file: the order, the journal, and the outcome.
 
 ``aicity-fleet job ID --export FILE`` writes one; a test loads it with ``load_fixture`` and runs it with
 ``replay_fixture``, offline and for nothing. No AutoGen is imported before something is replayed.
@@ -29,32 +29,32 @@ from aicity_fleet.team.replay.origin import Origin
 from aicity_fleet.team.replay.transcript import TranscriptListener
 
 FORMAT = 1
-"""The form of the file; goes up when an older reader would misunderstand it."""
+"""The version of the file format. It goes up when an older reader would misunderstand a file."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Fixture:
-    """One recorded run. Holds what strangers wrote, and nothing of ours but the team."""
+    """One recorded run. It holds what strangers wrote, and of ours only the team."""
 
     task: AssignedTask
     nonce: str
     """The random text that the run's fences and markers are made of."""
     entries: tuple[Entry, ...]
-    """The journal; its first entry says who made it."""
+    """The journal. Its first entry says which team and engine made it."""
     outcome: Outcome | None
-    """How the job ended; None while it has not."""
+    """How the job ended; None before that."""
 
     @property
     def made_by(self) -> str:
-        """Engine, its release, and team."""
+        """The engine, its release, and the team."""
         return self.entries[0].version if self.entries else ""
 
     @property
     def origin(self) -> Origin:
-        """The team and what else made the journal.
+        """The team, models and tools that made the journal.
 
         Raises:
-            ReplayError: The journal is empty, or an earlier version began it, which kept no such record.
+            ReplayError: The journal is empty, or an earlier version began it and did not record them.
         """
         if not self.entries:
             raise ReplayError(
@@ -63,13 +63,13 @@ class Fixture:
         origin = self.entries[0].origin
         if origin is None:
             raise ReplayError(
-                "The journal was begun by an earlier version of the fleet, which did not write down the "
-                "team: it cannot be replayed."
+                "An earlier version of the fleet began this journal and did not record the team, so it "
+                "cannot be replayed."
             )
         return Origin.from_json(origin)
 
     def is_met_by(self, ending: Ending) -> bool:
-        """Whether a run that ended like this ended as the job is on record."""
+        """Whether a run with this ending ended as the record says."""
         match ending, self.outcome:
             case Delivered(text=text), Completed(text=recorded):
                 return text == recorded
@@ -78,7 +78,7 @@ class Fixture:
         return False
 
     def to_json(self) -> JsonObject:
-        """This fixture as a JSON object, the content of its file."""
+        """Return this fixture as a JSON object, the content of its file."""
         return {
             "fixture": FORMAT,
             "made_by": self.made_by,
@@ -93,11 +93,11 @@ class Fixture:
         """The inverse of ``to_json``.
 
         Raises:
-            ReplayError: It is no fixture, or one of a later version.
+            ReplayError: It is not a fixture, or a later version wrote it.
         """
         if not isinstance(data, dict) or data.get("fixture") != FORMAT:
             raise ReplayError(
-                f"This is no fixture of form {FORMAT}. 'aicity-fleet job ID --export FILE' writes one."
+                f"This is not a fixture of format {FORMAT}. 'aicity-fleet job ID --export FILE' writes one."
             )
         try:
             return cls(
@@ -114,12 +114,12 @@ def load_fixture(path: Path) -> Fixture:
     """Read a fixture from its file.
 
     Raises:
-        ReplayError: The file cannot be read, or is no fixture.
+        ReplayError: The file cannot be read, or is not a fixture.
     """
     try:
         data = json.loads(path.read_text("utf-8"))
     except (OSError, ValueError, RecursionError) as error:
-        raise ReplayError(f"{path}: is no readable fixture ({type(error).__name__}).") from error
+        raise ReplayError(f"{path}: not a readable fixture ({type(error).__name__}).") from error
     return Fixture.from_json(data)
 
 
@@ -130,11 +130,11 @@ async def replay_fixture(
 
     Args:
         fixture: The recorded run.
-        hear: Told of everything that is said.
+        on_event: Called with every transcript event.
 
     Raises:
-        ReplayError: Another version made the journal, or it does not fit.
-        JournalEndedError: It ends before the run does: the job is not done, or was stopped from outside.
+        ReplayError: Another version made the journal, or it does not fit the run.
+        JournalEndedError: It ends before the run does: the job has not ended, or was stopped.
     """
     from aicity_fleet.team.replay.offline import replay_team  # noqa: PLC0415 -- imports AutoGen
 

@@ -1,7 +1,7 @@
-"""Runs a job again from its journal alone: no provider, no tool, nothing bought, nothing written.
+"""Runs a job again from its journal alone: it calls no provider and no tool, and writes nothing.
 
-For ``aicity-fleet job ID --replay`` and ``--transcript``, and for fixtures in tests. The same code as a
-paid run walks along the journal, so it ends the same or says where it left the recorded path.
+For ``aicity-fleet job ID --replay`` and ``--transcript``, and for fixtures in tests. The code of a paid run
+reads the journal, so a replay ends as the run did, or says where it differs.
 """
 
 from __future__ import annotations
@@ -20,14 +20,15 @@ from aicity_fleet.team.declare.spec import Limits, ModelConfig
 from aicity_fleet.team.model.clients import Model, Route
 from aicity_fleet.team.replay.origin import Origin
 from aicity_fleet.team.replay.transcript import TranscriptListener
-from aicity_fleet.team.run import run_team, walks_like
+from aicity_fleet.team.run import run_team
+from aicity_fleet.team.team import Team, TeamRun, journal_prefix
 
 DEADLINE_SECONDS = 600.0
-"""Longest time that a replay may take; it calls nobody, so this is never reached in health."""
+"""The longest time that a replay may take, in seconds. It waits for nothing, so it takes far less."""
 
 
 class _ReadOnly:
-    """A journal that refuses whatever a replay must not need."""
+    """A journal that refuses what a replay must not need."""
 
     def __init__(self, entries: Sequence[Entry]) -> None:
         self._entries = entries
@@ -37,7 +38,7 @@ class _ReadOnly:
             return self._entries[ordinal]
         raise JournalEndedError(
             f"The journal ends after {len(self._entries)} calls, and the run asks for another one: "
-            "the job had not ended there."
+            "the job had not ended."
         )
 
     def append(self, entry: Entry) -> Awaitable[None] | None:
@@ -49,19 +50,19 @@ class _ReadOnly:
 
 def _stray(ordinal: int) -> NoReturn:
     raise ReplayError(
-        f"Call {ordinal} is not the one that the journal holds at this place: the fleet, its team or "
-        "the order changed since."
+        f"Call {ordinal} is not the one in the journal: the fleet, its team or the order has changed "
+        "since."
     )
 
 
 class _Described:
-    """A tool as models were told of it: a replay reads its answers."""
+    """A tool as the models knew it. Its results are read from the journal."""
 
     def __init__(self, name: str, description: str, parameters: JsonObject) -> None:
         self.name, self.description, self.parameters = name, description, parameters
 
     async def run(self, arguments: Mapping[str, Any]) -> str:  # noqa: ARG002 - never called
-        raise ReplayError(f"The tool {self.name} was called, and a replay has none.")
+        raise ReplayError(f"The run calls the tool {self.name}, and a replay has no tools.")
 
 
 async def replay_team(
@@ -72,39 +73,34 @@ async def replay_team(
     nonce: str,
     on_event: TranscriptListener | None = None,
 ) -> TeamResult:
-    """Run a team along a journal.
+    """Run a team from a journal.
 
     Args:
         task: The order.
         entries: The journal, from its start.
         origin: What made it.
         nonce: The job's.
-        hear: Told of everything that is said.
+        on_event: Called with every transcript event.
 
     Raises:
         ReplayError: The journal was made by another version, or does not fit.
-        JournalEndedError: It ends before the run does: the job is not done, or was stopped from outside.
+        JournalEndedError: It ends before the run does: the job has not ended, or was stopped.
     """
-    spec, engine = origin.spec, origin.engine
-    # The team came with the journal, so only what gives it its turns can be another one here.
-    ours = walks_like(engine)
+    # The team comes from the journal, so only the engine and its release can differ.
+    ours = journal_prefix(origin.engine)
     if entries and not entries[0].version.startswith(ours):
         raise ReplayError(
             f"The journal was made by '{entries[0].version or 'an earlier fleet'}', and this is "
             f"'{ours}': a replay would not be the same run."
         )
-    return await run_team(
-        task,
-        spec=spec,
-        models={alias: _route(origin.function_calling[alias]) for alias in spec.models},
-        limits=Limits(DEADLINE_SECONDS),
-        stop_switch=StopSwitch(),
-        nonce=nonce,
-        journal=_ReadOnly(entries),
-        on_event=on_event,
+    team = Team(
+        origin.spec,
+        models={alias: _route(origin.function_calling[alias]) for alias in origin.spec.models},
         tools={name: _Described(name, **told) for name, told in origin.tools.items()},
-        engine=engine,
+        engine=origin.engine,
     )
+    run = TeamRun(task, team, Limits(DEADLINE_SECONDS), nonce, _ReadOnly(entries))
+    return await run_team(run, StopSwitch(), on_event=on_event)
 
 
 def _route(function_calling: bool) -> Route:

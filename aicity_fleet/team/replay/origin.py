@@ -1,7 +1,7 @@
-"""What made a journal: all that a replay needs besides the order, the nonce and the entries.
+"""What made a journal: what a replay needs besides the order, the nonce and the entries.
 
-It stands in a journal's first entry, so that a job can be run again where neither the owner's teams nor
-models are at hand. No key, no address and no name of a model is in it. No AutoGen here.
+The first entry of a journal holds it, so a job can be run again without the owner's teams and models. It
+holds no key, no address and no name of a model. No AutoGen here.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ from aicity_fleet.team.tools import Tool
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Origin:
-    """The team, what gave it its turns, and what its models and tools were like."""
+    """The team, its engine, and what its models and tools could do."""
 
     engine: EngineName
     spec: TeamSpec
     function_calling: Mapping[str, bool]
     """Whether the model behind each alias could call tools."""
     tools: Mapping[str, JsonObject]
-    """Description and parameters of each tool, by name: a model is told them, as part of each request."""
+    """The description and parameters of each tool, by name. They are part of each request."""
 
     @classmethod
     def of(
@@ -38,7 +38,7 @@ class Origin:
         function_calling: Mapping[str, bool],
         tools: Mapping[str, Tool],
     ) -> Self:
-        """The origin of a run that is about to begin."""
+        """Return the origin of a run that is about to begin."""
         told = {
             name: {
                 "description": tools[name].description,
@@ -49,7 +49,7 @@ class Origin:
         return cls(engine, spec, {alias: function_calling[alias] for alias in spec.models}, told)
 
     def to_json(self) -> JsonObject:
-        """This origin as a JSON object."""
+        """Return this origin as a JSON object."""
         return {
             "engine": self.engine,
             "spec": self.spec.model_dump(mode="json"),
@@ -62,7 +62,7 @@ class Origin:
         """The inverse of ``to_json``.
 
         Raises:
-            ReplayError: Another version of the fleet wrote it, which knew teams of another kind.
+            ReplayError: A version of the fleet with another form of teams wrote it.
         """
         try:
             engine, spec = data["engine"], TeamSpec.model_validate(data["spec"])

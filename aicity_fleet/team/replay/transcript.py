@@ -1,4 +1,4 @@
-"""What is said in a run, as it happens: for a live transcript and for one read back. No AutoGen here."""
+"""The events of a transcript, whether a run is live or replayed. No AutoGen here."""
 
 from __future__ import annotations
 
@@ -10,27 +10,27 @@ from typing import Any, Literal
 from aicity_fleet.models import JsonObject
 
 TranscriptKind = Literal["order", "ask", "words", "call", "result", "verdict"]
-"""The brief; a request of the coordinator's; a member's text; its call of a tool; what the tool gave; and
-how the coordinator ended the run."""
+"""The brief, a request of the coordinator, a member's text, its call of a tool, the result of the tool, and
+the verdict with which the coordinator ended the run."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class TranscriptEvent:
-    """One utterance, whole. Holds what strangers wrote: for the owner's eyes alone, never for a log."""
+    """One event, whole. It holds what strangers wrote: show it to the owner, and never log it."""
 
     speaker: str
     kind: TranscriptKind
     text: str
     tool: str = ""
-    """Which tool was called or answered."""
+    """The tool that was called, or that returned the result."""
 
 
 TranscriptListener = Callable[[TranscriptEvent], None]
-"""Told of each utterance."""
+"""Called with each event."""
 
 
 def events_of_answer(member: str, answer: JsonObject) -> Iterable[TranscriptEvent]:
-    """The utterances that a journaled answer holds."""
+    """Yield the events of a journaled answer."""
     content: Any = answer.get("content")
     if answer.get("thought") and not isinstance(content, str):
         yield TranscriptEvent(member, "words", str(answer["thought"]))
@@ -42,7 +42,7 @@ def events_of_answer(member: str, answer: JsonObject) -> Iterable[TranscriptEven
 
 
 def _arguments(text: str) -> str:
-    """A call's arguments as a person reads them: the text itself where there is just one."""
+    """Return a call's arguments for a person: the bare text where there is only one argument."""
     try:
         value = json.loads(text)
     except (ValueError, RecursionError):

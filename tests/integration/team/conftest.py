@@ -2,32 +2,19 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
-import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from typing import Any
 
 import pytest
-from support.samples import NONCE, order
+from support.samples import order
 from support.scripted_provider import Provider, ProviderServer
+from support.team_runs import run_team
 
 from aicity_fleet.models import AssignedTask, TeamResult
-from aicity_fleet.stop_switch import StopSwitch
-from aicity_fleet.team import EngineName, Limits, ModelConfig, team_for
-from aicity_fleet.team.run import ENGINES, Model, only, open_model, run_team
+from aicity_fleet.team import EngineName, Model, ModelConfig, only, open_model, team_for
+from aicity_fleet.team.engines import ENGINES
 
 RunTeam = Callable[..., Awaitable[TeamResult]]
-
-
-@pytest.fixture(scope="session", autouse=True)
-def one_certificate(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Reading the system's certificates costs 30 ms per client, and nothing here speaks TLS."""
-    known = ssl.create_default_context().get_ca_certs(binary_form=True)
-    with pytest.MonkeyPatch.context() as patch:
-        if known:
-            path = tmp_path_factory.mktemp("tls") / "one.pem"
-            path.write_text(ssl.DER_cert_to_PEM_cert(known[0]))
-            patch.setenv("SSL_CERT_FILE", str(path))
-        yield
 
 
 @pytest.fixture(scope="session")
@@ -89,9 +76,6 @@ def run(model: Model, engine: EngineName) -> RunTeam:
         defaults: dict[str, Any] = {
             "spec": spec.model_copy(update={"members": (alone,), **(bounds or {})}),
             "models": only(model),
-            "limits": Limits(deadline_seconds=10),
-            "stop_switch": StopSwitch(),
-            "nonce": NONCE,
             "engine": engine,
         }
         return await run_team(task, **{**defaults, **parts})

@@ -9,7 +9,7 @@ from support.samples import GOOD_GENERAL
 from support.scripted_provider import Answer, Provider, calls, error, submit, text
 
 from aicity_fleet.models import Delivered, ProviderFatal, ProviderTrouble, Rejected, Usage
-from aicity_fleet.team.run import open_model
+from aicity_fleet.team import open_model
 
 
 @pytest.fixture

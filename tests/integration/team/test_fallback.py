@@ -12,8 +12,8 @@ from aicity_fleet.errors import TeamError
 from aicity_fleet.journal import MemoryJournal
 from aicity_fleet.models import Delivered, ProviderFatal, ProviderTrouble, Rejected
 from aicity_fleet.stop_switch import StopSwitch
+from aicity_fleet.team import open_model
 from aicity_fleet.team.model.clients import Route
-from aicity_fleet.team.run import open_model
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ import pytest
 from support.samples import GOOD_GENERAL
 from support.scripted_provider import Provider, submit, text
 
-from aicity_fleet.team.run import ENGINES
+from aicity_fleet.team.engines import ENGINES
 
 JOBS, WARM = 500, 50
 MOST_GROWTH_MIB = 20.0
@@ -23,11 +23,12 @@ MOST_GROWTH_MIB = 20.0
 PROGRAM = """
 import asyncio, gc, json, os, sys, threading
 from support.samples import NONCE, order
+from support.team_runs import run_team
 from integration.team.test_members import PAIR
 from aicity_fleet.journal import MemoryJournal
 from aicity_fleet.stop_switch import StopSwitch
 from aicity_fleet.team import Limits, ModelConfig
-from aicity_fleet.team.run import only, open_model, run_team
+from aicity_fleet.team import only, open_model
 
 url, engine, warm, jobs = sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4])
 

@@ -13,8 +13,8 @@ from support.scripted_provider import Provider, submit
 PROGRAM = """
 import asyncio, sys
 from aicity_fleet.models import AssignedTask, Delivered
-from aicity_fleet.stop_switch import StopSwitch
-from aicity_fleet.team import Limits, ModelConfig, only, open_model, run_team, team_for
+from support.team_runs import run_team
+from aicity_fleet.team import ModelConfig, only, open_model, team_for
 from aicity_fleet.team.tools.download import Downloader
 from aicity_fleet.team.tools.toolbox import Toolbox
 
@@ -24,8 +24,9 @@ async def main():
     box = Toolbox(Downloader(frozenset()))
     async with open_model(config) as model:
         with box.tools_for(task) as tools:
-            result = await run_team(task, spec=team_for("general"), models=only(model), tools=tools,
-                                limits=Limits(10), stop_switch=StopSwitch(), nonce="5f1d0c9ab2e84c6f97a3")
+            result = await run_team(
+                task, spec=team_for("general"), models=only(model), tools=tools
+            )
     box.close()
     assert isinstance(result.ending, Delivered), result.ending
     print("delivered", file=sys.stderr)

@@ -14,7 +14,7 @@ from support.scripted_provider import Answer, Provider, calls, error, submit, te
 
 from aicity_fleet.journal import MemoryJournal
 from aicity_fleet.models import AGENT_NAMES, Delivered, ProviderTrouble
-from aicity_fleet.team.run import open_model
+from aicity_fleet.team import open_model
 
 
 async def test_a_stop_word_in_the_order_stops_nothing(run, provider: Provider):

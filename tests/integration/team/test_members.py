@@ -9,11 +9,11 @@ import re
 import pytest
 from support.samples import GOOD_GENERAL, NONCE, order
 from support.scripted_provider import Provider, calls, error, submit, text
+from support.team_runs import run_team
 
 from aicity_fleet.journal import MemoryJournal
 from aicity_fleet.models import Delivered, ProviderTrouble, Rejected, Usage
-from aicity_fleet.stop_switch import StopSwitch
-from aicity_fleet.team import Limits, only, open_model, run_team
+from aicity_fleet.team import Limits, only, open_model
 from aicity_fleet.team.declare.spec import Member, TeamSpec
 
 PAIR = TeamSpec(
@@ -33,9 +33,6 @@ def pair(model, engine):
         defaults = {
             "spec": PAIR,
             "models": only(model),
-            "limits": Limits(deadline_seconds=10),
-            "stop_switch": StopSwitch(),
-            "nonce": NONCE,
             "engine": engine,
         }
         return await run_team(task or order(), **{**defaults, **parts})

@@ -15,10 +15,9 @@ from support.scripted_provider import Provider, submit, text
 from aicity_fleet.journal import JournalCursor, MemoryJournal
 from aicity_fleet.models import Delivered
 from aicity_fleet.stop_switch import StopSwitch
-from aicity_fleet.team import Limits, ModelConfig, Route, team_for
+from aicity_fleet.team import Limits, ModelConfig, Route, open_model, team_for
 from aicity_fleet.team.model.budget import Budget
 from aicity_fleet.team.model.journaled_client import JournaledClient
-from aicity_fleet.team.run import open_model
 
 NAMES = ["gpt-4o", "gpt-5.1", "o4-mini", "claude-sonnet-4-5", "gemini-2.5-pro", "Llama-9", "local"]
 
@@ -73,17 +72,13 @@ async def test_one_client_serves_many_runs_and_keeps_none(run, provider: Provide
 
 async def test_tokens_are_estimated_without_the_network(model, monkeypatch):
     """AutoGen's count downloads a table within the event loop, without a timeout."""
-    cursor, limits = JournalCursor(MemoryJournal()), Limits(10, max_total_tokens=1000)
+    cursor = JournalCursor(MemoryJournal())
     client = JournaledClient(
         team_for("general").members[0],
         Route([model]),
         cursor,
-        spec=team_for("general"),
-        limits=limits,
-        budget=Budget(limits, cursor, None),
-        stop_switch=StopSwitch(),
-        instead=lambda: None,
-        on_answer=lambda _member, _answer: None,
+        Budget(Limits(10, max_total_tokens=1000), cursor, None),
+        StopSwitch(),
     )
     messages = [UserMessage(content="x" * 400, source="Coordinator")]
     assert 100 <= client.count_tokens(messages) < 150
@@ -97,12 +92,8 @@ async def test_a_stream_is_answered_in_one_piece(model, provider: Provider):
         team_for("general").members[0],
         Route([model]),
         cursor,
-        spec=team_for("general"),
-        limits=Limits(10),
-        budget=Budget(Limits(10), cursor, None),
-        stop_switch=StopSwitch(),
-        instead=lambda: None,
-        on_answer=lambda _member, _answer: None,
+        Budget(Limits(10), cursor, None),
+        StopSwitch(),
     )
     pieces = [piece async for piece in client.create_stream([UserMessage(content="x", source="u")])]
     assert [piece.content for piece in pieces] == ["whole"]

@@ -13,9 +13,8 @@ from aicity_fleet.errors import LedgerUnavailableError
 from aicity_fleet.journal import MemoryJournal
 from aicity_fleet.models import Delivered, Interrupted, ProviderTrouble, Rejected
 from aicity_fleet.money.cost import Cost
-from aicity_fleet.team import Limits
+from aicity_fleet.team import Limits, open_model
 from aicity_fleet.team.model.clients import Route
-from aicity_fleet.team.run import open_model
 
 CALL = Decimal("0.0014")
 """What a scripted answer costs at the prices below: 100 tokens in, 20 out."""

@@ -27,8 +27,7 @@ from aicity_fleet.models import (
     Usage,
 )
 from aicity_fleet.stop_switch import StopSwitch
-from aicity_fleet.team import Limits, ModelConfig
-from aicity_fleet.team.run import open_model
+from aicity_fleet.team import Limits, ModelConfig, open_model
 
 KEY = "sk-test-key-000000000000"
 

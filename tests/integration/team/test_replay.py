@@ -7,15 +7,14 @@ import dataclasses
 import pytest
 from support.samples import GOOD_GENERAL, NONCE, order
 from support.scripted_provider import Provider, calls, submit, text
+from support.team_runs import run_team
 
 from aicity_fleet.errors import JournalEndedError, ReplayError
 from aicity_fleet.journal import MemoryJournal
 from aicity_fleet.models import Delivered, Rejected
-from aicity_fleet.stop_switch import StopSwitch
-from aicity_fleet.team import run_team, team_for
+from aicity_fleet.team import only, team_for
 from aicity_fleet.team.replay.offline import replay_team
 from aicity_fleet.team.replay.origin import Origin
-from aicity_fleet.team.run import Limits, only
 
 SPEC = team_for("research")
 TASK = order("research", "Compare the history of tea ceremonies in Japan and China.")
@@ -30,9 +29,6 @@ def paid(model, engine, provider: Provider):
             TASK,
             spec=spec,
             models=only(model),
-            limits=Limits(10),
-            stop_switch=StopSwitch(),
-            nonce=NONCE,
             journal=journal,
             on_event=heard.append,
             engine=engine,
@@ -104,9 +100,6 @@ async def test_a_team_with_tools_and_models_of_two_kinds_ends_the_same(
         TASK,
         spec=spec,
         models={"clever": only(model)["default"], **only(marker_model)},
-        limits=Limits(10),
-        stop_switch=StopSwitch(),
-        nonce=NONCE,
         journal=journal,
         tools={"dice": dice},
         on_event=said.append,
@@ -162,9 +155,6 @@ async def test_a_paid_run_discards_the_journal_of_another_version(paid, model, e
         TASK,
         spec=SPEC,
         models=only(model),
-        limits=Limits(10),
-        stop_switch=StopSwitch(),
-        nonce=NONCE,
         journal=journal,
         engine=engine,
     )

@@ -11,7 +11,7 @@ from support.scripted_provider import Provider, error, submit, text
 from aicity_fleet.errors import LedgerUnavailableError
 from aicity_fleet.journal import Entry, MemoryJournal
 from aicity_fleet.models import Delivered, ProviderTrouble, Usage
-from aicity_fleet.team.run import open_model
+from aicity_fleet.team import open_model
 
 ANSWERS = (
     text("thinking"),

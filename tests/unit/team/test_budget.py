@@ -13,8 +13,8 @@ from aicity_fleet.money.cost import Charge
 from aicity_fleet.money.prices import PriceTable, charge_for, find_prices
 from aicity_fleet.settings import Settings
 from aicity_fleet.team import Limits, ModelConfig, team_for
+from aicity_fleet.team.endings import StoppedError
 from aicity_fleet.team.model.budget import Budget, require_prices
-from aicity_fleet.team.model.provider_errors import StoppedError
 
 CONFIG = ModelConfig("m", "http://127.0.0.1/v1", "k", 5.0)
 

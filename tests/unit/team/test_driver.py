@@ -12,10 +12,10 @@ from autogen_agentchat.messages import StopMessage, TextMessage
 from autogen_agentchat.teams import RoundRobinGroupChat
 from autogen_ext.models.replay import ReplayChatCompletionClient
 from support.samples import GOOD_GENERAL, NONCE, order, without_tools
+from support.team_runs import run_team
 
 from aicity_fleet.models import Delivered, Rejected
-from aicity_fleet.stop_switch import StopSwitch
-from aicity_fleet.team import Limits, Model, ModelConfig, only, run_team
+from aicity_fleet.team import Limits, Model, ModelConfig, only
 from aicity_fleet.team.review.brief import write_brief
 from aicity_fleet.team.review.review import Review
 
@@ -31,8 +31,6 @@ async def run(*answers: str, **parts):
     model = Model(CONFIG, ReplayChatCompletionClient(list(answers)))
     defaults = {
         "limits": Limits(5.0, turn_grace_seconds=0.1),
-        "stop_switch": StopSwitch(),
-        "nonce": NONCE,
     }
     return await run_team(
         order(), spec=without_tools(), models=only(model), **{**defaults, **parts}

@@ -202,9 +202,13 @@ def test_what_a_team_names_has_to_exist(prompts):
 
 def test_a_team_s_limits_hold_where_they_are_tighter(prompts):
     spec = parse_team(TWO, prompts=prompts, source="x.toml")
-    assert Limits(900, max_total_tokens=200_000).within(spec) == Limits(60, max_total_tokens=5000)
-    assert Limits(10, max_total_tokens=1000).within(spec) == Limits(10, max_total_tokens=1000)
-    assert Limits(10).within(team_for("general")) == Limits(10)
+    assert Limits(900, max_total_tokens=200_000).within(spec) == Limits(
+        60, max_total_tokens=5000, max_model_calls=24
+    )
+    assert Limits(10, max_total_tokens=1000).within(spec) == Limits(
+        10, max_total_tokens=1000, max_model_calls=24
+    )
+    assert Limits(10).within(team_for("general")) == Limits(10, max_model_calls=24)
 
 
 def test_a_key_does_not_show_in_the_model_s_repr():

@@ -8,11 +8,12 @@ import json
 import pytest
 from support.samples import CODE, GOOD, NONCE, order
 from support.scripted_provider import HANG, Provider, calls, submit, text, until
+from support.team_runs import run_team
 
 from aicity_fleet.journal import MemoryJournal
 from aicity_fleet.models import Delivered, Interrupted
 from aicity_fleet.stop_switch import StopSwitch
-from aicity_fleet.team import Limits, only, run_team, team_for
+from aicity_fleet.team import Limits, only, team_for
 from aicity_fleet.team.replay.offline import replay_team
 from aicity_fleet.team.replay.origin import Origin
 from aicity_fleet.team.tools import TOOL_NAMES, search, toolbox
@@ -37,8 +38,7 @@ def review(model, engine, folders):
                     spec=SPEC,
                     models=only(model),
                     limits=Limits(60),
-                    stop_switch=stop_switch or StopSwitch(),
-                    nonce=NONCE,
+                    stop_switch=stop_switch,
                     journal=journal,
                     on_event=on_event,
                     tools=tools,
