@@ -102,7 +102,7 @@ class AICityClient:
         """Walk the list of assigned tasks, one page at a time.
 
         Yields:
-            The entries of one page, as decoded JSON values that nobody has checked yet.
+            The entries of one page, as decoded JSON values that are not checked yet.
 
         Raises:
             AICityError: A page could not be had; pages already yielded stand.
