@@ -1,13 +1,16 @@
 """``teams list``, ``teams check`` and ``try`` as a user meets them, on the simulated model."""
 
 import json
+from typing import get_args
 
 import pytest
 from support.processes import CLI, run_cli
 from typer.testing import CliRunner
 
 from aicity_fleet.cli import app
+from aicity_fleet.cli.display import ENDING_NAMES
 from aicity_fleet.errors import SettingsError
+from aicity_fleet.models import Ending
 
 TASK = {
     "taskType": "research",
@@ -154,6 +157,10 @@ def test_what_cannot_be_done_is_no_success(invoke, files):
     )
     assert (result["ending"], result["deliverable"]) == ("rejected", None)
     assert result["code"] == "refused"
+
+
+def test_every_ending_is_named_in_words():
+    assert ENDING_NAMES.keys() == set(get_args(Ending))
 
 
 @pytest.mark.parametrize(
