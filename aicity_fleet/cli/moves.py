@@ -164,7 +164,7 @@ def send_report(
 def _cancel(moves: OperatorMoves, job_id: str, why: str) -> str:
     if moves.cancel(job_id, why):
         return "cancelled"
-    return "its worker will stop it within seconds"
+    return "its worker stops it within seconds"
 
 
 def _park(moves: OperatorMoves, job_id: str, why: str) -> str:

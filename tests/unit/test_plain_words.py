@@ -33,8 +33,11 @@ INSTEAD = {
 }
 """Each pattern matches whole words, in any case. The value says what to write."""
 
-PROSE = ("README.md", ".env.example", "docker-compose.yml", "Makefile")
-FOLDERS = (*PACKAGES, "docs", "deploy", "examples")
+PROSE = (
+    *("README.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md"),
+    *(".env.example", "docker-compose.yml", "Makefile", ".ci/run"),
+)
+FOLDERS = (*PACKAGES, "docs", "deploy", "examples", "scripts")
 NOT_PROSE = {".svg", ".json", ".pyc"}
 FOR_MODELS = (
     "aicity_fleet/team/declare/prompts/",
