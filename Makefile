@@ -23,8 +23,8 @@ help:
 	@echo 'make simulate      the fleet in virtual time under many seeds (SEEDS=500), or one (SEED=7)'
 	@echo 'make exhaustive    every state of a small fleet (ARGS=--large)'
 	@echo 'make docs    the documentation, in build/docs (warnings are errors)'
-	@echo 'make demo-svg      run the demo and write its screenshot anew (docs/demo.svg)'
-	@echo 'make lock    write requirements/ anew from pyproject.toml (needs uv; ARGS=--upgrade)'
+	@echo 'make demo-svg      run the demo and renew its screenshot (docs/demo.svg)'
+	@echo 'make lock    rewrite requirements/ from pyproject.toml (needs uv; ARGS=--upgrade)'
 	@echo 'make clean   remove .venv and everything that was built'
 	@echo
 	@echo 'The first of them makes .venv. PYTHON=python3.12 chooses the Python that it is made with.'

@@ -79,7 +79,7 @@ app = FleetCelery("aicity_fleet")
 app.conf.update(
     broker_url=settings.broker_url(),
     # --- what travels: ids, as JSON ---------------------------------------------------------------
-    # JSON only: a pickled message from whoever reaches Redis would be code execution.
+    # JSON only: a pickled message from anyone who reaches Redis would be code execution.
     task_serializer="json",
     accept_content=["json"],
     event_serializer="json",
@@ -107,7 +107,7 @@ app.conf.update(
         "global_keyprefix": Keys(settings.agent).prefix,
         # Covers the gap between pop and start only, because of the early acknowledgement.
         "visibility_timeout": 60,
-        # Without these a half-open link holds a consumer for ever (measured: over 120 s and counting);
+        # Without these a half-open link holds a consumer forever (measured: over 120 s and counting);
         # with them it is back in about 10 s.
         "socket_timeout": 10,
         "socket_connect_timeout": 5,
@@ -118,12 +118,12 @@ app.conf.update(
         # retry_on_timeout stays off: it would send a message twice after a timeout.
     },
     broker_connection_retry_on_startup=True,
-    # For ever: a worker outlives any outage of Redis.
+    # Forever: a worker outlives any outage of Redis.
     broker_connection_max_retries=None,
     # --- what Flower sees -----------------------------------------------------------------------------
     worker_send_task_events=True,
     task_send_sent_event=True,
-    # Events that nobody reads would pile up in Redis.
+    # Unread events would pile up in Redis.
     event_queue_expires=60,
     event_queue_ttl=10,
     # --- the clock --------------------------------------------------------------------------------------

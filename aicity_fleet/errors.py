@@ -3,24 +3,24 @@
     FleetError
     ├── SettingsError                a setting is missing or wrong   (exit code 2)
     ├── ContractError                the contract file is wrong      (exit code 2)
-    ├── TaskRefusedError             an assigned task that cannot become a job
+    ├── TaskRefusedError             an assigned task is malformed
     ├── AICityError                  AI City gave no usable answer
     │   ├── AICityUnavailableError   network, 5xx, unreadable        retryable
     │   ├── AICityRateLimitedError   429                             retryable
     │   ├── AICityUnauthorizedError  401: the key
-    │   ├── AICityGoneError          410: the API moved on
+    │   ├── AICityGoneError          410: the endpoint was retired
     │   └── AICityRefusedError       any other 4xx: the request as it stands
     ├── LedgerError                  Redis gave no usable answer
     │   ├── LedgerUnavailableError   down, loading, read-only, full  retryable
-    │   ├── LeaseLostError           the job is another process's by now
-    │   ├── JournalFullError         a job's journal may take no more
-    │   └── WrongStateError          the job is not where the move needs it
-    ├── QueueUnavailableError        the broker took no message          retryable
-    ├── TeamError                    a fault in how a team or a model is declared or built
-    ├── ToolError                    a tool cannot do what the specialist asked of it
-    ├── ReplayError                  a journal does not lead a run to its end
-    │   └── JournalEndedError        it fits, and ends before the run does
-    └── SimulatorError               the simulator was asked for what it cannot do
+    │   ├── LeaseLostError           another process owns the job now
+    │   ├── JournalFullError         a job's journal has reached its limit
+    │   └── WrongStateError          the job is in the wrong state for this move
+    ├── QueueUnavailableError        the broker did not take a message   retryable
+    ├── TeamError                    a team or a model is declared or built wrongly
+    ├── ToolError                    a tool cannot do what the specialist asked
+    ├── ReplayError                  a journal cannot be replayed
+    │   └── JournalEndedError        the journal fits, but ends before the run does
+    └── SimulatorError               the simulator cannot do what was asked
 
 Expected endings of a job are values (``models``), not exceptions. Arguments are positional only,
 so that every error survives pickling. No message holds a key, a prompt or a deliverable.
@@ -33,20 +33,20 @@ class FleetError(Exception):
     """Something in the fleet went wrong; the message says what, why and what to do."""
 
     retryable: ClassVar[bool] = False
-    """Whether the same call may succeed later without anybody changing anything."""
+    """Whether the same call may succeed later although nothing was changed."""
 
     exit_code: ClassVar[int] = 1
-    """What a command line ends with when this error reaches its top."""
+    """The exit code of a command that ends with this error."""
 
 
 class SettingsError(FleetError):
-    """One or more settings are missing or wrong; the message lists each variable and its remedy."""
+    """Settings are missing or wrong; the message lists each variable and its remedy."""
 
     exit_code = 2
 
 
 class ContractError(FleetError):
-    """The description of AI City's API (a TOML contract) holds an unknown or wrong field."""
+    """The description of AI City's API (a TOML contract) has an unknown or wrong field."""
 
     exit_code = 2
 
@@ -60,9 +60,9 @@ class AICityError(FleetError):
 
     Args:
         message: What was attempted and what came back.
-        status: The HTTP status, or 0 when there was no answer at all.
+        status: The HTTP status, or 0 if there was no answer.
         code: AI City's machine-readable ``error.code``, or an empty string.
-        retry_after_seconds: How long AI City asked us to wait; None when it did not say.
+        retry_after_seconds: How long AI City asked us to wait; None if it did not say.
     """
 
     def __init__(
@@ -82,7 +82,7 @@ class AICityError(FleetError):
 
 
 class AICityUnavailableError(AICityError):
-    """AI City could not be reached, answered 5xx, or answered something unreadable."""
+    """AI City could not be reached, answered 5xx, or sent an unreadable answer."""
 
     retryable = True
 
@@ -100,7 +100,7 @@ class AICityUnauthorizedError(AICityError):
 
 
 class AICityGoneError(AICityError):
-    """AI City answered 410: this endpoint was retired; the contract needs changing."""
+    """AI City answered 410: this endpoint was retired. The contract must be corrected."""
 
     exit_code = 2
 
@@ -121,11 +121,11 @@ class LedgerUnavailableError(LedgerError):
 
 
 class LeaseLostError(LedgerError):
-    """The lease went to another process: whatever this one has of the job is void."""
+    """Another process holds the lease now. Everything that this process did since is void."""
 
 
 class JournalFullError(LedgerError):
-    """A job's journal would grow beyond ``FLEET_MAX_JOURNAL_BYTES``: the job ends here, and fails."""
+    """A job's journal would exceed ``FLEET_MAX_JOURNAL_BYTES``, so the job fails."""
 
 
 class WrongStateError(LedgerError):
@@ -133,7 +133,7 @@ class WrongStateError(LedgerError):
 
 
 class QueueUnavailableError(FleetError):
-    """The broker took no message; the sweep sends it again, so no job depends on it."""
+    """The broker did not take a message. The sweep will send it again, so no job is lost."""
 
     retryable = True
     exit_code = 2
@@ -146,16 +146,16 @@ class TeamError(FleetError):
 
 
 class ToolError(FleetError):
-    """A tool cannot do what was asked; the message is told to the specialist as the tool's result."""
+    """A tool cannot do what was asked. The specialist gets the message as the tool's result."""
 
 
 class ReplayError(FleetError):
-    """A journal cannot be replayed: another version or team made it, or it does not fit its task."""
+    """A journal cannot be replayed: another version or team made it, or it does not fit the task."""
 
 
 class JournalEndedError(ReplayError):
-    """A journal was followed to its end, and the run would go on with a call that is not in it."""
+    """The run needs a call that comes after the end of the journal."""
 
 
 class SimulatorError(FleetError):
-    """The simulator was asked for something that it cannot do."""
+    """The simulator cannot do what was asked."""

@@ -1,6 +1,6 @@
 """The named steps between the effects of a job's life, and who wants to know when one is reached.
 
-Nobody listens in production. Tests do: they end the process at a step and see that the promises hold.
+Nothing listens in production. Tests do: they end the process at a step and see that the promises hold.
 Each step stands behind one effect and before the next, so that a crash there leaves just that much.
 """
 

@@ -14,7 +14,7 @@ import structlog
 
 
 class RefusedError(redis.ResponseError):
-    """Redis takes no writes for a reason that redis-py has no class for: a full disk, say."""
+    """Redis takes no writes for a reason that redis-py has no class for, such as a full disk."""
 
 
 REFUSALS = (
@@ -48,11 +48,11 @@ def reason(error: BaseException | None) -> str:
     while seen is not None:
         match seen:
             case redis.BusyLoadingError():
-                return "it still loads its data"
+                return "it is still loading its data"
             case redis.ReadOnlyError():
                 return "it is read-only: a replica, or a primary that was demoted"
             case redis.OutOfMemoryError():
-                return "it is full: raise its maxmemory, or remove what does not belong there"
+                return "it is full: raise its maxmemory, or delete data that is not the fleet's"
             case redis.exceptions.MasterDownError():
                 return "it is a replica without its primary"
             case redis.AuthenticationError():

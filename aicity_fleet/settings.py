@@ -48,14 +48,14 @@ def _check_redis_url(value: SecretStr) -> SecretStr:
     parts = urlsplit(value.get_secret_value())
     try:
         is_whole = bool(parts.hostname) and parts.port != 0
-    except ValueError:  # no number, or too large
+    except ValueError:  # not a number, or too large
         is_whole = False
     if parts.scheme not in {"redis", "rediss"} or not is_whole:
         raise ValueError("is not a redis:// or rediss:// URL with a host and a valid port")
     if not re.fullmatch(r"/?\d*", parts.path) or parts.query or parts.fragment:
         raise ValueError(
-            "may hold nothing behind the port but the number of a database; a password with "
-            "special characters belongs into REDIS_PASSWORD"
+            "may have only a database number after the port; put a password with special "
+            "characters into REDIS_PASSWORD"
         )
     return value
 
@@ -63,14 +63,14 @@ def _check_redis_url(value: SecretStr) -> SecretStr:
 def _check_secret(value: SecretStr) -> SecretStr:
     text = value.get_secret_value().strip()
     if not text.isascii() or not text.isprintable():
-        raise ValueError("holds characters that no key has; was it copied whole?")
+        raise ValueError("contains characters that no key has; check that it was copied correctly")
     return SecretStr(text)
 
 
 def _check_repo_hosts(value: str) -> str:
     hosts = [host.strip().lower() for host in value.split(",")]
     if hosts != [NO_REPO_HOSTS] and not all(_HOST.fullmatch(host) for host in hosts):
-        raise ValueError("must be names of hosts with commas between, or 'none'")
+        raise ValueError("must be host names separated by commas, or 'none'")
     return ",".join(hosts)
 
 
@@ -249,11 +249,11 @@ class Settings(BaseModel):
 _FIELD_OF = {str(field.alias): name for name, field in Settings.model_fields.items()}
 
 _REMEDIES = {
-    "AGENT_CITY_API_KEY": "Put the agent's key into it (or its path into AGENT_CITY_API_KEY_FILE); "
-    "'aicity-fleet register' gets one, 'aicity-fleet demo' needs none.",
-    "AGENT_CITY_OWNER_TOKEN": "Put an owner token into it: dashboard, Settings > Developer.",
-    "OPENAI_API_KEY": "Put the model provider's key into it (or its path into "
-    "OPENAI_API_KEY_FILE); any text will do for a local server that checks none.",
+    "AGENT_CITY_API_KEY": "Put the agent's key into it, or the path of a file with the key into "
+    "AGENT_CITY_API_KEY_FILE. 'aicity-fleet register' creates a key; 'aicity-fleet demo' needs none.",
+    "AGENT_CITY_OWNER_TOKEN": "Put the owner token into it (dashboard, Settings > Developer).",
+    "OPENAI_API_KEY": "Put the model provider's key into it, or the path of a file with the key into "
+    "OPENAI_API_KEY_FILE. For a local server that checks no key, any text will do.",
 }
 
 

@@ -52,7 +52,7 @@ class StopSwitch:
         return self._abort_reason
 
     def note(self, progress: Progress) -> None:
-        """Say where the run stands; whoever wants to know looks at ``progress``."""
+        """Record the progress of the run, for readers of ``progress``."""
         self.progress = progress
 
     def drain(self) -> None:

@@ -1,7 +1,7 @@
 """Tells AI City whether the agent takes work: ``busy`` while it should get no new tasks.
 
-The wish follows from the switches alone, so that whoever looks next makes good what was not told. Called
-after polls and reports. It never touches an availability that the fleet did not set itself.
+The wanted value follows only from the switches, so the next call makes up for a request that failed. Called
+after polls and reports. It never changes an availability that the fleet did not set itself.
 """
 
 from __future__ import annotations

@@ -182,14 +182,14 @@ def _meaning(
     """What a settled report does to the agent's row of failures.
 
     A delivery that AI City's own quality check failed counts as a failure, to be on the safe side, and so
-    does one of which nobody can tell. A 409 is never a success: the ending that stands may be older than
+    does one whose verdict is unknown. A 409 is never a success: the ending that stands may be older than
     the failures that came since.
     Source: docs.aicity.dev/docs/concepts/glossary says three failures and not which.
     """
     answer = details.get("answer", {})
     status = details.get("standing") or answer.get("status")
     if verdict == "gone":
-        # What an earlier try brought about stands, and perhaps nobody can read it.
+        # An earlier try may have succeeded, even if its result cannot be read.
         may_stand = held.token > 1 and status not in {"completed", "refunded"}
         return "failure" if status == "failed" or may_stand else "nothing"
     if str(status).startswith("unknown"):

@@ -22,7 +22,7 @@ _background = Threads()
 
 @app.task(name=POLL, bind=True)
 def poll_task(self: Task[[], JsonObject]) -> JsonObject:
-    """Look at AI City once; the summary shows in Flower, and whoever asked finds it by the id."""
+    """Look at AI City once; the summary is shown in Flower and kept under the id of this call."""
     ledger = _ledger()
     summary = poll(
         client=_client(),

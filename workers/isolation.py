@@ -44,10 +44,10 @@ log = structlog.get_logger(__name__)
 class Isolation:
     """Runs isolated jobs, a few at a time, each in a fresh process of its own.
 
-    A process is never used twice: what the job before left behind could end it as well.
+    No process runs a second job: what the first one left behind could end it as well.
 
     Args:
-        ledger: Told of every death that a job is to blame for.
+        ledger: Counts each death that a job caused.
         messages: Sends the message that reports an outcome.
         grace_seconds: How long a draining child may let its model call in flight finish.
         program: The child's command line.

@@ -1,7 +1,7 @@
 """A job's journal in Redis: each answer is written before it is used.
 
-It survives the worker: whoever runs the job next is answered from it and goes on at the first new
-call. Only the holder of the lease can write. Made by ``run_job``, used by the team on its loop.
+It survives the worker: the next attempt replays it and continues at the first new call. Only the holder of
+the lease can write. ``run_job`` creates it, and the team uses it on the event loop.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ class LedgerJournal:
     Args:
         ledger: Where the journal is.
         lease: The attempt's lease.
-        watch: Ends the wait for an absent Redis when the run is stopped.
+        stop_switch: Ends the wait for Redis when the run is stopped.
 
     Raises:
         LedgerUnavailableError: Redis does not answer.

@@ -1,6 +1,6 @@
 """One attempt's share of the fleet's daily cap, kept in the ledger.
 
-Made by the worker for each attempt, asked by the team before each model call.
+The worker creates one for each attempt, and the team asks it before each model call.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ class LedgerSpendingLimiter:
         ledger: Where the day's bill is.
         cap_usd: What the fleet may spend in a day, in US dollars.
         lease: The attempt's lease.
-        watch: Ends the wait for an absent Redis when the run is stopped.
+        stop_switch: Ends the wait for Redis when the run is stopped.
     """
 
     def __init__(

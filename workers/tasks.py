@@ -23,7 +23,7 @@ def run_job_task(job_id: str) -> JsonObject:
 @cache
 def _worker() -> Worker:
     worker = Worker.open(settings, messages)
-    # The operator may have restarted it after mending the key or the quota; an open breaker would delay it.
+    # The operator may have restarted it after fixing the key or the quota; an open breaker would delay it.
     worker.ledger.controls.provider_works(worker.terms.endpoint)
     return worker
 

@@ -102,7 +102,7 @@ class AICityClient:
         """Walk the list of assigned tasks, one page at a time.
 
         Yields:
-            The entries of one page, as decoded JSON values that nobody has checked yet.
+            The entries of one page, as decoded JSON values that are not checked yet.
 
         Raises:
             AICityError: A page could not be had; pages already yielded stand.
@@ -193,7 +193,7 @@ class AICityClient:
         if isinstance(agent, dict):
             answer = {**agent, "apiKey": answer.get("apiKey", agent.get("apiKey"))}
         if not isinstance(answer.get("apiKey"), str) or not answer["apiKey"]:
-            raise self._unexpected("the new agent", "it holds no apiKey")
+            raise self._unexpected("the new agent", "it has no apiKey")
         return answer
 
     # --- below: one request ---------------------------------------------------------------------
@@ -203,7 +203,7 @@ class AICityClient:
 
     def _needs(self, path: str, deed: str) -> str:
         if not path:
-            raise ContractError(f"The contract '{self.contract.name}' names no way to {deed}.")
+            raise ContractError(f"The contract '{self.contract.name}' has no path to {deed}.")
         return path
 
     def _object(self, data: object, what: str) -> JsonObject:

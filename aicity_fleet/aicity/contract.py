@@ -160,7 +160,7 @@ def _check_template(value: object, known: frozenset[str]) -> None:
     else:
         name = _placeholder(value)
         if name is not None and name not in known:
-            raise ValueError(f"{{{name}}} stands for nothing; known: {', '.join(sorted(known))}")
+            raise ValueError(f"{{{name}}} is not a value; known: {', '.join(sorted(known))}")
 
 
 def _fill(template: Any, values: JsonObject) -> Any:

@@ -1,4 +1,4 @@
-"""The command line ``aicity-fleet``. One module per group of commands; this one puts them together."""
+"""The command line ``aicity-fleet``: one module per group of commands."""
 
 from __future__ import annotations
 
@@ -7,26 +7,26 @@ from typing import Annotated
 import typer
 
 import aicity_fleet
-from aicity_fleet.cli import demo, jobs, market, moves, simulator, status, switches, teams, up
+from aicity_fleet.cli import aicity, demo, jobs, moves, pause, simulator, status, teams, up
 from aicity_fleet.startup import exit_on_fleet_error
 
 app = typer.Typer(
     name="aicity-fleet",
-    help="Run an AI City agent unattended: poll its tasks, work them with AutoGen teams, report once.",
+    help="Run an AI City agent unattended: poll its tasks, run an AutoGen team on each, report once.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
 )
 app.command("up")(up.up)
 app.command("demo")(demo.demo)
-app.command("register")(market.register)
-app.command("profile")(market.profile)
-app.command("poll")(market.poll)
+app.command("register")(aicity.register)
+app.command("profile")(aicity.profile)
+app.command("poll")(aicity.poll)
 app.command("status")(status.status)
 app.command("jobs")(jobs.jobs)
 app.command("job")(jobs.job)
-app.command("pause")(switches.pause)
-app.command("resume")(switches.resume)
+app.command("pause")(pause.pause)
+app.command("resume")(pause.resume)
 app.command("cancel")(moves.cancel)
 app.command("park")(moves.park)
 app.command("rerun")(moves.rerun)
@@ -49,10 +49,10 @@ def _options(
         typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version."),
     ] = False,
 ) -> None:
-    """Settings come from the environment; the README lists them."""
+    """Settings come from environment variables; docs/settings.md lists them."""
 
 
 def main() -> None:
-    """Run the command line; every fault of the fleet ends in one message and its exit code."""
+    """Run the command line. An error of the fleet becomes one message and an exit code."""
     with exit_on_fleet_error():
         app()

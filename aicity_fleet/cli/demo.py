@@ -1,4 +1,4 @@
-"""The demo's command: a live table while the tasks move, a summary when all have their ending."""
+"""The command ``demo``: a live table while the tasks run, and a summary at the end."""
 
 from __future__ import annotations
 
@@ -17,8 +17,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from aicity_fleet.cli.display import console, dollars, notes, print_json, state_text
-from aicity_fleet.cli.market import AsJson
+from aicity_fleet.cli.display import AsJson, console, dollars, notes, print_json, state_text
 from aicity_fleet.embedded.ports import LOOPBACK
 from aicity_fleet.embedded.supervisor import stop_requests
 from aicity_fleet.errors import FleetError
@@ -27,32 +26,33 @@ from aicity_fleet.simulator.access import require_packages
 from aicity_fleet.simulator.demo import LOOK_SECONDS, Demo, DemoResult, DemoTask
 
 STATES_WIDTH = 66
-"""What the live table's other columns take, in characters."""
+"""The width of the live table's other columns, in characters."""
 
 FIGURES_WIDTH = 71
-"""What the summary's other columns take, in characters."""
+"""The width of the summary's other columns, in characters."""
 
 
 def demo(
-    workers: Annotated[int, typer.Option(min=1, max=16, help="How many worker processes.")] = 2,
+    workers: Annotated[int, typer.Option(min=1, max=16, help="Number of worker processes.")] = 2,
     copies: Annotated[
-        int, typer.Option(min=1, max=100, help="Submit the twelve tasks so often.")
+        int, typer.Option(min=1, max=100, help="Submit the twelve tasks this many times.")
     ] = 1,
     timeout: Annotated[float, typer.Option(min=1, help="Give up after this many seconds.")] = 600,
     flower_port: Annotated[
-        int, typer.Option(min=0, max=65535, help="Where Flower listens; another when it is taken.")
+        int,
+        typer.Option(min=0, max=65535, help="Port of Flower. If it is taken, a free one is used."),
     ] = 5555,
     out: Annotated[
-        Path | None, typer.Option(help="Write each deliverable into this folder, a file per task.")
+        Path | None, typer.Option(help="Write the deliverables to this folder, one file per task.")
     ] = None,
     keep_logs: Annotated[
-        bool, typer.Option("--keep-logs", help="Keep every process's log.")
+        bool, typer.Option("--keep-logs", help="Keep the log of every process.")
     ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Run the whole fleet on a simulated AI City: no account, no key, no Docker.
 
-    With OPENAI_API_KEY set (and OPENAI_BASE_URL, FLEET_MODEL) the teams use that model.
+    If OPENAI_API_KEY is set (and OPENAI_BASE_URL, FLEET_MODEL), the teams use that model.
     """
     require_packages()
     folder = Path(tempfile.mkdtemp(prefix="aicity-fleet-demo-"))
@@ -66,7 +66,7 @@ def demo(
             running.start(stopping.is_set)
             _watch(running, stopping, timeout)
             if stopping.is_set():
-                notes.print("Stopped before the end.")
+                notes.print("Stopped early.")
                 raise typer.Exit(130)
             result = running.result()
             if out is not None:
@@ -84,8 +84,7 @@ def demo(
         print_json(_as_json(result))
     else:
         summarize(result)
-        where = f"are in {out}" if out else "can be had with --out FOLDER"
-        notes.print(f"The deliverables {where}.")
+        notes.print(f"Deliverables: {out or 'pass --out FOLDER to keep them'}.")
     if result.faults:
         for fault in result.faults:
             notes.print(f"aicity-fleet: {fault}", style="red")
@@ -93,7 +92,7 @@ def demo(
 
 
 def write_deliverables(tasks: Sequence[DemoTask], folder: Path) -> None:
-    """Write what was ordered and what was handed in, one Markdown file per completed task."""
+    """Write the order and the deliverable of each completed task to a Markdown file."""
     for number, task in enumerate(tasks, 1):
         outcome = task.job.outcome if task.job else None
         if task.job is None or not isinstance(outcome, Completed):
@@ -106,7 +105,7 @@ def write_deliverables(tasks: Sequence[DemoTask], folder: Path) -> None:
 
 def _announce(running: Demo) -> None:
     model = "your own model" if running.uses_real_model else "a simulated model"
-    notes.print(f"The fleet on a simulated AI City, with {model}. Ctrl-C stops everything.")
+    notes.print(f"Running the fleet on a simulated AI City, with {model}. Ctrl-C stops everything.")
     notes.print(
         f"Flower: http://{LOOPBACK}:{running.flower_port} "
         f"(user fleet, password {running.flower_password})"
@@ -117,7 +116,7 @@ def _watch(running: Demo, stopping: threading.Event, timeout: float) -> None:
     """Show the tasks until all are settled.
 
     Raises:
-        FleetError: The time is up; the message says which tasks are not settled.
+        FleetError: The time is up; the message names the tasks that are not settled.
     """
     deadline = time.monotonic() + timeout
     seen: dict[str, str] = {}
@@ -133,7 +132,7 @@ def _watch(running: Demo, stopping: threading.Event, timeout: float) -> None:
                 return
             if time.monotonic() > deadline:
                 names = ", ".join(task.task_id for task in open_tasks)
-                raise FleetError(f"After {timeout:g} s these tasks are not settled: {names}")
+                raise FleetError(f"These tasks were not settled within {timeout:g} s: {names}")
             stopping.wait(LOOK_SECONDS)
 
 
@@ -151,7 +150,7 @@ def _table(tasks: list[DemoTask]) -> Table:
 
 
 def _fitting(title: str, *, beside: int, screen: Console = console) -> Text:
-    """A title cut to what the terminal has left beside the other columns."""
+    """Cut a title to the width that the other columns leave."""
     text = Text(title)
     text.truncate(max(10, screen.width - beside), overflow="ellipsis")
     return text
@@ -166,7 +165,7 @@ def _print_changes(tasks: list[DemoTask], seen: dict[str, str]) -> None:
 
 
 def summarize(result: DemoResult, screen: Console = console) -> None:
-    """Print what the demo came to: a table of the tasks, and the agent's reputation."""
+    """Print a table of the tasks, and the agent's reputation."""
     table = Table(title="What the fleet did", box=SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
     for heading in ("task", "type", "ending"):
         table.add_column(heading, no_wrap=True)

@@ -1,22 +1,33 @@
-"""How values look in a terminal: states in colour, moments, durations, money, JSON for scripts."""
+"""Formats values for a terminal: states in colour, endings, times, durations, money, JSON."""
 
 from __future__ import annotations
 
 import json
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Any
+from typing import Annotated, Any
 
+import typer
 from rich.console import Console
 from rich.text import Text
 
-from aicity_fleet.models import JobState
+from aicity_fleet.models import (
+    Delivered,
+    Interrupted,
+    JobState,
+    ProviderFatal,
+    ProviderTrouble,
+    Rejected,
+)
 
 console = Console(markup=False)
-"""Where results go: standard output. No markup: much of what is shown was written by strangers."""
+"""Standard output, for results. No markup, because strangers wrote much of the text."""
 
 notes = Console(stderr=True, markup=False)
-"""Where progress and remarks go: standard error."""
+"""Standard error, for progress and remarks."""
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")]
+"""The option of every command that can print JSON."""
 
 STATE_STYLES = {
     JobState.QUEUED: "yellow",
@@ -27,34 +38,43 @@ STATE_STYLES = {
     JobState.QUARANTINED: "red",
 }
 
+ENDING_NAMES: dict[type, str] = {
+    Delivered: "delivered",
+    Rejected: "rejected",
+    ProviderTrouble: "provider trouble",
+    ProviderFatal: "provider refusal",
+    Interrupted: "interrupted",
+}
+"""How the run of a team ended, by the class of its ending."""
+
 
 def print_json(value: Any) -> None:
-    """Print a value as JSON, one document, to standard output."""
+    """Print a value to standard output as one JSON document."""
     console.out(json.dumps(value, indent=2, default=_plain), highlight=False)
 
 
 def print_json_line(value: Any) -> None:
-    """Print a value as JSON on one line, for whoever reads a stream of them."""
+    """Print a value to standard output as one line of JSON."""
     console.out(json.dumps(value, default=_plain), highlight=False)
 
 
 def state_text(state: JobState) -> Text:
-    """A job's state in its colour."""
+    """Return a job's state in its colour."""
     return Text(str(state), style=STATE_STYLES[state])
 
 
 def foreign(text: str) -> Text:
-    """A text by a stranger, without the control characters that would steer the terminal."""
+    """Return a stranger's text without the control characters that could steer the terminal."""
     return Text("".join(char for char in text if char.isprintable() or char in "\n\t"))
 
 
 def moment(value: datetime | None) -> str:
-    """A moment in UTC, to the second."""
+    """Format a time in UTC, to the second."""
     return value.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S") if value else "-"
 
 
 def duration(seconds: float) -> str:
-    """A duration in one or two units, for people."""
+    """Format a duration in one or two units, for people."""
     whole = int(seconds)
     if whole < 120:
         return f"{whole} s"
@@ -65,8 +85,13 @@ def duration(seconds: float) -> str:
     return f"{whole // 86400} days"
 
 
+def count(number: int, noun: str) -> str:
+    """Format a number with its noun: 1 job, 2 jobs."""
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
 def dollars(cents: int | Decimal) -> str:
-    """Cents as dollars."""
+    """Format cents as dollars."""
     return f"${Decimal(cents) / 100:.2f}"
 
 

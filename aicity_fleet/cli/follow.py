@@ -1,4 +1,4 @@
-"""Where a running job stands, in a line, and that line again and again until the job has ended."""
+"""Shows the progress of a job in one line, and follows it until the job ends."""
 
 from __future__ import annotations
 
@@ -10,24 +10,24 @@ import typer
 from rich.live import Live
 from rich.text import Text
 
-from aicity_fleet.cli.display import console, duration, foreign, notes, print_json_line
+from aicity_fleet.cli.display import console, count, duration, foreign, notes, print_json_line
 from aicity_fleet.cli.money import cost_json, cost_text
 from aicity_fleet.errors import FleetError, LedgerUnavailableError
 from aicity_fleet.ledger import Job, Ledger
 from aicity_fleet.models import Completed, Failed, JobState, JsonObject
 
 LOOK_SECONDS = 0.5
-"""How often the ledger is looked at, in seconds; workers tell theirs every two."""
+"""How often the ledger is read, in seconds. Workers write their progress every two seconds."""
 
 INTERRUPTED = 130
-"""What a command that Ctrl-C ended exits with."""
+"""The exit code of a command that Ctrl-C ended."""
 
 
 def follow(ledger: Ledger, job_id: str, *, as_json: bool) -> None:
-    """Show where a job stands until it has ended; one line per change, or one that changes in a terminal.
+    """Show the progress of a job until it ends: one line per change, or one changing line in a terminal.
 
     Raises:
-        FleetError: The ledger does not know the job, or forgot it meanwhile.
+        FleetError: The ledger no longer has the job.
     """
     try:
         if as_json or not console.is_terminal:
@@ -41,28 +41,28 @@ def follow(ledger: Ledger, job_id: str, *, as_json: bool) -> None:
         console.print(Text("Ended: ").append_text(_ending(ended)), highlight=False, soft_wrap=True)
 
 
-def where_it_stands(job: Job) -> Text:
-    """A job's place in a line: state, and while it runs its turn, speaker, calls, tokens and cost."""
+def progress_line(job: Job) -> Text:
+    """Return the state of a job and, while it runs, its turn, speaker, calls, tokens and cost."""
     if job.state is not JobState.RUNNING:
         why = f": {job.reason}" if job.reason else ""
         return foreign(f"{job.state}{why}")
     parts = [f"attempt {job.attempt}"]
     if job.progress is None:
-        parts.append("begins")
+        parts.append("starting")
     else:
-        told = job.progress
+        progress = job.progress
         parts += [
-            f"turn {told['turn']}, {told['speaker']}",
-            _count(told["rounds"], "hand-in"),
-            _count(told["model_calls"], "model call"),
-            f"{told['tokens']} tokens",
+            f"turn {progress['turn']}, {progress['speaker']}",
+            count(progress["rounds"], "hand-in"),
+            count(progress["model_calls"], "model call"),
+            f"{progress['tokens']} tokens",
             f"cost {cost_text(job.cost)}",
         ]
     return foreign(f"running, {', '.join(parts)}")
 
 
 def _follow(ledger: Ledger, job_id: str, show: Callable[[Job], None]) -> Job:
-    """Look again and again, and show what changed; gives the job as it ended."""
+    """Show each change of a job until it ends, and return the ended job."""
     shown: object = None
     is_away = False
     while True:
@@ -70,13 +70,13 @@ def _follow(ledger: Ledger, job_id: str, show: Callable[[Job], None]) -> Job:
             job = ledger.get(job_id)
         except LedgerUnavailableError as error:
             if not is_away:
-                notes.print(f"{error} Still looking.", highlight=False)
+                notes.print(f"{error} Retrying.", highlight=False)
             is_away = True
             time.sleep(LOOK_SECONDS)
             continue
         is_away = False
         if job is None:
-            raise FleetError(f"The ledger knows no job '{job_id}' (any more).")
+            raise FleetError(f"The ledger no longer has job '{job_id}'.")
         seen = (job.state, job.attempt, job.progress, job.reason, job.outcome)
         if seen != shown:
             show(job)
@@ -87,7 +87,7 @@ def _follow(ledger: Ledger, job_id: str, show: Callable[[Job], None]) -> Job:
 
 
 def has_ended(job: Job) -> bool:
-    """Whether nothing more will run: it has an outcome, or rests until somebody moves it."""
+    """Whether the job will not run again by itself: it has an outcome or is in quarantine."""
     return job.outcome is not None or job.state is JobState.QUARANTINED
 
 
@@ -109,7 +109,7 @@ def _print(job: Job, *, as_json: bool) -> None:
 def _line(job: Job) -> Text:
     seconds = (datetime.now(UTC) - job.started_at).total_seconds() if job.started_at else 0
     since = f" ({duration(max(0, seconds))})" if job.state is JobState.RUNNING else ""
-    return where_it_stands(job).append(since)
+    return progress_line(job).append(since)
 
 
 def _ending(job: Job) -> Text:
@@ -120,7 +120,3 @@ def _ending(job: Job) -> Text:
             return foreign(f"fail ({code}): {message}")
         case _:
             return foreign(f"{job.state}: {job.reason}")
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}{'' if number == 1 else 's'}"

@@ -1,4 +1,4 @@
-"""Commands that read the ledger: the list of jobs, and one job with its trail and deliverable."""
+"""Commands that read the ledger: ``jobs`` lists the jobs, ``job`` shows one with its audit trail."""
 
 from __future__ import annotations
 
@@ -12,11 +12,10 @@ from rich.markdown import Markdown
 from rich.table import Table
 from rich.text import Text
 
-from aicity_fleet.cli.access import open_ledger, read_settings
-from aicity_fleet.cli.display import console, foreign, moment, print_json, state_text
+from aicity_fleet.cli.connection import open_ledger, read_settings
+from aicity_fleet.cli.display import AsJson, console, foreign, moment, print_json, state_text
 from aicity_fleet.cli.follow import follow as follow_job
-from aicity_fleet.cli.follow import where_it_stands
-from aicity_fleet.cli.market import AsJson
+from aicity_fleet.cli.follow import progress_line
 from aicity_fleet.cli.money import (
     cost_text,
     earnings_text,
@@ -30,22 +29,22 @@ from aicity_fleet.ledger import Job, Ledger
 from aicity_fleet.models import Completed, Failed, JobState, JsonObject
 
 MARGIN_COLUMNS = 110
-"""How wide a terminal must be for the list to show margins as well, in characters."""
+"""The narrowest terminal in which the list shows margins, in characters."""
 
 MAX_LAST_WORDS = 2000
-"""How much of the model's last words is shown, in characters."""
+"""The most that is shown of the model's last words, in characters."""
 
 
 def jobs(
     state: Annotated[
-        list[JobState] | None, typer.Option(help="Only jobs in this state; repeat for more.")
+        list[JobState] | None, typer.Option(help="Only jobs in this state. Repeatable.")
     ] = None,
     limit: Annotated[
-        int, typer.Option(min=1, max=10_000, help="At most this many per state.")
+        int, typer.Option(min=1, max=10_000, help="At most this many jobs per state.")
     ] = 50,
     as_json: AsJson = False,
 ) -> None:
-    """List the fleet's jobs, the latest of each state first."""
+    """List the jobs, newest first within each state."""
     ledger = open_ledger()
     found = ledger.jobs(state or tuple(JobState), limit=limit)
     counts, now = ledger.counts(), ledger.now()
@@ -57,7 +56,7 @@ def jobs(
         print_json({"counts": counts, "jobs": summaries})
         return
     table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
-    # The id is what the next command is given: whatever has to give way, it is shown whole.
+    # Show every id in full, however narrow the terminal: other commands need it.
     widest = max((len(item.job_id) for item in found), default=3)
     table.add_column("job", no_wrap=True, min_width=widest)
     for heading in ("type", "state", "tries", "calls", "tokens", "sec", "ending", "changed (UTC)"):
@@ -86,45 +85,50 @@ def jobs(
 
 
 def job(
-    job_id: Annotated[str, typer.Argument(help="The job's id, which is the task's id.")],
+    job_id: Annotated[str, typer.Argument(help="The job's id, the same as the task's id.")],
     replay: Annotated[
         bool,
         typer.Option(
-            help="Run it again offline, from its journal: exit code 0 when it ends the same."
+            "--replay",
+            help="Replay it offline from its journal. Exit code 0 if it ends the same way.",
         ),
     ] = False,
-    transcript: Annotated[bool, typer.Option(help="Print what was said, so far.")] = False,
+    transcript: Annotated[
+        bool, typer.Option("--transcript", help="Print the conversation so far.")
+    ] = False,
     export: Annotated[
-        Path | None, typer.Option(help="Write its run into this new file, for tests to load.")
+        Path | None, typer.Option(help="Write its run to this new file, as a test fixture.")
     ] = None,
-    force: Annotated[bool, typer.Option(help="Let --export replace a file.")] = False,
-    follow: Annotated[bool, typer.Option(help="Show where it stands until it has ended.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Let --export overwrite a file.")] = False,
+    follow: Annotated[
+        bool, typer.Option("--follow", help="Show its progress until it ends.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Show one job: its states, attempts, model calls, cost and deliverable."""
     if sum((replay, transcript, export is not None, follow)) > 1:
-        raise typer.BadParameter("name one of --replay, --transcript, --export and --follow.")
+        raise typer.BadParameter("Use only one of --replay, --transcript, --export and --follow.")
     settings = read_settings()
     ledger = open_ledger(settings)
     found = ledger.get(job_id)
     if found is None:
         raise FleetError(
-            f"The ledger knows no job '{job_id}'. 'aicity-fleet jobs' lists those that it knows; "
-            "a reported one is forgotten after FLEET_RETENTION_DAYS."
+            f"The ledger has no job '{job_id}'. 'aicity-fleet jobs' lists the jobs; a reported job is "
+            "deleted after FLEET_RETENTION_DAYS."
         )
     if follow:
         follow_job(ledger, job_id, as_json=as_json)
         return
     if replay or transcript or export:
-        from aicity_fleet.cli import recordings  # noqa: PLC0415 -- not for a mere look
+        from aicity_fleet.cli import journal  # noqa: PLC0415 -- only for replays
 
-        fixture = recordings.recorded(ledger, found)
+        fixture = journal.recorded(ledger, found)
         if export:
-            recordings.export(fixture, export, settings, force=force)
+            journal.export(fixture, export, settings, force=force)
         elif replay:
-            recordings.replay(found, fixture, as_json=as_json)
+            journal.replay(found, fixture, as_json=as_json)
         else:
-            recordings.transcript(found, fixture, as_json=as_json)
+            journal.transcript(found, fixture, as_json=as_json)
         return
     _show(ledger, found, as_json=as_json)
 
@@ -142,9 +146,9 @@ def _show(ledger: Ledger, found: Job, *, as_json: bool) -> None:
     table = Table(title=Text(f"job {job_id}"), show_header=False, title_justify="left")
     table.add_row("state", state_text(found.state))
     if found.progress is not None:
-        table.add_row("now", where_it_stands(found))
+        table.add_row("progress", progress_line(found))
     table.add_row("type", Text(found.task_type or "?"))
-    table.add_row("attempts", f"{found.attempt} ({found.lapses} leases lapsed)")
+    table.add_row("attempts", f"{found.attempt} ({found.lapses} lapsed leases)")
     table.add_row("model", Text(found.model or "-"))
     table.add_row("model calls", str(found.model_calls))
     table.add_row("tokens", f"{found.prompt_tokens} in, {found.completion_tokens} out")
@@ -155,7 +159,7 @@ def _show(ledger: Ledger, found: Job, *, as_json: bool) -> None:
     table.add_row("ran", f"{found.ran_ms / 1000:.1f} s")
     table.add_row("ending", Text(ending_of(found)))
     if found.reason:
-        table.add_row("why", foreign(found.reason))
+        table.add_row("reason", foreign(found.reason))
     if found.score is not None:
         table.add_row("gate", f"{found.score} of 100")
     for name, value in plain_lines(found.receipt or {}):
@@ -173,12 +177,12 @@ def _show(ledger: Ledger, found: Job, *, as_json: bool) -> None:
             console.rule("failure")
             console.print(Text(f"{code}: {message}"))
             if words:
-                console.rule("the model's last words (AI City is not told them)")
+                console.rule("the model's last words (not sent to AI City)")
                 console.print(foreign(words))
 
 
 def ending_of(job: Job) -> str:
-    """How a job ended, in a word or two; ``-`` while it has not."""
+    """Return how a job ended, in a word or two; ``-`` if it has not ended."""
     match job.outcome:
         case Completed():
             return "complete"
@@ -190,7 +194,7 @@ def ending_of(job: Job) -> str:
 
 
 def plain_lines(value: JsonObject) -> list[tuple[str, str]]:
-    """A JSON object as lines of name and value; what lies deeper has its path as name."""
+    """Return a JSON object as pairs of name and value; a nested name is a dotted path."""
     lines: list[tuple[str, str]] = []
     for name, item in value.items():
         if isinstance(item, dict):
@@ -201,7 +205,7 @@ def plain_lines(value: JsonObject) -> list[tuple[str, str]]:
 
 
 def last_words(journal: list[str]) -> str:
-    """What the model said last, in its answer or in what it handed in; empty when it said nothing."""
+    """Return the last text of the model, from an answer or a hand-in; empty if there is none."""
     for text in reversed(journal):
         entry = Entry.from_json(json.loads(text))
         if entry.kind != "model":
@@ -217,7 +221,7 @@ def last_words(journal: list[str]) -> str:
 
 
 def _handed_in(call: JsonObject) -> str:
-    """The longest text among the arguments of a tool call."""
+    """Return the longest text among the arguments of a tool call."""
     try:
         arguments = json.loads(call.get("arguments") or "{}")
     except (ValueError, RecursionError):
@@ -228,7 +232,7 @@ def _handed_in(call: JsonObject) -> str:
 
 
 def _detail(detail: str) -> str:
-    """A trail's detail for people: a receipt stands there as JSON."""
+    """Format the detail of an audit line for people: a receipt is JSON."""
     try:
         value = json.loads(detail)
     except ValueError:

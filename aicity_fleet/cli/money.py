@@ -1,11 +1,11 @@
-"""Shows a job's and a day's money: exact sums, and beside them what they leave out."""
+"""Formats the money of a job and of a day: exact sums, and what they leave out."""
 
 from __future__ import annotations
 
 from datetime import datetime
 from decimal import Decimal
 
-from aicity_fleet.cli.display import moment
+from aicity_fleet.cli.display import count, moment
 from aicity_fleet.ledger import Job
 from aicity_fleet.models import JsonObject
 from aicity_fleet.money.cost import Cost
@@ -58,19 +58,19 @@ def earnings_text(earned: Earnings) -> str:
     if earned.stage == "nothing":
         return "nothing"
     if earned.stage == "unknown":
-        return "unknown (AI City's answer does not tell)"
-    amount = "unknown (the task names no price)" if earned.usd is None else usd(earned.usd)
+        return "unknown (AI City's answer does not say)"
+    amount = "unknown (the task has no price)" if earned.usd is None else usd(earned.usd)
     match earned.stage:
         case "unsettled":
             until = moment(earned.settles_at)
             return f"{amount}, unsettled: the buyer can take it back until {until} UTC"
         case "settled":
             return f"{amount}, settled"
-    return f"{amount}, if it is delivered"
+    return f"{amount}, if delivered"
 
 
 def margin_text(earned: Earnings, cost: Cost) -> str:
-    """Describe what is left of the earnings, for people."""
+    """Describe the margin, for people."""
     left = margin_usd(earned, cost)
     if left is None:
         return "unknown"
@@ -100,12 +100,12 @@ def today_text(day_totals: DayTotals) -> str:
     if day_totals.unsettled_jobs:
         parts.append(
             f"unsettled {usd(day_totals.unsettled_usd)} "
-            f"({_jobs(day_totals.unsettled_jobs)}: the buyers can take it back for ten minutes)"
+            f"({count(day_totals.unsettled_jobs, 'job')}: the buyers can take it back for ten minutes)"
         )
     if day_totals.unknown_jobs:
-        parts.append(f"{_jobs(day_totals.unknown_jobs)} of unknown earnings")
+        parts.append(f"{count(day_totals.unknown_jobs, 'job')} with unknown earnings")
     unsure = "" if day.cost.is_whole else "at most "
-    with_unsettled = ", unsettled included" if day_totals.unsettled_jobs else ""
+    with_unsettled = ", including unsettled" if day_totals.unsettled_jobs else ""
     parts.append(f"margin {unsure}{usd(day_totals.margin_usd)}{with_unsettled}")
     return "; ".join(parts)
 
@@ -114,11 +114,7 @@ def cap_text(day_totals: DayTotals) -> str:
     """Describe how much of the day's cap is used, for people."""
     day = day_totals.day
     if day.cap_usd is None:
-        return "none, or no job has asked for it today"
+        return "none, or not used yet today"
     taken = day.cost.usd + day.estimated_usd
     in_flight = f", {usd(day.reserved_usd)} in flight" if day.reserved_usd else ""
-    return f"{usd(taken)} of {usd(day.cap_usd)}{in_flight}; anew at {moment(day.ends_at)} UTC"
-
-
-def _jobs(number: int) -> str:
-    return "1 job" if number == 1 else f"{number} jobs"
+    return f"{usd(taken)} of {usd(day.cap_usd)}{in_flight}; resets at {moment(day.ends_at)} UTC"

@@ -1,22 +1,21 @@
-"""Commands that move jobs by hand: cancel, park, rerun, send-report. Each may name many jobs.
+"""Commands that move jobs by hand: cancel, park, rerun, send-report. Each can move many jobs.
 
-The ledger decides, one job at a time, whether a move is allowed. A job that cannot be moved stops no other.
+The ledger decides for one job at a time whether the move is allowed. One refusal does not stop the rest.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection
 from functools import partial
 from typing import Annotated
 
 import typer
 from rich.text import Text
 
-from aicity_fleet.cli.access import open_ledger
-from aicity_fleet.cli.display import console, notes, print_json
-from aicity_fleet.cli.market import AsJson
+from aicity_fleet.cli.connection import open_ledger
+from aicity_fleet.cli.display import AsJson, console, count, notes, print_json
 from aicity_fleet.cli.money import cost_text
 from aicity_fleet.cli.selection import Codes, Everything, Ids, OlderThan, Selection, States, Types
 from aicity_fleet.errors import WrongStateError
@@ -26,12 +25,12 @@ from aicity_fleet.models import Failed, JsonObject
 from aicity_fleet.money.cost import Cost
 
 ASK_FROM = 20
-"""A filter that finds more jobs than this needs a confirmation."""
+"""A filter that selects more jobs than this needs a confirmation."""
 
-Why = Annotated[str, typer.Option(help="The reason, for the job's audit trail.")]
+Why = Annotated[str, typer.Option(help="The reason, kept in the audit trail.")]
 DryRun = Annotated[
     bool,
-    typer.Option("--dry-run", help="Show which jobs would be moved, judged by their states alone."),
+    typer.Option("--dry-run", help="Show which jobs would be moved, going by their states only."),
 ]
 Yes = Annotated[
     bool,
@@ -45,14 +44,14 @@ class _Move:
 
     name: str
     make: Callable[[OperatorMoves, str, str], str]
-    """Makes the move and returns what became of the job; raises ``WrongStateError``."""
+    """Makes the move and returns what happened to the job; raises ``WrongStateError``."""
     keeps_journal: bool | None = None
     """For a rerun: whether every journal is kept. None for any other move."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class _Result:
-    """What became of one job."""
+    """What happened to one job."""
 
     job_id: str
     moved: bool
@@ -73,7 +72,7 @@ def cancel(
 ) -> None:
     """Stop queued or running jobs and move them to quarantine. Nothing is reported to AI City.
 
-    The worker of a running job stops it within seconds. 'rerun' runs a cancelled job after all.
+    The worker of a running job stops it within seconds. 'rerun' runs a cancelled job again.
 
     Exit codes: 0, all jobs were moved. 1, at least one was not. 2, wrong usage, or Redis is unavailable.
     """
@@ -93,7 +92,7 @@ def park(
     yes: Yes = False,
     as_json: AsJson = False,
 ) -> None:
-    """Move queued, finished or held jobs to quarantine, until 'rerun' or 'send-report'.
+    """Move queued, finished or held jobs to quarantine. 'rerun' or 'send-report' moves them on.
 
     Exit codes: 0, all jobs were moved. 1, at least one was not. 2, wrong usage, or Redis is unavailable.
     """
@@ -112,8 +111,8 @@ def rerun(
         bool,
         typer.Option(
             "--keep-journal",
-            help="Go on from the calls that were bought. A job whose calls led to its outcome then ends "
-            "the same way.",
+            help="Reuse the journaled calls. A job whose calls led to its outcome will end the same way "
+            "again.",
         ),
     ] = False,
     why: Why = "rerun by hand",
@@ -124,7 +123,7 @@ def rerun(
     """Discard the outcome of quarantined or held jobs and run them again.
 
     Every model call is bought again, except for jobs that ran out of time or budget or have no outcome:
-    those go on from their journal. To run a job again offline for nothing, use 'job ID --replay'.
+    those continue from their journal. To run a job again offline at no cost, use 'job ID --replay'.
 
     Exit codes: 0, all jobs were moved. 1, at least one was not. 2, wrong usage, or Redis is unavailable.
     """
@@ -144,7 +143,8 @@ def send_report(
         bool,
         typer.Option(
             "--despite-guard",
-            help="Report a failure although it may be the third in a row, which suspends the agent.",
+            help="Report a failure even if it could be the third in a row, after which AI City suspends "
+            "the agent.",
         ),
     ] = False,
     why: Why = "report sent by hand",
@@ -168,7 +168,7 @@ def _cancel(moves: OperatorMoves, job_id: str, why: str) -> str:
 
 
 def _park(moves: OperatorMoves, job_id: str, why: str) -> str:
-    return f"parked (was {moves.park(job_id, why)})"
+    return f"quarantined (was {moves.park(job_id, why)})"
 
 
 def _rerun(moves: OperatorMoves, job_id: str, why: str, *, keep_journal: bool) -> str:
@@ -182,33 +182,34 @@ def _send_report(moves: OperatorMoves, job_id: str, why: str, *, despite_guard: 
 def _carry_out(
     move: _Move, chosen: Selection, why: str, dry_run: bool, yes: bool, as_json: bool
 ) -> None:
-    """Make a move for all the jobs that were chosen.
+    """Move all chosen jobs.
 
     Raises:
-        typer.Exit: With 1 when at least one job was not moved, else with 0.
+        typer.Exit: With 1 if at least one job was not moved, else with 0.
     """
     ledger = open_ledger()
+    jobs: dict[str, Job | None]
     if chosen.ids:
-        ids = chosen.ids
+        jobs = {job_id: ledger.get(job_id) for job_id in chosen.ids}
     else:
-        ids = [job.job_id for job in chosen.find(ledger, POSSIBLE_IN[move.name])]
-    price = _price(ledger, move, ids)
-    if price and ids and not as_json:
+        jobs = {job.job_id: job for job in chosen.find(ledger, POSSIBLE_IN[move.name])}
+    price = _price(ledger, move, jobs.values())
+    if price and not as_json:
         notes.print(Text(price), soft_wrap=True)
-    if (price or (len(ids) > ASK_FROM and not chosen.ids)) and ids and not (yes or dry_run):
-        _confirm(move, len(ids))
+    if (price or (len(jobs) > ASK_FROM and not chosen.ids)) and not (yes or dry_run):
+        _confirm(move, len(jobs))
     results: list[_Result] = []
     try:
-        for job_id in ids:
-            result = _would(ledger, move, job_id) if dry_run else _make(ledger, move, job_id, why)
+        for job_id, job in jobs.items():
+            result = _would(move, job_id, job) if dry_run else _make(ledger, move, job_id, why)
             results.append(result)
             if not as_json:
                 style = "" if result.moved else "red"
                 console.print(Text(result.message, style=style), soft_wrap=True)
-    finally:  # show what was moved, whatever ended the loop
+    finally:  # print what was moved even if an error ends the loop
         if as_json:
             print_json([_as_json(result, dry_run=dry_run) for result in results])
-    if not ids and not as_json:
+    if not jobs and not as_json:
         notes.print("No matching jobs.")
     raise typer.Exit(0 if all(result.moved for result in results) else 1)
 
@@ -220,32 +221,31 @@ def _make(ledger: Ledger, move: _Move, job_id: str, why: str) -> _Result:
         return _Result(job_id, False, str(error))
 
 
-def _would(ledger: Ledger, move: _Move, job_id: str) -> _Result:
-    job: Job | None = ledger.get(job_id)
+def _would(move: _Move, job_id: str, job: Job | None) -> _Result:
+    needed = POSSIBLE_IN[move.name]
     if job is None:
-        return _Result(job_id, False, f"{job_id}: the ledger does not know it")
-    if job.state not in POSSIBLE_IN[move.name]:
-        needed = " or ".join(POSSIBLE_IN[move.name])
-        return _Result(
-            job_id, False, f"{job_id}: is {job.state}; {move.name} needs it to be {needed}"
+        return _Result(job_id, False, f"{job_id}: not in the ledger")
+    if job.state not in needed:
+        message = (
+            f"{job_id}: {move.name} needs a job that is {' or '.join(needed)}, not {job.state}"
         )
+        return _Result(job_id, False, message)
     return _Result(
-        job_id, True, f"{job_id}: would {move.name} it ({job.state}, {job.task_type or '?'})"
+        job_id, True, f"{job_id}: would {move.name} ({job.state}, {job.task_type or '?'})"
     )
 
 
-def _price(ledger: Ledger, move: _Move, ids: Sequence[str]) -> str:
-    """Return what a rerun discards and buys again; an empty text for any other move."""
-    if move.keeps_journal is None:
+def _price(ledger: Ledger, move: _Move, jobs: Collection[Job | None]) -> str:
+    """Return what a rerun discards and buys again; an empty text for no job or any other move."""
+    if move.keeps_journal is None or not jobs:
         return ""
     spent, calls, again = Cost(), 0, 0
-    for job_id in ids:
-        job = ledger.get(job_id)
+    for job in jobs:
         if job is None or job.state not in POSSIBLE_IN[move.name]:
             continue
         spent, calls = spent + job.cost, calls + job.model_calls
-        keeps = move.keeps_journal or job.outcome is None or _ran_out(job)
-        again += 0 if keeps else len(ledger.journal(job_id))
+        if not (move.keeps_journal or job.outcome is None or _ran_out(job)):
+            again += ledger.journal_length(job.job_id)
     return (
         f"Spent so far: {cost_text(spent)} for {calls} model calls. "
         f"The rerun discards {again} journaled calls and buys them again."
@@ -257,13 +257,13 @@ def _ran_out(job: Job) -> bool:
 
 
 def _confirm(move: _Move, number: int) -> None:
-    """Ask the person at the terminal.
+    """Ask for a confirmation on the terminal.
 
     Raises:
         typer.BadParameter: There is no terminal.
         typer.Exit: The person said no.
     """
-    jobs = "1 job" if number == 1 else f"{number} jobs"
+    jobs = count(number, "job")
     if not sys.stdin.isatty():
         raise typer.BadParameter(f"Refusing to {move.name} {jobs} without a terminal. Pass --yes.")
     if not typer.confirm(f"{move.name.capitalize()} {jobs}?", err=True):

@@ -1,4 +1,4 @@
-"""Which jobs a person means: by their ids, or by a filter over what the ledger knows."""
+"""Selects the jobs that a command acts on: by their ids, or by a filter."""
 
 from __future__ import annotations
 
@@ -12,23 +12,26 @@ import typer
 from aicity_fleet.ledger import Job, Ledger
 from aicity_fleet.models import Failed, JobState
 
-Ids = Annotated[list[str] | None, typer.Argument(metavar="ID...", help="The jobs, by their ids.")]
+Ids = Annotated[list[str] | None, typer.Argument(metavar="ID...", help="The ids of the jobs.")]
 States = Annotated[
     list[JobState] | None,
-    typer.Option("--state", help="Instead of ids: the jobs in this state; repeat for more."),
+    typer.Option("--state", help="Select jobs in this state. Repeatable."),
 ]
 Types = Annotated[
-    list[str] | None, typer.Option("--type", help="... of this task type; repeat for more.")
+    list[str] | None, typer.Option("--type", help="Select jobs of this task type. Repeatable.")
 ]
 Codes = Annotated[
     list[str] | None,
-    typer.Option("--code", help="... that failed with this code, as 'jobs' shows it; repeatable."),
+    typer.Option(
+        "--code", help="Select jobs that failed with this code, as shown by 'jobs'. Repeatable."
+    ),
 ]
 OlderThan = Annotated[
-    str, typer.Option("--older-than", help="... that stand where they do for longer: 90s, 2h, 3d.")
+    str,
+    typer.Option("--older-than", help="Select jobs unchanged for longer than this: 90s, 2h, 3d."),
 ]
 Everything = Annotated[
-    bool, typer.Option("--all", help="All jobs that can be moved so; needed without a filter.")
+    bool, typer.Option("--all", help="Select every job that this command can move.")
 ]
 
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
@@ -36,11 +39,7 @@ _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Selection:
-    """The jobs that a person named, or described.
-
-    Raises:
-        typer.BadParameter: From ``check``: it names nothing, or too much, or both ways at once.
-    """
+    """The jobs that a person chose."""
 
     ids: list[str]
     states: list[JobState]
@@ -59,10 +58,10 @@ class Selection:
         older_than: str,
         everything: bool,
     ) -> Selection:
-        """The selection that a command line describes.
+        """Return the selection that a command line describes.
 
         Raises:
-            typer.BadParameter: It names nothing, or both ids and a filter, or an unreadable age.
+            typer.BadParameter: It has neither ids nor a filter, or both, or an invalid age.
         """
         age = parse_age(older_than) if older_than else None
         chosen = cls(
@@ -70,25 +69,25 @@ class Selection:
         )
         is_filter = chosen.is_narrow or everything
         if chosen.ids and is_filter:
-            raise typer.BadParameter("Name ids, or describe jobs by options: not both.")
+            raise typer.BadParameter("Give ids or filters, not both.")
         if not chosen.ids and not is_filter:
             raise typer.BadParameter(
-                "Which jobs? Name ids, or describe them with --state, --type, --code or "
-                "--older-than; --all means every job that can be moved so."
+                "Which jobs? Give ids, or filter with --state, --type, --code or --older-than. "
+                "--all selects every job that this command can move."
             )
         return chosen
 
     @property
     def is_narrow(self) -> bool:
-        """Whether any filter leaves something out."""
+        """Whether there is any filter."""
         return bool(self.states or self.types or self.codes or self.older_than)
 
     def find(self, ledger: Ledger, possible_in: tuple[JobState, ...]) -> list[Job]:
-        """The jobs that the filter describes.
+        """Return the jobs that match the filter.
 
         Args:
-            ledger: Where they are.
-            possible_in: Where to look when no state was given.
+            ledger: The ledger to search.
+            possible_in: The states to search if the filter names none.
         """
         now = ledger.controls.read().now
         states = self.states or list(possible_in)
@@ -110,9 +109,9 @@ def parse_age(text: str) -> timedelta:
     """Read an age such as ``90s``, ``2h`` or ``1.5d``.
 
     Raises:
-        typer.BadParameter: It is none.
+        typer.BadParameter: The text is not an age.
     """
     found = re.fullmatch(r"(\d{1,6}(?:\.\d{1,3})?)([smhd])", text.strip())
     if found is None:
-        raise typer.BadParameter(f"--older-than: '{text}' is no age; write 90s, 15m, 2h or 3d.")
+        raise typer.BadParameter(f"--older-than: '{text}' is not an age. Write 90s, 15m, 2h or 3d.")
     return timedelta(**{_UNITS[found[2]]: float(found[1])})

@@ -14,10 +14,10 @@ from aicity_fleet.simulator.access import require_packages
 def simulator(
     host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
     port: Annotated[
-        int, typer.Option(min=0, max=65535, help="The port; 0 takes a free one.")
+        int, typer.Option(min=0, max=65535, help="The port to listen on; 0 picks a free one.")
     ] = 8765,
     port_file: Annotated[
-        Path | None, typer.Option(help="Write the port into this file once it is bound.")
+        Path | None, typer.Option(help="Write the port to this file once it is open.")
     ] = None,
     demo_tasks: Annotated[
         int, typer.Option(min=0, max=1000, help="Submit the twelve demo tasks this many times.")
@@ -29,14 +29,14 @@ def simulator(
         ),
     ] = None,
 ) -> None:
-    """Run the simulated AI City and a simulated model. Nothing in it costs or earns money.
+    """Run the simulated AI City and a simulated model. Nothing costs or earns real money.
 
     The agent key is ac_live_simulated, the owner token owner_simulated. Submit a task with
     POST /_sim/tasks, for example:
 
     curl -d '{"taskType": "research", "input": {"description": "..."}}' localhost:8765/_sim/tasks
 
-    What happened is at /_sim/report; faults are set with POST /_sim/faults.
+    GET /_sim/report shows what happened. POST /_sim/faults injects faults.
     """
     require_packages()
     from aicity_fleet.simulator.config import SimulatorConfig  # noqa: PLC0415 - a web framework

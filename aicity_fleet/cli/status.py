@@ -1,4 +1,4 @@
-"""The command that says on one screen whether the fleet works, why not where it does not, what helps."""
+"""The command ``status``: on one screen, whether the fleet works, what is wrong and what to do."""
 
 from __future__ import annotations
 
@@ -9,25 +9,24 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from aicity_fleet.cli.access import open_ledger, read_settings
-from aicity_fleet.cli.display import console, duration, foreign, print_json
-from aicity_fleet.cli.findings import Finding, find
-from aicity_fleet.cli.market import AsJson
+from aicity_fleet.cli.connection import open_ledger, read_settings
+from aicity_fleet.cli.display import AsJson, console, count, duration, foreign, print_json
+from aicity_fleet.cli.health import Finding, check_health
 from aicity_fleet.cli.money import cap_text, today_text
 from aicity_fleet.ledger.overview import Overview, read_overview
 from aicity_fleet.models import JobState, JsonObject
 
 
 def status(as_json: AsJson = False) -> None:
-    """Say whether the fleet works, why not where it does not, and what to do.
+    """Show whether the fleet works, what is wrong, and what to do.
 
-    Exit codes: 0, all is well, or it mends itself. 1, something needs a person: AI City or the model
-    provider refuses us, jobs are held or in quarantine, a process is missing. 2, no Redis, or a wrong
-    setting.
+    Exit codes: 0, all is well or will recover by itself. 1, a person must act: AI City or the model
+    provider refuses the fleet, jobs are held or in quarantine, or a process is missing. 2, Redis is
+    unavailable or a setting is wrong.
     """
     settings = read_settings()
     overview = read_overview(open_ledger(settings))
-    found = find(overview, poll_seconds=settings.poll_seconds)
+    found = check_health(overview, poll_seconds=settings.poll_seconds)
     needs_person = any(finding.needs_person for finding in found)
     if as_json:
         print_json(_as_json(settings.agent, overview, found))
@@ -39,16 +38,16 @@ def status(as_json: AsJson = False) -> None:
 def _show(agent: str, overview: Overview, found: list[Finding]) -> None:
     needed = sum(finding.needs_person for finding in found)
     if needed:
-        verdict = Text(f"needs you: {needed} of the following", style="bold red")
+        verdict = Text(f"needs you ({count(needed, 'problem')})", style="bold red")
     elif found:
-        verdict = Text("works, with something to know", style="bold yellow")
+        verdict = Text("works, with remarks", style="bold yellow")
     else:
         verdict = Text("works", style="bold green")
     console.print(Text(f"Fleet '{agent}': ") + verdict)
     for finding in found:
         mark = Text("! " if finding.needs_person else "- ", style="red")
         console.print(_hanging(mark, foreign(finding.what)))
-        console.print(Padding(Text(f"Do: {finding.remedy}", style="dim"), (0, 0, 0, 2)))
+        console.print(Padding(Text(finding.remedy, style="dim"), (0, 0, 0, 2)))
     if found:
         console.print()
     facts = Table(show_header=False, box=None, padding=(0, 1, 0, 0), pad_edge=False)
@@ -70,7 +69,7 @@ def _hanging(mark: Text, text: Text) -> Table:
 def _facts(overview: Overview) -> list[tuple[str, str]]:
     controls, counts, day_totals = overview.controls, overview.counts, overview.day_totals
     money = (
-        [("today (UTC)", today_text(day_totals)), ("day's cap", cap_text(day_totals))]
+        [("today (UTC)", today_text(day_totals)), ("daily cap", cap_text(day_totals))]
         if day_totals
         else []
     )
@@ -83,7 +82,7 @@ def _facts(overview: Overview) -> list[tuple[str, str]]:
         ("paused", ", ".join(controls.paused) or "nothing"),
         ("guard", _guard(overview)),
         ("model provider", _providers(overview)),
-        ("availability", controls.availability or "AI City was told nothing"),
+        ("availability", controls.availability or "not reported yet"),
         ("last poll", _last_poll(overview)),
         ("last sweep", _ago(overview.age_seconds(overview.swept_at))),
         ("queues", ", ".join(f"{name} {length}" for name, length in overview.queues.items())),
@@ -92,7 +91,7 @@ def _facts(overview: Overview) -> list[tuple[str, str]]:
 
 def _queued(overview: Overview) -> str:
     age = overview.age_seconds(overview.oldest_queued_at)
-    return "none waits" if age is None else f"the oldest was accepted {duration(age)} ago"
+    return "none" if age is None else f"the oldest was accepted {duration(age)} ago"
 
 
 def _running(overview: Overview) -> str:
@@ -104,7 +103,7 @@ def _running(overview: Overview) -> str:
 def _reports(overview: Overview) -> str:
     age = overview.age_seconds(overview.oldest_report_at)
     waiting = overview.counts[JobState.FINISHED]
-    return "none waits" if age is None else f"{waiting} waiting, the oldest for {duration(age)}"
+    return "none waiting" if age is None else f"{waiting} waiting, the oldest for {duration(age)}"
 
 
 def _guard(overview: Overview) -> str:
@@ -119,7 +118,7 @@ def _guard(overview: Overview) -> str:
 def _providers(overview: Overview) -> str:
     return (
         ", ".join(
-            f"{breaker.endpoint}: {'closed off' if breaker.open_until else 'tried'} after "
+            f"{breaker.endpoint}: {'paused' if breaker.open_until else 'retrying'} after "
             f"{breaker.troubles} runs with trouble"
             for breaker in overview.controls.breakers
         )
@@ -130,13 +129,13 @@ def _providers(overview: Overview) -> str:
 def _last_poll(overview: Overview) -> str:
     latest = overview.last_poll
     if latest is None:
-        return "none within a day"
+        return "none in the last 24 hours"
     seen = ", ".join(f"{name} {latest[name]}" for name in ("seen", "accepted", "known", "refused"))
     return f"{_ago(overview.age_seconds(latest['at']))}: {latest['status']}, {seen}"
 
 
 def _ago(seconds: float | None) -> str:
-    return "none within a day" if seconds is None else f"{duration(seconds)} ago"
+    return "none in the last 24 hours" if seconds is None else f"{duration(seconds)} ago"
 
 
 def _as_json(agent: str, overview: Overview, found: list[Finding]) -> JsonObject:

@@ -1,4 +1,4 @@
-"""Commands about teams: which there are, whether a file is right, and one run outside the fleet."""
+"""Commands about teams: list them, check a file, and try a team once outside the fleet."""
 
 from __future__ import annotations
 
@@ -19,10 +19,9 @@ from rich.table import Table
 from rich.text import Text
 
 from aicity_fleet.aicity.task import parse_task
-from aicity_fleet.cli.conversation import print_said
-from aicity_fleet.cli.display import console, foreign, notes, print_json
-from aicity_fleet.cli.market import AsJson
+from aicity_fleet.cli.display import ENDING_NAMES, AsJson, console, foreign, notes, print_json
 from aicity_fleet.cli.money import cost_text
+from aicity_fleet.cli.transcript import print_event
 from aicity_fleet.errors import SettingsError, TaskRefusedError, TeamError
 from aicity_fleet.models import AssignedTask, Delivered, JsonObject, TeamResult
 from aicity_fleet.money.cost import Cost
@@ -44,7 +43,7 @@ teams = typer.Typer(help="List the teams, or check a file that declares one.", n
 
 @teams.command("list")
 def list_teams(as_json: AsJson = False) -> None:
-    """List the teams that this fleet would use, the owner's own from FLEET_TEAMS_DIR among them."""
+    """List the teams that this fleet uses, including your own from FLEET_TEAMS_DIR."""
     settings = Settings.load()
     found = load_teams(settings.teams_dir, pass_mark=settings.pass_mark)
     if as_json:
@@ -64,15 +63,15 @@ def list_teams(as_json: AsJson = False) -> None:
             str(spec.pass_mark),
         )
     console.print(table)
-    console.print("Task types that no team names go to the team general.")
+    console.print("All other task types go to the team 'general'.")
 
 
 @teams.command("check")
 def check(
-    files: Annotated[list[Path], typer.Argument(help="TOML files, each with one team.")],
+    files: Annotated[list[Path], typer.Argument(help="TOML files with one team each.")],
     as_json: AsJson = False,
 ) -> None:
-    """Check files that declare a team: schema, prompts, tools and models. Exit code 1 for a fault."""
+    """Check team files: schema, prompts, tools and models. Exit code 1 if a file has a fault."""
     settings = Settings.load()
     models = alias_names(settings.models_file)
     results = [_checked(file, models) for file in files]
@@ -85,7 +84,7 @@ def check(
             else:
                 team = result["team"]
                 members = " > ".join(member["name"] for member in team["members"])
-                console.print(f"{result['file']}: right. Team {team['name']}: {members}")
+                console.print(f"{result['file']}: valid. Team {team['name']}: {members}")
     if any(result["fault"] for result in results):
         raise typer.Exit(1)
 
@@ -99,7 +98,7 @@ def _checked(file: Path, models: frozenset[str]) -> JsonObject:
 
 
 def summary(spec: TeamSpec) -> JsonObject:
-    """A team without its prompts, for scripts."""
+    """Return a team without its prompts, for scripts."""
     data = spec.model_dump(mode="json")
     for member in data["members"]:
         member["prompt_chars"] = len(member.pop("system_prompt"))
@@ -108,24 +107,25 @@ def summary(spec: TeamSpec) -> JsonObject:
 
 def try_team(
     file: Annotated[
-        Path | None, typer.Argument(help="A team's TOML file; else the team of the task's type.")
+        Path | None,
+        typer.Argument(help="A team's TOML file. Default: the team for the task's type."),
     ] = None,
     *,
     task: Annotated[
-        Path, typer.Option(help="The task as AI City gives it, a JSON file; - reads it from stdin.")
+        Path, typer.Option(help="The task as AI City sends it: a JSON file, or - for stdin.")
     ],
     out: Annotated[
-        Path | None, typer.Option(help="Write the deliverable into this new file.")
+        Path | None, typer.Option(help="Write the deliverable to this new file.")
     ] = None,
     simulated: Annotated[
-        bool, typer.Option("--simulated", help="Use the simulated model, which costs nothing.")
+        bool, typer.Option("--simulated", help="Use the simulated model, which is free.")
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Run a team once on a task of yours, outside the fleet, with a live transcript.
+    """Run a team once on your own task, outside the fleet, with a live transcript.
 
-    Nothing goes to AI City and nothing into the ledger; model calls are real and cost what they cost,
-    unless --simulated is given. Exit code 1 when nothing was delivered. A task looks like this:
+    Nothing is sent to AI City or written to the ledger. Model calls are real and cost money, unless
+    --simulated is given. Exit code 1 if nothing was delivered. A task looks like this:
 
     {"taskType": "research", "input": {"description": "Compare ..."}, "maxBudget": 500}
     """
@@ -142,17 +142,17 @@ def try_team(
 
 
 def _claim(out: Path) -> None:
-    """Make the file before anything is paid for: what comes of it then has a place."""
+    """Create the file before anything is paid for, so that the deliverable can be kept."""
     try:
         out.open("x").close()
     except FileExistsError:
-        raise SettingsError(f"--out: {out} exists already.") from None
+        raise SettingsError(f"--out: {out} already exists.") from None
     except OSError as error:
         raise SettingsError(f"--out: {out} cannot be written ({error.strerror}).") from None
 
 
 def _give_up(out: Path | None) -> None:
-    """Remove the file that nothing came into."""
+    """Remove the file if it is still empty."""
     if out is not None and out.exists() and not out.stat().st_size:
         out.unlink()
 
@@ -160,18 +160,18 @@ def _give_up(out: Path | None) -> None:
 def _try(
     file: Path | None, *, task: Path, out: Path | None, simulated: bool, as_json: bool
 ) -> bool:
-    """Run the team, show what came of it, and say whether that was a deliverable."""
+    """Run the team and show the result; True if there is a deliverable."""
     with _settings_and_models(simulated=simulated) as (settings, models):
         order = _read_task(task, settings.max_input_chars)
         spec = _team(file, settings, order)
         known_only(spec, tools=TOOL_NAMES, models=models)
         require_prices(settings.model_copy(update={"max_day_usd": None}), models, [spec])
-        heard: list[TranscriptEvent] = []
+        events: list[TranscriptEvent] = []
 
-        def on_event(said: TranscriptEvent) -> None:
-            heard.append(said)
+        def on_event(event: TranscriptEvent) -> None:
+            events.append(event)
             if not as_json:
-                print_said(said)
+                print_event(event)
 
         if not as_json:
             members = " > ".join(member.name for member in spec.members)
@@ -184,16 +184,16 @@ def _try(
     facts = _facts(result, seconds)
     if as_json:
         transcript = [
-            {"speaker": s.speaker, "kind": s.kind, "tool": s.tool or None, "text": s.text}
-            for s in heard
+            {"speaker": e.speaker, "kind": e.kind, "tool": e.tool or None, "text": e.text}
+            for e in events
         ]
         print_json({**facts, "transcript": transcript})
     else:
         _show_result(facts, result.cost)
         if simulated:
             notes.print(
-                "This text is a stand-in from the simulator, not work of a model. "
-                "It cost nothing; the cost shown is at list prices.",
+                "This text is a stand-in from the simulator, not the work of a model. It was free; "
+                "the cost above is what the model's list price would be.",
                 style="dim",
             )
     return isinstance(result.ending, Delivered)
@@ -203,7 +203,7 @@ def _models(settings: Settings) -> Aliases:
     try:
         return models_of(settings)
     except SettingsError as error:
-        hint = "With --simulated a model that needs no key does the work."
+        hint = "Pass --simulated to use a simulated model, which needs no key."
         raise SettingsError(f"{error}\n{hint}") from None
 
 
@@ -215,10 +215,10 @@ def _team(file: Path | None, settings: Settings, order: AssignedTask) -> TeamSpe
 
 
 def _read_task(path: Path, max_input_chars: int) -> AssignedTask:
-    """The task in a file; an id and a status are not asked for.
+    """Read a task from a file. Its id and status are optional.
 
     Raises:
-        TaskRefusedError: It is no JSON object, or no task; the message says what is wrong.
+        TaskRefusedError: It is not a JSON object or not a task; the message says what is wrong.
         SettingsError: The file cannot be read.
     """
     try:
@@ -229,7 +229,7 @@ def _read_task(path: Path, max_input_chars: int) -> AssignedTask:
     try:
         raw = json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise TaskRefusedError(f"--task: {path} is no JSON ({error}).") from None
+        raise TaskRefusedError(f"--task: {path} is not JSON ({error}).") from None
     if isinstance(raw, dict):
         raw = {"id": "try", "status": "assigned", **raw}
     try:
@@ -240,7 +240,7 @@ def _read_task(path: Path, max_input_chars: int) -> AssignedTask:
 
 @contextlib.contextmanager
 def _settings_and_models(*, simulated: bool) -> Iterator[tuple[Settings, Aliases]]:
-    """Yield the settings and the models; with a simulator behind every alias where that is asked for."""
+    """Yield the settings and the models. If ``simulated``, a simulator serves every alias."""
     settings = Settings.load()
     if not simulated:
         yield settings, _models(settings)
@@ -276,7 +276,7 @@ async def _run(
 
     toolbox = Toolbox(Downloader(settings.repo_host_names))
     async with open_routes(models) as routes:
-        _say_models(routes, spec)
+        _print_models(routes, spec)
         with contextlib.closing(toolbox), toolbox.tools_for(order) as tools:
             run = TeamRun(
                 order,
@@ -288,7 +288,7 @@ async def _run(
             return await run_team(run, StopSwitch(), on_event=on_event)
 
 
-def _say_models(routes: Routes, spec: TeamSpec) -> None:
+def _print_models(routes: Routes, spec: TeamSpec) -> None:
     for alias in spec.models:
         notes.print(f"{alias}: {routes[alias].name}", style="dim")
 
@@ -296,7 +296,7 @@ def _say_models(routes: Routes, spec: TeamSpec) -> None:
 def _facts(result: TeamResult, seconds: float) -> dict[str, Any]:
     ending, usage = result.ending, result.usage
     return {
-        "ending": type(ending).__name__.lower(),
+        "ending": ENDING_NAMES[type(ending)],
         "code": getattr(ending, "code", None),
         "message": getattr(ending, "message", None),
         "score": getattr(ending, "score", None),
@@ -316,7 +316,7 @@ def _facts(result: TeamResult, seconds: float) -> dict[str, Any]:
 def _show_result(facts: Mapping[str, Any], cost: Cost) -> None:
     table = Table(show_header=False, box=None)
     if facts["ending"] == "delivered":
-        table.add_row("ending", f"delivered, {facts['score']} of 100 by the gate")
+        table.add_row("ending", f"delivered, gate score {facts['score']} of 100")
     else:
         why = ": ".join(str(facts[name]) for name in ("code", "message") if facts[name])
         table.add_row("ending", foreign(f"{facts['ending']} ({why})"))

@@ -1,4 +1,4 @@
-"""The command that runs the whole fleet on this machine, against the real AI City."""
+"""The command ``up``: runs the whole fleet on this machine, against the real AI City."""
 
 from __future__ import annotations
 
@@ -30,24 +30,24 @@ from aicity_fleet.team.declare.models_file import models_of
 from aicity_fleet.team.model.budget import require_prices
 
 CHECK_SECONDS = 0.5
-"""How often the supervisor looks after its processes, in seconds."""
+"""How often the supervisor checks its processes, in seconds."""
 
 
 def up(
-    workers: Annotated[int, typer.Option(min=1, max=64, help="How many worker processes.")] = 1,
+    workers: Annotated[int, typer.Option(min=1, max=64, help="Number of worker processes.")] = 1,
     flower_port: Annotated[
-        int, typer.Option(min=0, max=65535, help="Where Flower listens; another when it is taken.")
+        int,
+        typer.Option(min=0, max=65535, help="Port of Flower. If it is taken, a free one is used."),
     ] = 5555,
     no_flower: Annotated[bool, typer.Option("--no-flower", help="Run without Flower.")] = False,
     data: Annotated[
-        Path | None, typer.Option(help="Where the embedded Redis keeps its data, and the logs.")
+        Path | None, typer.Option(help="Folder for the data of the embedded Redis and the logs.")
     ] = None,
 ) -> None:
     """Run the fleet on this machine: beat, dispatcher, workers and Flower under one supervisor.
 
-    Needs AGENT_CITY_API_KEY and OPENAI_API_KEY (or FLEET_MODELS_FILE). Without REDIS_URL it starts a Redis
-    of its own.
-    Ctrl-C stops everything; jobs that were running are handed on to the next start.
+    Needs AGENT_CITY_API_KEY and OPENAI_API_KEY (or FLEET_MODELS_FILE). Without REDIS_URL it starts its
+    own Redis. Ctrl-C stops everything; jobs that were running continue at the next start.
     """
     env = dict(os.environ)
     settings = Settings.load(env)
@@ -56,7 +56,9 @@ def up(
     if settings.models_file is None:
         needed.append("OPENAI_API_KEY")
     settings.require(*needed)
-    models = models_of(settings)  # a worker would refuse to start, again and again
+    models = models_of(
+        settings
+    )  # checked here, or the workers would refuse to start again and again
     caps = (settings.max_job_usd, settings.max_day_usd, settings.stop_at_loss or None)
     if any(cap is not None for cap in caps):
         specs = load_teams(settings.teams_dir).specs
@@ -87,7 +89,9 @@ def up(
             notes.print(f"Logs: {folder.logs}. Ctrl-C stops everything.")
             while not stopping.wait(CHECK_SECONDS):
                 for name, status in supervisor.check():
-                    notes.print(f"{name} ended with {status}; it is started again.", style="red")
+                    notes.print(
+                        f"{name} exited with status {status} and will be restarted.", style="red"
+                    )
         finally:
             began = time.monotonic()
             supervisor.stop()
@@ -95,10 +99,10 @@ def up(
 
 
 def _greet(settings: Settings) -> None:
-    """See whether AI City knows this agent, before anything is started.
+    """Check that AI City knows this agent, before anything is started.
 
     Raises:
-        AICityUnauthorizedError: It does not know our key; anything else is only noted.
+        AICityUnauthorizedError: It refuses the key. Any other failure is only noted.
         SettingsError: The key is missing.
     """
     with AICityClient.from_settings(settings) as client:
@@ -106,8 +110,8 @@ def _greet(settings: Settings) -> None:
             profile = client.profile()
         except AICityUnauthorizedError:
             raise
-        except (AICityError, ContractError) as error:  # the profile is not needed for working
-            notes.print(f"The agent's profile cannot be read now: {error}", style="yellow")
+        except (AICityError, ContractError) as error:  # the fleet can work without the profile
+            notes.print(f"The agent's profile could not be read: {error}", style="yellow")
             return
     notes.print(
         f"Agent {profile.get('displayName', '?')} ({profile.get('id', '?')}): trust tier "

@@ -16,7 +16,7 @@ from aicity_fleet.models import JsonObject
 from aicity_fleet.money.cost import NO_CHARGE, Charge
 
 CHARS_PER_TOKEN = 4
-"""Characters of ASCII text per token, where nobody counted the tokens. Never AutoGen's ``count_tokens``: it
+"""Characters of ASCII text per token, where tokens were not counted. Never AutoGen's ``count_tokens``: it
 downloads its tables within the event loop, without a timeout."""
 
 
@@ -39,7 +39,7 @@ class Entry:
     model: str = ""
     """Which model answered; empty for a tool."""
     cost_usd: str | None = None
-    """What the call cost, in US dollars as an exact decimal; None when nobody knows, and for a tool."""
+    """What the call cost, in US dollars as an exact decimal; None if unknown, and for a tool."""
     estimated_cost_usd: str | None = None
     """Our own estimate of it, where the provider counted no tokens: it counts against caps alone."""
     prices: str = ""

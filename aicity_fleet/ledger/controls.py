@@ -63,7 +63,7 @@ class Breaker:
     """Until when nothing starts there; None while it is closed."""
     why: str
     is_fatal: bool
-    """Whether only a person can mend it."""
+    """Whether only a person can fix it."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -73,7 +73,7 @@ class Controls:
     now: datetime
     paused: Mapping[str, Switch]
     stopped: Switch | None
-    """AI City refused our key: neither intake nor reports until that is mended."""
+    """Set after AI City refused our key: no intake and no reports until the key works."""
     quiet_seconds: float
     """How long AI City still wants to be left alone; 0 when it does not."""
     failures_in_a_row: int
@@ -187,7 +187,7 @@ class ControlPanel:
             endpoint: Which one.
             why: One line without a text of the job.
             wait_seconds: What the provider itself asked for.
-            is_fatal: Whether only a person can mend it.
+            is_fatal: Whether only a person can fix it.
 
         Returns:
             For how many seconds nothing starts there; 0 while the breaker stays closed.

@@ -64,7 +64,7 @@ class Coordination:
         return self._take_turn("sweep", "", seconds)
 
     def note_poll(self, poll_id: str, summary: JsonObject) -> None:
-        """Keep what a poll saw for whoever asked for it, and as the latest, with its time.
+        """Keep the summary of a poll for the process that asked for it, and as the latest with its time.
 
         A poll that only found another under way is not the latest: it saw nothing.
         """

@@ -54,7 +54,7 @@ class Journals:
         )
         if reply == -1:
             raise JournalFullError(
-                f"The journal of job '{lease.job_id}' takes no entry {ordinal} of {len(text)} bytes: "
+                f"The journal of job '{lease.job_id}' cannot take entry {ordinal} of {len(text)} bytes: "
                 f"it would exceed the {self._max_bytes} that FLEET_MAX_JOURNAL_BYTES allows."
             )
         return bool(reply)

@@ -27,7 +27,7 @@ KEYS_WITHOUT_TTL = {
     "jobs": "a Celery queue",
     "reports": "a Celery queue",
 }
-"""The fleet's keys that may live for ever, by the beginning of their name, with the reason."""
+"""The fleet's keys that may live forever, by the beginning of their name, with the reason."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

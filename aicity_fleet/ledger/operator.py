@@ -37,21 +37,21 @@ _ELSEWHERE = {
     "cancelled": {
         JobState.FINISHED: "it has ended; 'park' holds its report back",
         JobState.HELD: "it has ended; 'park' holds its report back",
-        JobState.QUARANTINED: "it is in quarantine already",
+        JobState.QUARANTINED: "it is already in quarantine",
     },
     "parked": {
         JobState.RUNNING: "'cancel' stops it and moves it to quarantine",
-        JobState.QUARANTINED: "it is in quarantine already",
+        JobState.QUARANTINED: "it is already in quarantine",
     },
     "rerun": {
-        JobState.QUEUED: "it runs without help",
+        JobState.QUEUED: "it will run by itself",
         JobState.RUNNING: "'cancel' it first",
-        JobState.FINISHED: "'park' it first; that works until its report was sent",
+        JobState.FINISHED: "'park' it first, which works until its report is sent",
     },
     "reported": {
         JobState.QUEUED: "it has no outcome yet",
         JobState.RUNNING: "it has no outcome yet",
-        JobState.FINISHED: "the fleet sends its report without help",
+        JobState.FINISHED: "the fleet will send its report by itself",
     },
 }
 _SETTLED = "AI City has its outcome, which is final"

@@ -1,6 +1,6 @@
-"""How a whole fleet stands at one moment: jobs, switches, queues, and who was active when.
+"""Reads the state of a whole fleet at one moment: jobs, switches, queues, and who was active when.
 
-It only reads, and judges nothing; what is wrong and what helps, the command ``status`` says.
+It only reads. The command ``status`` judges what is wrong and what to do.
 """
 
 from __future__ import annotations

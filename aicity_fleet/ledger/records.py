@@ -63,6 +63,11 @@ class Records:
             entries = self.client.lrange(self.keys.journal(job_id), 0, -1)
         return [unpack(str(entry)) for entry in entries]
 
+    def journal_length(self, job_id: str) -> int:
+        """Return the number of entries in a job's journal."""
+        with wrapped("read a journal"):
+            return int(self.client.llen(self.keys.journal(job_id)))
+
     def nonce(self, job_id: str) -> str:
         """Return the random text in a job's fences and markers; empty for an unknown job."""
         with wrapped("read a job"):

@@ -1,4 +1,4 @@
-"""What the watchdog looks at in a Celery worker, and what follows: hand over, end, be started anew.
+"""Shows the watchdog a Celery worker, and on a stall hands its jobs over and ends it for a restart.
 
 ``celery_app`` installs it into every worker and dispatcher.
 """
@@ -19,7 +19,7 @@ from aicity_fleet.messaging.task_class import bodies
 from aicity_fleet.messaging.watchdog import Observation, Watchdog
 
 STALLED_EXIT_CODE = 75
-"""What a process ends with whose consumer stalled (EX_TEMPFAIL): whoever supervises it starts it anew."""
+"""The exit code of a process whose consumer stalled (EX_TEMPFAIL). Its supervisor restarts it."""
 
 TURN_SECONDS = 1.0
 """How often the event loop shows that it turns, in seconds."""

@@ -18,7 +18,7 @@ log = structlog.get_logger(__name__)
 class Bodies:
     """Counts the tasks whose bodies run now.
 
-    Celery's own books cannot be asked: a slot that leaked stands there as busy for ever.
+    Celery's own count cannot be used, because it shows a leaked slot as busy forever.
     """
 
     def __init__(self) -> None:

@@ -34,7 +34,7 @@ class Observation:
     free_slots: int
     """How many more jobs this process could run now, counted by what really runs."""
     waiting: int | None
-    """How many messages wait in its queues; None while Redis serves nobody."""
+    """How many messages wait in its queues; None while Redis does not answer."""
 
 
 class Judge:

@@ -1,6 +1,6 @@
 """What model calls cost: sums that stay unknown where a part is, and the unit that the ledger counts in.
 
-No I/O. A cost that nobody knows is never zero.
+No I/O. An unknown cost is never zero.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ class Cost:
     usd: Decimal = Decimal(0)
     """The sum of the calls whose cost is known, in US dollars."""
     unpriced_calls: int = 0
-    """How many calls the sum leaves out, because nobody knows what they cost."""
+    """How many calls the sum leaves out, because their cost is unknown."""
 
     @property
     def is_whole(self) -> bool:
@@ -49,7 +49,7 @@ class Charge:
     """What one model call cost."""
 
     usd: Decimal | None = None
-    """In US dollars; None when nobody knows."""
+    """In US dollars; None if unknown."""
     estimated_usd: Decimal | None = None
     """Our own estimate, where the provider counted no tokens. It counts against caps alone."""
     prices: str = ""

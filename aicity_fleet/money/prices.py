@@ -43,7 +43,7 @@ def find_prices(
     base_url: str | None = None,
     own: tuple[Decimal | None, Decimal | None] = (None, None),
 ) -> PriceTable | None:
-    """Find what a model charges; None when nobody knows.
+    """Find what a model charges; None if unknown.
 
     The first call that needs the list takes about half a second and 35 MB: make it before jobs run, and
     not on their event loop.
@@ -75,7 +75,7 @@ def charge_for(
     """Return what a call cost.
 
     Args:
-        prices: What the model that answered charges; None when nobody knows.
+        prices: What the model that answered charges; None if unknown.
         usage: Tokens in and out as the provider counted them.
         estimate: Our own count. Where the provider counted none, the cost is unknown, and the price of
             this estimate counts against caps.
@@ -97,8 +97,8 @@ def _own_usd(
 def _list_usd(
     model: str, where: Mapping[str, Any], prompt_tokens: int, completion_tokens: int
 ) -> Decimal | None:
-    """Price a call anew: some list prices depend on the time of day."""
-    # Only ``UpdatePrices.start`` makes it fetch anything, and nobody calls that: a test closes the network.
+    """Price each call by itself, because some list prices depend on the time of day."""
+    # Only ``UpdatePrices.start`` makes it fetch anything. It is never called; a test closes the network.
     from genai_prices import Usage, calc_price  # noqa: PLC0415 - takes 0.35 s and 35 MB
 
     usage = Usage(input_tokens=prompt_tokens, output_tokens=completion_tokens)

@@ -45,7 +45,7 @@ class Team:
 
     @property
     def journal_version(self) -> str:
-        """The version of its journals: a job whose journal has another one starts anew."""
+        """The version of its journals: a job whose journal has another one starts over."""
         return f"{journal_prefix(self.engine)}{self.spec.name} {self.spec.sha256[:16]}"
 
     @property

@@ -90,7 +90,7 @@ def test_one_job_shows_states_attempts_calls_cost_and_deliverable(env, empty_fol
 
 def test_an_unknown_job_is_a_readable_error(env, empty_folder, ledger):
     done = run(env, empty_folder, "job", "nobody", code=1)
-    assert "knows no job 'nobody'" in done.stderr
+    assert "has no job 'nobody'" in done.stderr
 
 
 def test_the_profile_shows_score_dimensions_and_tier(env, empty_folder):
@@ -208,7 +208,7 @@ def test_up_starts_although_the_profile_cannot_be_read_and_shows_foreign_text_as
     first = process.stderr.readline() + process.stderr.readline()
     process.terminate()
     rest = process.communicate(timeout=40)[1]
-    assert "cannot be read now" in first
+    assert "could not be read" in first
     assert "[/red]" in first + rest
     assert process.returncode == 0
 

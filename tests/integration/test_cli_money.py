@@ -54,7 +54,7 @@ def test_one_job_shows_what_it_cost_earns_and_leaves(run, three_jobs):  # noqa: 
     shown = run("job", "unsettled")
     for part in ("$0.2500015 (own)", "$8.50, unsettled: the buyer can take it back", "$8.2499985"):
         assert part in shown
-    assert "$8.50, if it is delivered" in run("job", "waiting")
+    assert "$8.50, if delivered" in run("job", "waiting")
     shown = run("job", "unpriced")
     for part in ("at least $0.25 (own); 1 call has no known price", "at most $8.25"):
         assert part in shown
@@ -85,7 +85,7 @@ def test_the_list_marks_what_is_not_certain(run, three_jobs, monkeypatch):  # no
 
 def test_a_task_without_a_price_earns_an_unknown_amount(run, ledger):  # noqa: F811
     finish(ledger, "priceless", "0.25", cents=None)
-    assert "unknown (the task names no price)" in run("job", "priceless")
+    assert "unknown (the task has no price)" in run("job", "priceless")
 
 
 def test_the_day_is_added_up_with_what_is_unsettled_and_unknown(run, ledger, three_jobs):  # noqa: F811
@@ -94,8 +94,8 @@ def test_the_day_is_added_up_with_what_is_unsettled_and_unknown(run, ledger, thr
     for part in (
         "spent at least $0.7500015; 1 call has no known price",
         "unsettled $17.00 (2 jobs: the buyers can take it back for ten minutes)",
-        "margin at most $16.2499985, unsettled included",
-        "none, or no job has asked for it today",
+        "margin at most $16.2499985, including unsettled",
+        "none, or not used yet today",
     ):
         assert part in " ".join(shown.split())
     data = json.loads(run("status", "--json", code=1))

@@ -39,6 +39,27 @@ def run(redis_server, ledger, agent, empty_folder, monkeypatch, capsys):
     return command
 
 
+@pytest.fixture
+def answered(redis_server, agent, empty_folder):
+    """Runs a command on a terminal of its own, types an answer, and returns what it printed to stderr."""
+
+    def command(answer: str, *args: str, code: int) -> bytes:
+        ours, theirs = pty.openpty()
+        env = {**base_environment(), "REDIS_URL": redis_server.url, "FLEET_AGENT": agent}
+        process = subprocess.Popen(
+            [*CLI, *args], stdin=theirs, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+            env=env, cwd=empty_folder,
+        )  # fmt: skip
+        os.write(ours, answer.encode())
+        _, err = process.communicate(timeout=60)
+        os.close(ours)
+        os.close(theirs)
+        assert process.returncode == code
+        return err
+
+    return command
+
+
 def accept(ledger, *ids: str, task_type: str = "research") -> None:
     for job_id in ids:
         ledger.accept(AssignedTask(job_id, task_type, "Find out"))
@@ -93,7 +114,7 @@ def test_status_says_what_is_wrong_and_what_helps_and_exits_with_1(run, ledger):
     ledger.controls.stop("The key was revoked.", "k")
     ledger.controls.provider_trouble("https://model.example", "401", is_fatal=True)
     shown = " ".join(run("status", code=1).split())
-    for part in ("needs you: 4", "The key was revoked.", "AGENT_CITY_API_KEY", "https://model.example",
+    for part in ("needs you (4 problems)", "The key was revoked.", "AGENT_CITY_API_KEY", "https://model.example",
                  "1 job is held", "No dispatcher has swept", "aicity-fleet up"):  # fmt: skip
         assert part in shown
     data = json.loads(run("status", "--json", code=1))
@@ -107,7 +128,7 @@ def test_a_pause_by_hand_is_told_but_is_no_alarm(run, ledger):
     seem_alive(ledger)
     run("pause", "starts", "--why", "the \x1b[31mholiday")
     shown = run("status")
-    assert "works, with something to know" in shown
+    assert "works, with remarks" in shown
     assert "the [31mholiday" in " ".join(shown.split())
 
 
@@ -115,9 +136,9 @@ def test_a_pause_by_hand_is_told_but_is_no_alarm(run, ledger):
 
 
 def test_pause_and_resume_say_what_they_did(run, ledger):
-    assert "Paused intake: no new task is accepted" in run("pause", "intake")
+    assert "Paused intake: no new tasks are accepted" in run("pause", "intake")
     shown = run("pause", "all", "--why", "moving house")
-    assert "intake was paused already" in shown
+    assert "intake was already paused" in shown
     assert set(ledger.controls.read().paused) == {"intake", "starts", "reports"}
     assert ledger.controls.read().paused["reports"].why == "moving house"
     assert "Resumed starts." in run("resume", "starts")
@@ -129,13 +150,13 @@ def test_pause_and_resume_say_what_they_did(run, ledger):
 @pytest.mark.parametrize("what", ["all", "intake", "reports"])
 def test_resume_lifts_the_stop_on_a_refused_key_and_says_so(run, ledger, what):
     ledger.controls.stop("The key was revoked.", "k")
-    assert "Took back the stop" in run("resume", what)
+    assert "Lifted the stop" in run("resume", what)
     assert ledger.controls.read().stopped is None
 
 
 def test_resuming_starts_leaves_that_stop(run, ledger):
     ledger.controls.stop("The key was revoked.", "k")
-    assert "Took back" not in run("resume", "starts")
+    assert "Lifted the stop" not in run("resume", "starts")
     assert ledger.controls.read().stopped is not None
 
 
@@ -159,7 +180,7 @@ def test_one_bad_id_never_stops_the_others(run, ledger):
 
 def test_each_move_by_id(run, ledger):
     finish(ledger, "a")
-    assert run("park", "a") == "a: parked (was finished)\n"
+    assert run("park", "a") == "a: quarantined (was finished)\n"
     assert run("send-report", "a") == "a: report queued (was quarantined)\n"
     hold(ledger, "b")
     assert "--despite-guard" in run("send-report", "b", code=1)
@@ -178,13 +199,13 @@ def test_filters_choose_by_state_type_code_and_age(run, ledger):
     assert all(item["dry_run"] and item["moved"] for item in listed)
     assert states(ledger)["a"] == "held", "a dry run moves nothing"
     assert "No matching jobs" in run("rerun", "--older-than", "2h")
-    assert "is no age" in run("rerun", "--older-than", "soon", code=2)
+    assert "is not an age" in run("rerun", "--older-than", "soon", code=2)
     run("cancel", "--type", "design")
     assert states(ledger)["odd"] == states(ledger)["q"] == "quarantined"
     moved = json.loads(run("rerun", "--code", "deadline", "--state", "held", "--json", "--yes"))
     assert [(item["job_id"], item["moved"]) for item in moved] == [("late", True)]
-    assert "the ledger does not know it" in run("park", "nobody", "--dry-run", code=1)
-    assert "needs it to be" in run("park", "odd", "--dry-run", code=1)
+    assert "not in the ledger" in run("park", "nobody", "--dry-run", code=1)
+    assert "park needs a job that is queued" in run("park", "odd", "--dry-run", code=1)
 
 
 def test_everything_has_to_be_asked_for(run, ledger):
@@ -207,21 +228,9 @@ def test_many_jobs_by_a_filter_need_a_yes_where_nobody_can_be_asked(run, ledger)
 
 
 @pytest.mark.parametrize(("answer", "code", "left"), [("n\n", 1, 21), ("y\n", 0, 0)])
-def test_on_a_terminal_a_person_is_asked(
-    redis_server, agent, ledger, empty_folder, answer, code, left
-):
+def test_on_a_terminal_a_person_is_asked(ledger, answered, answer, code, left):
     accept(ledger, *[f"t{number}" for number in range(21)])
-    ours, theirs = pty.openpty()
-    process = subprocess.Popen(
-        [*CLI, "cancel", "--state", "queued"], stdin=theirs, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-        env={**base_environment(), "REDIS_URL": redis_server.url, "FLEET_AGENT": agent}, cwd=empty_folder,
-    )  # fmt: skip
-    os.write(ours, answer.encode())
-    _, err = process.communicate(timeout=60)
-    os.close(ours)
-    os.close(theirs)
-    assert b"Cancel 21 jobs?" in err
-    assert process.returncode == code
+    assert b"Cancel 21 jobs?" in answered(answer, "cancel", "--state", "queued", code=code)
     assert ledger.counts()[JobState.QUEUED] == left
 
 
@@ -243,22 +252,11 @@ def test_a_rerun_says_what_it_buys_again_and_needs_a_yes(run, ledger):
 
 
 @pytest.mark.parametrize(("answer", "code", "state"), [("n\n", 1, "held"), ("y\n", 0, "queued")])
-def test_a_rerun_of_one_job_asks_on_a_terminal(
-    redis_server, agent, ledger, empty_folder, answer, code, state
-):
+def test_a_rerun_of_one_job_asks_on_a_terminal(ledger, answered, answer, code, state):
     hold(ledger, "a")
-    ours, theirs = pty.openpty()
-    process = subprocess.Popen(
-        [*CLI, "rerun", "a"], stdin=theirs, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-        env={**base_environment(), "REDIS_URL": redis_server.url, "FLEET_AGENT": agent}, cwd=empty_folder,
-    )  # fmt: skip
-    os.write(ours, answer.encode())
-    _, err = process.communicate(timeout=60)
-    os.close(ours)
-    os.close(theirs)
-    assert b"buys them again" in err
-    assert b"Rerun 1 job?" in err
-    assert process.returncode == code
+    asked = answered(answer, "rerun", "a", code=code)
+    assert b"buys them again" in asked
+    assert b"Rerun 1 job?" in asked
     assert states(ledger) == {"a": state}
 
 

@@ -1,13 +1,16 @@
 """``teams list``, ``teams check`` and ``try`` as a user meets them, on the simulated model."""
 
 import json
+from typing import get_args
 
 import pytest
 from support.processes import CLI, run_cli
 from typer.testing import CliRunner
 
 from aicity_fleet.cli import app
+from aicity_fleet.cli.display import ENDING_NAMES
 from aicity_fleet.errors import SettingsError
+from aicity_fleet.models import Ending
 
 TASK = {
     "taskType": "research",
@@ -70,8 +73,8 @@ def test_the_owner_s_teams_are_listed_instead(invoke, tmp_path):
     assert "research" not in {team["name"] for team in json.loads(shown)}
 
 
-def test_a_right_file_is_called_right(invoke, files):
-    assert "right. Team own: Reader > Writer" in invoke("teams", "check", "own.toml").stdout
+def test_a_valid_file_is_called_valid(invoke, files):
+    assert "valid. Team own: Reader > Writer" in invoke("teams", "check", "own.toml").stdout
 
 
 def test_every_fault_is_named_and_the_exit_code_says_so(invoke, files):
@@ -100,15 +103,15 @@ def test_a_team_is_tried_with_a_live_transcript(empty_folder):
     done = run_cli(*CLI, *args, env={"OPENAI_API_KEY": "sk-not-to-be-used"}, cwd=empty_folder)
     assert done.returncode == 0, done.stderr
     for part in (
-        *("Team own: Reader > Writer", "Coordinator gives out the order", "Reader says"),
-        *("Writer calls submit", "Accepted with", "delivered, ", "of 100 by the gate", "cost"),
+        *("Team own: Reader > Writer", "Coordinator briefs the team", "Reader says"),
+        *("Writer calls submit", "Accepted with", "delivered, gate score ", "of 100", "cost"),
     ):
         assert part in done.stdout
     assert "sk-not-to-be-used" not in done.stdout + done.stderr
     assert len((empty_folder / "out.md").read_text()) > 200
     again = run_cli(*CLI, *args, env={}, cwd=empty_folder)
     assert again.returncode == 2
-    assert "out.md exists already" in again.stderr
+    assert "out.md already exists" in again.stderr
 
 
 def test_a_place_for_the_deliverable_is_found_before_anything_is_paid_for(invoke, files):
@@ -156,10 +159,14 @@ def test_what_cannot_be_done_is_no_success(invoke, files):
     assert result["code"] == "refused"
 
 
+def test_every_ending_is_named_in_words():
+    assert ENDING_NAMES.keys() == set(get_args(Ending))
+
+
 @pytest.mark.parametrize(
     ("text", "fault"),
     [
-        ("{", "is no JSON"),
+        ("{", "is not JSON"),
         ("[]", "array, not an object"),
         ('{"input": {"description": "x"}}', "taskType"),
         ('{"taskType": "general", "input": {}}', "nothing to work on"),

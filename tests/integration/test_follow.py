@@ -138,7 +138,7 @@ class Follower:
 
 def test_following_says_each_change_in_a_line_of_its_own(env, ledger, lease, empty_folder):
     follower = Follower(env, empty_folder, "a")
-    follower.has_said("running, attempt 1, begins")
+    follower.has_said("running, attempt 1, starting")
     tell(ledger, lease, HALFWAY)
     follower.has_said("turn 3, Reviewer")
     ledger.release(lease, "drain", Spent(1))
@@ -168,7 +168,7 @@ def test_in_a_terminal_one_line_changes(env, ledger, lease, empty_folder):
         said += os.read(ours, 10_000)
         return words in said
 
-    wait_until(lambda: has_said(b"begins"), description="it shows the job")
+    wait_until(lambda: has_said(b"starting"), description="it shows the job")
     tell(ledger, lease, HALFWAY)
     wait_until(lambda: has_said(b"Reviewer"), description="it shows the turn")
     ledger.finish(lease, DONE, Spent(1))
@@ -180,7 +180,7 @@ def test_in_a_terminal_one_line_changes(env, ledger, lease, empty_folder):
 def test_following_an_unknown_or_ended_job_ends_at_once(env, ledger, lease, empty_folder):
     done = run_cli(*CLI, "job", "b", "--follow", env=env, cwd=empty_folder)
     assert done.returncode == 1
-    assert "knows no job 'b'" in done.stderr
+    assert "has no job 'b'" in done.stderr
     ledger.finish(lease, DONE, Spent(1))
     done = run_cli(*CLI, "job", "a", "--follow", "--json", env=env, cwd=empty_folder)
     assert json.loads(done.stdout)["ending"] == "complete"

@@ -145,20 +145,20 @@ def parked_third_failure(ledger: Ledger) -> None:
 
 UNKNOWN = "does not know it; 'aicity-fleet jobs'"
 REPORTED = "is reported; AI City has its outcome, which is final"
-RESTS = "is quarantined; it is in quarantine already"
+AGAIN = "is quarantined; it is already in quarantine"
 NO_OUTCOME = "is quarantined; it has no outcome to report; 'rerun'"
 THIRD = "third failure in a row, after which AI City suspends.*--despite-guard"
 MAYBE = "AI City may have accepted its report.*'send-report'"
 ENDED = "it has ended; 'park' holds its report back"
 SENT_NOW = "is finished; its report is being sent right now"
-SENDS = "is finished; the fleet sends its report without help"
+SENDS = "is finished; the fleet will send its report by itself"
 PARK = "is finished; 'park' it first"
 
 # Each cell is where the job is afterwards, or what the refusal says (a pattern, with a blank in it).
 TABLE = [
     # where it stands                  cancel         park           rerun          send report
     (unknown,                          UNKNOWN,       UNKNOWN,       UNKNOWN,       UNKNOWN),
-    (queued,                           "quarantined", "quarantined", "is queued; it runs without help",
+    (queued,                           "quarantined", "quarantined", "is queued; it will run by itself",
                                                                             "it has no outcome yet"),
     (running,                          "running",     "'cancel' stops it", "'cancel' it first",
                                                                             "it has no outcome yet"),
@@ -167,16 +167,16 @@ TABLE = [
     (finished_and_sent_in_vain,        ENDED,         "quarantined", PARK,          SENDS),
     (reported,                         REPORTED,      REPORTED,      REPORTED,      REPORTED),
     (held,                             ENDED,         "quarantined", "queued",      THIRD),
-    (malformed,                        RESTS,         RESTS,         "its task was malformed",
+    (malformed,                        AGAIN,         AGAIN,         "its task was malformed",
                                                                                     NO_OUTCOME),
-    (cancelled,                        RESTS,         RESTS,         "queued",      NO_OUTCOME),
-    (delivery_refused,                 RESTS,         RESTS,         "queued",      "finished"),
-    (delivery_unanswered,              RESTS,         RESTS,         MAYBE,         "finished"),
-    (failure_refused,                  RESTS,         RESTS,         "queued",      "finished"),
-    (failure_unanswered,               RESTS,         RESTS,         MAYBE,         "finished"),
-    (failure_after_a_refused_delivery, RESTS,         RESTS,         "queued",
+    (cancelled,                        AGAIN,         AGAIN,         "queued",      NO_OUTCOME),
+    (delivery_refused,                 AGAIN,         AGAIN,         "queued",      "finished"),
+    (delivery_unanswered,              AGAIN,         AGAIN,         MAYBE,         "finished"),
+    (failure_refused,                  AGAIN,         AGAIN,         "queued",      "finished"),
+    (failure_unanswered,               AGAIN,         AGAIN,         MAYBE,         "finished"),
+    (failure_after_a_refused_delivery, AGAIN,         AGAIN,         "queued",
                                               "a completion was sent to AI City before; 'rerun'"),
-    (parked_third_failure,             RESTS,         RESTS,         "queued",      THIRD),
+    (parked_third_failure,             AGAIN,         AGAIN,         "queued",      THIRD),
 ]  # fmt: skip
 MOVES = ("cancel", "park", "rerun", "send_report")
 CELLS = [
@@ -207,18 +207,24 @@ def test_every_move_from_everywhere(ledger, stand, move, expected):
 # --- what each move means ------------------------------------------------------------------------
 
 
-def journal_of(ledger: Ledger, lease: Lease) -> None:
+def write_journal(ledger: Ledger, lease: Lease) -> None:
     assert ledger.journals.append(lease, 0, '{"a": 1}')
     assert ledger.journals.append(lease, 1, '{"a": 2}')
 
 
-def test_a_rerun_keeps_the_journal_on_request(ledger):
+def held_with_journal(ledger: Ledger, outcome: Failed = FAILED) -> Lease:
+    """A held job with two journaled calls; returns the lease of its run."""
     close_guard(ledger)
     accept(ledger)
     lease = claim(ledger)
-    journal_of(ledger, lease)
-    ledger.finish(lease, FAILED, SPENT, score=12)
-    ledger.take_report(JOB)
+    write_journal(ledger, lease)
+    ledger.finish(lease, outcome, SPENT, score=12)
+    assert ledger.take_report(JOB) == NotClaimed("held")
+    return lease
+
+
+def test_a_rerun_keeps_the_journal_on_request(ledger):
+    lease = held_with_journal(ledger)
     assert ledger.operator.rerun(JOB, "the gate was wrong", keep_journal=True) == "held"
     assert len(ledger.journal(JOB)) == 2
     again = claim(ledger)
@@ -233,12 +239,7 @@ def test_the_ledger_and_the_command_line_agree_on_which_failures_keep_their_jour
 
 
 def test_a_rerun_failure_begins_afresh_without_its_journal(ledger):
-    close_guard(ledger)
-    accept(ledger)
-    lease = claim(ledger)
-    journal_of(ledger, lease)
-    ledger.finish(lease, FAILED, SPENT, score=12)
-    ledger.take_report(JOB)
+    held_with_journal(ledger)
     assert ledger.operator.rerun(JOB, "better luck") == "held"
     assert ledger.journal(JOB) == []
     job = ledger.get(JOB)
@@ -250,12 +251,7 @@ def test_a_rerun_failure_begins_afresh_without_its_journal(ledger):
 
 @pytest.mark.parametrize("code", ["deadline", "over_budget", "unprofitable"])
 def test_a_rerun_job_that_ran_out_of_something_goes_on_from_its_journal(ledger, code):
-    close_guard(ledger)
-    accept(ledger)
-    lease = claim(ledger)
-    journal_of(ledger, lease)
-    ledger.finish(lease, Failed(code, "No more.", 5), SPENT)
-    ledger.take_report(JOB)
+    lease = held_with_journal(ledger, Failed(code, "No more.", 5))
     assert ledger.operator.rerun(JOB, "with more of it") == "held"
     assert len(ledger.journal(JOB)) == 2
     assert claim(ledger).nonce == lease.nonce
@@ -265,7 +261,7 @@ def test_a_rerun_job_whose_leases_lapsed_goes_on_from_its_journal(ledger, monkey
     monkeypatch.setattr("aicity_fleet.ledger.ledger.MAX_LAPSES", 1)
     accept(ledger)
     lease = claim(ledger, lease_seconds=0.05)
-    journal_of(ledger, lease)
+    write_journal(ledger, lease)
     wait_until(
         lambda: ledger.sweep() and state(ledger) == "quarantined", description="its lease lapses"
     )
@@ -386,7 +382,7 @@ def test_a_cancelled_job_that_ends_in_the_same_moment_is_not_reported(ledger):
     assert take(ledger).outcome == DONE
 
 
-def test_a_cancelled_job_whose_worker_died_rests_when_its_lease_lapses(ledger):
+def test_a_cancelled_job_whose_worker_died_is_quarantined_when_its_lease_lapses(ledger):
     accept(ledger)
     claim(ledger, lease_seconds=0.05)
     ledger.operator.cancel(JOB, "no")

@@ -28,7 +28,7 @@ pytestmark = pytest.mark.timeout(180)
 CLEAR_LINES = {
     outages.stopped: "redis.away .*cannot be reached",
     outages.killed: "redis.back",
-    outages.loading: "redis.away .*loads its data",
+    outages.loading: "redis.away .*loading its data",
     outages.read_only: "redis.away .*read-only",
     outages.full: "redis.away .*is full",
     outages.resets: "Connection to broker lost",

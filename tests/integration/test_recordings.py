@@ -114,7 +114,7 @@ def test_a_replay_ends_as_the_job_did(job, run, answers, ending):
     job(*answers)
     shown = run("--replay").stdout
     assert shown.count(ending) == 2
-    assert "The same." in shown
+    assert "Same ending." in shown
     data = json.loads(run("--replay", "--json").stdout)
     assert data["is_same"] is True
     assert data["calls"] == len(answers)
@@ -132,16 +132,19 @@ def test_a_replay_that_ends_otherwise_says_so(job, run, ledger, redis_client):
     redis_client.hset(ledger.keys.job(TASK.task_id), "outcome", other)
     shown = run("--replay", code=1).stdout
     assert "On record: complete, 12 characters" in shown
-    assert "not the same" in shown
+    assert "The endings differ" in shown
 
 
 def test_a_job_that_was_stopped_from_outside_cannot_be_led_to_its_end(job, run, ledger):
     lease = job(*FINE[:2], error(503), ends=False)
     shown = run("--replay", code=1).stdout
     assert "ends after 2 calls" in shown
-    assert "is running, and has no outcome yet" in shown
+    assert "is running and has no outcome yet" in shown
     ledger.finish(lease, Failed("deadline", "Too late."), Spent(5))
-    assert "On record is fail (deadline)" in run("--replay", code=1).stdout
+    assert (
+        "The recorded outcome, fail (deadline), did not come from the journal"
+        in run("--replay", code=1).stdout
+    )
 
 
 def test_a_journal_of_an_earlier_fleet_is_no_riddle(run, ledger):
@@ -153,15 +156,15 @@ def test_a_journal_of_an_earlier_fleet_is_no_riddle(run, ledger):
     assert "did not record the team" in run("--replay", code=1).stderr
     shown = run("--transcript")
     assert "Words." in shown.stdout
-    assert "answers of models and tools alone" in shown.stderr
+    assert "recorded answers of models and tools" in shown.stderr
 
 
 def test_a_transcript_shows_who_said_what_and_steers_no_terminal(job, run):
     job(*FINE)
     shown = run("--transcript").stdout
     places = [shown.index(part) for part in (
-        *("Coordinator gives out the order", "Researcher says", "a draft of [31mRikyu"),
-        *("Editor calls submit", "too short", "Coordinator asks for more", "Coordinator ends the run"),
+        *("Coordinator briefs the team", "Researcher says", "a draft of [31mRikyu"),
+        *("Editor calls submit", "too short", "Coordinator asks for repairs", "Coordinator ends the run"),
     )]  # fmt: skip
     assert places == sorted(places)
     assert "\x1b" not in shown
@@ -172,7 +175,7 @@ def test_a_transcript_shows_who_said_what_and_steers_no_terminal(job, run):
 def test_a_transcript_of_a_running_job_goes_so_far(job, run):
     job(*FINE[:2], error(503), ends=False)
     shown = run("--transcript")
-    assert "Coordinator asks for more" in shown.stdout
+    assert "Coordinator asks for repairs" in shown.stdout
     assert "ends here: job 'clx0001' is running" in shown.stderr
 
 
@@ -194,7 +197,7 @@ print("the same")
 def test_an_export_replays_in_a_fresh_process_without_network(job, run, empty_folder):
     job(*FINE)
     path = empty_folder / "run.json"
-    assert "Written" in run("--export", str(path)).stdout
+    assert "Wrote" in run("--export", str(path)).stdout
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert list(empty_folder.iterdir()) == [path], "nothing else is left"
     done = subprocess.run(
@@ -293,10 +296,10 @@ def test_a_key_of_the_models_file_in_an_older_journal_stops_the_export(
 
 
 def test_a_job_that_is_unknown_or_malformed_is_said(run, ledger):
-    assert "knows no job" in run("--replay", code=1).stderr
+    assert "has no job" in run("--replay", code=1).stderr
     ledger.refuse(TASK.task_id, "input: missing")
     assert "never ran" in run("--transcript", code=1).stderr
-    assert "name one of" in run("--replay", "--transcript", code=2).stderr
+    assert "Use only one of" in run("--replay", "--transcript", code=2).stderr
 
 
 EXAMPLES = sorted((ROOT / "tests" / "fixtures").glob("*.json"))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -22,12 +22,21 @@ def sources() -> list[Path]:
     return [path for package in PACKAGES for path in sorted((ROOT / package).rglob("*.py"))]
 
 
-def imported_modules(path: Path) -> set[str]:
-    """Every module that a file may import: ``from a import b`` names ``a`` and, perhaps, ``a.b``."""
-    found = set(imported_names(path))
+def imported_modules(path: Path, known: Container[str] = ()) -> set[str]:
+    """Return every module that a file may import anywhere in it.
+
+    ``from a import b`` names ``a.b``, and also ``a`` unless ``a.b`` is known to be a module.
+    """
+    found = set()
     for node in ast.walk(ast.parse(path.read_text("utf-8"))):
-        if isinstance(node, ast.ImportFrom) and node.module and not node.level:
-            found |= {f"{node.module}.{alias.name}" for alias in node.names}
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.module and not node.level, f"{path}: a relative import"  # noqa: PT018
+            members = {f"{node.module}.{alias.name}" for alias in node.names}
+            found |= members
+            if not all(member in known for member in members):
+                found.add(node.module)
     return found
 
 

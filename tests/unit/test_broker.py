@@ -8,7 +8,7 @@ from kombu.exceptions import OperationalError
 from aicity_fleet.redis_faults import Outage, RefusedError, as_refusal, reason
 
 REASONS = {
-    redis.BusyLoadingError("Redis is loading the dataset in memory"): "loads",
+    redis.BusyLoadingError("Redis is loading the dataset in memory"): "loading",
     redis.ReadOnlyError("You can't write against a read only replica."): "read-only",
     redis.OutOfMemoryError("command not allowed"): "full",
     redis.AuthenticationError("invalid password"): "password",

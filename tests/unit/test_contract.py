@@ -51,7 +51,7 @@ def test_a_file_overrides_paths_one_by_one_and_templates_whole(tmp_path):
         ("colour = 1", "colour: is not a field of a contract"),
         ('[paths]\nassinged = "/x"', "paths.assinged: is not a field of a contract. Known here:"),
         ('[paths]\ncomplete = "/x"', "paths.complete"),
-        ('[complete_body]\nx = "{txet}"', "{txet} stands for nothing; known"),
+        ('[complete_body]\nx = "{txet}"', "{txet} is not a value; known"),
         ("runnable_statuses = []", "runnable_statuses"),
         ("not toml", "not valid TOML"),
     ],

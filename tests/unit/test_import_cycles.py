@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import ast
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
-from support.source_files import ROOT, sources
+from support.source_files import ROOT, imported_modules, sources
 
 
 def module_name(path: Path, root: Path) -> str:
@@ -16,24 +15,9 @@ def module_name(path: Path, root: Path) -> str:
     return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
 
-def imported_modules(path: Path, known: Mapping[str, Path]) -> Iterator[str]:
-    """Yield what a file imports anywhere in it; ``from a import b`` is ``a.b`` where that is a module."""
-    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
-        if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
-            assert node.module, f"{path}: a relative import, which this test does not follow"
-            for alias in node.names:
-                submodule = f"{node.module}.{alias.name}"
-                yield submodule if submodule in known else node.module
-
-
 def import_graph(root: Path, paths: list[Path]) -> dict[str, set[str]]:
     known = {module_name(path, root): path for path in paths}
-    return {
-        name: {found for found in imported_modules(path, known) if found in known}
-        for name, path in known.items()
-    }
+    return {name: imported_modules(path, known) & known.keys() for name, path in known.items()}
 
 
 def find_circle(graph: Mapping[str, set[str]]) -> list[str]:

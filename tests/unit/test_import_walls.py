@@ -59,7 +59,7 @@ def test_importing_the_team_package_brings_no_autogen_in():
     program = (
         "import sys; sys.path[:0] = sys.argv[1:]; import aicity_fleet.team as team, "
         "aicity_fleet.team.gate; team.team_for('general');"
-        "import aicity_fleet.cli, aicity_fleet.cli.recordings, aicity_fleet.team.replay.fixture;"
+        "import aicity_fleet.cli, aicity_fleet.cli.journal, aicity_fleet.team.replay.fixture;"
         "print([name for name in sys.modules if name.startswith(('autogen', 'openai'))])"
     )
     done = subprocess.run(

@@ -119,7 +119,7 @@ def test_a_key_is_stripped_and_has_to_be_plain_ascii():
     settings = Settings.load({"OPENAI_API_KEY": " sk-x\n"})
     assert settings.openai_key is not None
     assert settings.openai_key.get_secret_value() == "sk-x"
-    with pytest.raises(SettingsError, match="OPENAI_API_KEY: holds characters"):
+    with pytest.raises(SettingsError, match="OPENAI_API_KEY: contains characters"):
         Settings.load({"OPENAI_API_KEY": "sk-é"})
 
 

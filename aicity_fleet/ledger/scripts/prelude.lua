@@ -255,7 +255,7 @@ end
 
 -- Add what a model call cost to the job and to the day.
 -- Named: reservation that this settles, or '' for a tool call, which costs nothing; cost in picodollars, or ''
--- when nobody knows; estimated_cost that stands in for it; prices, the price table
+-- if unknown; estimated_cost that stands in for it; prices, the price table
 local function book_call(id, arg)
   if arg.reservation == '' then
     return

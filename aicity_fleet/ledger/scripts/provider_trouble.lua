@@ -4,7 +4,7 @@
 --   first_ms: how long it stays open the first time
 --   longest_ms: how long it stays open at most
 --   asked_ms: the wait that the provider itself asked for, or 0
---   is_fatal: '1' when only a person can mend it
+--   is_fatal: '1' when only a person can fix it
 -- Reply: ms until the next start there; 0 while the breaker stays closed
 local endpoint, arg = ARGV[1], named(3)
 local breaker = read_breaker(endpoint)

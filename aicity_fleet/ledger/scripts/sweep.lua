@@ -21,8 +21,8 @@ end
 
 redis.call('SETNX', PREFIX .. 'schema', arg.schema_version)
 
--- If nobody swept for a while, Redis itself may have been away, and nobody could renew. Leases that lapsed in
--- that time say nothing against their jobs.
+-- If there was no sweep for a while, Redis itself may have been away, so no lease could be renewed. Leases
+-- that lapsed in that time say nothing against their jobs.
 local swept_at = tonumber(redis.call('HGET', TURNS, 'swept_at') or '0')
 local is_new = swept_at == 0 and 1 or 0
 local counts = (is_new == 1 or NOW - swept_at < tonumber(arg.outage_ms)) and 1 or 0
@@ -39,7 +39,7 @@ for _, id in ipairs(rescued) do
     redis.call('HSET', job, 'lapsed_in', (lapsed_in or '') .. owner .. '\n')
   end
   note(id, 'rescued', 'lease ' .. lapses .. ' lapsed, was ' .. owner
-    .. (counts == 0 and '; not counted, because nobody swept' or ''))
+    .. (counts == 0 and '; not counted, because there was no sweep' or ''))
   if cancelled then
     put_in_quarantine(id, cancelled)
   elseif lapses >= tonumber(arg.quarantine_after) then
@@ -78,7 +78,7 @@ for _, id in ipairs(send) do
   redis.call('HSET', key('job', id), 'sent_at', NOW)
 end
 
--- While AI City hangs and nobody takes reports, their messages must not pile up.
+-- While AI City hangs and no process takes reports, their messages must not pile up.
 local reports = {}
 if not reports_wait_for() and redis.call('LLEN', PREFIX .. 'reports') == 0 then
   reports = due(key('state', 'finished'))

@@ -99,7 +99,9 @@ def with_pass_mark(spec: TeamSpec, pass_mark: int | None) -> TeamSpec:
 
 def _own_teams(folder: Path) -> Mapping[str, TeamSpec]:
     if not folder.is_dir():
-        raise TeamError(f"{folder}: is not a folder. FLEET_TEAMS_DIR names one with TOML files.")
+        raise TeamError(
+            f"{folder}: is not a folder. FLEET_TEAMS_DIR must name a folder with TOML files."
+        )
     return _read_folder(folder)
 
 
@@ -112,7 +114,7 @@ def _read_folder(folder: Traversable) -> dict[str, TeamSpec]:
         for task_type in spec.task_types:
             if task_type in teams:
                 raise TeamError(
-                    f"{file.name}: task type {task_type!r} has a team already, "
+                    f"{file.name}: task type {task_type!r} already has a team, "
                     f"{teams[task_type].name}"
                 )
             teams[task_type] = spec
@@ -189,7 +191,7 @@ def _system_prompt(
 ) -> str:
     where = f"{source}: members.{place}" if members > 1 else source
     if "system_prompt" in member:
-        raise TeamError(f"{where}: system_prompt is made of what prompt or instructions say")
+        raise TeamError(f"{where}: system_prompt cannot be set; use prompt or instructions")
     prompt, own = member.get("prompt"), member.get("instructions")
     if (prompt is None) == (own is None):
         raise TeamError(f"{where}: give either prompt, a file's name, or instructions, a text")

@@ -29,7 +29,7 @@ from aicity_fleet.settings import Settings
 from aicity_fleet.team.declare.spec import DEFAULT_MODEL, ModelConfig, Provider
 
 NEEDS_KEY = frozenset({"openai", "azure", "anthropic"})
-"""Providers that serve nobody without a key; the others get whatever is set, or none."""
+"""Providers that always need a key. The others get the key that is set, if any."""
 
 
 def _decimal(value: object) -> object:

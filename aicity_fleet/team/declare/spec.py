@@ -49,7 +49,7 @@ class Member(_Strict):
     @classmethod
     def _is_no_coordinator(cls, value: str) -> str:
         if value == AGENT_NAMES[0]:
-            raise ValueError(f"{value} is the fleet's own member")
+            raise ValueError(f"{value} is reserved for the fleet's own member")
         return value
 
 

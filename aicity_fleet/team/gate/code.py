@@ -45,7 +45,7 @@ def parses(submission: Submission) -> Iterator[Finding]:
     """
     for number, block in enumerate(submission.blocks, start=1):
         if not block.is_closed or block.code.strip().lower() in submission.order:
-            continue  # also where it quotes the order, such as the fault that was to be mended
+            continue  # also where it quotes the order, such as the fault to fix
         fault = syntax_fault(block.language, block.code)
         if fault is None or (fault.language == "Python" and _PYTHON_2.search(submission.order)):
             continue

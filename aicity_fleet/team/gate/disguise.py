@@ -18,7 +18,7 @@ MIN_SECRET_CHARS = 16
 """A secret with fewer letters and digits is looked for as it stands only: an honest text could spell it."""
 
 WINDOW_CHARS = 16
-"""So many letters and digits in a row of a secret give it away; of a line of the instructions, all."""
+"""This many letters and digits in a row give a secret away. A line of the instructions must match whole."""
 
 _STEP = 8
 
@@ -89,7 +89,7 @@ def _views(text: str) -> Iterator[str]:
 def _decoded(
     pattern: re.Pattern[str], text: str, width: int, decode: Callable[[str], bytes]
 ) -> Iterator[str]:
-    """Every run of an alphabet, decoded from each place within a group: nobody says where it begins."""
+    """Every run of an alphabet, decoded from each place within a group: its beginning is unknown."""
     runs = pattern.findall(text)
     if not runs:
         return

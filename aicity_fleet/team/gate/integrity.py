@@ -146,7 +146,7 @@ def _ends_on_control_word(text: str) -> bool:
 
 
 def secret(submission: Submission) -> Iterator[Finding]:
-    """Keys and tokens, whoever's they are: a deliverable may become public.
+    """Find anybody's keys and tokens, because a deliverable may become public.
 
     Source: the token formats that the providers document, such as docs.github.com/en/code-security
     ("supported secret scanning patterns").

@@ -84,7 +84,7 @@ def _readable_arguments(arguments: str) -> str:
     """Return a call's arguments if they are a JSON object, else the mark of unreadable ones.
 
     The result becomes part of the history, and a history with malformed JSON is poison: llama-server
-    answers it with a 500 for ever (ggml-org/llama.cpp issue 25510). AutoGen waits for ever when reading
+    answers it with a 500 forever (ggml-org/llama.cpp issue 25510). AutoGen waits forever when reading
     the arguments raises anything but ``JSONDecodeError``, as nesting too deep and numbers too long do.
     """
     if not arguments.strip():  # how some servers write a call without arguments

@@ -24,9 +24,8 @@ RESERVED_SECONDS = 60.0
 """How long a reservation outlasts the timeout of its call, in seconds. By then the process that made it has
 died."""
 
-
 UNCAPPED_TOKENS = 1_000_000
-"""What AutoGen is told of a job without a cap on its tokens."""
+"""The number of tokens that AutoGen gets as the cap of a job without one."""
 
 
 class SpendingLimiter(Protocol):

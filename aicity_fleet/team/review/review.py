@@ -17,7 +17,7 @@ MAX_REFUSALS = 2
 """Refusals in a row after which the task counts as refused."""
 
 MAX_FINDINGS_TOLD = 3
-"""Findings that the buyer is told of when the run is given up."""
+"""The most findings that are named to the buyer when a run is given up."""
 
 
 class HandInSlot:

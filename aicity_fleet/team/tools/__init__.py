@@ -44,7 +44,7 @@ class Tool(Protocol):
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Described:
-    """What a model is told of a tool. The same for every job and setting, for the journal hashes it."""
+    """The description of a tool that a model sees. It never varies, because the journal hashes it."""
 
     name: str
     description: str

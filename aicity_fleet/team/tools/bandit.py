@@ -76,7 +76,7 @@ def _found(entry: Mapping[str, Any], known: Mapping[str, int]) -> Found:
         entry["line_number"],
         f"{entry['test_id']} severity {entry['issue_severity'].lower()}, "
         f"confidence {entry['issue_confidence'].lower()}: "
-        # Secrets are not to be repeated; whoever wants it finds it at the line.
+        # Never repeat a secret; the reader finds it at the line.
         + _SECRET.sub(r"\1", entry["issue_text"]),
     )
 

@@ -114,6 +114,6 @@ async def _end(process: asyncio.subprocess.Process) -> None:
     if process.returncode is None:
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(process.pid, signal.SIGKILL)
-        while await process.stdout.read(2**16):  # else asyncio waits for the pipe for ever
+        while await process.stdout.read(2**16):  # else asyncio waits for the pipe forever
             pass
         await process.wait()

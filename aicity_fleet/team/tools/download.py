@@ -1,6 +1,6 @@
 """Downloads one file over https, from listed hosts at public addresses alone.
 
-Every hop is checked anew: scheme, host, port and address. The connection goes to the very address that was
+Every hop is checked again: scheme, host, port and address. The connection goes to the very address that was
 checked, so that a name which answers differently the second time gains nothing. Follows no proxy: the
 name would be resolved there.
 """

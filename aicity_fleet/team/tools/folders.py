@@ -36,7 +36,7 @@ class PrivateFolders:
 
     @contextlib.contextmanager
     def folder(self) -> Iterator[Path]:
-        """An empty folder that nobody else may look into, until the end of the block."""
+        """Yield an empty folder that no other user can read, and remove it at the end of the block."""
         path = Path(tempfile.mkdtemp(dir=self._own()))
         try:
             yield path

@@ -138,7 +138,7 @@ class JobFiles:
         if picked:
             return list(dict.fromkeys(picked))
         picked = [file for file in self if file.suffix in suffixes]
-        if not picked and UNGUESSED in self._by_name:  # whoever asks knows what it is written in
+        if not picked and UNGUESSED in self._by_name:  # the caller knows its language
             picked = [self._by_name[UNGUESSED]]
         if not picked:
             raise ToolError(f"There is no such file to look at. {self.overview()}")

@@ -1,7 +1,7 @@
 """The tools ``search`` and ``read_file``: looking into the files of a job. Plain text, no patterns.
 
-A pattern of a model's or a stranger's can take for ever; a text is found in time that grows with the
-files alone.
+A pattern from a model or a stranger can take forever; the time to find a plain text grows only with the
+files.
 """
 
 from __future__ import annotations

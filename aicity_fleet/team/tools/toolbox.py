@@ -1,4 +1,4 @@
-"""All tools there are, and how a job gets its own. Called by whoever runs a team.
+"""All tools, and how a job gets its own. Called by the code that runs a team.
 
 Whatever a tool is asked for and whatever it looks at, it answers with a text: bounded, in time, and without
 a path or a variable of this machine.
@@ -44,7 +44,7 @@ DESCRIBED: Mapping[str, Described] = MappingProxyType(
         )
     }
 )
-"""What a model is told of each tool in ``TOOL_NAMES``."""
+"""The description of each tool in ``TOOL_NAMES`` that a model sees."""
 
 Work = Callable[[Mapping[str, Any]], Awaitable[str]]
 """What a tool does with its arguments."""

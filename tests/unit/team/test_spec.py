@@ -153,7 +153,7 @@ def test_what_the_owner_s_folder_holds_does_not_replace_the_common_rules(prompts
         (GOOD.replace('["x"]', "[1]"), "task_types"),
         (GOOD + "members = 1\n", "members must be tables"),
         (TWO.replace('"Second"', '"First"'), "share a name"),
-        (TWO.replace('"Second"', '"Coordinator"'), "the fleet's own member"),
+        (TWO.replace('"Second"', '"Coordinator"'), "is reserved for the fleet's own member"),
         (TWO.replace('"Second"', '"second"'), "members.1.name"),
         (TWO.replace('prompt = "general.md"', 'system_prompt = "x"'), "members.1: system_prompt"),
         (TWO + 'key = "sk-1"\n', "members.1.key"),
@@ -184,7 +184,7 @@ def test_the_owner_s_teams_stand_in_for_the_built_in_ones(tmp_path):
 def test_two_of_the_owner_s_teams_for_one_type_are_refused(tmp_path):
     (tmp_path / "a.toml").write_text(TWO)
     (tmp_path / "b.toml").write_text(TWO)
-    with pytest.raises(TeamError, match=r"b\.toml: task type 'x' has a team already, pair"):
+    with pytest.raises(TeamError, match=r"b\.toml: task type 'x' already has a team, pair"):
         load_teams(tmp_path)
 
 

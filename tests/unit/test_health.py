@@ -1,4 +1,4 @@
-"""What the command ``status`` says of a fleet's standing: what is wrong, and what helps."""
+"""What the command ``status`` says about a fleet: what is wrong, and what to do."""
 
 import re
 from datetime import UTC, datetime, timedelta
@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import pytest
 
-from aicity_fleet.cli.findings import find
+from aicity_fleet.cli.health import check_health
 from aicity_fleet.ledger.controls import Breaker, Controls, Switch
 from aicity_fleet.ledger.overview import Overview
 from aicity_fleet.models import JobState
@@ -52,38 +52,46 @@ def overview(**changes) -> Overview:
 
 
 def test_a_fleet_that_works_gives_nothing_to_say():
-    assert find(overview(), poll_seconds=30) == []
+    assert check_health(overview(), poll_seconds=30) == []
     busy = overview(
         counts={JobState.QUEUED: 5, JobState.RUNNING: 2, JobState.FINISHED: 1},
         overdue_seconds=300,
         oldest_report_at=ago(seconds=30),
     )
-    assert find(busy, poll_seconds=30) == []
-    assert find(overview(day_totals=day_totals(is_full=False)), poll_seconds=30) == []
+    assert check_health(busy, poll_seconds=30) == []
+    assert check_health(overview(day_totals=day_totals(is_full=False)), poll_seconds=30) == []
 
 
 NEEDS_PERSON = [
-    ({"stopped": OFF}, "refuses the agent's key", "AGENT_CITY_API_KEY.*aicity-fleet resume"),
-    ({"swept_at": None}, "No dispatcher has swept within a day", "aicity-fleet up"),
+    (
+        {"stopped": OFF},
+        "has refused the agent's key since",
+        "AGENT_CITY_API_KEY.*aicity-fleet resume",
+    ),
+    ({"swept_at": None}, "No dispatcher has swept in the last 24 hours", "aicity-fleet up"),
     ({"swept_at": ago(seconds=31)}, "No dispatcher has swept for 31 s", "inspect ping"),
-    ({"last_poll": None}, "No poll has ended within a day", "beat"),
+    ({"last_poll": None}, "No poll has finished in the last 24 hours", "beat"),
     ({"last_poll": {**POLL, "at": ago(hours=3)}}, "for 3 h 0 min", "beat"),
     (
         {"last_poll": None, "queues": {"control": 3, "jobs": 0, "reports": 0}},
-        "No poll has ended",
+        "No poll has finished",
         "the dispatcher takes none",
     ),
     (
         {"counts": {JobState.QUEUED: 1}, "overdue_seconds": 60.0},
-        "could have started 60 s ago",
+        "ready to start for 60 s",
         "workers",
     ),
-    ({"breakers": (breaker(is_fatal=True),)}, "will not serve us: HTTP 401", "key, quota"),
-    ({"breakers": (breaker(is_fatal=True, is_open=False),)}, "will not serve us", "key, quota"),
+    ({"breakers": (breaker(is_fatal=True),)}, "refuses to serve the fleet: HTTP 401", "key, quota"),
+    (
+        {"breakers": (breaker(is_fatal=True, is_open=False),)},
+        "refuses to serve the fleet",
+        "key, quota",
+    ),
     ({"counts": {JobState.QUARANTINED: 2}}, "2 jobs are in quarantine", "--state quarantined"),
     (
         {"day_totals": day_totals(is_full=True, wanted="12.5")},
-        "alone would cost $12.50, and the fleet may spend $10.00",
+        "would cost $12.50, more than the cap of $10.00",
         "FLEET_MAX_DAY_USD.*cancel",
     ),
     ({"counts": {JobState.HELD: 1}}, "1 job is held", "rerun --state held.*--despite-guard"),
@@ -92,22 +100,22 @@ NEEDS_PERSON = [
 
 @pytest.mark.parametrize(("changes", "what", "remedy"), NEEDS_PERSON)
 def test_what_needs_a_person_says_so_with_its_remedy(changes, what, remedy):
-    (finding,) = find(overview(**changes), poll_seconds=30)
+    (finding,) = check_health(overview(**changes), poll_seconds=30)
     assert finding.needs_person
     assert what in finding.what
     assert re.search(remedy, finding.remedy)
 
 
 REMARKS = [
-    ({"paused": {"starts": OFF}}, "starts, so no job starts"),
-    ({"quiet_seconds": 90.0}, "left alone for 90 s"),
-    ({"failures_in_a_row": 2}, "The guard is closed: 2 failures"),
-    ({"failures_assumed": 2}, "The guard assumes that 2"),
-    ({"breakers": (breaker(is_fatal=False),)}, "is in trouble; nothing starts there"),
+    ({"paused": {"starts": OFF}}, "starts paused since 2026-07-01 11:00:00 UTC: no jobs start"),
+    ({"quiet_seconds": 90.0}, "wait for another 90 s"),
+    ({"failures_in_a_row": 2}, "The guard is closed after 2 failures"),
+    ({"failures_assumed": 2}, "The guard assumes 2"),
+    ({"breakers": (breaker(is_fatal=False),)}, "is in trouble. No job starts there"),
     ({"oldest_report_at": ago(minutes=20), "report_trouble": "HTTP 503"}, "20 min. HTTP 503"),
     (
         {"day_totals": day_totals(is_full=True)},
-        "spent what it may today: $9.99 of $10.00, $0.005 in flight; anew at 2026-07-02 00:00:00 UTC",
+        "cap for today is reached: $9.99 of $10.00, $0.005 in flight; resets at 2026-07-02 00:00:00 UTC",
     ),
     ({"last_poll": {**POLL, "status": "error", "message": "HTTP 503"}}, "failed: HTTP 503"),
 ]
@@ -115,7 +123,7 @@ REMARKS = [
 
 @pytest.mark.parametrize(("changes", "what"), REMARKS)
 def test_what_mends_itself_or_was_wished_is_only_remarked(changes, what):
-    (finding,) = find(overview(**changes), poll_seconds=30)
+    (finding,) = check_health(overview(**changes), poll_seconds=30)
     assert not finding.needs_person
     assert what in finding.what
 
@@ -132,18 +140,18 @@ WAITS = {"counts": {JobState.QUEUED: 1}, "overdue_seconds": 600.0}
     ],
 )
 def test_jobs_that_wait_for_a_known_reason_do_not_accuse_the_workers(reason):
-    found = find(overview(**WAITS, **reason), poll_seconds=30)
+    found = check_health(overview(**WAITS, **reason), poll_seconds=30)
     assert not any("no worker takes jobs" in finding.what for finding in found)
 
 
 def test_reports_that_wait_for_a_known_reason_are_not_remarked_twice():
     late = {"oldest_report_at": ago(hours=2)}
     for reason in ({"stopped": OFF}, {"quiet_seconds": 5.0}, {"paused": {"reports": OFF}}):
-        assert len(find(overview(**late, **reason), poll_seconds=30)) == 1
+        assert len(check_health(overview(**late, **reason), poll_seconds=30)) == 1
 
 
 def test_what_needs_a_person_comes_first():
-    found = find(
+    found = check_health(
         overview(quiet_seconds=5.0, paused={"starts": OFF}, counts={JobState.HELD: 1}),
         poll_seconds=30,
     )

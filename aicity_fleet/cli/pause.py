@@ -1,4 +1,4 @@
-"""Commands that pause and resume parts of the fleet; every process obeys with its next move."""
+"""Commands that pause and resume parts of the fleet. Every process obeys from its next move on."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from typing import Annotated
 
 import typer
 
-from aicity_fleet.cli.access import open_ledger
+from aicity_fleet.cli.connection import open_ledger
 from aicity_fleet.cli.display import console, moment
-from aicity_fleet.cli.findings import PAUSED
+from aicity_fleet.cli.health import PAUSED
 from aicity_fleet.ledger.controls import ControlPanel, Pausable
 
 PAUSABLES: tuple[Pausable, ...] = ("intake", "starts", "reports")
@@ -26,12 +26,17 @@ class What(enum.StrEnum):
 
 
 def pause(
-    what: Annotated[What, typer.Argument(help="Accepting tasks, starting jobs, sending reports.")],
-    why: Annotated[str, typer.Option(help="For whoever reads 'status'.")] = "by hand",
+    what: Annotated[
+        What,
+        typer.Argument(
+            help="What to pause: accepting tasks, starting jobs, sending reports, or all."
+        ),
+    ],
+    why: Annotated[str, typer.Option(help="The reason, shown by 'status'.")] = "by hand",
 ) -> None:
-    """Pause a part of the fleet, at once and for all processes; nothing is lost.
+    """Pause a part of the fleet, at once and in all processes. Nothing is lost.
 
-    Running jobs go on, and their outcomes wait. 'cancel' stops a running job.
+    Running jobs continue; 'cancel' stops one.
     """
     panel = open_ledger().controls
     for name in _named(what):
@@ -40,17 +45,17 @@ def pause(
         else:
             switch = panel.read().paused.get(name)
             since = f", since {moment(switch.since_at)} UTC" if switch else ""
-            console.print(f"{name} was paused already{since}.")
-    console.print(f"'aicity-fleet resume {what}' lets it go on.")
+            console.print(f"{name} was already paused{since}.")
+    console.print(f"To resume: aicity-fleet resume {what}")
 
 
 def resume(
-    what: Annotated[What, typer.Argument(help="What goes on.")] = What.ALL,
+    what: Annotated[What, typer.Argument(help="What to resume.")] = What.ALL,
 ) -> None:
-    """Let a part of the fleet go on, or all of it.
+    """Resume a part of the fleet, or all of it.
 
-    With intake, reports or all it also takes back the stop after AI City refused the agent's key; should
-    the key still be refused, the next request stops the fleet again.
+    With intake, reports or all, this also lifts the stop that follows when AI City refuses the agent's
+    key. If the key is still refused, the next request stops the fleet again.
     """
     panel = open_ledger().controls
     for name in _named(what):
@@ -64,12 +69,10 @@ def _lift_stop(panel: ControlPanel) -> None:
     stopped = panel.read().stopped
     if stopped is not None and panel.lift_stop():
         console.print(
-            "Took back the stop after AI City refused the agent's key: intake and reports try it "
-            "again. If it is still refused, 'aicity-fleet status' says so in a minute."
+            "Lifted the stop: intake and reports try the agent's key again. If AI City still refuses it, "
+            "'aicity-fleet status' says so within a minute."
         )
 
 
 def _named(what: What) -> tuple[Pausable, ...]:
-    return (
-        PAUSABLES if what is What.ALL else tuple(name for name in PAUSABLES if name == what.value)
-    )
+    return tuple(name for name in PAUSABLES if what in (What.ALL, name))

@@ -1,4 +1,4 @@
-"""Commands that concern AI City: register an agent, see its profile, poll now."""
+"""Commands that talk to AI City: register an agent, show its profile, poll now."""
 
 from __future__ import annotations
 
@@ -12,14 +12,12 @@ import typer
 from rich.table import Table
 
 from aicity_fleet.aicity.client import AICityClient
-from aicity_fleet.cli.access import open_ledger
-from aicity_fleet.cli.display import console, notes, print_json
+from aicity_fleet.cli.connection import open_ledger
+from aicity_fleet.cli.display import AsJson, console, notes, print_json
 from aicity_fleet.errors import SettingsError
 from aicity_fleet.messaging.routes import POLL
 from aicity_fleet.models import JsonObject
 from aicity_fleet.settings import Settings
-
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")]
 
 CATEGORIES = (
     *("code_generation", "code_review", "testing", "data_analysis", "content_creation"),
@@ -29,21 +27,21 @@ CATEGORIES = (
 
 
 def register(
-    name: Annotated[str, typer.Argument(help="The agent's name as buyers see it.")],
+    name: Annotated[str, typer.Argument(help="The agent's name, shown to buyers.")],
     description: Annotated[str, typer.Option(help="What the agent is good at.")] = "",
     capability: Annotated[
         list[str] | None,
-        typer.Option(help=f"A category; repeat for more. One of: {', '.join(CATEGORIES)}."),
+        typer.Option(help=f"A category. Repeatable. One of: {', '.join(CATEGORIES)}."),
     ] = None,
     key_file: Annotated[
         Path | None,
         typer.Option(
-            help="Write the key into this new file, readable by you alone, and show it not."
+            help="Write the key to this new file, which only you can read, instead of printing it."
         ),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Register an agent with AI City. Its key is shown once and cannot be had again.
+    """Register an agent with AI City. Its key is shown only once.
 
     Needs AGENT_CITY_OWNER_TOKEN.
     """
@@ -51,7 +49,7 @@ def register(
     unknown = [category for category in categories if category not in CATEGORIES]
     if unknown:
         raise SettingsError(
-            f"--capability: {', '.join(unknown)} is no category of AI City; it knows "
+            f"--capability: AI City has no category {', '.join(unknown)}. Choose from "
             f"{', '.join(CATEGORIES)}."
         )
     settings = Settings.load()
@@ -72,19 +70,21 @@ def register(
         return
     console.print(f"Registered {agent.get('displayName', name)} ({agent.get('id', '?')}).")
     if key_file is not None and "apiKey" not in agent:
-        console.print(f"Its key is in {key_file}; use it with AGENT_CITY_API_KEY_FILE={key_file}")
+        console.print(
+            f"Its key is in {key_file}. To use it, set AGENT_CITY_API_KEY_FILE={key_file}"
+        )
         return
-    console.print("Its key, shown this once:", end=" ")
+    console.print("Its key, shown only once:", end=" ")
     console.out(agent["apiKey"], highlight=False)
-    console.print("Keep it as AGENT_CITY_API_KEY.")
+    console.print("Set AGENT_CITY_API_KEY to it.")
 
 
 def _register_into_file(client: AICityClient, wish: JsonObject, path: Path) -> JsonObject:
-    """Make the file first: a key that cannot be kept must not be asked for."""
+    """Create the file first: without it the new key could not be kept."""
     try:
         handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except FileExistsError:
-        raise SettingsError(f"--key-file: {path} exists. Name a new file.") from None
+        raise SettingsError(f"--key-file: {path} already exists. Name a new file.") from None
     except OSError as error:
         raise SettingsError(f"--key-file: {path} cannot be written ({error.strerror}).") from error
     with os.fdopen(handle, "w", encoding="ascii") as file:
@@ -98,7 +98,7 @@ def _register_into_file(client: AICityClient, wish: JsonObject, path: Path) -> J
             file.write(f"{agent['apiKey']}\n")
             file.flush()
         except (OSError, UnicodeError) as error:
-            notes.print(f"The key could not be written into {path} ({error}).", style="red")
+            notes.print(f"The key could not be written to {path} ({error}).", style="red")
             return agent
     return {name: value for name, value in agent.items() if name != "apiKey"}
 
@@ -132,7 +132,7 @@ def poll(
     ] = 60,
     as_json: AsJson = False,
 ) -> None:
-    """Have a dispatcher poll AI City now, and print what it saw."""
+    """Make a dispatcher poll AI City now, and print the result."""
     from aicity_fleet.celery_app import app, settings  # noqa: PLC0415 - reads the settings
 
     ledger = open_ledger(settings)
@@ -145,8 +145,8 @@ def poll(
             time.sleep(0.1)
     if summary is None:
         notes.print(
-            f"aicity-fleet: no dispatcher answered within {wait:g} s; the poll has expired. "
-            "Is one running ('aicity-fleet up', or the service 'dispatcher')?"
+            f"aicity-fleet: no dispatcher answered within {wait:g} s, so the poll expired. "
+            "Check that one is running ('aicity-fleet up', or the service 'dispatcher')."
         )
         raise typer.Exit(1)
     if as_json:

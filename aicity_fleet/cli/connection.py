@@ -1,4 +1,4 @@
-"""The way from a command to the ledger: which Redis is meant, and what to do where none answers."""
+"""Finds the Redis of the fleet and opens its ledger, or says what to do if none answers."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from aicity_fleet.settings import Settings
 
 
 def read_settings() -> Settings:
-    """The settings of the environment, or of the fleet that runs embedded here.
+    """Return the settings of the environment, or of the embedded fleet that runs here.
 
     Raises:
         SettingsError: A setting is wrong.
@@ -22,14 +22,14 @@ def read_settings() -> Settings:
 
 
 def open_ledger(settings: Settings | None = None) -> Ledger:
-    """The ledger that the environment names, or that of the fleet that runs embedded here.
+    """Open the ledger that the environment names, or that of the embedded fleet that runs here.
 
     Args:
-        settings: Those that ``read_settings`` gave, where the caller needs them as well.
+        settings: The result of ``read_settings``, if the caller has read them already.
 
     Raises:
         SettingsError: A setting is wrong.
-        LedgerUnavailableError: Redis does not answer; the message says what to start or to set.
+        LedgerUnavailableError: Redis does not answer; the message says what to start or set.
         LedgerError: The ledger was written by a newer version of the fleet.
     """
     settings = settings or read_settings()
@@ -41,7 +41,7 @@ def open_ledger(settings: Settings | None = None) -> Ledger:
         folder = StateFolder(None, os.environ.get("FLEET_AGENT") or DEFAULT_AGENT)
         raise LedgerUnavailableError(
             f"No fleet was found. 'aicity-fleet up' is not running in {folder.path}, and REDIS_URL is "
-            f"not set ({settings.redis_address()} was tried, and does not answer or refuses). Start "
-            "'aicity-fleet up'; or, beside an 'up' with --data, do the 'export REDIS_URL_FILE=...' that "
-            "it printed; or set REDIS_URL to the Redis of your fleet."
+            f"not set ({settings.redis_address()} did not answer or refused the connection). Start "
+            "'aicity-fleet up'. If 'up' runs with --data, use the 'export REDIS_URL_FILE=...' that it "
+            "printed. Otherwise set REDIS_URL to the Redis of your fleet."
         ) from error

@@ -1,6 +1,6 @@
-"""What a job's journal is good for afterwards: run it again offline, read it, keep it as a fixture.
+"""Uses the journal of a job: replays it offline, prints its transcript, exports it as a fixture.
 
-AutoGen is imported when something is replayed, and not before.
+AutoGen is imported only when something is replayed.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from aicity_fleet.cli.conversation import print_said, said_in
-from aicity_fleet.cli.display import console, notes, print_json
+from aicity_fleet.cli.display import ENDING_NAMES, console, notes, print_json
+from aicity_fleet.cli.transcript import print_event, recorded_answers
 from aicity_fleet.errors import FleetError, JournalEndedError, ReplayError, SettingsError
 from aicity_fleet.journal import Entry
 from aicity_fleet.ledger import Job, Ledger
-from aicity_fleet.models import Completed, Delivered, Failed, Outcome, Rejected
+from aicity_fleet.models import Completed, Delivered, Ending, Failed, Outcome, Rejected
 from aicity_fleet.redaction import foreign_secrets_in, variables_in
 from aicity_fleet.settings import Settings
 from aicity_fleet.team.replay.fixture import Fixture, replay_fixture
@@ -31,22 +31,22 @@ if TYPE_CHECKING:
 
 
 def recorded(ledger: Ledger, job: Job) -> Fixture:
-    """What is on record of a job's run.
+    """Return the recorded run of a job.
 
     Raises:
-        ReplayError: It never was a job: its task is malformed.
+        ReplayError: The job never ran, because its task is malformed.
     """
     if job.task is None:
-        raise ReplayError(f"Job '{job.job_id}' has no task that could be read, so it never ran.")
+        raise ReplayError(f"Job '{job.job_id}' never ran, because its task is malformed.")
     entries = tuple(Entry.from_json(json.loads(text)) for text in ledger.journal(job.job_id))
     return Fixture(job.task, ledger.nonce(job.job_id), entries, job.outcome)
 
 
 def replay(job: Job, fixture: Fixture, *, as_json: bool) -> None:
-    """Run a job again from its journal; exit code 1 unless it ends as it did.
+    """Replay a job from its journal; exit code 1 unless it ends the same way.
 
     Raises:
-        ReplayError: The journal was made by another version, or does not fit.
+        ReplayError: Another version made the journal, or it does not fit.
     """
     why, ended, is_same = "", None, False
     try:
@@ -55,12 +55,12 @@ def replay(job: Job, fixture: Fixture, *, as_json: bool) -> None:
         why = f"{error} {_why_early(job)}"
     else:
         is_same = fixture.is_met_by(ending)
-        ended = _ending_words(ending) if isinstance(ending, Delivered | Rejected) else str(ending)
+        ended = _ending_text(ending)
         if job.outcome is None:
-            why = "No outcome is on record: the run was stopped before it wrote one."
+            why = "There is no outcome on record: the run was stopped first."
         elif not is_same:
-            why = "That is not the same. A journal and a team of one version should lead to one ending."
-    on_record = _outcome_words(job.outcome)
+            why = "The endings differ, although one journal and one team should always end the same way."
+    on_record = _ending_text(job.outcome) if job.outcome else None
     if as_json:
         print_json(
             {
@@ -74,71 +74,74 @@ def replay(job: Job, fixture: Fixture, *, as_json: bool) -> None:
             }
         )
     else:
-        console.print(
-            f"Calls replayed, none bought: {len(fixture.entries)}", highlight=False, soft_wrap=True
+        lines = (
+            f"Replayed calls (at no cost): {len(fixture.entries)}",
+            f"Replayed:  {ended or 'no ending'}",
+            f"On record: {on_record or 'no outcome'}",
+            "Same ending." if is_same else why,
         )
-        console.print(f"Replayed:  {ended or 'no ending'}", highlight=False, soft_wrap=True)
-        console.print(f"On record: {on_record or 'no outcome'}", highlight=False, soft_wrap=True)
-        console.print("The same." if is_same else why, highlight=False, soft_wrap=True)
+        console.print("\n".join(lines), highlight=False, soft_wrap=True)
     if not is_same:
         raise typer.Exit(1)
 
 
 def transcript(job: Job, fixture: Fixture, *, as_json: bool) -> None:
-    """Print what was said in a job's run, as far as it went."""
-    heard: list[TranscriptEvent] = []
+    """Print the transcript of a job, as far as its run went."""
+    events: list[TranscriptEvent] = []
     remark = ""
     try:
-        asyncio.run(replay_fixture(fixture, heard.append))
+        asyncio.run(replay_fixture(fixture, events.append))
     except JournalEndedError:
         remark = f"The journal ends here: job '{job.job_id}' is {job.state}."
         if job.outcome is not None:
             remark += f" {_why_early(job)}"
     except ReplayError as error:
-        remark = f"{error} These are the answers of models and tools alone, as they were given."
-        heard = said_in(fixture.entries)
+        remark = f"{error} Only the recorded answers of models and tools are shown."
+        events = recorded_answers(fixture.entries)
     if as_json:
-        said = [dataclasses.asdict(item) for item in heard]
+        said = [dataclasses.asdict(item) for item in events]
         print_json({"job_id": job.job_id, "said": said, "remark": remark})
         return
-    for item in heard:
-        print_said(item)
+    for item in events:
+        print_event(item)
     if remark:
         notes.print(remark, highlight=False, soft_wrap=True)
 
 
 def export(fixture: Fixture, path: Path, settings: Settings, *, force: bool) -> None:
-    """Write a job's run into a file that tests can load, readable by its owner alone.
+    """Write the run of a job to a file that tests can load. Only its owner can read the file.
 
     Raises:
-        SettingsError: The file exists, or cannot be written.
-        FleetError: The value of a key of ours stands somewhere in it.
+        SettingsError: The file exists or cannot be written.
+        FleetError: The run contains the value of one of our keys.
     """
     text = json.dumps(fixture.to_json(), indent=1, ensure_ascii=False) + "\n"
     found = variables_in(text, _secrets(settings))
     if found:
         raise FleetError(
-            f"Nothing was written: the value of {', '.join(found)} stands in this job's texts. "
-            "Change that key, for it has been in a conversation."
+            f"Nothing was written, because the texts of this job contain the value of {', '.join(found)}. "
+            "Replace that key, because it has leaked into the job."
         )
     try:
         _write(path, text, force=force)
     except FileExistsError:
         raise SettingsError(
-            f"--export: {path} exists. Name another file, or add --force."
+            f"--export: {path} already exists. Name another file or pass --force."
         ) from None
     except OSError as error:
         raise SettingsError(f"--export: {path} cannot be written ({error.strerror}).") from error
-    console.print(f"Written: {path} ({len(fixture.entries)} calls). It holds the order's text.")
+    console.print(
+        f"Wrote {path} ({len(fixture.entries)} calls). It contains the text of the order."
+    )
 
 
 def _write(path: Path, text: str, *, force: bool) -> None:
-    """Write a whole file or none."""
+    """Write the whole file or nothing."""
     handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)  # mode 0600
     try:
         with os.fdopen(handle, "w", encoding="utf-8") as file:
             file.write(text)
-        if not force:  # takes the place, and fails where a file has it
+        if not force:  # reserve the name; fail if the file exists
             os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
         os.replace(name, path)
     finally:
@@ -147,30 +150,24 @@ def _write(path: Path, text: str, *, force: bool) -> None:
 
 
 def _secrets(settings: Settings) -> dict[str, str]:
-    """Return the values that no export may hold, by variable."""
+    """Return the values that no export may contain, by variable."""
     return {**foreign_secrets_in(os.environ), **settings.secrets}
 
 
 def _why_early(job: Job) -> str:
     match job.outcome:
         case Failed(code=code):
-            return f"On record is fail ({code}): that came from outside the journal."
+            return f"The recorded outcome, fail ({code}), did not come from the journal."
         case Completed():
-            return "It was completed all the same: the journal is not whole."
+            return "The job completed, so the journal is incomplete."
         case None:
-            return f"The job is {job.state}, and has no outcome yet."
+            return f"The job is {job.state} and has no outcome yet."
 
 
-def _ending_words(ending: Delivered | Rejected) -> str:
-    if isinstance(ending, Delivered):
-        return f"complete, {len(ending.text)} characters"
-    return f"fail ({ending.code})"
-
-
-def _outcome_words(outcome: Outcome | None) -> str | None:
-    match outcome:
-        case Completed(text=text):
+def _ending_text(ending: Ending | Outcome) -> str:
+    match ending:
+        case Delivered(text=text) | Completed(text=text):
             return f"complete, {len(text)} characters"
-        case Failed(code=code):
+        case Rejected(code=code) | Failed(code=code):
             return f"fail ({code})"
-    return None
+    return ENDING_NAMES[type(ending)]

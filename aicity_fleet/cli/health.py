@@ -1,0 +1,239 @@
+"""Judges the health of a fleet: what is wrong, why, and what to do about it.
+
+It turns plain values into plain sentences and does no I/O. Called by the command ``status``.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator
+
+from aicity_fleet.cli.display import duration, moment
+from aicity_fleet.cli.money import cap_text, usd
+from aicity_fleet.ledger.controls import Breaker, Controls
+from aicity_fleet.ledger.overview import Overview
+from aicity_fleet.models import JobState
+
+NO_SWEEP_SECONDS = 30.0
+"""Without a sweep for this long, no dispatcher counts as alive, in seconds."""
+
+NO_START_SECONDS = 30.0
+"""If a job could have started this long ago and none is running, no worker counts as alive, in seconds."""
+
+LATE_REPORT_SECONDS = 600.0
+"""A report that has waited this long is mentioned, in seconds."""
+
+PAUSED = {
+    "intake": "no new tasks are accepted",
+    "starts": "no jobs start; running jobs continue",
+    "reports": "no outcomes are reported; they wait in the outbox",
+}
+"""What each pause means."""
+
+PING = "celery -A aicity_fleet.celery_app inspect ping"
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that the operator should know."""
+
+    what: str
+    remedy: str
+    needs_person: bool
+    """Whether it stays like this until a person acts."""
+
+
+def check_health(overview: Overview, *, poll_seconds: float) -> list[Finding]:
+    """Return everything that the operator should know, what needs a person first.
+
+    Args:
+        overview: The state of the fleet.
+        poll_seconds: How often AI City should be polled.
+    """
+    controls = overview.controls
+    found = [
+        *_stopped(controls),
+        *_processes(overview, poll_seconds),
+        *(finding for breaker in controls.breakers for finding in _breaker(breaker)),
+        *_waiting_for_person(overview),
+        *_guard(overview),
+        *_late(overview),
+        *_day_cap(overview),
+        *_pauses(controls),
+    ]
+    return sorted(found, key=lambda finding: not finding.needs_person)
+
+
+def _stopped(controls: Controls) -> Iterator[Finding]:
+    if controls.stopped is not None:
+        yield Finding(
+            f"AI City has refused the agent's key since {moment(controls.stopped.since_at)} UTC, so intake "
+            f"and reports are off. {controls.stopped.why}",
+            "Correct AGENT_CITY_API_KEY and restart the dispatcher. If the key is right, run "
+            "'aicity-fleet resume'. Until then a poll retries the key at least every ten minutes.",
+            needs_person=True,
+        )
+
+
+def _processes(overview: Overview, poll_seconds: float) -> Iterator[Finding]:
+    swept = overview.age_seconds(overview.swept_at)
+    if swept is None or swept > NO_SWEEP_SECONDS:
+        yield Finding(
+            f"No dispatcher has swept {_within(swept)}, so nothing is polled, rescued or reported.",
+            "Start one: 'aicity-fleet up' or 'docker compose up -d'. Check that FLEET_AGENT names this "
+            f"fleet. To see which processes answer: '{PING}'.",
+            needs_person=True,
+        )
+        return
+    yield from _polls(overview, poll_seconds)
+    if _could_start(overview):
+        yield Finding(
+            f"A job has been ready to start for {duration(overview.overdue_seconds)}, and none is running: "
+            "no worker takes jobs.",
+            f"Start or restart the workers. To see which processes answer: '{PING}'.",
+            needs_person=True,
+        )
+
+
+def _polls(overview: Overview, poll_seconds: float) -> Iterator[Finding]:
+    latest = overview.last_poll
+    polled = overview.age_seconds(latest["at"]) if latest else None
+    if polled is None or polled > max(120.0, 4 * poll_seconds):
+        if overview.queues["control"]:
+            remedy = "Polls wait in the queue 'control' and the dispatcher takes none: restart it."
+        else:
+            remedy = "Start or restart beat. Meanwhile, 'aicity-fleet poll' polls once."
+        yield Finding(f"No poll has finished {_within(polled)}.", remedy, needs_person=True)
+    elif latest and latest["status"] == "error":
+        yield Finding(
+            f"The last poll failed: {latest['message']}",
+            "No action needed yet: the next poll tries again. If it keeps failing, check whether AI City "
+            "is up and whether the contract is right (docs/settings.md).",
+            needs_person=False,
+        )
+
+
+def _within(seconds: float | None) -> str:
+    return "in the last 24 hours" if seconds is None else f"for {duration(seconds)}"
+
+
+def _could_start(overview: Overview) -> bool:
+    """Whether a job waits for nothing but a worker."""
+    controls = overview.controls
+    return (
+        overview.overdue_seconds > NO_START_SECONDS
+        and not overview.counts[JobState.RUNNING]
+        and "starts" not in controls.paused
+        and not any(breaker.open_until for breaker in controls.breakers)
+        and not (overview.day_totals and overview.day_totals.day.is_full)
+    )
+
+
+def _breaker(breaker: Breaker) -> Iterator[Finding]:
+    if breaker.is_fatal:
+        yield Finding(
+            f"The model provider at {breaker.endpoint} refuses to serve the fleet: {breaker.why}",
+            "Fix the key, quota or model at the provider, and restart the workers if you changed a "
+            "setting. One job retries every five minutes, and the rest resume when it succeeds.",
+            needs_person=True,
+        )
+    elif breaker.open_until is not None:
+        yield Finding(
+            f"The model provider at {breaker.endpoint} is in trouble. No job starts there until "
+            f"{moment(breaker.open_until)} UTC. {breaker.why}",
+            "No action needed: one job will retry then, and the rest resume when it succeeds.",
+            needs_person=False,
+        )
+
+
+def _waiting_for_person(overview: Overview) -> Iterator[Finding]:
+    if number := overview.counts[JobState.QUARANTINED]:
+        yield Finding(
+            f"{_jobs(number)} in quarantine and will not continue without you.",
+            "'aicity-fleet jobs --state quarantined' lists them, and 'aicity-fleet job ID' shows the "
+            "reason. 'rerun' runs a job again, and 'send-report' sends its report as it stands. A "
+            "malformed task disappears once AI City no longer lists it.",
+            needs_person=True,
+        )
+    if number := overview.counts[JobState.HELD]:
+        yield Finding(
+            f"{_jobs(number)} held: reporting {'it' if number == 1 else 'them'} could be the third "
+            "failure in a row, after which AI City suspends the agent.",
+            "The fleet reports one after each success. 'aicity-fleet rerun --state held' runs them again; "
+            "'aicity-fleet send-report ID --despite-guard' reports one now, at that risk.",
+            needs_person=True,
+        )
+
+
+def _guard(overview: Overview) -> Iterator[Finding]:
+    controls = overview.controls
+    if controls.guard_is_closed:
+        yield Finding(
+            f"The guard is closed after {controls.failures_in_a_row} failures in a row. Jobs start one at "
+            "a time, and another failure is held.",
+            "No action needed: the next success that AI City accepts opens it.",
+            needs_person=False,
+        )
+    elif controls.holds_failures:
+        yield Finding(
+            f"The guard assumes {controls.failures_assumed} failures in a row, because neither this ledger "
+            "nor the agent's profile shows how many there were. A failure is held.",
+            "No action needed: the next success that AI City accepts clears the assumption.",
+            needs_person=False,
+        )
+
+
+def _late(overview: Overview) -> Iterator[Finding]:
+    controls = overview.controls
+    if controls.quiet_seconds:
+        yield Finding(
+            f"AI City asked the fleet to wait for another {duration(controls.quiet_seconds)}.",
+            "No action needed: polls and reports resume then.",
+            needs_person=False,
+        )
+    late = overview.age_seconds(overview.oldest_report_at)
+    is_off = controls.stopped or controls.quiet_seconds or "reports" in controls.paused
+    if late is not None and late > LATE_REPORT_SECONDS and not is_off:
+        trouble = f" {overview.report_trouble}" if overview.report_trouble else ""
+        yield Finding(
+            f"A report has been waiting for {duration(late)}.{trouble}",
+            "No action needed: the fleet keeps sending it. After FLEET_REPORT_HOURS its job goes to "
+            "quarantine.",
+            needs_person=False,
+        )
+
+
+def _day_cap(overview: Overview) -> Iterator[Finding]:
+    if overview.day_totals is None or not overview.day_totals.day.is_full:
+        return
+    day = overview.day_totals.day
+    if day.cap_usd is not None and day.wanted_usd > day.cap_usd:
+        yield Finding(
+            f"The next call of one job would cost {usd(day.wanted_usd)}, more than the cap of "
+            f"{usd(day.cap_usd)} for a whole day. The job will wait forever.",
+            "Raise FLEET_MAX_DAY_USD and restart the workers, or cancel the job. To find it, run "
+            "'aicity-fleet jobs --state queued', then 'aicity-fleet job ID': its reason is day_cap.",
+            needs_person=True,
+        )
+    else:
+        yield Finding(
+            f"The cap for today is reached: {cap_text(overview.day_totals)}. Jobs whose next call does not "
+            "fit wait until then; none fails.",
+            "No action needed: they resume tomorrow (UTC). To resume now, raise FLEET_MAX_DAY_USD and "
+            "restart the workers.",
+            needs_person=False,
+        )
+
+
+def _pauses(controls: Controls) -> Iterator[Finding]:
+    for name, switch in controls.paused.items():
+        yield Finding(
+            f"{name} paused since {moment(switch.since_at)} UTC: {PAUSED.get(name, '')}. "
+            f"Reason: {switch.why}",
+            f"To resume: 'aicity-fleet resume {name}'.",
+            needs_person=False,
+        )
+
+
+def _jobs(number: int) -> str:
+    return "1 job is" if number == 1 else f"{number} jobs are"
