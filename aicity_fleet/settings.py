@@ -26,6 +26,7 @@ from pydantic import (
 )
 
 from aicity_fleet.errors import SettingsError
+from aicity_fleet.faults import fault_list, faults_of
 from aicity_fleet.redaction import HOLDERS, read_secret, secrets_in
 
 PRODUCTION_URL = "https://api.aicity.dev"
@@ -190,9 +191,9 @@ class Settings(BaseModel):
         try:
             settings = cls.model_validate(values)
         except ValidationError as error:
-            faults += [_describe(fault["loc"], fault["msg"]) for fault in error.errors()]
+            faults += map(_with_remedy, faults_of(error))
         if faults:
-            raise SettingsError(_report("These settings are wrong", faults))
+            raise SettingsError(fault_list("These settings are wrong", faults))
         settings._secrets = secrets_in(env)
         return settings
 
@@ -207,7 +208,7 @@ class Settings(BaseModel):
             if getattr(self, _FIELD_OF[variable]) is None:
                 faults.append(f"{variable}: is not set. {_REMEDIES[variable]}")
         if faults:
-            raise SettingsError(_report("Settings are missing", faults))
+            raise SettingsError(fault_list("Settings are missing", faults))
 
     @property
     def secrets(self) -> Mapping[str, str]:
@@ -279,14 +280,8 @@ def _with_secret_files(env: Mapping[str, str]) -> tuple[dict[str, str], list[str
     return values, faults
 
 
-def _describe(location: tuple[int | str, ...], message: str) -> str:
-    variable = str(location[0])
-    reason = message.removeprefix("Value error, ")
-    field = Settings.model_fields[_FIELD_OF[variable]]
-    default = field.default
+def _with_remedy(fault: str) -> str:
+    variable = fault.partition(":")[0]
+    default = Settings.model_fields[_FIELD_OF[variable]].default
     hint = "" if default is None or isinstance(default, SecretStr) else f" (default: {default})"
-    return f"{variable}: {reason}. Correct it or unset it{hint}."
-
-
-def _report(headline: str, faults: list[str]) -> str:
-    return "\n".join([f"{headline}:", *(f"  - {fault}" for fault in faults)])
+    return f"{fault}. Correct it or unset it{hint}."

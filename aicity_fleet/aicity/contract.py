@@ -6,7 +6,6 @@ built-in TOML file describes it, and a file of the user's overrides any part.
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping
 from importlib import resources
 from pathlib import Path
@@ -15,6 +14,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from aicity_fleet.errors import ContractError
+from aicity_fleet.faults import fault_list, faults_of, read_toml
 from aicity_fleet.models import Completed, JsonObject, Outcome
 
 COMPLETE_VALUES = frozenset({"text", "model", "agents", "team_size", "execution_time_ms"})
@@ -98,37 +98,23 @@ def load_contract(name: Literal["api", "bridge"], override: Path | None = None) 
     Raises:
         ContractError: The file cannot be read, or holds a field that is unknown or wrong.
     """
-    text = resources.files(__package__).joinpath("contracts", f"{name}.toml").read_text("utf-8")
-    data = tomllib.loads(text)
+    built_in = resources.files(__package__).joinpath("contracts", f"{name}.toml")
+    data = read_toml(built_in, f"contract {name}", ContractError)
+    source = f"FLEET_CONTRACT_FILE: {override}" if override else f"contract {name}"
     if override is not None:
-        try:
-            data = _merge(data, tomllib.loads(override.read_text("utf-8")))
-        except OSError as error:
-            raise ContractError(
-                f"FLEET_CONTRACT_FILE: {override} cannot be read ({error.strerror}). "
-                "Check the path and its permissions, or unset the variable."
-            ) from error
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-            raise ContractError(
-                f"FLEET_CONTRACT_FILE: {override} is not valid TOML ({error}). Correct it."
-            ) from error
+        data = _merge(data, read_toml(override, source, ContractError))
     try:
         return Contract.model_validate(data)
     except ValidationError as error:
-        faults = [_describe(fault["loc"], fault["type"], fault["msg"]) for fault in error.errors()]
-        source = f"FLEET_CONTRACT_FILE: {override}" if override else f"contract {name}"
+        headline = f"{source} does not describe a contract"
         raise ContractError(
-            "\n".join([f"{source} does not describe a contract:", *(f"  - {f}" for f in faults)])
+            fault_list(headline, [*faults_of(error), f"Known fields: {', '.join(_known_fields())}"])
         ) from None
 
 
-def _describe(location: tuple[int | str, ...], kind: str, message: str) -> str:
-    field = ".".join(map(str, location))
-    if kind == "extra_forbidden":
-        known = Paths.model_fields if location[0] == "paths" else Contract.model_fields
-        names = sorted(spec.alias or name for name, spec in known.items())
-        return f"{field}: is not a field of a contract. Known here: {', '.join(names)}."
-    return f"{field}: {message.removeprefix('Value error, ')}."
+def _known_fields() -> list[str]:
+    paths = [f"paths.{field.alias or name}" for name, field in Paths.model_fields.items()]
+    return [*(name for name in Contract.model_fields if name != "paths"), *paths]
 
 
 def _merge(base: JsonObject, over: JsonObject) -> JsonObject:

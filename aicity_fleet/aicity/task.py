@@ -5,6 +5,7 @@ from __future__ import annotations
 from pydantic import BaseModel, ConfigDict, Field, StrictInt, StrictStr, ValidationError
 
 from aicity_fleet.errors import TaskRefusedError
+from aicity_fleet.faults import faults_of
 from aicity_fleet.models import AssignedTask
 
 MAX_TASK_ID_CHARS = 200
@@ -58,11 +59,7 @@ def parse_task(raw: object, *, max_input_chars: int) -> AssignedTask:
     try:
         wire = _WireTask.model_validate(raw)
     except ValidationError as error:
-        faults = "; ".join(
-            f"{'.'.join(map(str, fault['loc'])) or 'task'}: {fault['msg']}"
-            for fault in error.errors(include_url=False, include_input=False, include_context=False)
-        )
-        raise TaskRefusedError(faults) from None
+        raise TaskRefusedError("; ".join(faults_of(error))) from None
     details = dict(wire.input.model_extra or {})
     task = AssignedTask(
         task_id=wire.id,

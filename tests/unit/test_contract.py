@@ -48,12 +48,13 @@ def test_a_file_overrides_paths_one_by_one_and_templates_whole(tmp_path):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("colour = 1", "colour: is not a field of a contract"),
-        ('[paths]\nassinged = "/x"', "paths.assinged: is not a field of a contract. Known here:"),
+        ("colour = 1", "colour: is not a known field"),
+        ('[paths]\nassinged = "/x"', "paths.assinged: is not a known field"),
+        ('[paths]\nassinged = "/x"', "Known fields: name, "),
         ('[paths]\ncomplete = "/x"', "paths.complete"),
         ('[complete_body]\nx = "{txet}"', "{txet} is not a value; known"),
         ("runnable_statuses = []", "runnable_statuses"),
-        ("not toml", "not valid TOML"),
+        ("not toml", "is not TOML"),
     ],
 )
 def test_a_wrong_file_is_refused_by_field(tmp_path, text, message):

@@ -9,7 +9,6 @@ from __future__ import annotations
 import functools
 import importlib.resources
 import re
-import tomllib
 from collections.abc import Collection, Mapping
 from importlib.resources.abc import Traversable
 from pathlib import Path
@@ -18,6 +17,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from aicity_fleet.errors import TeamError
+from aicity_fleet.faults import fault_list, faults_of, read_toml
 from aicity_fleet.team.declare.spec import TeamSpec
 
 FALLBACK = "general"
@@ -31,9 +31,6 @@ TOOLS = "tools.md"
 
 BUILT_IN = importlib.resources.files("aicity_fleet.team.declare") / "prompts"
 """Where the built-in prompts are."""
-
-MAX_FILE_CHARS = 100_000
-"""Longest team file that is read, in characters."""
 
 _PROMPT_NAME = re.compile(r"[a-z][a-z0-9_]{0,49}\.md")
 
@@ -122,64 +119,34 @@ def _read_folder(folder: Traversable) -> dict[str, TeamSpec]:
 
 
 def read_team(file: Traversable, folder: Traversable) -> TeamSpec:
-    """Read one team from a file.
+    """Read one team from a TOML file.
+
+    Each member has its instructions in ``prompt``, the name of a file, or in ``instructions``, the text
+    itself; the rules for all specialists come first. A team of one may leave out ``[[members]]`` and have
+    these keys at the top.
 
     Args:
         file: The TOML file.
-        folder: Where the prompts are that it names; the built-in ones are found as well.
+        folder: Where to look for the file that ``prompt`` names, before the built-in prompts.
 
     Raises:
-        TeamError: The file cannot be read, or see ``parse_team``.
+        TeamError: The file cannot be read, a key is unknown or wrong, or a prompt does not exist.
     """
-    try:
-        text = file.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
-        raise TeamError(f"{file.name}: cannot be read ({reason})") from None
-    return parse_team(text, prompts=folder, source=file.name)
-
-
-def parse_team(text: str, *, prompts: Traversable, source: str) -> TeamSpec:
-    """Read one team from TOML.
-
-    Each member says what it is told with ``prompt``, the name of a file, or with ``instructions``, the
-    text itself; the rules for all specialists go first. A team of one may leave out ``[[members]]``
-    and say these at the top.
-
-    Args:
-        text: The file's content.
-        prompts: Folder that ``prompt`` names a file of, before the built-in prompts are looked at.
-        source: The file's name, for messages.
-
-    Raises:
-        TeamError: The text is no TOML, a key is unknown or wrong, or a prompt does not exist.
-    """
-    if len(text) > MAX_FILE_CHARS:
-        raise TeamError(f"{source}: longer than {MAX_FILE_CHARS} characters")
-    try:
-        data = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise TeamError(f"{source}: not TOML ({error})") from None
+    source, data = file.name, read_toml(file, file.name, TeamError)
     members = data.pop("members", None)
     if members is None:
         members = [{key: data.pop(key) for key in _MEMBER_KEYS & data.keys()}]
     if not isinstance(members, list) or not all(isinstance(member, dict) for member in members):
         raise TeamError(f"{source}: members must be tables, each under [[members]]")
-    told = [
-        {**member, "system_prompt": _system_prompt(member, place, len(members), prompts, source)}
-        for place, member in enumerate(members)
-    ]
-    for member in told:
-        member.pop("prompt", None)
-        member.pop("instructions", None)
+    complete = []
+    for place, member in enumerate(members):
+        prompt = _system_prompt(member, place, len(members), folder, source)
+        rest = {key: member[key] for key in member.keys() - {"prompt", "instructions"}}
+        complete.append({**rest, "system_prompt": prompt})
     try:
-        return TeamSpec.model_validate({**data, "members": told})
+        return TeamSpec.model_validate({**data, "members": complete})
     except ValidationError as error:
-        faults = "; ".join(
-            f"{'.'.join(map(str, fault['loc'])) or 'team'}: {fault['msg']}"
-            for fault in error.errors(include_url=False, include_input=False)
-        )
-        raise TeamError(f"{source}: {faults}") from None
+        raise TeamError(fault_list(f"{source} is wrong", faults_of(error))) from None
 
 
 _MEMBER_KEYS = frozenset({"prompt", "instructions", "model", "tools"})

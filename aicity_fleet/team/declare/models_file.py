@@ -6,7 +6,6 @@ No AutoGen here. Keys are never in the file: it names the environment variable t
 from __future__ import annotations
 
 import os
-import tomllib
 from collections.abc import Mapping
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
@@ -24,6 +23,7 @@ from pydantic import (
 )
 
 from aicity_fleet.errors import TeamError
+from aicity_fleet.faults import fault_list, faults_of, read_toml
 from aicity_fleet.redaction import KEY_VARIABLE, NOT_FOR_MODELS, read_secret
 from aicity_fleet.settings import Settings
 from aicity_fleet.team.declare.spec import DEFAULT_MODEL, ModelConfig, Provider
@@ -130,7 +130,7 @@ def read_aliases(
     if DEFAULT_MODEL not in aliases:
         faults.append(f"there is no [{DEFAULT_MODEL}], and OPENAI_API_KEY is not set either")
     if faults:
-        raise TeamError(_report(file, faults))
+        raise TeamError(fault_list(f"{file.name} is wrong", faults))
     return aliases
 
 
@@ -165,25 +165,14 @@ def alias_names(file: Path | None) -> frozenset[str]:
 
 
 def _read(file: Path) -> dict[str, _Alias]:
-    try:
-        data = tomllib.loads(file.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
-        raise TeamError(f"{file.name}: cannot be read ({reason})") from None
-    except tomllib.TOMLDecodeError as error:
-        raise TeamError(f"{file.name}: not TOML ({error})") from None
     entries, faults = {}, []
-    for alias, entry in data.items():
+    for alias, entry in read_toml(file, file.name, TeamError).items():
         try:
             entries[alias] = _Alias.model_validate(entry)
         except ValidationError as error:
-            faults += [
-                f"{'.'.join(map(str, (alias, *fault['loc'])))}: "
-                f"{fault['msg'].removeprefix('Value error, ')}"
-                for fault in error.errors(include_url=False, include_input=False)
-            ]
+            faults += faults_of(error, alias)
     if faults:
-        raise TeamError(_report(file, faults))
+        raise TeamError(fault_list(f"{file.name} is wrong", faults))
     return entries
 
 
@@ -200,7 +189,3 @@ def _config(
         wanted = f"{variable} (or {variable}_FILE)" if variable else "the variable that key names"
         faults.append(f"{alias}.key: {wanted} is not set")
     return ModelConfig(name=entry.model, api_key=key, **options)
-
-
-def _report(file: Path, faults: list[str]) -> str:
-    return "\n".join([f"{file.name} is wrong:", *(f"  - {fault}" for fault in faults)])

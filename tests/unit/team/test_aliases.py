@@ -110,7 +110,7 @@ def test_names_can_be_had_without_keys(tmp_path):
     [
         ("[x", "not TOML"),
         ("x = 1\n", "x: Input should be"),
-        ('[x]\nmodel = "m"\nkye = "K"\n', "x.kye: Extra inputs"),
+        ('[x]\nmodel = "m"\nkye = "K"\n', "x.kye: is not a known field"),
         ('[x]\nmodel = "m"\nkey = "sk-not-a-variable"\n', "x.key"),
         ('[x]\nmodel = "m"\nkey = "AGENT_CITY_API_KEY"\n', "not a secret for a model's provider"),
         ('[x]\nmodel = "m"\nkey = "REDIS_PASSWORD"\n', "not a secret for a model's provider"),

@@ -9,10 +9,10 @@ from aicity_fleet.team.declare.catalog import (
     builtin_teams,
     known_only,
     load_teams,
-    parse_team,
+    read_team,
     team_for,
 )
-from aicity_fleet.team.declare.spec import Limits, ModelConfig
+from aicity_fleet.team.declare.spec import Limits, ModelConfig, TeamSpec
 from aicity_fleet.team.gate import CHECKS
 from aicity_fleet.team.tools import TOOL_NAMES
 
@@ -108,8 +108,14 @@ model = "strong"
 """
 
 
+def read(text: str, folder: Path) -> TeamSpec:
+    file = folder / "x.toml"
+    file.write_text(text)
+    return read_team(file, folder)
+
+
 def test_a_team_of_one_is_read_from_toml(prompts):
-    spec = parse_team(GOOD + 'tools = ["lookup"]\nrounds = 2\n', prompts=prompts, source="x.toml")
+    spec = read(GOOD + 'tools = ["lookup"]\nrounds = 2\n', prompts)
     (worker,) = spec.members
     assert worker.name == "Worker"
     assert worker.system_prompt.startswith("You are a specialist")
@@ -119,7 +125,7 @@ def test_a_team_of_one_is_read_from_toml(prompts):
 
 
 def test_a_team_of_two_is_read_from_toml(prompts):
-    spec = parse_team(TWO, prompts=prompts, source="x.toml")
+    spec = read(TWO, prompts)
     first, second = spec.members
     assert "Draft it." in first.system_prompt
     assert "hand nothing in" in first.system_prompt
@@ -129,7 +135,7 @@ def test_a_team_of_two_is_read_from_toml(prompts):
 
 
 def test_what_the_owner_s_folder_holds_does_not_replace_the_common_rules(prompts):
-    spec = parse_team(TWO, prompts=prompts, source="x.toml")
+    spec = read(TWO, prompts)
     assert not any("Not the common rules" in member.system_prompt for member in spec.members)
 
 
@@ -163,14 +169,14 @@ def test_what_the_owner_s_folder_holds_does_not_replace_the_common_rules(prompts
 )
 def test_a_wrong_team_is_refused_with_its_fault(prompts, text, fault):
     with pytest.raises(TeamError, match=r"x\.toml") as caught:
-        parse_team(text, prompts=prompts, source="x.toml")
+        read(text, prompts)
     assert fault in str(caught.value)
 
 
 def test_a_huge_prompt_is_refused(prompts):
     (prompts / "own.md").write_text("x" * 30_000)
     with pytest.raises(TeamError, match="system_prompt"):
-        parse_team(GOOD, prompts=prompts, source="x.toml")
+        read(GOOD, prompts)
 
 
 def test_the_owner_s_teams_stand_in_for_the_built_in_ones(tmp_path):
@@ -194,14 +200,14 @@ def test_a_folder_that_is_none_is_refused(tmp_path):
 
 
 def test_what_a_team_names_has_to_exist(prompts):
-    spec = parse_team(TWO, prompts=prompts, source="x.toml")
+    spec = read(TWO, prompts)
     assert known_only(spec, tools={"search"}, models={"default", "strong"}) is spec
     with pytest.raises(TeamError, match=r"unknown tool 'search'.*unknown model 'strong' .*default"):
         known_only(spec, tools=(), models={"default"})
 
 
 def test_a_team_s_limits_hold_where_they_are_tighter(prompts):
-    spec = parse_team(TWO, prompts=prompts, source="x.toml")
+    spec = read(TWO, prompts)
     assert Limits(900, max_total_tokens=200_000).within(spec) == Limits(
         60, max_total_tokens=5000, max_model_calls=24
     )
