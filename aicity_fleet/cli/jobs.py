@@ -27,6 +27,7 @@ from aicity_fleet.errors import FleetError
 from aicity_fleet.journal import Entry
 from aicity_fleet.ledger import Job, Ledger
 from aicity_fleet.models import Completed, Failed, JobState, JsonObject
+from aicity_fleet.team.replay.transcript import events_of_answer
 
 MARGIN_COLUMNS = 110
 """The narrowest terminal in which the list shows margins, in characters."""
@@ -208,27 +209,11 @@ def last_words(journal: list[str]) -> str:
     """Return the last text of the model, from an answer or a hand-in; empty if there is none."""
     for text in reversed(journal):
         entry = Entry.from_json(json.loads(text))
-        if entry.kind != "model":
-            continue
-        content = entry.answer.get("content")
-        if isinstance(content, str) and content.strip():
-            return content.strip()[:MAX_LAST_WORDS]
-        for call in content if isinstance(content, list) else ():
-            said = _handed_in(call)
-            if said:
-                return said[:MAX_LAST_WORDS]
+        if entry.kind == "model":
+            for event in reversed([*events_of_answer("", entry.answer)]):
+                if event.text.strip():
+                    return event.text.strip()[:MAX_LAST_WORDS]
     return ""
-
-
-def _handed_in(call: JsonObject) -> str:
-    """Return the longest text among the arguments of a tool call."""
-    try:
-        arguments = json.loads(call.get("arguments") or "{}")
-    except (ValueError, RecursionError):
-        return ""
-    if not isinstance(arguments, dict):
-        return ""
-    return max((v.strip() for v in arguments.values() if isinstance(v, str)), key=len, default="")
 
 
 def _detail(detail: str) -> str:
