@@ -20,7 +20,8 @@ from aicity_fleet.cli.money import cost_text
 from aicity_fleet.cli.selection import Codes, Everything, Ids, OlderThan, Selection, States, Types
 from aicity_fleet.errors import WrongStateError
 from aicity_fleet.ledger import Job, Ledger
-from aicity_fleet.ledger.operator import JOURNAL_IS_KEPT_AFTER, POSSIBLE_IN, OperatorMoves
+from aicity_fleet.ledger.operator import POSSIBLE_IN, OperatorMoves
+from aicity_fleet.ledger.rules import JOURNAL_IS_KEPT_AFTER
 from aicity_fleet.models import Failed, JsonObject
 from aicity_fleet.money.cost import Cost
 

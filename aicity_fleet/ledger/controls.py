@@ -15,15 +15,11 @@ from datetime import UTC, datetime
 from typing import Any, Literal
 
 from aicity_fleet.ledger.lua import Scripts
+from aicity_fleet.ledger.rules import MAX_FAILURES_IN_A_ROW
 from aicity_fleet.models import JsonObject
 
 Pausable = Literal["intake", "starts", "reports"]
 """What a person can pause: accepting tasks, starting jobs, sending reports."""
-
-MAX_FAILURES_IN_A_ROW = 2
-"""How many failures in a row the guard lets out. AI City suspends an agent after three.
-
-Source: docs.aicity.dev/docs/concepts/glossary."""
 
 TROUBLES_UNTIL_OPEN = 3
 """After how many runs in a row with provider trouble nothing more starts on that endpoint."""
@@ -176,7 +172,7 @@ class ControlPanel:
                 worst is assumed until a success was accepted.
         """
         known = "" if failures_in_a_row is None else failures_in_a_row
-        return bool(self._scripts.run("seed_guard", known, MAX_FAILURES_IN_A_ROW))
+        return bool(self._scripts.run("seed_guard", known))
 
     def provider_trouble(
         self, endpoint: str, why: str, *, wait_seconds: float = 0, is_fatal: bool = False

@@ -15,7 +15,7 @@ import redis
 
 from aicity_fleet.ledger import outbox, runs
 from aicity_fleet.ledger.connection import check_layout, connect
-from aicity_fleet.ledger.controls import MAX_FAILURES_IN_A_ROW, ControlPanel
+from aicity_fleet.ledger.controls import ControlPanel
 from aicity_fleet.ledger.coordination import Coordination
 from aicity_fleet.ledger.journals import MAX_JOURNAL_BYTES, Journals
 from aicity_fleet.ledger.keys import SCHEMA_VERSION, Keys
@@ -162,7 +162,6 @@ class Ledger(runs.Runs, outbox.Outbox, Records):
             isolate_after=ISOLATED_AFTER_LAPSES,
             quarantine_after=MAX_LAPSES,
             max_running=max_running,
-            max_failures=MAX_FAILURES_IN_A_ROW,
             schema_version=SCHEMA_VERSION,
             outage_ms=OUTAGE_MS,
         )

@@ -11,6 +11,7 @@ import redis
 
 from aicity_fleet.ledger.connection import wrapped
 from aicity_fleet.ledger.keys import Keys
+from aicity_fleet.ledger.rules import lua_rules
 
 
 class Scripts:
@@ -51,9 +52,9 @@ class Scripts:
 
 @cache
 def script_texts() -> Mapping[str, str]:
-    """Return every script by its name, each with the prelude before it."""
+    """Return every script by its name, each after the rules and the prelude."""
     folder = resources.files(__package__).joinpath("scripts")
-    prelude = folder.joinpath("prelude.lua").read_text("utf-8")
+    prelude = lua_rules() + folder.joinpath("prelude.lua").read_text("utf-8")
     return {
         entry.name.removesuffix(".lua"): prelude + entry.read_text("utf-8")
         for entry in folder.iterdir()

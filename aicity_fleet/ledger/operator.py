@@ -6,7 +6,6 @@ Each is one atomic move. It refuses a job in the wrong state, and says why and w
 from __future__ import annotations
 
 from aicity_fleet.errors import WrongStateError
-from aicity_fleet.ledger.controls import MAX_FAILURES_IN_A_ROW
 from aicity_fleet.ledger.lua import Scripts
 from aicity_fleet.models import JobState
 
@@ -17,10 +16,6 @@ POSSIBLE_IN = {
     "send-report": (JobState.QUARANTINED, JobState.HELD),
 }
 """The states that each move starts from. The scripts decide, and may refuse for further reasons."""
-
-JOURNAL_IS_KEPT_AFTER = frozenset({"deadline", "over_budget", "unprofitable"})
-"""Codes of failures after which a rerun keeps the journal: the job only ran out of something. The same list
-stands in ``rerun.lua``."""
 
 _REMEDIES = {
     "no_task": "its task was malformed, so there is nothing to run; correct it at AI City",
@@ -82,14 +77,14 @@ class OperatorMoves:
 
     def park(self, job_id: str, why: str) -> str:
         """Move a queued, finished or held job to quarantine; returns the state it was in."""
-        return self._move("park", "parked", job_id, why, MAX_FAILURES_IN_A_ROW)
+        return self._move("park", "parked", job_id, why)
 
     def rerun(self, job_id: str, why: str, *, keep_journal: bool = False) -> str:
         """Run a quarantined or held job again; returns the state it was in.
 
         The outcome is discarded, and the journal with it: the same answers would lead to the same outcome,
         so every call is bought again. The journal stays for a job without an outcome, and for a failure in
-        ``JOURNAL_IS_KEPT_AFTER``.
+        ``rules.JOURNAL_IS_KEPT_AFTER``.
 
         Args:
             job_id: The job.
@@ -106,8 +101,7 @@ class OperatorMoves:
             why: One line for the audit trail.
             despite_guard: Send a failure although it may be the third in a row.
         """
-        more = (MAX_FAILURES_IN_A_ROW, int(despite_guard))
-        return self._move("send_report", "reported", job_id, why, *more)
+        return self._move("send_report", "reported", job_id, why, int(despite_guard))
 
     def _move(self, script: str, done: str, job_id: str, why: str, *more: int) -> str:
         moved, state, obstacle = self._scripts.run(script, job_id, why, *more)

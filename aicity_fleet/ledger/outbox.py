@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 from typing import Literal
 
-from aicity_fleet.ledger.controls import MAX_FAILURES_IN_A_ROW
 from aicity_fleet.ledger.leases import NotClaimed, ReportLease
 from aicity_fleet.ledger.lua import Scripts
 from aicity_fleet.models import JsonObject, outcome_from_json
@@ -34,7 +33,7 @@ class Outbox:
 
         A failure that would be the third in a row is held instead: ``NotClaimed("held")``.
         """
-        reply = self._scripts.run("take_report", job_id, REPORT_LEASE_MS, MAX_FAILURES_IN_A_ROW)
+        reply = self._scripts.run("take_report", job_id, REPORT_LEASE_MS)
         if not reply[0]:
             return NotClaimed(reply[1])
         number, nonce, outcome, tried_ms, refusals = reply
@@ -67,7 +66,6 @@ class Outbox:
             receipt=json.dumps(receipt),
             retention_ms=self._retention_ms,
             meaning=meaning,
-            max_failures=MAX_FAILURES_IN_A_ROW,
         )
         return bool(reply)
 
@@ -89,6 +87,5 @@ class Outbox:
             *(report.job_id, report.fence),
             why=why,
             was_refused=int(was_refused),
-            max_failures=MAX_FAILURES_IN_A_ROW,
         )
         return bool(reply)

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from typing import Literal
 
-from aicity_fleet.ledger.controls import MAX_FAILURES_IN_A_ROW, PROBE_SECONDS
+from aicity_fleet.ledger.controls import PROBE_SECONDS
 from aicity_fleet.ledger.leases import ClaimTerms, Lease, NotClaimed, Renewal
 from aicity_fleet.ledger.lua import Scripts
 from aicity_fleet.models import AssignedTask, Failed, JobState, JsonObject, Outcome, Spent
@@ -53,7 +53,6 @@ class Runs:
             owner=terms.owner,
             lease_ms=int(terms.lease_seconds * 1000),
             max_running=terms.max_running,
-            max_failures=MAX_FAILURES_IN_A_ROW,
             endpoint=terms.endpoint,
             is_alone=int(is_alone),
             probe_ms=int(PROBE_SECONDS * 1000),

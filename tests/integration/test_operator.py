@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import re
-
 import pytest
 from support.waiting import wait_until
 
 from aicity_fleet.errors import WrongStateError
 from aicity_fleet.ledger import ClaimTerms, Lease, Ledger, NotClaimed, ReportLease
-from aicity_fleet.ledger.lua import script_texts
-from aicity_fleet.ledger.operator import JOURNAL_IS_KEPT_AFTER, POSSIBLE_IN
+from aicity_fleet.ledger.operator import POSSIBLE_IN
 from aicity_fleet.models import AssignedTask, Completed, Failed, JobState, Outcome, Spent
 
 DONE, FAILED = Completed("text", 1, "m"), Failed("quality", "No.")
@@ -230,12 +227,6 @@ def test_a_rerun_keeps_the_journal_on_request(ledger):
     again = claim(ledger)
     assert again.nonce == lease.nonce, "the fences are the same, so the journal fits"
     assert ledger.get(JOB).outcome is None
-
-
-def test_the_ledger_and_the_command_line_agree_on_which_failures_keep_their_journal(ledger):
-    text = script_texts()["rerun"]
-    (listed,) = re.findall(r"BROKE_OFF = {(.*?)}", text)
-    assert set(re.findall(r"(\w+) = true", listed)) == JOURNAL_IS_KEPT_AFTER
 
 
 def test_a_rerun_failure_begins_afresh_without_its_journal(ledger):

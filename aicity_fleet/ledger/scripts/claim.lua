@@ -3,7 +3,6 @@
 --   owner: the process
 --   lease_ms
 --   max_running: most jobs of the fleet that may run at once; 0 for any number
---   max_failures: failures in a row at which the guard closes
 --   endpoint: the model endpoint that the process would call, or ''
 --   is_alone: '1' when the job would run alone in its process
 --   probe_ms: how long a probe of an endpoint may take
@@ -33,8 +32,8 @@ end
 if is_paused('starts') then
   return refuse('paused', NOW)
 end
-if room_to_start(arg.max_running, arg.max_failures) < 1 then
-  return refuse(failures_seen() >= tonumber(arg.max_failures) and 'guard' or 'over_cap', NOW + 1000)
+if room_to_start(arg.max_running) < 1 then
+  return refuse(failures_seen() >= RULES.max_failures and 'guard' or 'over_cap', NOW + 1000)
 end
 if arg.day_cap ~= '' then
   redis.call('HSET', today(), 'cap', arg.day_cap)

@@ -1,5 +1,5 @@
 -- queued, finished or held -> quarantined, by a person.
--- ARGV: id, why, failures in a row that the guard lets out
+-- ARGV: id, why
 -- Reply: {1 or 0, state before, the obstacle or ''}
 local id = ARGV[1]
 local fields = redis.call('HMGET', key('job', id), 'state', 'report_lease_until')
@@ -11,7 +11,7 @@ if state == 'finished' and tonumber(fields[2] or '0') > NOW then
   return {0, state, 'being_sent'}
 end
 if redis.call('SREM', GUARD_PENDING, id) + redis.call('SREM', GUARD_UNSURE, id) > 0 then
-  count_failure(ARGV[3]) -- it may have been accepted
+  count_failure() -- it may have been accepted
 end
 put_in_quarantine(id, ARGV[2])
 return {1, state, ''}

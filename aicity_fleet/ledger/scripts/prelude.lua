@@ -1,6 +1,7 @@
 -- Stands before every other script. KEYS[1] is the fleet's prefix with its hash tag: every key that a script
 -- touches begins with it, so all lie in one slot. Times are Redis's own, in milliseconds. ARGV begins with
--- what the script is about (an id, a token); a script with many arguments gets the others by name.
+-- what the script is about (an id, a token); a script with many arguments gets the others by name. RULES
+-- comes from `rules.py`.
 
 local PREFIX = KEYS[1]
 local MAX_AUDIT_LINES = 200
@@ -88,18 +89,18 @@ end
 
 -- Count a failure that was accepted, or may have been. One that comes before the row is known is counted on
 -- top of the worst.
-local function count_failure(max_failures)
+local function count_failure()
   if guard_is_unknown() then
-    redis.call('HSET', GUARD, 'assumed', max_failures)
+    redis.call('HSET', GUARD, 'assumed', RULES.max_failures)
   end
   redis.call('HINCRBY', GUARD, 'failed', 1)
 end
 
 -- How many further jobs may start now: up to `cap` in the whole fleet (0: no cap), and one at a time while the
 -- guard is closed because jobs failed.
-local function room_to_start(cap, max_failures)
+local function room_to_start(cap)
   cap = tonumber(cap)
-  if failures_seen() >= tonumber(max_failures) then
+  if failures_seen() >= RULES.max_failures then
     cap = 1
   end
   if cap == 0 then
@@ -288,9 +289,9 @@ local function truncate(journal, ordinal)
 end
 
 -- Let one held failure go, if the guard has room for it.
-local function let_one_go(max_failures)
+local function let_one_go()
   local held = redis.call('ZRANGE', key('state', 'held'), 0, 0)[1]
-  if held and failures_in_a_row() < tonumber(max_failures) then
+  if held and failures_in_a_row() < RULES.max_failures then
     move(held, 'finished', NOW)
     note(held, 'let_go')
   end

@@ -2,7 +2,6 @@
 -- ARGV: id, token, then named:
 --   why
 --   was_refused: '1' when AI City certainly refused it, so that it is no failure of the agent's
---   max_failures: failures in a row at which the guard closes
 -- Reply: 1, or 0 when the token is not the current one
 local id, arg = ARGV[1], named(3)
 if not owns_report(id, ARGV[2]) then
@@ -11,9 +10,9 @@ end
 local was_pending = redis.call('SREM', GUARD_PENDING, id) + redis.call('SREM', GUARD_UNSURE, id)
 if arg.was_refused == '1' then
   redis.call('HSET', key('job', id), 'refused', 1)
-  let_one_go(arg.max_failures)
+  let_one_go()
 elseif was_pending == 1 then
-  count_failure(arg.max_failures) -- it may stand; a success clears it
+  count_failure() -- it may stand; a success clears it
 end
 put_in_quarantine(id, arg.why)
 return 1

@@ -5,7 +5,6 @@
 -- An outcome that AI City may have accepted is never discarded: another could be a second ending.
 -- A job that only ran out of something goes on from its journal, as does one whose journal is kept on
 -- request. Otherwise the journal is discarded: the same answers would lead to the same outcome.
-local BROKE_OFF = {deadline = true, over_budget = true, unprofitable = true}
 local id = ARGV[1]
 local job = key('job', id)
 local fields = redis.call('HMGET', job, 'state', 'task', 'outcome', 'tried', 'refused')
@@ -23,7 +22,8 @@ if fields[4] then
   -- Another outcome under the same key would be answered for the one that was refused, or refused as well.
   redis.call('HINCRBY', job, 'refusals', 1)
 end
-local keeps_journal = ARGV[3] == '1' or not fields[3] or BROKE_OFF[cjson.decode(fields[3]).code]
+local keeps_journal = ARGV[3] == '1' or not fields[3]
+  or RULES.journal_is_kept_after[cjson.decode(fields[3]).code]
 if not keeps_journal then
   redis.call('DEL', key('journal', id))
 end

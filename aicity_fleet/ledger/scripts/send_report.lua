@@ -1,7 +1,7 @@
 -- quarantined or held -> finished, by a person: the outcome is reported as it stands.
--- ARGV: id, why, failures in a row at which the guard is closed, '1' to send a failure all the same
+-- ARGV: id, why, '1' to send a failure all the same
 -- Reply: {1 or 0, state before, the obstacle or ''}
-local id, despite_guard = ARGV[1], ARGV[4] == '1'
+local id, despite_guard = ARGV[1], ARGV[3] == '1'
 local job = key('job', id)
 local fields = redis.call('HMGET', job, 'state', 'outcome', 'outcome_kind', 'complete_tried')
 local state = fields[1] or ''
@@ -14,7 +14,7 @@ end
 if fields[3] == 'fail' and fields[4] then
   return {0, state, 'complete_tried'}
 end
-if fields[3] == 'fail' and not despite_guard and failures_in_a_row() >= tonumber(ARGV[3]) then
+if fields[3] == 'fail' and not despite_guard and failures_in_a_row() >= RULES.max_failures then
   return {0, state, 'guard'}
 end
 if despite_guard then

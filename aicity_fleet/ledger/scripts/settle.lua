@@ -3,14 +3,13 @@
 --   receipt: JSON
 --   retention_ms
 --   meaning: for the agent's reputation; 'success', 'failure' or 'nothing'
---   max_failures: failures in a row at which the guard closes
 -- Reply: 1, or 0 when the token is not the current one
 local id, arg = ARGV[1], named(3)
 local job = key('job', id)
 if not owns_report(id, ARGV[2]) then
   -- It was sent before a wipe, or by a process that slept: AI City accepted it all the same.
   if arg.meaning == 'failure' and redis.call('HGET', job, 'state') ~= 'reported' then
-    count_failure(arg.max_failures)
+    count_failure()
   end
   return 0
 end
@@ -21,7 +20,7 @@ redis.call('SREM', GUARD_PENDING, id)
 redis.call('SREM', GUARD_UNSURE, id)
 local mark = tonumber(redis.call('HGET', job, 'guard_mark') or '0')
 if arg.meaning == 'failure' then
-  count_failure(arg.max_failures)
+  count_failure()
 else
   if arg.meaning == 'success' then
     redis.call('HDEL', GUARD, 'assumed')
@@ -29,7 +28,7 @@ else
       redis.call('HSET', GUARD, 'cleared', mark)
     end
   end
-  let_one_go(arg.max_failures) -- never after a failure: one failure between two successes
+  let_one_go() -- never after a failure: one failure between two successes
 end
 expire_job(id, arg.retention_ms)
 return 1

@@ -7,7 +7,6 @@
 --   isolate_after: lapsed leases after which a job runs alone
 --   quarantine_after: lapsed leases after which a job is quarantined
 --   max_running: most jobs of the fleet that may run at once; 0 for any number
---   max_failures: failures in a row at which the guard closes
 --   schema_version: of the ledger's layout
 --   outage_ms: time between two sweeps that shows an outage
 -- Reply: {rescued ids, ids to send to the jobs queue, ids to send to the reports queue, 1 when the
@@ -57,7 +56,7 @@ end
 
 local send = {}
 if not is_paused('starts') then
-  local room = math.min(limit, room_to_start(arg.max_running, arg.max_failures))
+  local room = math.min(limit, room_to_start(arg.max_running))
   if room > 0 then
     send = due(UNSENT, room)
   end

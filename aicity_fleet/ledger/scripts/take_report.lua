@@ -1,5 +1,5 @@
 -- Grant the right to send a finished job's report, to one process at a time.
--- ARGV: id, lease in ms, failures in a row at which the guard lets no further one out
+-- ARGV: id, lease in ms
 -- Reply: {number of the try, nonce, outcome JSON, ms since the report was first tried, earlier outcomes that
 --        AI City refused} or {'', reason}
 --
@@ -32,7 +32,7 @@ elseif redis.call('SISMEMBER', GUARD_PENDING, id) == 0 then
     return {'', 'guard_unknown'}
   end
   local stand = failures_in_a_row() + redis.call('SCARD', GUARD_UNSURE)
-  if stand >= tonumber(ARGV[3]) and not fields[8] then
+  if stand >= RULES.max_failures and not fields[8] then
     move(id, 'held', NOW)
     note(id, 'held', stand .. ' failures in a row stand already, or may stand')
     return {'', 'held'}
