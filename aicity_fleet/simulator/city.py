@@ -15,13 +15,11 @@ from datetime import UTC, datetime
 from typing import Any
 
 from aicity_fleet.simulator.agents import Agent
-from aicity_fleet.simulator.config import PLATFORM_FEE_PERCENT, SimulatorConfig
+from aicity_fleet.simulator.bodies import CityRefusedError
+from aicity_fleet.simulator.config import PASS_MARK, PLATFORM_FEE_PERCENT, SimulatorConfig
 from aicity_fleet.simulator.quality import assess, text_of
-from aicity_fleet.simulator.registry import CityRefusedError, Registry
-from aicity_fleet.simulator.tasks import CityTask, TaskStatus, fingerprint
-
-Listing = tuple[list[Any], int]
-"""The entries of one page, and how many there are on all pages."""
+from aicity_fleet.simulator.registry import Registry
+from aicity_fleet.simulator.tasks import CityTask, TaskStatus
 
 
 class City:
@@ -37,9 +35,10 @@ class City:
     ) -> None:
         self.config = config
         self.now = now
-        self.registry = Registry(config, now)
+        self.registry = Registry(now)
         self.tasks: dict[str, CityTask] = {}
-        self.by_fingerprint: dict[str, list[str]] = {}
+        self.by_fingerprint: defaultdict[str, list[str]] = defaultdict(list)
+        """The ids of the tasks with the same content."""
         self.credits = dict.fromkeys(("held", "charged", "paid", "fees", "refunded"), 0)
         """Cents of all buyers together: held now, and moved so far."""
         self._open: defaultdict[str, dict[str, CityTask]] = defaultdict(dict)
@@ -59,9 +58,9 @@ class City:
         Raises:
             CityRefusedError: 404 for an unknown agent, 409 for an id that exists.
         """
-        agent = self.registry.chosen(agent_id)
+        agent = self._agent(agent_id)
         task = CityTask(
-            task_id=task_id or _new_id(),
+            task_id=task_id or f"clx{secrets.token_hex(11)}",
             agent_id=agent.agent_id,
             task_type=task_type,
             input=task_input,
@@ -75,7 +74,7 @@ class City:
 
         An entry with a usable id of its own can be ended like a task; any other never leaves.
         """
-        agent = self.registry.chosen(agent_id)
+        agent = self._agent(agent_id)
         own_id = entry.get("id") if isinstance(entry, dict) else None
         known = not isinstance(own_id, str) or not own_id or own_id in self.tasks
         task = CityTask(
@@ -98,8 +97,10 @@ class City:
         status: str | None = None,
         finished_seconds: float | None = None,
         shuffled: bool = False,
-    ) -> Listing:
-        """One page of the agent's tasks; a task listed for the first time begins executing.
+    ) -> tuple[list[Any], int]:
+        """Return one page of the agent's tasks, and how many there are on all pages.
+
+        A task that is listed for the first time begins executing.
 
         Args:
             agent: Whose tasks.
@@ -117,27 +118,23 @@ class City:
             raise CityRefusedError(403, "ACCESS_DENIED", "the agent is suspended")
         if finished_seconds is None:
             finished_seconds = self.config.list_finished_seconds
-        opened = self._open[agent.agent_id].values()
-        recent = self._recently_ended(agent, finished_seconds) if finished_seconds > 0 else []
+        listed = [*self._open[agent.agent_id].values()]
+        if finished_seconds > 0:
+            listed += self._recently_ended(agent, finished_seconds)
+        if status is not None:
+            listed = [task for task in listed if task.status == status]
+        if shuffled:
+            random.shuffle(listed)
         start = 0 if page_size is None else (page - 1) * page_size
-        stop = None if page_size is None else start + page_size
-        listed = itertools.chain(opened, recent)
-        if status is None and not shuffled:
-            total = len(opened) + len(recent)
-            chosen = list(itertools.islice(listed, start, stop))
-        else:
-            matching = [task for task in listed if status is None or task.status == status]
-            if shuffled:
-                random.shuffle(matching)
-            total, chosen = len(matching), matching[start:stop]
+        chosen = listed[start : start + (page_size or len(listed))]
         for task in chosen:
             task.listings += 1
             if task.status is TaskStatus.SUBMITTED:
                 task.status, task.started_at = TaskStatus.EXECUTING, self.now()
-        return [task.listed() for task in chosen], total
+        return [task.listed() for task in chosen], len(listed)
 
     def task_for(self, agent: Agent, task_id: str) -> CityTask:
-        """The agent's own task.
+        """Return the agent's own task.
 
         Raises:
             CityRefusedError: 404 unknown, 403 somebody else's.
@@ -170,11 +167,11 @@ class City:
             assessment = assess(task.task_type, task.input, text_of(output)).to_json()
         else:
             assessment = {"score": 100, "criteria": []}
-        passed = assessment["score"] >= self.config.pass_mark
+        passed = assessment["score"] >= PASS_MARK
         task.assessment = {
             "taskId": task_id,
             "category": task.task_type,
-            "passMark": self.config.pass_mark,
+            "passMark": PASS_MARK,
             "passed": passed,
             **assessment,
         }
@@ -203,26 +200,17 @@ class City:
         self._settle(agent, task, TaskStatus.FAILED)
         return task, True
 
-    def assessment(self, task_id: str) -> dict[str, Any]:
-        """The assessment of a delivery, with its breakdown.
-
-        Raises:
-            CityRefusedError: 404.
-        """
-        task = self.tasks.get(task_id)
-        if task is None or task.assessment is None:
-            raise CityRefusedError(404, "ASSESSMENT_NOT_FOUND", "nothing was assessed yet")
-        return task.assessment
-
     def _assign(self, task: CityTask) -> CityTask:
         if task.task_id in self.tasks:
             raise CityRefusedError(409, "CONFLICT", "a task with this id exists")
         self.tasks[task.task_id] = task
         self._open[task.agent_id][task.task_id] = task
         self.credits["held"] += task.max_budget
-        mark = fingerprint(str(task.input.get("description", "")), str(task.input.get("code", "")))
-        self.by_fingerprint.setdefault(mark, []).append(task.task_id)
+        self.by_fingerprint[task.fingerprint].append(task.task_id)
         return task
+
+    def _agent(self, agent_id: str | None) -> Agent:
+        return self.registry.agent(agent_id) if agent_id else self.registry.default_agent
 
     def _task_to_end(self, agent: Agent, task_id: str, kind: str, key: str) -> CityTask:
         task = self.task_for(agent, task_id)
@@ -276,7 +264,3 @@ class City:
                 break
             recent.append(task)
         return recent
-
-
-def _new_id() -> str:
-    return f"clx{secrets.token_hex(11)}"

@@ -7,11 +7,6 @@ from __future__ import annotations
 
 import dataclasses
 
-from aicity_fleet.simulator.access import AGENT_KEY
-
-DEFAULT_OWNER_TOKEN = "owner_simulated"  # noqa: S105 - no secret: it is printed in the docs
-"""The bearer token of the owner that exists from the start."""
-
 PLATFORM_FEE_PERCENT = 15
 """What AI City keeps of a task's price, in percent.
 
@@ -43,13 +38,6 @@ SUNSET = "2026-06-30"
 @dataclasses.dataclass(frozen=True, slots=True)
 class SimulatorConfig:
     """How one simulated marketplace behaves."""
-
-    agent_key: str = AGENT_KEY
-    owner_token: str = DEFAULT_OWNER_TOKEN
-    agent_name: str = "Simulated agent"
-
-    pass_mark: int = PASS_MARK
-    """The least quality score that is accepted; 0 accepts every text that is not empty."""
 
     quality_gate: bool = True
     """False accepts every delivery with the score 100, for chaos runs that only count endings."""
