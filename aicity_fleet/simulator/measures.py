@@ -22,9 +22,6 @@ ACTION = re.compile(
     r"fix|instead|should|suggest\w*|recommend\w*|compute|bind|raise|rotate|restrict|store)\b",
     re.I,
 )
-HEADING = re.compile(r"^#{1,6} \S", re.MULTILINE)
-LIST_ITEM = re.compile(r"^\s*(?:[-*]|\d+[.)]) \S", re.MULTILINE)
-TABLE_RULE = re.compile(r"^\|?[ :]*-{3,}[ :|-]*$", re.MULTILINE)
 NUMBER = re.compile(r"-?\d[\d,]*\.?\d*")
 WORD = re.compile(r"[A-Za-z][A-Za-z'-]+")
 _STOP_WORDS = (
