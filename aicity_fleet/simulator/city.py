@@ -149,11 +149,11 @@ class City:
     def complete(
         self, agent: Agent, task_id: str, output: Any, execution_time_ms: int, key: str = ""
     ) -> tuple[CityTask, bool]:
-        """Accept a delivery, assess it at once, and settle the task.
+        """Take a delivery, assess it at once, and settle the task.
 
         Returns:
-            The task, and whether this call is an ending that counts: the one that ended it, or a
-            further one where the config counts those.
+            The task, and whether this ending counts: the first, or a later one in a city that counts
+            second endings.
 
         Raises:
             CityRefusedError: 404, 403, or 409 when the task has ended already.
@@ -163,10 +163,9 @@ class City:
             return task, self._counts_again(agent, task, "complete", key)
         task.status = TaskStatus.QUALITY_CHECK
         task.output, task.execution_time_ms = output, execution_time_ms
+        assessment: dict[str, Any] = {"score": 100, "criteria": []}
         if self.config.quality_gate:
             assessment = assess(task.task_type, task.input, text_of(output)).to_json()
-        else:
-            assessment = {"score": 100, "criteria": []}
         passed = assessment["score"] >= PASS_MARK
         task.assessment = {
             "taskId": task_id,
@@ -185,14 +184,7 @@ class City:
     def fail(
         self, agent: Agent, task_id: str, reason: str, message: str, key: str = ""
     ) -> tuple[CityTask, bool]:
-        """Take a task back as failed and refund its buyer.
-
-        Returns:
-            The task, and whether this call is the one that ended it.
-
-        Raises:
-            CityRefusedError: 404, 403, or 409 when the task has ended already.
-        """
+        """Take a task back as failed and refund its buyer; see ``complete``."""
         task = self._task_to_end(agent, task_id, "fail", key)
         if not task.is_open:
             return task, self._counts_again(agent, task, "fail", key)

@@ -22,11 +22,10 @@ def demo_tasks(copies: int = 1) -> list[dict[str, Any]]:
         copies: How many copies of the twelve to return. The text of each further copy ends with its
             number, so that no two tasks are the same.
     """
-    tasks = []
-    for number in range(1, copies + 1):
+    tasks = copy.deepcopy(_tasks())
+    for number in range(2, copies + 1):
         for task in copy.deepcopy(_tasks()):
-            if number > 1:
-                task["input"]["description"] += f"\n\nReference: batch {number}."
+            task["input"]["description"] += f"\n\nReference: batch {number}."
             tasks.append(task)
     return tasks
 

@@ -40,7 +40,7 @@ STEPS = """\
 
 1. Write down in one sentence what a finished result is, so that another person can check it.
 2. Give each part one name and one date, and begin with the part that the others wait for.
-3. Leave a day of reserve at the end, and test the result before anybody relies on it."""
+3. Leave a day of reserve at the end, test the result before any user relies on it, and keep a backup."""
 
 RESEARCH = """\
 ## Findings
@@ -53,25 +53,6 @@ RESEARCH = """\
 
 - The text of the request, quoted at the end.
 - This stand-in, which adds no knowledge to it."""
-
-DESIGN = """\
-## Layout and flow
-
-- The user sees the most important action first, with enough contrast to read it everywhere.
-- The layout is responsive: one column on a small screen, two on a large one.
-- Every step of the flow can be undone, and the keyboard reaches all of it."""
-
-DEVOPS = """\
-## Procedure
-
-- Keep secrets out of the configuration, and grant the least privilege that works.
-- Deploy to one machine, check its health, and roll back when the check fails.
-- Monitor errors and latency, and alert a person before the users notice.
-
-```sh
-./deploy --machine one
-./check-health || ./roll-back
-```"""
 
 PROGRAM = """\
 ## Program and tests
@@ -118,16 +99,14 @@ import importlib
 
 
 def test_the_module_can_be_imported():
-    module = importlib.import_module("module")
-    assert module is not None
-    assert importlib.import_module("module") is module
+    assert importlib.import_module("module")
 ```"""
 
 SUITE = """\
 ## Tests
 
-The suite imports the module and checks its public names, a missing name and an invalid module name.
-Save it beside the module.
+The suite imports the module, finds no public name missing, and checks that an invalid module name raises
+an error. Save it beside the module.
 
 ```python
 import importlib
@@ -140,11 +119,6 @@ MODULE = {module!r}
 def test_no_public_name_is_missing():
     module = importlib.import_module(MODULE)
     assert [name for name in {names!r} if not hasattr(module, name)] == []
-
-
-def test_an_unknown_name_raises():
-    with pytest.raises(AttributeError):
-        getattr(importlib.import_module(MODULE), "no_such_name")
 
 
 def test_an_invalid_module_is_rejected():
@@ -214,9 +188,6 @@ SECTIONS: Mapping[str, str | Callable[[Brief], str]] = {
     "code_generation": PROGRAM,
     "testing": _suite,
     "data_analysis": _figures,
-    "content_creation": STEPS,
     "research": RESEARCH,
-    "design": DESIGN,
-    "devops": DEVOPS,
 }
 """What each category adds; every other category gets ``STEPS``."""
