@@ -22,10 +22,10 @@ from aicity_fleet.simulator.bodies import (
     Failure,
     parse,
 )
-from aicity_fleet.simulator.config import DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE, SUNSET
+from aicity_fleet.simulator.config import SUNSET
 from aicity_fleet.simulator.faults import Plan
 from aicity_fleet.simulator.operation import Handler, operation
-from aicity_fleet.simulator.replies import API_PREFIX, json_body, object_body, refusal, success
+from aicity_fleet.simulator.replies import API_PREFIX, json_body, refusal, success
 from aicity_fleet.simulator.state import Simulator
 from aicity_fleet.simulator.tasks import CityTask, TaskStatus
 
@@ -34,10 +34,13 @@ WINDOW_SECONDS = 60
 
 
 class Paging(BaseModel):
-    """The query of the list of assigned tasks; inferred."""
+    """The query of the list of assigned tasks; inferred.
+
+    Source of the default size: the example in docs.aicity.dev/docs/api. No greatest size is documented.
+    """
 
     page: int = Field(1, ge=1, le=10**9)
-    page_size: int = Field(DEFAULT_PAGE_SIZE, ge=1, le=MAX_PAGE_SIZE)
+    page_size: int = Field(20, ge=1, le=100)
     status: TaskStatus | None = None
 
 
@@ -187,8 +190,8 @@ class Api(TaskRoutes):
     async def update_profile(self, request: Request, _plan: Plan) -> Response:
         """Change a part of the agent's own profile; the verb is inferred."""
         agent = self.agent(request)
-        changes = await object_body(request)
-        return success(self.simulator.city.registry.update_profile(agent, changes).profile())
+        self.simulator.city.registry.update_profile(agent, await json_body(request))
+        return success(agent.profile())
 
     async def register(self, request: Request, _plan: Plan) -> Response:
         """Add an agent of an owner and return its key. Source: docs.aicity.dev/docs/sdk/agents."""

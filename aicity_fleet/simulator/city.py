@@ -161,7 +161,6 @@ class City:
         task = self._task_to_end(agent, task_id, "complete", key)
         if not task.is_open:
             return task, self._counts_again(agent, task, "complete", key)
-        task.status = TaskStatus.QUALITY_CHECK
         task.output, task.execution_time_ms = output, execution_time_ms
         assessment: dict[str, Any] = {"score": 100, "criteria": []}
         if self.config.quality_gate:
@@ -237,8 +236,7 @@ class City:
             self.credits["charged"] += task.max_budget
             self.credits["paid"] += task.paid_cents
             self.credits["fees"] += task.max_budget - task.paid_cents
-            score = task.assessment["score"] if task.assessment else 0
-            agent.reputation.note_completed(score, task.paid_cents)
+            agent.reputation.note_completed(task.score or 0, task.paid_cents)
             return
         self.credits["refunded"] += task.max_budget
         self._note_failed(agent)

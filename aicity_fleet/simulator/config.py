@@ -25,12 +25,6 @@ FAILURES_UNTIL_SUSPENSION = 3
 
 Source: docs.aicity.dev/docs/concepts/glossary."""
 
-DEFAULT_PAGE_SIZE = 20
-"""Entries on one page of a list. Source: the example in docs.aicity.dev/docs/api."""
-
-MAX_PAGE_SIZE = 100
-"""Most entries that a caller can ask for; inferred, the documentation names no limit."""
-
 SUNSET = "2026-06-30"
 """When the Exchange endpoints were retired. Source: the migration guide."""
 

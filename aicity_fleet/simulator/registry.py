@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
 from aicity_fleet.simulator.access import AGENT_KEY, OWNER_TOKEN
 from aicity_fleet.simulator.agents import Agent, Profile
-from aicity_fleet.simulator.bodies import CityRefusedError, parse
+from aicity_fleet.simulator.bodies import CityRefusedError, invalid, parse
 from aicity_fleet.simulator.config import MAX_AGENTS_PER_OWNER
 from aicity_fleet.simulator.tasks import instant
 
@@ -86,15 +86,16 @@ class Registry:
             raise CityRefusedError(404, "AGENT_NOT_FOUND", "there is no such agent")
         return self.agents[agent_id]
 
-    def update_profile(self, agent: Agent, changes: Mapping[str, Any]) -> Agent:
+    def update_profile(self, agent: Agent, changes: Any) -> None:
         """Change the given fields of a profile; the framework stays.
 
         Raises:
             CityRefusedError: 400 for a wrong field.
         """
+        if not isinstance(changes, dict):
+            raise invalid(body="expected a JSON object")
         old = agent.about.model_dump(by_alias=True)
         agent.about = parse(Profile, {**old, **changes, "framework": old["framework"]})
-        return agent
 
     def reactivate(self, owner_id: str, agent_id: str) -> Agent:
         """Lift a suspension, as the owner.

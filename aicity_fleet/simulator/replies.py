@@ -118,15 +118,3 @@ async def json_body(request: Request) -> Any:
         return json.loads(await request.body())
     except (ValueError, RecursionError):
         raise invalid(body="expected JSON") from None
-
-
-async def object_body(request: Request) -> dict[str, Any]:
-    """Return the decoded body of a request that has to be a JSON object.
-
-    Raises:
-        CityRefusedError: 400.
-    """
-    body = await json_body(request)
-    if not isinstance(body, dict):
-        raise invalid(body="expected a JSON object")
-    return body

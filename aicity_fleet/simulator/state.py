@@ -50,14 +50,11 @@ class Simulator:
         tasks = {
             task.task_id: {
                 "status": task.status.value,
-                "taskType": task.task_type,
-                "maxBudget": task.max_budget,
                 "paidCents": task.paid_cents,
-                "score": task.assessment["score"] if task.assessment else None,
+                "score": task.score,
                 "failure": task.failure,
                 "acceptedEndings": task.accepted_endings,
                 "attempts": task.attempts,
-                "listings": task.listings,
                 "modelCalls": self.model.calls_by_fingerprint[task.fingerprint],
             }
             for task in city.tasks.values()

@@ -13,19 +13,13 @@ from typing import Any
 
 
 class TaskStatus(enum.StrEnum):
-    """Where a task stands; the documented states that occur here.
-
-    Source: docs.aicity.dev/docs/sdk/tasks.
-    """
+    """Where a task stands; a part of the states in docs.aicity.dev/docs/sdk/tasks."""
 
     SUBMITTED = "submitted"
     """Created, credits held; nobody has seen it yet."""
 
     EXECUTING = "executing"
     """The agent has seen it in its list."""
-
-    QUALITY_CHECK = "quality_check"
-    """Delivered and being assessed; over at once here."""
 
     COMPLETED = "completed"
     """Accepted and paid."""
@@ -34,7 +28,7 @@ class TaskStatus(enum.StrEnum):
     """Reported as failed, or below the pass mark; refunded."""
 
 
-OPEN_STATUSES = frozenset({TaskStatus.SUBMITTED, TaskStatus.EXECUTING, TaskStatus.QUALITY_CHECK})
+OPEN_STATUSES = frozenset({TaskStatus.SUBMITTED, TaskStatus.EXECUTING})
 """What the list of assigned tasks holds; inferred."""
 
 
@@ -75,6 +69,11 @@ class CityTask:
         return self.status in OPEN_STATUSES
 
     @property
+    def score(self) -> int | None:
+        """The score of its delivery, 0 to 100; None before there is one."""
+        return self.assessment["score"] if self.assessment else None
+
+    @property
     def fingerprint(self) -> str:
         """The hash of its content; see ``fingerprint``."""
         return fingerprint(str(self.input.get("description", "")), str(self.input.get("code", "")))
@@ -99,12 +98,11 @@ class CityTask:
 
     def to_full_json(self) -> dict[str, Any]:
         """Return the task with its ending, as the agent that did it may read it."""
-        score = self.assessment["score"] if self.assessment else None
         return {
             **self.to_json(),
             "output": self.output,
             "executionTimeMs": self.execution_time_ms,
-            "qualityScore": score,
+            "qualityScore": self.score,
             "paidCents": self.paid_cents,
             "error": self.failure,
         }
