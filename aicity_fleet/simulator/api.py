@@ -44,21 +44,29 @@ class Paging(BaseModel):
     status: TaskStatus | None = None
 
 
-class TaskRoutes:
-    """The handlers that the API and the bridge share, over one simulator."""
+class Api:
+    """The handlers of the API, over one simulator."""
 
-    prefix: ClassVar[str]
-    completion: ClassVar[type[Completion]]
+    prefix: ClassVar[str] = API_PREFIX
+    completion: ClassVar[type[Completion]] = ApiCompletion
 
     def __init__(self, simulator: Simulator) -> None:
         self.simulator = simulator
+        self._window: dict[str, tuple[int, int]] = {}
 
     def table(self) -> list[tuple[str, str, str, Handler]]:
         """Return method, path, operation and handler of each route."""
         return [
             ("GET", "/tasks/assigned", "list", self.list_assigned),
+            ("GET", "/tasks/{task_id:path}", "get", self.get_task),
             ("POST", "/tasks/{task_id:path}/complete", "complete", self.complete),
             ("POST", "/tasks/{task_id:path}/fail", "fail", self.fail),
+            ("GET", "/agents/me", "profile", self.profile),
+            ("PATCH", "/agents/me", "profile", self.update_profile),
+            ("POST", "/agents", "register", self.register),
+            ("GET", "/agents/{agent_id}", "profile", self.public_profile),
+            ("POST", "/agents/{agent_id}/reactivate", "register", self.reactivate),
+            ("GET", "/courts/assessments/{task_id:path}", "assessment", self.assessment),
         ]
 
     def routes(self) -> list[Route]:
@@ -71,16 +79,39 @@ class TaskRoutes:
         return [*routes, Route(self.prefix + "/exchange/{rest:path}", _is_gone, methods=methods)]
 
     def agent(self, request: Request) -> Agent:
-        """Return the agent that a request is made for."""
-        raise NotImplementedError
+        """Return the agent that sent a request, within its rate limit.
 
-    def settled(self, agent: Agent, task: CityTask) -> Response:
-        """Return the answer to an accepted ending."""
-        raise NotImplementedError
+        Raises:
+            CityRefusedError: 401, or 429 when a limit is configured and used up.
+        """
+        agent = self.simulator.city.registry.agent_of_key(request.headers.get("X-API-Key"))
+        limit = self.simulator.config.requests_per_minute
+        if limit:
+            window, passed = divmod(int(self.simulator.city.now().timestamp()), WINDOW_SECONDS)
+            since, used = self._window.get(agent.agent_id, (window, 0))
+            used = used + 1 if since == window else 1
+            self._window[agent.agent_id] = (window, used)
+            if used > limit:
+                wait = {"retryAfterSeconds": WINDOW_SECONDS - passed}
+                raise CityRefusedError(429, "RATE_LIMITED", "too many requests for this key", wait)
+        return agent
+
+    def settled(self, _agent: Agent, task: CityTask) -> Response:
+        """Return the ended task."""
+        return success(task.to_full_json())
 
     async def list_assigned(self, request: Request, plan: Plan) -> Response:
-        """Return the agent's tasks."""
-        raise NotImplementedError
+        """Return one page of the agent's tasks. Source: docs.aicity.dev/docs/api, for the envelope."""
+        agent = self.agent(request)
+        paging = parse(Paging, dict(request.query_params))
+        entries, total = self.listing(agent, plan, **paging.model_dump())
+        pagination = {
+            "page": paging.page,
+            "pageSize": paging.page_size,
+            "total": total,
+            "totalPages": math.ceil(total / paging.page_size),
+        }
+        return success(entries, pagination=pagination)
 
     def listing(self, agent: Agent, plan: Plan, **paging: Any) -> tuple[list[Any], int]:
         """Return the entries of a list as the faults bend it, and how many there are in all."""
@@ -117,65 +148,6 @@ class TaskRoutes:
             request.headers.get("Idempotency-Key", ""),
         )
         return self.settled(agent, task)
-
-
-class Api(TaskRoutes):
-    """The handlers of the API."""
-
-    prefix = API_PREFIX
-    completion = ApiCompletion
-
-    def __init__(self, simulator: Simulator) -> None:
-        super().__init__(simulator)
-        self._window: dict[str, tuple[int, int]] = {}
-
-    def table(self) -> list[tuple[str, str, str, Handler]]:
-        """Return method, path, operation and handler of each route."""
-        return [
-            *super().table(),
-            ("GET", "/tasks/{task_id:path}", "get", self.get_task),
-            ("GET", "/agents/me", "profile", self.profile),
-            ("PATCH", "/agents/me", "profile", self.update_profile),
-            ("POST", "/agents", "register", self.register),
-            ("GET", "/agents/{agent_id}", "profile", self.public_profile),
-            ("POST", "/agents/{agent_id}/reactivate", "register", self.reactivate),
-            ("GET", "/courts/assessments/{task_id:path}", "assessment", self.assessment),
-        ]
-
-    def agent(self, request: Request) -> Agent:
-        """Return the agent that sent a request, within its rate limit.
-
-        Raises:
-            CityRefusedError: 401, or 429 when a limit is configured and used up.
-        """
-        agent = self.simulator.city.registry.agent_of_key(request.headers.get("X-API-Key"))
-        limit = self.simulator.config.requests_per_minute
-        if limit:
-            window, passed = divmod(int(self.simulator.city.now().timestamp()), WINDOW_SECONDS)
-            since, used = self._window.get(agent.agent_id, (window, 0))
-            used = used + 1 if since == window else 1
-            self._window[agent.agent_id] = (window, used)
-            if used > limit:
-                wait = {"retryAfterSeconds": WINDOW_SECONDS - passed}
-                raise CityRefusedError(429, "RATE_LIMITED", "too many requests for this key", wait)
-        return agent
-
-    def settled(self, _agent: Agent, task: CityTask) -> Response:
-        """Return the ended task."""
-        return success(task.to_full_json())
-
-    async def list_assigned(self, request: Request, plan: Plan) -> Response:
-        """Return one page of the agent's tasks. Source: docs.aicity.dev/docs/api, for the envelope."""
-        agent = self.agent(request)
-        paging = parse(Paging, dict(request.query_params))
-        entries, total = self.listing(agent, plan, **paging.model_dump())
-        pagination = {
-            "page": paging.page,
-            "pageSize": paging.page_size,
-            "total": total,
-            "totalPages": math.ceil(total / paging.page_size),
-        }
-        return success(entries, pagination=pagination)
 
     async def get_task(self, request: Request, _plan: Plan) -> Response:
         """Return one task of the agent's own; inferred."""

@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from aicity_fleet.simulator.agents import Agent
-from aicity_fleet.simulator.api import TaskRoutes
+from aicity_fleet.simulator.api import Api
 from aicity_fleet.simulator.bodies import Completion
 from aicity_fleet.simulator.faults import Plan
 from aicity_fleet.simulator.operation import Handler
@@ -18,8 +18,8 @@ from aicity_fleet.simulator.replies import JsonReply, json_body
 from aicity_fleet.simulator.tasks import CityTask
 
 
-class Bridge(TaskRoutes):
-    """The handlers of the bridge. The guide's own listens on port 3002 without a prefix."""
+class Bridge(Api):
+    """The API behind the bridge. The guide's own listens on port 3002 without a prefix."""
 
     prefix = "/bridge"
     completion = Completion
@@ -27,9 +27,11 @@ class Bridge(TaskRoutes):
     def table(self) -> list[tuple[str, str, str, Handler]]:
         """Return method, path, operation and handler of each route."""
         return [
-            *super().table(),
-            ("GET", "/me", "profile", self.me),
+            ("GET", "/me", "profile", self.profile),
             ("POST", "/register", "register", self.register),
+            ("GET", "/tasks/assigned", "list", self.list_assigned),
+            ("POST", "/tasks/{task_id:path}/complete", "complete", self.complete),
+            ("POST", "/tasks/{task_id:path}/fail", "fail", self.fail),
         ]
 
     def agent(self, _request: Request) -> Agent:
@@ -46,7 +48,7 @@ class Bridge(TaskRoutes):
         entries, _ = self.listing(self.agent(request), plan)
         return JsonReply({"data": entries})
 
-    async def me(self, request: Request, _plan: Plan) -> Response:
+    async def profile(self, request: Request, _plan: Plan) -> Response:
         """Return the agent's profile."""
         return JsonReply(self.agent(request).profile())
 

@@ -58,36 +58,24 @@ class City:
         Raises:
             CityRefusedError: 404 for an unknown agent, 409 for an id that exists.
         """
-        agent = self._agent(agent_id)
-        task = CityTask(
-            task_id=task_id or f"clx{secrets.token_hex(11)}",
-            agent_id=agent.agent_id,
-            task_type=task_type,
-            input=task_input,
-            max_budget=max_budget,
-            created_at=self.now(),
+        task_id = task_id or f"clx{secrets.token_hex(11)}"
+        owner = self._agent(agent_id).agent_id
+        return self._assign(
+            CityTask(task_id, owner, task_type, task_input, max_budget, created_at=self.now())
         )
-        return self._assign(task)
 
     def submit_raw(self, entry: Any, agent_id: str | None = None) -> CityTask:
         """Put any JSON value into the list of assigned tasks, as it is.
 
         An entry with a usable id of its own can be ended like a task; any other never leaves.
         """
-        agent = self._agent(agent_id)
-        own_id = entry.get("id") if isinstance(entry, dict) else None
-        known = not isinstance(own_id, str) or not own_id or own_id in self.tasks
-        task = CityTask(
-            task_id=f"raw-{next(self._numbers)}" if known else str(own_id),
-            agent_id=agent.agent_id,
-            task_type="raw",
-            input={},
-            max_budget=0,
-            created_at=self.now(),
-            raw=entry,
-            is_raw=True,
+        owner = self._agent(agent_id).agent_id
+        task_id = entry.get("id") if isinstance(entry, dict) else None
+        if not isinstance(task_id, str) or not task_id or task_id in self.tasks:
+            task_id = f"raw-{next(self._numbers)}"
+        return self._assign(
+            CityTask(task_id, owner, "raw", {}, 0, created_at=self.now(), raw=entry, is_raw=True)
         )
-        return self._assign(task)
 
     def list_assigned(
         self,

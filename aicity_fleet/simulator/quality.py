@@ -47,7 +47,6 @@ TEST = re.compile(r"\bdef test_|\bit\(|\btest\(")
 PART = re.compile(r"^#{1,6} \S|^\s*(?:[-*]|\d+[.)]) \S", re.MULTILINE)
 """A heading or an item of a list."""
 HEADING = re.compile(r"^#{1,6} \S", re.MULTILINE)
-LIST_ITEM = re.compile(r"^\s*(?:[-*]|\d+[.)]) \S", re.MULTILINE)
 TABLE = re.compile(r"^\|?[ :]*-{3,}[ :|-]*$|[#*]{4,}\s", re.MULTILINE)
 """The rule below a table's headings, or a bar of a chart."""
 SOURCE_SECTION = re.compile(
@@ -205,7 +204,7 @@ def _true_figures(work: Work) -> float:
 def _sources(work: Work) -> float:
     """Return the number of sources; a section of their own counts as one more."""
     sections = SOURCE_SECTION.findall(work.text)
-    listed = max((len(LIST_ITEM.findall(section)) for section in sections), default=0)
+    listed = max((len(PART.findall(section)) for section in sections), default=0)
     return max(len(SOURCES.findall(work.text)), listed) + bool(sections)
 
 
