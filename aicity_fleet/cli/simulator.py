@@ -29,14 +29,14 @@ def simulator(
         ),
     ] = None,
 ) -> None:
-    """Run the simulated AI City and a simulated model. Nothing in it costs or earns money.
+    """Run the simulated AI City and a simulated model. No real money is involved.
 
     The agent key is ac_live_simulated, the owner token owner_simulated. Submit a task with
     POST /_sim/tasks, for example:
 
     curl -d '{"taskType": "research", "input": {"description": "..."}}' localhost:8765/_sim/tasks
 
-    What happened is at /_sim/report; faults are set with POST /_sim/faults.
+    GET /_sim/report shows what happened. POST /_sim/faults injects faults.
     """
     require_packages()
     from aicity_fleet.simulator.config import SimulatorConfig  # noqa: PLC0415 - a web framework

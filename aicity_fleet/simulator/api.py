@@ -22,7 +22,6 @@ from aicity_fleet.simulator.bodies import (
     Failure,
     parse,
 )
-from aicity_fleet.simulator.config import SUNSET
 from aicity_fleet.simulator.faults import Plan
 from aicity_fleet.simulator.operation import Handler, operation
 from aicity_fleet.simulator.replies import API_PREFIX, json_body, refusal, success
@@ -201,5 +200,5 @@ async def _is_gone(request: Request) -> Response:
     """
     error = CityRefusedError(410, "GONE", "the Exchange was retired; use the Tasks API")
     reply = refusal(request, error)
-    reply.headers.update({"Sunset": SUNSET, "Deprecation": "true"})
+    reply.headers.update({"Sunset": "2026-06-30", "Deprecation": "true"})
     return reply

@@ -16,8 +16,6 @@ from aicity_fleet.simulator.model.routes import ModelRoutes
 from aicity_fleet.simulator.replies import refusal
 from aicity_fleet.simulator.state import Simulator
 
-__all__ = ["SimulatorConfig", "create_app"]
-
 
 def create_app(config: SimulatorConfig | None = None) -> Starlette:
     """Build the application; its ``state.simulator`` is the ``Simulator`` behind it.
@@ -29,18 +27,15 @@ def create_app(config: SimulatorConfig | None = None) -> Starlette:
     sides = (Api(simulator), Bridge(simulator), ModelRoutes(simulator), Control(simulator))
     app = Starlette(
         routes=[route for side in sides for route in side.routes()],
-        exception_handlers={CityRefusedError: _refused, HTTPException: _not_served},
+        exception_handlers=dict.fromkeys((CityRefusedError, HTTPException), _refused),
     )
     app.state.simulator = simulator
     return app
 
 
 async def _refused(request: Request, error: Exception) -> Response:
-    assert isinstance(error, CityRefusedError)  # noqa: S101 - registered for nothing else
-    return refusal(request, error)
-
-
-async def _not_served(request: Request, error: Exception) -> Response:
+    if isinstance(error, CityRefusedError):
+        return refusal(request, error)
     status = getattr(error, "status_code", 404)
     code = "METHOD_NOT_ALLOWED" if status == 405 else "NOT_FOUND"
     return refusal(request, CityRefusedError(status, code, "this path or method is not served"))

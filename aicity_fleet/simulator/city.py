@@ -150,17 +150,12 @@ class City:
         if not task.is_open:
             return task, self._counts_again(agent, task, "complete", key)
         task.output, task.execution_time_ms = output, execution_time_ms
-        assessment: dict[str, Any] = {"score": 100, "criteria": []}
+        task.assessment = {"score": 100, "criteria": []}
         if self.config.quality_gate:
-            assessment = assess(task.task_type, task.input, text_of(output)).to_json()
-        passed = assessment["score"] >= PASS_MARK
-        task.assessment = {
-            "taskId": task_id,
-            "category": task.task_type,
-            "passMark": PASS_MARK,
-            "passed": passed,
-            **assessment,
-        }
+            task.assessment = assess(task.task_type, task.input, text_of(output)).to_json()
+        passed = task.assessment["score"] >= PASS_MARK
+        about = {"taskId": task_id, "category": task.task_type, "passMark": PASS_MARK}
+        task.assessment |= {**about, "passed": passed}
         if passed:
             task.paid_cents = task.max_budget * (100 - PLATFORM_FEE_PERCENT) // 100
         else:

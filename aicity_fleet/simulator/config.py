@@ -25,9 +25,6 @@ FAILURES_UNTIL_SUSPENSION = 3
 
 Source: docs.aicity.dev/docs/concepts/glossary."""
 
-SUNSET = "2026-06-30"
-"""When the Exchange endpoints were retired. Source: the migration guide."""
-
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class SimulatorConfig:
@@ -45,14 +42,13 @@ class SimulatorConfig:
     honour_idempotency_keys: bool = False
     """Whether an ending repeated under its key is answered like the first time, instead of 409.
 
-    Off, because AI City documents no such header."""
+    AI City documents no such header."""
 
     count_second_endings: bool = False
-    """Whether a second ending is accepted and counted, instead of refused with 409.
+    """Whether a second ending under another key is accepted and counted, instead of refused with 409.
 
-    For chaos runs: a marketplace that refuses would hide that an agent ends tasks twice. What comes
-    under an idempotency key that has ended the task before is answered like the first time and not
-    counted. Only the first ending moves money and the task's status."""
+    For chaos runs: a refusal would hide that an agent ends tasks twice. Only the first ending moves
+    money and the task's status."""
 
     requests_per_minute: int = 0
     """Most requests per agent key in one minute, then 429; 0 means no limit."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 import dataclasses
 import os
 import sys
+import textwrap
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -222,9 +223,8 @@ def _environment(user: Mapping[str, str], redis_url: str) -> dict[str, str]:
 
 
 def _title(task: JsonObject) -> str:
-    """The first line of what the buyer wants, shortened."""
-    words = " ".join(str(task["input"].get("description", "")).split())
-    return words if len(words) <= 40 else words[:39] + "…"
+    """Return the beginning of what the buyer wants."""
+    return textwrap.shorten(task["input"]["description"], 40, placeholder="…")
 
 
 def _row(task: DemoTask, booked: JsonObject) -> JsonObject:

@@ -40,8 +40,8 @@ START_SECONDS = 10.0
 class DroppableProtocol(H11Protocol):
     """HTTP/1.1 that lets the application cut its own connection.
 
-    ASGI has no word for closing a connection without an answer, so the function that does it is
-    handed over in the scope's extensions, where ASGI wants such things to be.
+    ASGI has no message that closes a connection without an answer, so the function that does it is
+    passed in the scope's extensions.
     """
 
     def connection_made(self, transport: Any) -> None:

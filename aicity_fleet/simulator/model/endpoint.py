@@ -86,8 +86,6 @@ class ModelEndpoint:
                 "completion_tokens": completion,
                 "total_tokens": prompt + completion,
             },
-            "service_tier": "default",
-            "system_fingerprint": None,
         }
 
     def count(self, brief: Brief, answer: dict[str, Any]) -> None:

@@ -24,7 +24,6 @@ This text is a stand-in from the simulator. No language model has worked on the 
 shows how a deliverable travels through the fleet, and what a deliverable of this category looks like. It
 has the headings, lists and length that both quality checks look for, and it quotes the request at the end.
 The statements below are general and true of almost any task; nothing in them was found out for this one.
-
 To get a real answer, run the same task with a model: set OPENAI_API_KEY, and OPENAI_BASE_URL and
 FLEET_MODEL where they differ from the defaults. The same team then works on the task with that model.
 
