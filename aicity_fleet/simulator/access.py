@@ -10,7 +10,10 @@ import importlib.util
 from aicity_fleet.errors import SettingsError
 
 AGENT_KEY = "ac_live_simulated"
-"""The agent key that a simulator accepts unless it is configured otherwise. It opens nothing else."""
+"""The agent key that a simulator accepts. It opens nothing else."""
+
+OWNER_TOKEN = "owner_simulated"  # noqa: S105 - no secret: it is printed in the docs
+"""The bearer token of the owner that exists from the start."""
 
 MODEL_KEY = "sk-simulated-0000"
 """A model key. The simulator accepts any; it opens nothing else."""

@@ -7,7 +7,11 @@ from __future__ import annotations
 
 import dataclasses
 import enum
-from typing import Any
+from typing import Any, Literal
+
+from pydantic import Field
+
+from aicity_fleet.simulator.bodies import Body
 
 MAX_SCORE = 1000
 """The best overall score and the best value of each dimension.
@@ -30,12 +34,6 @@ WEIGHTS = {"outcome": 0.40, "relationship": 0.25, "economic": 0.20, "reliability
 """Share of each dimension in the overall score.
 
 Source: docs.aicity.dev/docs/concepts/reputation."""
-
-FRAMEWORKS = ("crewai", "langgraph", "openclaw", "autogen", "adk", "openai", "custom")
-"""Source: docs.aicity.dev/docs/guides/building-an-agent."""
-
-AVAILABILITIES = ("available", "busy", "offline")
-"""Source: docs.aicity.dev/docs/concepts/glossary."""
 
 
 class TrustTier(enum.StrEnum):
@@ -103,34 +101,36 @@ class Reputation:
         self.dimensions[dimension] = value + (target - value) * share
 
 
+class Profile(Body):
+    """What an owner says of an agent. Source: docs.aicity.dev/docs/guides/building-an-agent."""
+
+    display_name: str = Field(pattern=r"\S")
+    framework: Literal["crewai", "langgraph", "openclaw", "autogen", "adk", "openai", "custom"]
+    description: str = ""
+    capabilities: list[Any] = Field(default_factory=list)
+    model: str = Field(default="", max_length=100)
+    availability: Literal["available", "busy", "offline"] = "available"
+    """Source: docs.aicity.dev/docs/concepts/glossary."""
+
+
 @dataclasses.dataclass(slots=True)
 class Agent:
     """One registered agent."""
 
     agent_id: str
     owner_id: str
-    key_sha256: str
-    display_name: str
-    framework: str = "autogen"
-    description: str = ""
-    capabilities: list[dict[str, Any]] = dataclasses.field(default_factory=list)
-    model: str = ""
-    availability: str = "available"
+    about: Profile
+    created_at: str
     is_suspended: bool = False
     earned_cents: int = 0
-    created_at: str = ""
     reputation: Reputation = dataclasses.field(default_factory=Reputation)
 
     def public_profile(self) -> dict[str, Any]:
-        """What anybody may read about this agent."""
+        """Return what anybody may read about this agent."""
         reputation = self.reputation
         return {
             "id": self.agent_id,
-            "displayName": self.display_name,
-            "description": self.description,
-            "framework": self.framework,
-            "capabilities": self.capabilities,
-            "availability": self.availability,
+            **self.about.model_dump(by_alias=True, exclude={"model"}),
             "status": "suspended" if self.is_suspended else "active",
             "trustTier": reputation.tier.value,
             "overallScore": reputation.overall,
@@ -140,12 +140,12 @@ class Agent:
         }
 
     def profile(self) -> dict[str, Any]:
-        """What the agent itself may read: the public part, its owner, pay and counts."""
+        """Return what the agent itself may read: the public part, its owner, pay and counts."""
         reputation = self.reputation
         return {
             **self.public_profile(),
             "ownerId": self.owner_id,
-            "model": self.model,
+            "model": self.about.model,
             "tasksCompleted": reputation.completed,
             "tasksFailed": reputation.failed,
             "consecutiveFailures": reputation.consecutive_failures,

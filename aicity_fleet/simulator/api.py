@@ -6,38 +6,56 @@ Where the documentation names no path, the inferred one of the fleet's built-in 
 
 from __future__ import annotations
 
-from typing import Any
+import math
+from typing import Any, ClassVar
 
+from pydantic import BaseModel, Field
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
 from aicity_fleet.simulator.agents import Agent
-from aicity_fleet.simulator.config import DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE, SUNSET
+from aicity_fleet.simulator.bodies import (
+    ApiCompletion,
+    CityRefusedError,
+    Completion,
+    Failure,
+    parse,
+)
 from aicity_fleet.simulator.faults import Plan
 from aicity_fleet.simulator.operation import Handler, operation
-from aicity_fleet.simulator.registry import CityRefusedError, invalid
-from aicity_fleet.simulator.replies import object_body, page_of, refusal, success
+from aicity_fleet.simulator.replies import API_PREFIX, json_body, refusal, success
 from aicity_fleet.simulator.state import Simulator
-from aicity_fleet.simulator.tasks import TaskStatus
-
-PREFIX = "/api/v1"
-"""Source: docs.aicity.dev/docs/api."""
+from aicity_fleet.simulator.tasks import CityTask, TaskStatus
 
 WINDOW_SECONDS = 60
 """Length of the window in which requests per key are counted."""
 
 
+class Paging(BaseModel):
+    """The query of the list of assigned tasks; inferred.
+
+    Source of the default size: the example in docs.aicity.dev/docs/api. No greatest size is documented.
+    """
+
+    page: int = Field(1, ge=1, le=10**9)
+    page_size: int = Field(20, ge=1, le=100)
+    status: TaskStatus | None = None
+
+
 class Api:
     """The handlers of the API, over one simulator."""
+
+    prefix: ClassVar[str] = API_PREFIX
+    completion: ClassVar[type[Completion]] = ApiCompletion
 
     def __init__(self, simulator: Simulator) -> None:
         self.simulator = simulator
         self._window: dict[str, tuple[int, int]] = {}
 
-    def routes(self) -> list[Route]:
-        """Every route, with the operation names that faults use."""
-        table: list[tuple[str, str, str, Handler]] = [
+    def table(self) -> list[tuple[str, str, str, Handler]]:
+        """Return method, path, operation and handler of each route."""
+        return [
             ("GET", "/tasks/assigned", "list", self.list_assigned),
             ("GET", "/tasks/{task_id:path}", "get", self.get_task),
             ("POST", "/tasks/{task_id:path}/complete", "complete", self.complete),
@@ -49,16 +67,18 @@ class Api:
             ("POST", "/agents/{agent_id}/reactivate", "register", self.reactivate),
             ("GET", "/courts/assessments/{task_id:path}", "assessment", self.assessment),
         ]
+
+    def routes(self) -> list[Route]:
+        """Return every route; the Exchange is gone."""
         routes = [
-            Route(PREFIX + path, operation(self.simulator, name, handler), methods=[method])
-            for method, path, name, handler in table
+            Route(self.prefix + path, operation(self.simulator, name, handler), methods=[method])
+            for method, path, name, handler in self.table()
         ]
         methods = ["GET", "POST", "PUT", "PATCH", "DELETE"]
-        routes.append(Route(PREFIX + "/exchange/{rest:path}", exchange_is_gone, methods=methods))
-        return routes
+        return [*routes, Route(self.prefix + "/exchange/{rest:path}", _is_gone, methods=methods)]
 
     def agent(self, request: Request) -> Agent:
-        """The agent that sent a request, within its rate limit.
+        """Return the agent that sent a request, within its rate limit.
 
         Raises:
             CityRefusedError: 401, or 429 when a limit is configured and used up.
@@ -75,138 +95,110 @@ class Api:
                 raise CityRefusedError(429, "RATE_LIMITED", "too many requests for this key", wait)
         return agent
 
+    def settled(self, _agent: Agent, task: CityTask) -> Response:
+        """Return the ended task."""
+        return success(task.to_full_json())
+
     async def list_assigned(self, request: Request, plan: Plan) -> Response:
-        """One page of the agent's tasks; path and paging are inferred."""
+        """Return one page of the agent's tasks. Source: docs.aicity.dev/docs/api, for the envelope."""
         agent = self.agent(request)
-        page = _positive(request, "page", 1, 10**9)
-        page_size = _positive(request, "page_size", DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE)
-        status = request.query_params.get("status")
-        if status is not None and status not in set(TaskStatus):
-            raise invalid(status=f"expected one of {', '.join(TaskStatus)}")
+        paging = parse(Paging, dict(request.query_params))
+        entries, total = self.listing(agent, plan, **paging.model_dump())
+        pagination = {
+            "page": paging.page,
+            "pageSize": paging.page_size,
+            "total": total,
+            "totalPages": math.ceil(total / paging.page_size),
+        }
+        return success(entries, pagination=pagination)
+
+    def listing(self, agent: Agent, plan: Plan, **paging: Any) -> tuple[list[Any], int]:
+        """Return the entries of a list as the faults bend it, and how many there are in all."""
         entries, total = self.simulator.city.list_assigned(
             agent,
-            page,
-            page_size,
-            status,
             finished_seconds=plan.finished_seconds,
             shuffled="shuffle_pages" in plan.changes,
+            **paging,
         )
-        if "duplicate_listing" in plan.changes:
-            entries = entries + entries[:1]
-        return page_of(entries, page, page_size, total)
+        return entries + entries[: "duplicate_listing" in plan.changes], total
+
+    async def complete(self, request: Request, _plan: Plan) -> Response:
+        """Take a delivery."""
+        agent = self.agent(request)
+        done = parse(self.completion, await json_body(request))
+        task, request.state.is_accepted = self.simulator.city.complete(
+            agent,
+            request.path_params["task_id"],
+            done.output,
+            done.execution_time_ms,
+            request.headers.get("Idempotency-Key", ""),
+        )
+        return self.settled(agent, task)
+
+    async def fail(self, request: Request, _plan: Plan) -> Response:
+        """Take a failure."""
+        agent = self.agent(request)
+        failure = parse(Failure, await json_body(request))
+        task, request.state.is_accepted = self.simulator.city.fail(
+            agent,
+            request.path_params["task_id"],
+            failure.reason,
+            failure.message,
+            request.headers.get("Idempotency-Key", ""),
+        )
+        return self.settled(agent, task)
 
     async def get_task(self, request: Request, _plan: Plan) -> Response:
-        """One task of the agent's own; inferred."""
+        """Return one task of the agent's own; inferred."""
         agent = self.agent(request)
         task = self.simulator.city.task_for(agent, request.path_params["task_id"])
         return success(task.to_full_json())
 
-    async def complete(self, request: Request, _plan: Plan) -> Response:
-        """Take a delivery. Source: the migration guide has ``output`` as an object."""
-        agent = self.agent(request)
-        body = await object_body(request)
-        faults = completion_faults(body)
-        if not isinstance(body.get("output"), dict):
-            faults["output"] = "expected an object"
-        if faults:
-            raise invalid(**faults)
-        task, request.state.is_accepted = self.simulator.city.complete(
-            agent,
-            request.path_params["task_id"],
-            body["output"],
-            body["executionTimeMs"],
-            request.headers.get("Idempotency-Key", ""),
-        )
-        return success(task.to_full_json())
-
-    async def fail(self, request: Request, _plan: Plan) -> Response:
-        """Take a failure; the keys are inferred."""
-        agent = self.agent(request)
-        reason, message = read_failure(await object_body(request))
-        task, request.state.is_accepted = self.simulator.city.fail(
-            agent,
-            request.path_params["task_id"],
-            reason,
-            message,
-            request.headers.get("Idempotency-Key", ""),
-        )
-        return success(task.to_full_json())
-
     async def profile(self, request: Request, _plan: Plan) -> Response:
-        """The agent's own profile. Source: docs.aicity.dev/docs/sdk/agents."""
+        """Return the agent's own profile. Source: docs.aicity.dev/docs/sdk/agents."""
         return success(self.agent(request).profile())
 
     async def update_profile(self, request: Request, _plan: Plan) -> Response:
-        """A partial update of the agent's own profile; the verb is inferred."""
+        """Change a part of the agent's own profile; the verb is inferred."""
         agent = self.agent(request)
-        changes = await object_body(request)
-        return success(self.simulator.city.registry.update_profile(agent, changes).profile())
+        self.simulator.city.registry.update_profile(agent, await json_body(request))
+        return success(agent.profile())
 
     async def register(self, request: Request, _plan: Plan) -> Response:
-        """A new agent of an owner, with its key. Source: docs.aicity.dev/docs/sdk/agents."""
-        owner_id = self.simulator.city.registry.owner_of_token(request.headers.get("Authorization"))
-        agent, key = self.simulator.city.registry.register(owner_id, await object_body(request))
+        """Add an agent of an owner and return its key. Source: docs.aicity.dev/docs/sdk/agents."""
+        registry = self.simulator.city.registry
+        owner_id = registry.owner_of_token(request.headers.get("Authorization"))
+        agent, key = registry.register(owner_id, await json_body(request))
         return success({"agent": agent.profile(), "apiKey": key}, 201)
 
     async def public_profile(self, request: Request, _plan: Plan) -> Response:
-        """Anybody's public profile, with an agent key; the path is inferred."""
+        """Return any agent's public profile; the path is inferred."""
         self.agent(request)
         agent = self.simulator.city.registry.agent(request.path_params["agent_id"])
         return success(agent.public_profile())
 
     async def reactivate(self, request: Request, _plan: Plan) -> Response:
-        """The end of a suspension, by the owner; the path is inferred."""
-        owner_id = self.simulator.city.registry.owner_of_token(request.headers.get("Authorization"))
-        agent = self.simulator.city.registry.reactivate(owner_id, request.path_params["agent_id"])
+        """Lift a suspension, for the owner; the path is inferred."""
+        registry = self.simulator.city.registry
+        owner_id = registry.owner_of_token(request.headers.get("Authorization"))
+        agent = registry.reactivate(owner_id, request.path_params["agent_id"])
         return success(agent.profile())
 
     async def assessment(self, request: Request, _plan: Plan) -> Response:
-        """The assessment of one delivery. Source: docs.aicity.dev/docs/concepts/glossary."""
+        """Return the assessment of the agent's own delivery; the path is inferred."""
         agent = self.agent(request)
-        task_id = request.path_params["task_id"]
-        self.simulator.city.task_for(agent, task_id)
-        return success(self.simulator.city.assessment(task_id))
+        task = self.simulator.city.task_for(agent, request.path_params["task_id"])
+        if task.assessment is None:
+            raise CityRefusedError(404, "ASSESSMENT_NOT_FOUND", "nothing was assessed yet")
+        return success(task.assessment)
 
 
-async def exchange_is_gone(_request: Request) -> Response:
-    """What every endpoint of the retired Exchange answers.
+async def _is_gone(request: Request) -> Response:
+    """Answer as every endpoint of the retired Exchange does.
 
     Source: docs.aicity.dev/docs/concepts/api-stability; the migration guide for the date.
     """
     error = CityRefusedError(410, "GONE", "the Exchange was retired; use the Tasks API")
-    return refusal(error, {"Sunset": SUNSET, "Deprecation": "true"})
-
-
-def completion_faults(body: dict[str, Any]) -> dict[str, str]:
-    """What is wrong with a completion apart from its output, by field."""
-    elapsed = body.get("executionTimeMs")
-    if type(elapsed) is not int or elapsed < 0:
-        return {"executionTimeMs": "expected an integer of at least 0"}
-    return {}
-
-
-def read_failure(body: dict[str, Any]) -> tuple[str, str]:
-    """Reason and message of a failure.
-
-    Raises:
-        CityRefusedError: 400 when one of them is no text, or the reason is empty.
-    """
-    faults = {
-        field: "expected a string"
-        for field in ("reason", "message")
-        if not isinstance(body.get(field), str)
-    }
-    if not faults and not body["reason"].strip():
-        faults["reason"] = "must not be empty"
-    if faults:
-        raise invalid(**faults)
-    return body["reason"], body["message"]
-
-
-def _positive(request: Request, name: str, default: int, most: int) -> int:
-    text = request.query_params.get(name)
-    if text is None:
-        return default
-    if not text.isascii() or not text.isdigit() or not 1 <= int(text[:12]) <= most:
-        raise invalid(**{name: f"expected an integer from 1 to {most}"})
-    return int(text)
+    reply = refusal(request, error)
+    reply.headers.update({"Sunset": "2026-06-30", "Deprecation": "true"})
+    return reply

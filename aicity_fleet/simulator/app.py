@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
 
-from aicity_fleet.simulator import api, bridge, control
+from aicity_fleet.simulator.api import Api
+from aicity_fleet.simulator.bodies import CityRefusedError
+from aicity_fleet.simulator.bridge import Bridge
 from aicity_fleet.simulator.config import SimulatorConfig
+from aicity_fleet.simulator.control import Control
 from aicity_fleet.simulator.model.routes import ModelRoutes
-from aicity_fleet.simulator.registry import CityRefusedError
 from aicity_fleet.simulator.replies import refusal
 from aicity_fleet.simulator.state import Simulator
-
-__all__ = ["SimulatorConfig", "create_app"]
 
 
 def create_app(config: SimulatorConfig | None = None) -> Starlette:
@@ -24,20 +24,18 @@ def create_app(config: SimulatorConfig | None = None) -> Starlette:
         config: How it behaves; the defaults suit a demo.
     """
     simulator = Simulator(config or SimulatorConfig())
-    routes: list[Route] = [
-        *api.Api(simulator).routes(),
-        *bridge.Bridge(simulator).routes(),
-        *ModelRoutes(simulator).routes(),
-        *control.Control(simulator).routes(),
-    ]
-    app = Starlette(routes=routes, exception_handlers={404: _no_such_path, 405: _no_such_method})
+    sides = (Api(simulator), Bridge(simulator), ModelRoutes(simulator), Control(simulator))
+    app = Starlette(
+        routes=[route for side in sides for route in side.routes()],
+        exception_handlers=dict.fromkeys((CityRefusedError, HTTPException), _refused),
+    )
     app.state.simulator = simulator
     return app
 
 
-async def _no_such_path(_request: Request, _error: Exception) -> Response:
-    return refusal(CityRefusedError(404, "NOT_FOUND", "there is nothing at this path"))
-
-
-async def _no_such_method(_request: Request, _error: Exception) -> Response:
-    return refusal(CityRefusedError(405, "METHOD_NOT_ALLOWED", "this path has other methods"))
+async def _refused(request: Request, error: Exception) -> Response:
+    if isinstance(error, CityRefusedError):
+        return refusal(request, error)
+    status = getattr(error, "status_code", 404)
+    code = "METHOD_NOT_ALLOWED" if status == 405 else "NOT_FOUND"
+    return refusal(request, CityRefusedError(status, code, "this path or method is not served"))

@@ -6,105 +6,57 @@ agent, as the guide's does. Source: AI City's AutoGen integration guide.
 
 from __future__ import annotations
 
-from typing import Any
-
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
 
-from aicity_fleet.simulator.api import completion_faults, exchange_is_gone, read_failure
+from aicity_fleet.simulator.agents import Agent
+from aicity_fleet.simulator.api import Api
+from aicity_fleet.simulator.bodies import Completion
 from aicity_fleet.simulator.faults import Plan
-from aicity_fleet.simulator.operation import Handler, operation
-from aicity_fleet.simulator.registry import invalid
-from aicity_fleet.simulator.replies import JsonReply, object_body
-from aicity_fleet.simulator.state import Simulator
-
-PREFIX = "/bridge"
-"""Where the simulator serves the bridge; the guide's own listens on port 3002 without a prefix."""
+from aicity_fleet.simulator.operation import Handler
+from aicity_fleet.simulator.replies import JsonReply, json_body
+from aicity_fleet.simulator.tasks import CityTask
 
 
-class Bridge:
-    """The handlers of the bridge, over one simulator."""
+class Bridge(Api):
+    """The API behind the bridge. The guide's own listens on port 3002 without a prefix."""
 
-    def __init__(self, simulator: Simulator) -> None:
-        self.simulator = simulator
+    prefix = "/bridge"
+    completion = Completion
 
-    def routes(self) -> list[Route]:
-        """Every route, with the operation names that faults use."""
-        table: list[tuple[str, str, str, Handler]] = [
-            ("GET", "/me", "profile", self.me),
+    def table(self) -> list[tuple[str, str, str, Handler]]:
+        """Return method, path, operation and handler of each route."""
+        return [
+            ("GET", "/me", "profile", self.profile),
             ("POST", "/register", "register", self.register),
             ("GET", "/tasks/assigned", "list", self.list_assigned),
             ("POST", "/tasks/{task_id:path}/complete", "complete", self.complete),
             ("POST", "/tasks/{task_id:path}/fail", "fail", self.fail),
         ]
-        routes = [
-            Route(
-                PREFIX + path,
-                operation(self.simulator, name, handler, "bridge"),
-                methods=[method],
-            )
-            for method, path, name, handler in table
-        ]
-        methods = ["GET", "POST"]
-        routes.append(Route(PREFIX + "/exchange/{rest:path}", exchange_is_gone, methods=methods))
-        return routes
 
-    async def me(self, _request: Request, _plan: Plan) -> Response:
-        """The profile of the agent whose key the bridge holds."""
-        return JsonReply(self.simulator.city.registry.bridge_agent.profile())
+    def agent(self, _request: Request) -> Agent:
+        """Return the agent whose key the bridge holds."""
+        return self.simulator.city.registry.bridge_agent
 
-    async def register(self, request: Request, _plan: Plan) -> Response:
-        """A new agent; the bridge goes on with its key."""
-        registry = self.simulator.city.registry
-        body = await object_body(request)
-        agent, key = registry.register(registry.default_agent.owner_id, body)
-        registry.bridge_agent = agent
-        profile = agent.profile()
-        shown = {name: profile[name] for name in ("id", "displayName", "trustTier", "overallScore")}
-        return JsonReply({**shown, "apiKey": key}, 201)
+    def settled(self, agent: Agent, _task: CityTask) -> Response:
+        """Return the agent's new standing."""
+        reputation = agent.reputation
+        return JsonReply({"updatedScore": reputation.overall, "trustTier": reputation.tier.value})
 
-    async def list_assigned(self, _request: Request, plan: Plan) -> Response:
-        """Every task of the agent, on one page."""
-        city = self.simulator.city
-        entries, _ = city.list_assigned(
-            city.registry.bridge_agent,
-            finished_seconds=plan.finished_seconds,
-            shuffled="shuffle_pages" in plan.changes,
-        )
-        if "duplicate_listing" in plan.changes:
-            entries = entries + entries[:1]
+    async def list_assigned(self, request: Request, plan: Plan) -> Response:
+        """Return every task of the agent, on one page."""
+        entries, _ = self.listing(self.agent(request), plan)
         return JsonReply({"data": entries})
 
-    async def complete(self, request: Request, _plan: Plan) -> Response:
-        """A delivery, whose output may be a bare text; answers with the new standing."""
-        body = await object_body(request)
-        faults = completion_faults(body)
-        if not isinstance(body.get("output"), dict | str):
-            faults["output"] = "expected a string or an object"
-        if faults:
-            raise invalid(**faults)
-        _, request.state.is_accepted = self.simulator.city.complete(
-            self.simulator.city.registry.bridge_agent,
-            request.path_params["task_id"],
-            body["output"],
-            body["executionTimeMs"],
-            request.headers.get("Idempotency-Key", ""),
-        )
-        return JsonReply(self._standing())
+    async def profile(self, request: Request, _plan: Plan) -> Response:
+        """Return the agent's profile."""
+        return JsonReply(self.agent(request).profile())
 
-    async def fail(self, request: Request, _plan: Plan) -> Response:
-        """A failure; answers with the new standing."""
-        reason, message = read_failure(await object_body(request))
-        _, request.state.is_accepted = self.simulator.city.fail(
-            self.simulator.city.registry.bridge_agent,
-            request.path_params["task_id"],
-            reason,
-            message,
-            request.headers.get("Idempotency-Key", ""),
-        )
-        return JsonReply(self._standing())
-
-    def _standing(self) -> dict[str, Any]:
-        reputation = self.simulator.city.registry.bridge_agent.reputation
-        return {"updatedScore": reputation.overall, "trustTier": reputation.tier.value}
+    async def register(self, request: Request, _plan: Plan) -> Response:
+        """Add an agent; the bridge goes on with its key."""
+        registry = self.simulator.city.registry
+        owner_id = registry.default_agent.owner_id
+        registry.bridge_agent, key = registry.register(owner_id, await json_body(request))
+        profile = registry.bridge_agent.profile()
+        shown = {name: profile[name] for name in ("id", "displayName", "trustTier", "overallScore")}
+        return JsonReply({**shown, "apiKey": key}, 201)

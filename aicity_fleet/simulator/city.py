@@ -15,13 +15,11 @@ from datetime import UTC, datetime
 from typing import Any
 
 from aicity_fleet.simulator.agents import Agent
-from aicity_fleet.simulator.config import PLATFORM_FEE_PERCENT, SimulatorConfig
+from aicity_fleet.simulator.bodies import CityRefusedError
+from aicity_fleet.simulator.config import PASS_MARK, PLATFORM_FEE_PERCENT, SimulatorConfig
 from aicity_fleet.simulator.quality import assess, text_of
-from aicity_fleet.simulator.registry import CityRefusedError, Registry
-from aicity_fleet.simulator.tasks import CityTask, TaskStatus, fingerprint
-
-Listing = tuple[list[Any], int]
-"""The entries of one page, and how many there are on all pages."""
+from aicity_fleet.simulator.registry import Registry
+from aicity_fleet.simulator.tasks import CityTask, TaskStatus
 
 
 class City:
@@ -37,9 +35,10 @@ class City:
     ) -> None:
         self.config = config
         self.now = now
-        self.registry = Registry(config, now)
+        self.registry = Registry(now)
         self.tasks: dict[str, CityTask] = {}
-        self.by_fingerprint: dict[str, list[str]] = {}
+        self.by_fingerprint: defaultdict[str, list[str]] = defaultdict(list)
+        """The ids of the tasks with the same content."""
         self.credits = dict.fromkeys(("held", "charged", "paid", "fees", "refunded"), 0)
         """Cents of all buyers together: held now, and moved so far."""
         self._open: defaultdict[str, dict[str, CityTask]] = defaultdict(dict)
@@ -59,36 +58,24 @@ class City:
         Raises:
             CityRefusedError: 404 for an unknown agent, 409 for an id that exists.
         """
-        agent = self.registry.chosen(agent_id)
-        task = CityTask(
-            task_id=task_id or _new_id(),
-            agent_id=agent.agent_id,
-            task_type=task_type,
-            input=task_input,
-            max_budget=max_budget,
-            created_at=self.now(),
+        task_id = task_id or f"clx{secrets.token_hex(11)}"
+        owner = self._agent(agent_id).agent_id
+        return self._assign(
+            CityTask(task_id, owner, task_type, task_input, max_budget, created_at=self.now())
         )
-        return self._assign(task)
 
     def submit_raw(self, entry: Any, agent_id: str | None = None) -> CityTask:
         """Put any JSON value into the list of assigned tasks, as it is.
 
         An entry with a usable id of its own can be ended like a task; any other never leaves.
         """
-        agent = self.registry.chosen(agent_id)
-        own_id = entry.get("id") if isinstance(entry, dict) else None
-        known = not isinstance(own_id, str) or not own_id or own_id in self.tasks
-        task = CityTask(
-            task_id=f"raw-{next(self._numbers)}" if known else str(own_id),
-            agent_id=agent.agent_id,
-            task_type="raw",
-            input={},
-            max_budget=0,
-            created_at=self.now(),
-            raw=entry,
-            is_raw=True,
+        owner = self._agent(agent_id).agent_id
+        task_id = entry.get("id") if isinstance(entry, dict) else None
+        if not isinstance(task_id, str) or not task_id or task_id in self.tasks:
+            task_id = f"raw-{next(self._numbers)}"
+        return self._assign(
+            CityTask(task_id, owner, "raw", {}, 0, created_at=self.now(), raw=entry, is_raw=True)
         )
-        return self._assign(task)
 
     def list_assigned(
         self,
@@ -98,8 +85,10 @@ class City:
         status: str | None = None,
         finished_seconds: float | None = None,
         shuffled: bool = False,
-    ) -> Listing:
-        """One page of the agent's tasks; a task listed for the first time begins executing.
+    ) -> tuple[list[Any], int]:
+        """Return one page of the agent's tasks, and how many there are on all pages.
+
+        A task that is listed for the first time begins executing.
 
         Args:
             agent: Whose tasks.
@@ -117,27 +106,23 @@ class City:
             raise CityRefusedError(403, "ACCESS_DENIED", "the agent is suspended")
         if finished_seconds is None:
             finished_seconds = self.config.list_finished_seconds
-        opened = self._open[agent.agent_id].values()
-        recent = self._recently_ended(agent, finished_seconds) if finished_seconds > 0 else []
+        listed = [*self._open[agent.agent_id].values()]
+        if finished_seconds > 0:
+            listed += self._recently_ended(agent, finished_seconds)
+        if status is not None:
+            listed = [task for task in listed if task.status == status]
+        if shuffled:
+            random.shuffle(listed)
         start = 0 if page_size is None else (page - 1) * page_size
-        stop = None if page_size is None else start + page_size
-        listed = itertools.chain(opened, recent)
-        if status is None and not shuffled:
-            total = len(opened) + len(recent)
-            chosen = list(itertools.islice(listed, start, stop))
-        else:
-            matching = [task for task in listed if status is None or task.status == status]
-            if shuffled:
-                random.shuffle(matching)
-            total, chosen = len(matching), matching[start:stop]
+        chosen = listed[start : start + (page_size or len(listed))]
         for task in chosen:
             task.listings += 1
             if task.status is TaskStatus.SUBMITTED:
                 task.status, task.started_at = TaskStatus.EXECUTING, self.now()
-        return [task.listed() for task in chosen], total
+        return [task.listed() for task in chosen], len(listed)
 
     def task_for(self, agent: Agent, task_id: str) -> CityTask:
-        """The agent's own task.
+        """Return the agent's own task.
 
         Raises:
             CityRefusedError: 404 unknown, 403 somebody else's.
@@ -152,11 +137,11 @@ class City:
     def complete(
         self, agent: Agent, task_id: str, output: Any, execution_time_ms: int, key: str = ""
     ) -> tuple[CityTask, bool]:
-        """Accept a delivery, assess it at once, and settle the task.
+        """Take a delivery, assess it at once, and settle the task.
 
         Returns:
-            The task, and whether this call is an ending that counts: the one that ended it, or a
-            further one where the config counts those.
+            The task, and whether this ending counts: the first, or a later one in a city that counts
+            second endings.
 
         Raises:
             CityRefusedError: 404, 403, or 409 when the task has ended already.
@@ -164,20 +149,13 @@ class City:
         task = self._task_to_end(agent, task_id, "complete", key)
         if not task.is_open:
             return task, self._counts_again(agent, task, "complete", key)
-        task.status = TaskStatus.QUALITY_CHECK
         task.output, task.execution_time_ms = output, execution_time_ms
+        task.assessment = {"score": 100, "criteria": []}
         if self.config.quality_gate:
-            assessment = assess(task.task_type, task.input, text_of(output)).to_json()
-        else:
-            assessment = {"score": 100, "criteria": []}
-        passed = assessment["score"] >= self.config.pass_mark
-        task.assessment = {
-            "taskId": task_id,
-            "category": task.task_type,
-            "passMark": self.config.pass_mark,
-            "passed": passed,
-            **assessment,
-        }
+            task.assessment = assess(task.task_type, task.input, text_of(output)).to_json()
+        passed = task.assessment["score"] >= PASS_MARK
+        about = {"taskId": task_id, "category": task.task_type, "passMark": PASS_MARK}
+        task.assessment |= {**about, "passed": passed}
         if passed:
             task.paid_cents = task.max_budget * (100 - PLATFORM_FEE_PERCENT) // 100
         else:
@@ -188,14 +166,7 @@ class City:
     def fail(
         self, agent: Agent, task_id: str, reason: str, message: str, key: str = ""
     ) -> tuple[CityTask, bool]:
-        """Take a task back as failed and refund its buyer.
-
-        Returns:
-            The task, and whether this call is the one that ended it.
-
-        Raises:
-            CityRefusedError: 404, 403, or 409 when the task has ended already.
-        """
+        """Take a task back as failed and refund its buyer; see ``complete``."""
         task = self._task_to_end(agent, task_id, "fail", key)
         if not task.is_open:
             return task, self._counts_again(agent, task, "fail", key)
@@ -203,26 +174,17 @@ class City:
         self._settle(agent, task, TaskStatus.FAILED)
         return task, True
 
-    def assessment(self, task_id: str) -> dict[str, Any]:
-        """The assessment of a delivery, with its breakdown.
-
-        Raises:
-            CityRefusedError: 404.
-        """
-        task = self.tasks.get(task_id)
-        if task is None or task.assessment is None:
-            raise CityRefusedError(404, "ASSESSMENT_NOT_FOUND", "nothing was assessed yet")
-        return task.assessment
-
     def _assign(self, task: CityTask) -> CityTask:
         if task.task_id in self.tasks:
             raise CityRefusedError(409, "CONFLICT", "a task with this id exists")
         self.tasks[task.task_id] = task
         self._open[task.agent_id][task.task_id] = task
         self.credits["held"] += task.max_budget
-        mark = fingerprint(str(task.input.get("description", "")), str(task.input.get("code", "")))
-        self.by_fingerprint.setdefault(mark, []).append(task.task_id)
+        self.by_fingerprint[task.fingerprint].append(task.task_id)
         return task
+
+    def _agent(self, agent_id: str | None) -> Agent:
+        return self.registry.agent(agent_id) if agent_id else self.registry.default_agent
 
     def _task_to_end(self, agent: Agent, task_id: str, kind: str, key: str) -> CityTask:
         task = self.task_for(agent, task_id)
@@ -257,8 +219,7 @@ class City:
             self.credits["charged"] += task.max_budget
             self.credits["paid"] += task.paid_cents
             self.credits["fees"] += task.max_budget - task.paid_cents
-            score = task.assessment["score"] if task.assessment else 0
-            agent.reputation.note_completed(score, task.paid_cents)
+            agent.reputation.note_completed(task.score or 0, task.paid_cents)
             return
         self.credits["refunded"] += task.max_budget
         self._note_failed(agent)
@@ -276,7 +237,3 @@ class City:
                 break
             recent.append(task)
         return recent
-
-
-def _new_id() -> str:
-    return f"clx{secrets.token_hex(11)}"

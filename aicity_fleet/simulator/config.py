@@ -7,11 +7,6 @@ from __future__ import annotations
 
 import dataclasses
 
-from aicity_fleet.simulator.access import AGENT_KEY
-
-DEFAULT_OWNER_TOKEN = "owner_simulated"  # noqa: S105 - no secret: it is printed in the docs
-"""The bearer token of the owner that exists from the start."""
-
 PLATFORM_FEE_PERCENT = 15
 """What AI City keeps of a task's price, in percent.
 
@@ -30,26 +25,10 @@ FAILURES_UNTIL_SUSPENSION = 3
 
 Source: docs.aicity.dev/docs/concepts/glossary."""
 
-DEFAULT_PAGE_SIZE = 20
-"""Entries on one page of a list. Source: the example in docs.aicity.dev/docs/api."""
-
-MAX_PAGE_SIZE = 100
-"""Most entries that a caller can ask for; inferred, the documentation names no limit."""
-
-SUNSET = "2026-06-30"
-"""When the Exchange endpoints were retired. Source: the migration guide."""
-
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class SimulatorConfig:
     """How one simulated marketplace behaves."""
-
-    agent_key: str = AGENT_KEY
-    owner_token: str = DEFAULT_OWNER_TOKEN
-    agent_name: str = "Simulated agent"
-
-    pass_mark: int = PASS_MARK
-    """The least quality score that is accepted; 0 accepts every text that is not empty."""
 
     quality_gate: bool = True
     """False accepts every delivery with the score 100, for chaos runs that only count endings."""
@@ -63,14 +42,13 @@ class SimulatorConfig:
     honour_idempotency_keys: bool = False
     """Whether an ending repeated under its key is answered like the first time, instead of 409.
 
-    Off, because AI City documents no such header."""
+    AI City documents no such header."""
 
     count_second_endings: bool = False
-    """Whether a second ending is accepted and counted, instead of refused with 409.
+    """Whether a second ending under another key is accepted and counted, instead of refused with 409.
 
-    For chaos runs: a marketplace that refuses would hide that an agent ends tasks twice. What comes
-    under an idempotency key that has ended the task before is answered like the first time and not
-    counted. Only the first ending moves money and the task's status."""
+    For chaos runs: a refusal would hide that an agent ends tasks twice. Only the first ending moves
+    money and the task's status."""
 
     requests_per_minute: int = 0
     """Most requests per agent key in one minute, then 429; 0 means no limit."""

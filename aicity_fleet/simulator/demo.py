@@ -8,6 +8,7 @@ from __future__ import annotations
 import dataclasses
 import os
 import sys
+import textwrap
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -15,12 +16,7 @@ from typing import Any
 
 import httpx
 
-from aicity_fleet.embedded.fleet import (
-    fleet_programs,
-    flower_program,
-    new_password,
-    redis_program,
-)
+from aicity_fleet.embedded.fleet import fleet_programs, flower_program, new_password, redis_program
 from aicity_fleet.embedded.ports import LOOPBACK, free_port
 from aicity_fleet.embedded.redis_server import new_redis_server
 from aicity_fleet.embedded.supervisor import Program, Supervisor
@@ -39,16 +35,10 @@ LOOK_SECONDS = 0.3
 """How often the demo looks at the ledger, in seconds."""
 
 KEPT_VARIABLES = (
-    *("OPENAI_API_KEY", "OPENAI_API_KEY_FILE", "OPENAI_BASE_URL"),
-    *(
-        "FLEET_MODEL",
-        "FLEET_MODEL_TOOLS",
-        "FLEET_MODEL_TIMEOUT_SECONDS",
-        "FLEET_JOB_DEADLINE_SECONDS",
-    ),
+    *("OPENAI_API_KEY", "OPENAI_API_KEY_FILE", "OPENAI_BASE_URL", "FLEET_MODEL"),
+    *("FLEET_MODEL_TOOLS", "FLEET_MODEL_TIMEOUT_SECONDS", "FLEET_JOB_DEADLINE_SECONDS"),
 )
 """The user's settings that a demo obeys: those of the model. It must never reach the real AI City."""
-
 
 OWN_PREFIXES = ("AGENT_CITY_", "FLEET_", "BRIDGE_", "REDIS_", "OPENAI_", "CELERY_", "FLOWER_")
 """How the names of the fleet's own variables begin."""
@@ -72,7 +62,7 @@ class DemoTask:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class DemoResult:
-    """What the demo came to."""
+    """The result of a demo."""
 
     rows: list[JsonObject]
     """Per task: task, type, ending, score, earned cents, model calls, tokens, seconds."""
@@ -117,8 +107,7 @@ class Demo:
         env = _environment(os.environ, redis.url)
         self._supervisor.start(_simulator_program(port_file, env))
         self._supervisor.start(redis_program(redis))
-        self._await("simulator", port_file.exists, is_stopping)
-        if is_stopping():
+        if not self._await("simulator", port_file.exists, is_stopping):
             return
         self._simulator = f"http://{LOOPBACK}:{port_file.read_text(encoding='ascii').strip()}"
         ours = fleet_environment(self._simulator)
@@ -126,8 +115,7 @@ class Demo:
             ours = {name: ours[name] for name in ours if name.startswith("AGENT_CITY_")}
         env |= ours
         settings = Settings.load(env)
-        self._await("redis", lambda: self._connect(settings), is_stopping)
-        if is_stopping():
+        if not self._await("redis", lambda: self._connect(settings), is_stopping):
             return
         self._profile_before = self._profile()
         tasks = demo_tasks(self._copies)
@@ -135,9 +123,8 @@ class Demo:
         self._tasks = dict(zip(ids, tasks, strict=True))
         for program in fleet_programs(env, workers=self._workers, threads=settings.worker_threads):
             self._supervisor.start(program)
-        self._supervisor.start(
-            flower_program(env, port=self.flower_port, password=self.flower_password)
-        )
+        flower = flower_program(env, port=self.flower_port, password=self.flower_password)
+        self._supervisor.start(flower)
 
     def look(self) -> list[DemoTask]:
         """Every task as it stands now; also looks after the processes.
@@ -182,13 +169,15 @@ class Demo:
 
     def _await(
         self, name: str, is_ready: Callable[[], bool], is_stopping: Callable[[], bool]
-    ) -> None:
+    ) -> bool:
+        """Wait for a process; False when the demo is to stop."""
         deadline = time.monotonic() + START_SECONDS
         while not is_ready() and not is_stopping():
             if self._supervisor.pid(name) is None or time.monotonic() > deadline:
                 tail = self._supervisor.tail(name)
                 raise FleetError(f"{name} did not start. The end of its log:\n{tail}")
             time.sleep(0.05)
+        return not is_stopping()
 
     def _profile(self) -> JsonObject:
         headers = {"X-API-Key": AGENT_KEY}
@@ -234,9 +223,8 @@ def _environment(user: Mapping[str, str], redis_url: str) -> dict[str, str]:
 
 
 def _title(task: JsonObject) -> str:
-    """The first line of what the buyer wants, shortened."""
-    words = " ".join(str(task["input"].get("description", "")).split())
-    return words if len(words) <= 40 else words[:39] + "…"
+    """Return the beginning of what the buyer wants."""
+    return textwrap.shorten(task["input"]["description"], 40, placeholder="…")
 
 
 def _row(task: DemoTask, booked: JsonObject) -> JsonObject:

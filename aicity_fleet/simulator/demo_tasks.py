@@ -11,8 +11,10 @@ import copy
 import functools
 import tomllib
 from importlib import resources
-from importlib.resources.abc import Traversable
 from typing import Any
+
+FOLDER = resources.files("aicity_fleet.simulator")
+"""Where the tasks and the answers are."""
 
 
 def demo_tasks(copies: int = 1) -> list[dict[str, Any]]:
@@ -22,11 +24,10 @@ def demo_tasks(copies: int = 1) -> list[dict[str, Any]]:
         copies: How many copies of the twelve to return. The text of each further copy ends with its
             number, so that no two tasks are the same.
     """
-    tasks = []
-    for number in range(1, copies + 1):
+    tasks = copy.deepcopy(_tasks())
+    for number in range(2, copies + 1):
         for task in copy.deepcopy(_tasks()):
-            if number > 1:
-                task["input"]["description"] += f"\n\nReference: batch {number}."
+            task["input"]["description"] += f"\n\nReference: batch {number}."
             tasks.append(task)
     return tasks
 
@@ -41,7 +42,7 @@ def recorded_answer(task_type: str, description: str, code: str) -> str | None:
             and asked.startswith(_squeezed(given["description"]))
             and _squeezed(code) == _squeezed(given.get("code", ""))
         ):
-            file = _here() / "answers" / f"{number:02}-{task_type}.md"
+            file = FOLDER / "answers" / f"{number:02}-{task_type}.md"
             return file.read_text(encoding="utf-8") if file.is_file() else None
     return None
 
@@ -52,10 +53,5 @@ def _squeezed(text: str) -> str:
 
 @functools.cache
 def _tasks() -> list[dict[str, Any]]:
-    text = (_here() / "demo_tasks.toml").read_text(encoding="utf-8")
-    tasks: list[dict[str, Any]] = tomllib.loads(text)["tasks"]
-    return tasks
-
-
-def _here() -> Traversable:
-    return resources.files("aicity_fleet.simulator")
+    text = (FOLDER / "demo_tasks.toml").read_text(encoding="utf-8")
+    return list(tomllib.loads(text)["tasks"])

@@ -1,4 +1,4 @@
-"""Faults on demand: what the simulator shall do wrong, to whom, and how often.
+"""Faults on demand: what the simulator does wrong, to whom, and how often.
 
 A fault names an operation and optionally one task; it fires a given number of times, or with a
 probability drawn from its own seeded source. The routes ask for a plan before they act.
@@ -9,61 +9,42 @@ from __future__ import annotations
 import dataclasses
 import email.utils
 import random
-import re
 import time
 from collections import Counter
-from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal, get_args
 
-from aicity_fleet.errors import SimulatorError
+from pydantic import ConfigDict, Field, model_validator
 
-OPERATIONS = frozenset(
-    {"list", "complete", "fail", "profile", "get", "register", "assessment", "model", "any"}
-)
+from aicity_fleet.simulator.bodies import Body, parse
+
+Operation = Literal[
+    "list", "complete", "fail", "profile", "get", "register", "assessment", "model", "any"
+]
 """What a fault can strike; ``any`` is every one of them except the model."""
 
-ENDING_KINDS = frozenset(
-    {"reply_lost_after_commit", "status", "garbage", "reset", "hang", "endless"}
-)
-"""Kinds that replace the answer."""
+ReplacingKind = Literal["reply_lost_after_commit", "status", "garbage", "reset", "hang", "endless"]
+"""Replaces the answer. ``endless`` sends the model's answer a byte at a time, and never ends."""
 
-ADDING_KINDS = frozenset({"slow", "duplicate_listing", "shuffle_pages", "list_finished"})
-"""Kinds that change something and let the request go on."""
+ListKind = Literal["duplicate_listing", "shuffle_pages", "list_finished"]
+"""Bends the list of assigned tasks."""
 
-MODEL_KINDS = frozenset({"no_choices", "empty_content", "cut", "flawed", "obey", "endless"})
-"""Kinds that only the model knows. ``endless`` dribbles an answer that never ends."""
+ModelKind = Literal["no_choices", "empty_content", "cut", "flawed", "obey"]
+"""Bends the model's answer."""
 
-FIELD_TYPES: dict[str, Any] = {
-    "kind": str,
-    "operation": str,
-    "task_id": str | None,
-    "count": int | None,
-    "probability": int | float,
-    "seed": int,
-    "status": int,
-    "code": str | None,
-    "headers": dict,
-    "retry_after": int | float | str | None,
-    "seconds": int | float,
-    "after_commit": bool,
-    "label": str,
-    "fired": int,
-}
-"""What the control side may send, by field."""
-
-HUGE_RETRY_AFTER_SECONDS = 10**9
-"""What ``retryAfter: "huge"`` sends: nobody should wait that long."""
+RETRY_AFTER = {"huge": "1000000000", "garbage": "in a while"}
+"""What ``retryAfter`` sends for these words."""
 
 HANG_SECONDS = 3600.0
-"""How long ``hang`` and ``endless`` last unless they say ``seconds``."""
+"""How long ``hang`` and ``endless`` last without ``seconds``."""
 
 
-@dataclasses.dataclass(slots=True)
-class Fault:
+class Fault(Body):
     """One fault that stands until its count is used up or it is cleared."""
 
-    kind: str
-    operation: str
+    model_config = ConfigDict(extra="forbid")
+
+    kind: Literal[ReplacingKind, ListKind, ModelKind, "slow"]
+    operation: Operation
     task_id: str | None = None
     count: int | None = 1
     """How often it fires; None means until cleared."""
@@ -71,27 +52,33 @@ class Fault:
     seed: int = 0
     status: int = 503
     code: str | None = None
-    headers: dict[str, str] = dataclasses.field(default_factory=dict)
-    retry_after: float | str | None = None
+    headers: dict[str, str] = Field(default_factory=dict)
+    retry_after: int | float | str | None = None
     """Seconds, ``date``, ``huge``, ``garbage``, or None for no header."""
     seconds: float = 1.0
     after_commit: bool = False
-    """Whether ``status`` and ``garbage`` strike only after the request was carried out."""
+    """Whether it strikes only after the request was carried out."""
     label: str = ""
-    """Under which name the report counts its firings; operation and kind without one."""
+    """The name under which the report counts its firings."""
     fired: int = 0
-    chance: random.Random = dataclasses.field(init=False, repr=False)
+    _chance: random.Random
 
-    def __post_init__(self) -> None:
-        self.chance = random.Random(self.seed)  # noqa: S311 - a test's dice, not a secret
-        if self.kind not in ENDING_KINDS | ADDING_KINDS | MODEL_KINDS:
-            raise SimulatorError(f"there is no fault of the kind {self.kind!r}")
-        if self.operation not in OPERATIONS:
-            raise SimulatorError(f"there is no operation {self.operation!r}")
-        if self.kind in MODEL_KINDS and self.operation != "model":
-            raise SimulatorError(f"{self.kind} is a fault of the operation model")
-        if self.kind in ADDING_KINDS - {"slow"} and self.operation != "list":
-            raise SimulatorError(f"{self.kind} is a fault of the operation list")
+    def model_post_init(self, _context: Any) -> None:
+        """Seed the fault's own source of chance."""
+        self._chance = random.Random(self.seed)  # noqa: S311 - a test's dice, not a secret
+
+    @model_validator(mode="after")
+    def _fits_its_operation(self) -> Fault:
+        if self.kind in {"endless", *get_args(ModelKind)} and self.operation != "model":
+            raise ValueError(f"{self.kind} is a fault of the operation model")
+        if self.kind in get_args(ListKind) and self.operation != "list":
+            raise ValueError(f"{self.kind} is a fault of the operation list")
+        return self
+
+    @property
+    def is_late(self) -> bool:
+        """Whether the request is carried out before the fault strikes."""
+        return self.after_commit or self.kind == "reply_lost_after_commit"
 
     def strikes(self, operation: str, task_ids: frozenset[str]) -> bool:
         """Whether this fault fires now; a firing is counted."""
@@ -101,41 +88,24 @@ class Fault:
             return False
         if self.count is not None and self.fired >= self.count:
             return False
-        if self.probability < 1.0 and self.chance.random() >= self.probability:
+        if self.probability < 1.0 and self._chance.random() >= self.probability:
             return False
         self.fired += 1
         return True
 
     def answer_headers(self) -> dict[str, str]:
-        """The headers of a ``status`` answer, with ``Retry-After`` in the wanted form."""
-        headers = dict(self.headers)
-        match self.retry_after:
-            case None:
-                pass
-            case "date":
-                stamp = time.time() + self.seconds
-                headers["Retry-After"] = email.utils.formatdate(stamp, usegmt=True)
-            case "huge":
-                headers["Retry-After"] = str(HUGE_RETRY_AFTER_SECONDS)
-            case "garbage":
-                headers["Retry-After"] = "in a while"
-            case seconds:
-                headers["Retry-After"] = str(seconds)
-        return headers
-
-    def to_json(self) -> dict[str, Any]:
-        """The fault as the control side shows it."""
-        shown = {
-            field.name: getattr(self, field.name)
-            for field in dataclasses.fields(self)
-            if field.name != "chance"
-        }
-        return {_camel(name): value for name, value in shown.items()}
+        """Return the headers of a ``status`` answer, with ``Retry-After`` in the wanted form."""
+        if self.retry_after is None:
+            return self.headers
+        text = RETRY_AFTER.get(str(self.retry_after), str(self.retry_after))
+        if text == "date":
+            text = email.utils.formatdate(time.time() + self.seconds, usegmt=True)
+        return {**self.headers, "Retry-After": text}
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Plan:
-    """What shall go wrong with one request."""
+    """What goes wrong with one request."""
 
     ending: Fault | None = None
     """The fault that replaces the answer."""
@@ -146,10 +116,6 @@ class Plan:
     """How long ended tasks stay in this listing, in seconds."""
 
 
-NO_FAULT = Plan()
-"""The plan of a request that goes right."""
-
-
 class FaultBoard:
     """The faults that stand now."""
 
@@ -158,28 +124,18 @@ class FaultBoard:
         self.fired: Counter[str] = Counter()
         """How often faults fired, by label; outlives the faults."""
 
-    def install(self, fault: Fault) -> None:
-        """Add one fault behind those that stand."""
-        self.standing.append(fault)
-
-    def clear(self) -> None:
-        """Remove every fault."""
-        self.standing.clear()
-
     def plan(self, operation: str, task_ids: frozenset[str] = frozenset()) -> Plan:
         """Draw what goes wrong with one request.
 
         Args:
-            operation: One of ``OPERATIONS``.
+            operation: What is asked for; see ``Operation``.
             task_ids: The tasks that the request is about; the model's may be several.
         """
-        if not self.standing:
-            return NO_FAULT
         ending: Fault | None = None
         changes: set[str] = set()
         delay, finished = 0.0, None
         for fault in self.standing:
-            replaces = fault.kind in ENDING_KINDS
+            replaces = fault.kind in get_args(ReplacingKind)
             if (replaces and ending is not None) or not fault.strikes(operation, task_ids):
                 continue
             self.fired[fault.label or f"{fault.operation} {fault.kind}"] += 1
@@ -197,33 +153,19 @@ class FaultBoard:
         return Plan(ending, frozenset(changes), delay, finished)
 
 
-def fault_from_json(body: Mapping[str, Any]) -> Fault:
-    """Read a fault from the control side; keys may be camelCase or snake_case.
+def fault_from_json(body: Any) -> Fault:
+    """Read a fault; keys may be camelCase or snake_case.
 
     Without ``count`` a fault fires once, or without end when it has a ``probability``.
-    ``"count": null`` means without end.
 
     Raises:
-        SimulatorError: An unknown key, kind or operation, or a value of the wrong type.
+        CityRefusedError: 400 for an unknown key, kind or operation, or a value of the wrong type.
     """
-    names = {field.name for field in dataclasses.fields(Fault) if field.init}
-    given = {re.sub(r"(?<!^)([A-Z])", r"_\1", key).lower(): value for key, value in body.items()}
-    unknown = sorted(set(given) - names)
-    if unknown:
-        raise SimulatorError(f"a fault has no {', '.join(unknown)}")
-    wrong = [name for name, value in given.items() if not isinstance(value, FIELD_TYPES[name])]
-    if wrong:
-        raise SimulatorError(f"wrong type of {', '.join(wrong)}")
-    if "count" not in given and ("probability" in given or given.get("kind") == "list_finished"):
-        given["count"] = None
-    if given.get("kind") in {"hang", "endless"}:
-        given.setdefault("seconds", HANG_SECONDS)
-    try:
-        return Fault(**given)
-    except TypeError as error:
-        raise SimulatorError("a fault needs a kind and an operation") from error
-
-
-def _camel(name: str) -> str:
-    first, *rest = name.split("_")
-    return first + "".join(part.capitalize() for part in rest)
+    if isinstance(body, dict):
+        defaults: dict[str, Any] = {}
+        if "probability" in body or body.get("kind") == "list_finished":
+            defaults["count"] = None
+        if body.get("kind") in {"hang", "endless"}:
+            defaults["seconds"] = HANG_SECONDS
+        body = defaults | body
+    return parse(Fault, body)

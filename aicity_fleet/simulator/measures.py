@@ -22,21 +22,12 @@ ACTION = re.compile(
     r"fix|instead|should|suggest\w*|recommend\w*|compute|bind|raise|rotate|restrict|store)\b",
     re.I,
 )
-HEADING = re.compile(r"^#{1,6} \S", re.MULTILINE)
-LIST_ITEM = re.compile(r"^\s*(?:[-*]|\d+[.)]) \S", re.MULTILINE)
-TABLE_RULE = re.compile(r"^\|?[ :]*-{3,}[ :|-]*$", re.MULTILINE)
 NUMBER = re.compile(r"-?\d[\d,]*\.?\d*")
 WORD = re.compile(r"[A-Za-z][A-Za-z'-]+")
-_STOP_WORDS = (
-    "about after again against because before being below between could doing during every "
-    "first further having itself other please should their theirs there these thing things "
-    "those through under until where which while would write following using"
-)
-STOP_WORDS = frozenset(_STOP_WORDS.split())
 
 
 def fences(text: str) -> list[tuple[str, str]]:
-    """The closed code fences of a text, as language and content."""
+    """Return the closed code fences of a text, as language and content."""
     return [(found[1].lower(), found[2]) for found in FENCE.finditer(text)]
 
 
@@ -46,7 +37,7 @@ def is_cut(text: str) -> bool:
 
 
 def prose(text: str) -> str:
-    """The text without its code fences."""
+    """Return the text without its code fences."""
     return FENCE.sub("\n", text)
 
 
@@ -60,7 +51,7 @@ def parses(code: str) -> bool:
 
 
 def python_fences(text: str) -> list[str]:
-    """The fences that say they hold Python, or say nothing and hold some."""
+    """Return the fences that are marked as Python, or not marked and hold some."""
     return [
         code
         for language, code in fences(text)
@@ -70,24 +61,19 @@ def python_fences(text: str) -> list[str]:
 
 
 def line_references(text: str, code_lines: int) -> set[int]:
-    """The distinct line numbers that a text cites, only real ones when the code is known."""
-    numbers = {
-        int(next(group for group in found.groups() if group))
-        for found in LINE_REFERENCE.finditer(text)
-    }
-    return {
-        number for number in numbers if number >= 1 and (number <= code_lines or not code_lines)
-    }
+    """Return the line numbers that a text cites; only real ones when the code is known."""
+    cited = {int("".join(groups)) for groups in LINE_REFERENCE.findall(text)}
+    return {number for number in cited if 1 <= number <= (code_lines or number)}
 
 
 def words(text: str) -> list[str]:
-    """The words of a text, in lower case."""
+    """Return the words of a text, in lower case."""
     return [word.lower() for word in WORD.findall(text)]
 
 
 def relevance(request: str, delivered: str) -> float:
-    """How many of the request's longer words come back, 0 to 1; a third of them is full marks."""
-    asked = {word for word in words(request) if len(word) >= 5 and word not in STOP_WORDS}
+    """Return how many of the request's long words come back, 0 to 1; a third of them is full marks."""
+    asked = {word for word in words(request) if len(word) >= 6}
     if not asked:
         return 1.0
     found = asked.intersection(words(delivered))
@@ -95,18 +81,12 @@ def relevance(request: str, delivered: str) -> float:
 
 
 def numbers(text: str) -> list[float]:
-    """Every number in a text; thousands may be separated by commas."""
-    found = []
-    for match in NUMBER.findall(text):
-        try:
-            found.append(float(match.replace(",", "")))
-        except ValueError:
-            continue
-    return found
+    """Return every number in a text; thousands may be separated by commas."""
+    return [float(found.replace(",", "")) for found in NUMBER.findall(text)]
 
 
 def table_of(text: str) -> list[list[str]]:
-    """The longest run of lines with the same number of commas, read as CSV."""
+    """Return the longest run of lines with the same number of commas, read as CSV."""
     best: list[list[str]] = []
     run: list[list[str]] = []
     for line in text.splitlines():
@@ -146,12 +126,9 @@ def true_figures(text: str) -> set[float]:
 
 
 def strings(value: Any) -> Iterator[str]:
-    """Every text within a JSON value."""
+    """Yield every text within a JSON value."""
     if isinstance(value, str):
         yield value
-    elif isinstance(value, Mapping):
-        for item in value.values():
-            yield from strings(item)
-    elif isinstance(value, list):
-        for item in value:
+    elif isinstance(value, Mapping | list):
+        for item in value.values() if isinstance(value, Mapping) else value:
             yield from strings(item)

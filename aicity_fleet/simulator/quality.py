@@ -12,7 +12,7 @@ from __future__ import annotations
 import dataclasses
 import re
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Literal, NamedTuple
 
 from aicity_fleet.simulator import measures as m
 
@@ -41,6 +41,14 @@ REFUSAL = re.compile(
 EDGE_CASES = re.compile(
     r"\b(edge|boundary|empty|negative|raises|invalid|zero|none|missing|overflow|unicode)", re.I
 )
+METHOD = re.compile(r"\b(?:method|comput|calculat|median|mean|averag)", re.I)
+CHECK = re.compile(r"\bassert\b|\bdef test_|\bexpect\(")
+TEST = re.compile(r"\bdef test_|\bit\(|\btest\(")
+PART = re.compile(r"^#{1,6} \S|^\s*(?:[-*]|\d+[.)]) \S", re.MULTILINE)
+"""A heading or an item of a list."""
+HEADING = re.compile(r"^#{1,6} \S", re.MULTILINE)
+TABLE = re.compile(r"^\|?[ :]*-{3,}[ :|-]*$|[#*]{4,}\s", re.MULTILINE)
+"""The rule below a table's headings, or a bar of a chart."""
 SOURCE_SECTION = re.compile(
     r"^#{1,6} .*(?:sources|references)\b[^\n]*\n((?:(?!#).*\n?)*)", re.M | re.I
 )
@@ -54,7 +62,7 @@ class Criterion:
     name: str
     points: int
     max_points: int
-    comment: str = ""
+    comment: str
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -63,28 +71,58 @@ class Assessment:
 
     score: int
     criteria: tuple[Criterion, ...]
-    limits: tuple[str, ...] = ()
+    limits: tuple[str, ...]
     """What held the score down whatever the criteria gave."""
 
     def to_json(self) -> dict[str, Any]:
-        """The assessment as the API shows it."""
-        return {
-            "score": self.score,
-            "criteria": [
-                {
-                    "name": criterion.name,
-                    "points": criterion.points,
-                    "maxPoints": criterion.max_points,
-                    "comment": criterion.comment,
-                }
-                for criterion in self.criteria
-            ],
-            "limits": list(self.limits),
-        }
+        """Return the assessment as the API shows it."""
+        criteria = [
+            {"name": c.name, "points": c.points, "maxPoints": c.max_points, "comment": c.comment}
+            for c in self.criteria
+        ]
+        return {"score": self.score, "criteria": criteria, "limits": list(self.limits)}
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Work:
+    """A delivery beside what was asked."""
+
+    text: str
+    request: str
+    code: str
+
+    @property
+    def prose(self) -> str:
+        """The delivered text without its code fences."""
+        return m.prose(self.text)
+
+    @property
+    def fences(self) -> str:
+        """The contents of its code fences."""
+        return "\n".join(content for _, content in m.fences(self.text))
+
+
+Measure = Callable[[Work], float]
+
+
+class Rule(NamedTuple):
+    """How a criterion is scored: in proportion to a count, with all points from ``full`` on."""
+
+    name: str
+    points: int
+    measure: Measure
+    full: float
+    unit: str
+
+    def judge(self, work: Work) -> Criterion:
+        """Score one delivery by this rule."""
+        count = self.measure(work)
+        points = round(self.points * min(1.0, count / self.full))
+        return Criterion(self.name, points, self.points, f"{count:.3g} {self.unit}")
 
 
 def text_of(output: Any) -> str:
-    """The deliverable's text within an output: under a usual key, or else the longest text."""
+    """Return the deliverable's text: under a usual key, or else the longest text of the output."""
     if isinstance(output, Mapping):
         for key in TEXT_KEYS:
             if isinstance(output.get(key), str):
@@ -103,24 +141,11 @@ def assess(task_type: str, task_input: Mapping[str, Any], text: str) -> Assessme
     request = "\n".join(m.strings(dict(task_input)))
     code = task_input.get("code")
     work = Work(text, request, code if isinstance(code, str) else "")
-    criteria = tuple(CATEGORIES.get(task_type, _general)(work))
-    score = sum(criterion.points for criterion in criteria)
-    limits = []
+    criteria = tuple(rule.judge(work) for rule in CATEGORIES.get(task_type, GENERAL))
     empty = [item.name for item in criteria if not item.points and item.max_points >= ESSENTIAL]
     ceilings = [(f"nothing for {name}", BELOW_PASS) for name in empty] + _ceilings(work)
-    for name, ceiling in ceilings:
-        score = min(score, ceiling)
-        limits.append(name)
-    return Assessment(score, criteria, tuple(limits))
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Work:
-    """A delivery beside what was asked."""
-
-    text: str
-    request: str
-    code: str
+    score = min([sum(item.points for item in criteria), *(most for _, most in ceilings)])
+    return Assessment(score, criteria, tuple(name for name, _ in ceilings))
 
 
 def _ceilings(work: Work) -> list[tuple[str, int]]:
@@ -143,134 +168,90 @@ def _ceilings(work: Work) -> list[tuple[str, int]]:
     return found
 
 
-def _graded(name: str, most: int, count: float, full: float, comment: str) -> Criterion:
-    """Points in proportion to a count, all of them from ``full`` on."""
-    return Criterion(name, round(most * min(1.0, count / full)), most, comment)
+def _count(pattern: re.Pattern[str], where: Literal["text", "prose", "fences"]) -> Measure:
+    return lambda work: len(pattern.findall(getattr(work, where)))
 
 
-def _relevance(work: Work, most: int, name: str = "relevance") -> Criterion:
-    share = m.relevance(work.request, work.text)
-    return _graded(name, most, share, 1.0, f"{share:.0%} of the expected overlap with the request")
+def _relevance(work: Work) -> float:
+    return m.relevance(work.request, work.text)
 
 
-def _code_review(work: Work) -> list[Criterion]:
-    severities = len(m.SEVERITY.findall(m.prose(work.text)))
-    lines = m.line_references(m.prose(work.text), len(work.code.splitlines()))
-    actions = len(m.ACTION.findall(m.prose(work.text)))
-    size = len(m.words(work.text))
-    return [
-        _graded("coverage", 25, size, 80, f"{size} words"),
-        _graded("line references", 30, len(lines), 2, f"{len(lines)} lines cited"),
-        _graded("severity labels", 25, severities, 2, f"{severities} labels"),
-        _graded("recommendations", 20, actions, 4, f"{actions} actionable words"),
-    ]
+def _cited_lines(work: Work) -> float:
+    return len(m.line_references(work.prose, len(work.code.splitlines())))
 
 
-def _code(work: Work) -> tuple[Criterion, str]:
-    blocks = m.fences(work.text)
-    python = m.python_fences(work.text)
-    code = "\n".join(content for _, content in blocks)
-    if not blocks:
-        return Criterion("correctness", 0, 50, "no code"), code
-    if any(not m.parses(block) for block in python):
-        return Criterion("correctness", 10, 50, "the Python does not parse"), code
-    lines = len([line for line in code.splitlines() if line.strip()])
-    return _graded("correctness", 50, lines, 6, f"{lines} lines of code that parse"), code
+def _code_lines(work: Work) -> float:
+    """Return the number of lines of code; code that does not parse counts as one."""
+    lines = sum(bool(line.strip()) for line in work.fences.splitlines())
+    return lines if all(map(m.parses, m.python_fences(work.text))) else min(lines, 1)
 
 
-def _code_generation(work: Work) -> list[Criterion]:
-    correctness, code = _code(work)
-    checks = len(re.findall(r"\bassert\b|\bdef test_|\bexpect\(", code))
-    said = len(m.words(m.prose(work.text)))
-    return [
-        correctness,
-        _graded("style", 25, said, 40, f"{said} words of explanation"),
-        _graded("tests", 25, checks, 2, f"{checks} checks"),
-    ]
+def _edge_cases(work: Work) -> float:
+    return len({found.lower() for found in EDGE_CASES.findall(work.text)})
 
 
-def _testing(work: Work) -> list[Criterion]:
-    correctness, code = _code(work)
-    tests = len(re.findall(r"\bdef test_|\bit\(|\btest\(", code))
-    edges = len({found.lower() for found in EDGE_CASES.findall(work.text)})
-    said = len(m.words(m.prose(work.text)))
-    return [
-        dataclasses.replace(correctness, points=correctness.points * 3 // 10, max_points=15),
-        _graded("coverage", 40, tests, 4, f"{tests} tests"),
-        _graded("edge cases", 30, edges, 3, f"{edges} kinds of edge cases"),
-        _graded("documentation", 15, said, 30, f"{said} words of explanation"),
-    ]
+def _true_figures(work: Work) -> float:
+    """Return how many true aggregates of the request's table come back.
+
+    Without a table there is nothing to compare with: then six numbers get 70 percent of the points.
+    """
+    truth, said = m.true_figures(work.request), m.numbers(work.text)
+    if not truth:
+        return 2.8 * min(1.0, len(set(said)) / 6)
+    return sum(any(abs(figure - value) < 0.0051 for value in said) for figure in truth)
 
 
-def _data_analysis(work: Work) -> list[Criterion]:
-    truth = m.true_figures(work.request)
-    said = m.numbers(work.text)
-    right = sum(any(abs(figure - value) < 0.0051 for value in said) for figure in truth)
-    if truth:
-        accuracy = _graded("accuracy", 50, right, 4, f"{right} aggregates found right")
-    else:
-        accuracy = _graded("accuracy", 35, len(set(said)), 6, "no table to check against")
-    method = len(re.findall(r"\b(method|comput|calculat|median|mean|averag)", work.text, re.I))
-    shown = len(m.TABLE_RULE.findall(work.text)) + len(re.findall(r"[#*]{4,}\s", work.text))
-    return [
-        accuracy,
-        _graded("methodology", 25, method, 3, f"{method} words on the method"),
-        _graded("charts and tables", 25, shown, 1, f"{shown} tables or charts"),
-    ]
-
-
-def _content_creation(work: Work) -> list[Criterion]:
-    size, heads = len(m.words(work.text)), len(m.HEADING.findall(work.text))
-    return [
-        _graded("clarity", 30, size, 120, f"{size} words"),
-        _relevance(work, 30, "accuracy"),
-        _graded("structure", 40, heads, 3, f"{heads} headings"),
-    ]
-
-
-def _research(work: Work) -> list[Criterion]:
-    size, heads = len(m.words(work.text)), len(m.HEADING.findall(work.text))
-    sources = len(SOURCES.findall(work.text))
+def _sources(work: Work) -> float:
+    """Return the number of sources; a section of their own counts as one more."""
     sections = SOURCE_SECTION.findall(work.text)
-    has_section = bool(sections)
-    listed = max((len(m.LIST_ITEM.findall(section)) for section in sections), default=0)
-    sources = max(sources, listed)
-    return [
-        _graded("depth", 40, size, 180, f"{size} words under {heads} headings"),
-        _graded("sources", 35, sources + has_section, 3, f"{sources} sources"),
-        _relevance(work, 25),
-    ]
+    listed = max((len(PART.findall(section)) for section in sections), default=0)
+    return max(len(SOURCES.findall(work.text)), listed) + bool(sections)
 
 
-def _security(work: Work) -> list[Criterion]:
-    severities = len(m.SEVERITY.findall(work.text))
-    actions = len(m.ACTION.findall(work.text))
-    size = len(m.words(work.text))
-    return [
-        _graded("coverage", 40, size, 120, f"{size} words"),
-        _graded("severity", 30, severities, 2, f"{severities} labels"),
-        _graded("remediation", 30, actions, 4, f"{actions} actionable words"),
-    ]
-
-
-def _general(work: Work) -> list[Criterion]:
-    size = len(m.words(work.text))
-    parts = len(m.HEADING.findall(work.text)) + len(m.LIST_ITEM.findall(work.text))
-    return [
-        _graded("completeness", 40, size, 60, f"{size} words"),
-        _relevance(work, 35),
-        _graded("quality", 25, parts, 3, f"{parts} headings and list items"),
-    ]
-
-
-CATEGORIES: Mapping[str, Callable[[Work], list[Criterion]]] = {
-    "code_review": _code_review,
-    "bug_fix": _code_generation,
-    "code_generation": _code_generation,
-    "testing": _testing,
-    "data_analysis": _data_analysis,
-    "content_creation": _content_creation,
-    "research": _research,
-    "security": _security,
+CODE_GENERATION = (
+    Rule("correctness", 50, _code_lines, 6, "lines of code that parse"),
+    Rule("style", 25, _count(m.WORD, "prose"), 40, "words of explanation"),
+    Rule("tests", 25, _count(CHECK, "fences"), 2, "checks"),
+)
+GENERAL = (
+    Rule("completeness", 40, _count(m.WORD, "text"), 60, "words"),
+    Rule("relevance", 35, _relevance, 1, "of the expected overlap with the request"),
+    Rule("quality", 25, _count(PART, "text"), 3, "headings and list items"),
+)
+CATEGORIES: Mapping[str, tuple[Rule, ...]] = {
+    "code_review": (
+        Rule("coverage", 25, _count(m.WORD, "text"), 80, "words"),
+        Rule("line references", 30, _cited_lines, 2, "lines cited"),
+        Rule("severity labels", 25, _count(m.SEVERITY, "prose"), 2, "labels"),
+        Rule("recommendations", 20, _count(m.ACTION, "prose"), 4, "actionable words"),
+    ),
+    "bug_fix": CODE_GENERATION,
+    "code_generation": CODE_GENERATION,
+    "testing": (
+        Rule("correctness", 15, _code_lines, 6, "lines of code that parse"),
+        Rule("coverage", 40, _count(TEST, "fences"), 4, "tests"),
+        Rule("edge cases", 30, _edge_cases, 3, "kinds of edge cases"),
+        Rule("documentation", 15, _count(m.WORD, "prose"), 30, "words of explanation"),
+    ),
+    "data_analysis": (
+        Rule("accuracy", 50, _true_figures, 4, "aggregates found right"),
+        Rule("methodology", 25, _count(METHOD, "prose"), 3, "words on the method"),
+        Rule("charts and tables", 25, _count(TABLE, "text"), 1, "tables or charts"),
+    ),
+    "content_creation": (
+        Rule("clarity", 30, _count(m.WORD, "text"), 120, "words"),
+        Rule("accuracy", 30, _relevance, 1, "of the expected overlap with the request"),
+        Rule("structure", 40, _count(HEADING, "text"), 3, "headings"),
+    ),
+    "research": (
+        Rule("depth", 40, _count(m.WORD, "text"), 180, "words"),
+        Rule("sources", 35, _sources, 3, "sources"),
+        Rule("relevance", 25, _relevance, 1, "of the expected overlap with the request"),
+    ),
+    "security": (
+        Rule("coverage", 40, _count(m.WORD, "text"), 120, "words"),
+        Rule("severity", 30, _count(m.SEVERITY, "prose"), 2, "labels"),
+        Rule("remediation", 30, _count(m.ACTION, "prose"), 4, "actionable words"),
+    ),
 }
-"""The criteria per category; ``design``, ``devops`` and every unknown type count as general."""
+"""The criteria per category; ``design``, ``devops`` and every unknown type count as ``GENERAL``."""

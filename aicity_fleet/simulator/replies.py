@@ -5,23 +5,30 @@ JSON leaves as plain ASCII. A dropped connection is a response too: one that han
 
 from __future__ import annotations
 
+import asyncio
 import json
-import math
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
 from aicity_fleet.errors import SimulatorError
-from aicity_fleet.simulator.registry import CityRefusedError, invalid
+from aicity_fleet.simulator.bodies import CityRefusedError, invalid
+from aicity_fleet.simulator.faults import Fault
 
-MAX_BODY_BYTES = 64 * 1024 * 1024
-"""Largest request body that is read, in bytes; inferred, no limit is documented."""
+API_PREFIX = "/api/v1"
+"""Source: docs.aicity.dev/docs/api."""
 
 DROP_EXTENSION = "aicity.drop"
 """Where the server leaves the function that cuts the connection; see ``serve``."""
+
+DRIBBLE_SECONDS = 0.5
+"""How long an endless answer waits between two bytes, in seconds."""
+
+INJECTED = "the simulator was told to answer this"
+"""The message of a ``status`` fault."""
 
 
 class JsonReply(Response):
@@ -35,7 +42,10 @@ class JsonReply(Response):
 
 
 class Dropped(Response):
-    """No answer: the connection is cut."""
+    """No answer: the connection is cut. Its status is 0."""
+
+    def __init__(self) -> None:
+        super().__init__(status_code=0)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002
         """Cut the connection and wait until the server has noticed."""
@@ -47,64 +57,64 @@ class Dropped(Response):
             continue
 
 
-def success(data: Any, status: int = 200) -> JsonReply:
-    """The documented success envelope. Source: docs.aicity.dev/docs/api."""
-    return JsonReply({"success": True, "data": data}, status)
+def success(data: Any, status: int = 200, **more: Any) -> JsonReply:
+    """Return the documented success envelope. Source: docs.aicity.dev/docs/api."""
+    return JsonReply({"success": True, "data": data, **more}, status)
 
 
-def page_of(data: list[Any], page: int, page_size: int, total: int) -> JsonReply:
-    """The documented envelope of one page. Source: docs.aicity.dev/docs/api."""
-    pagination = {
-        "page": page,
-        "pageSize": page_size,
-        "total": total,
-        "totalPages": math.ceil(total / page_size),
-    }
-    return JsonReply({"success": True, "data": data, "pagination": pagination})
+def refusal(request: Request, error: CityRefusedError) -> JsonReply:
+    """Return an error: in the API's documented envelope, or bare as the guide's bridge does.
 
-
-def refusal(error: CityRefusedError, headers: dict[str, str] | None = None) -> JsonReply:
-    """The documented error envelope. Source: docs.aicity.dev/docs/sdk/error-codes."""
-    content: dict[str, Any] = {"code": error.code, "message": error.message}
+    Source: docs.aicity.dev/docs/sdk/error-codes.
+    """
+    is_api = request.url.path.startswith(API_PREFIX)
+    content = {"code": error.code, "message" if is_api else "error": error.message}
     if error.details is not None:
         content["details"] = error.details
+    reply = JsonReply({"success": False, "error": content} if is_api else content, error.status)
     if error.status == 429 and error.details:
-        headers = {"Retry-After": str(error.details["retryAfterSeconds"]), **(headers or {})}
-    return JsonReply({"success": False, "error": content}, error.status, headers)
+        reply.headers["Retry-After"] = str(error.details["retryAfterSeconds"])
+    return reply
 
 
-def bare_refusal(error: CityRefusedError) -> JsonReply:
-    """What the guide's bridge answers instead; it has no envelope."""
-    return JsonReply({"error": error.message, "code": error.code}, error.status)
+async def instead(fault: Fault, refuse: Callable[[Fault], Response]) -> Response:
+    """Return what the caller sees instead of an answer.
+
+    Args:
+        fault: What goes wrong.
+        refuse: Makes the error of a ``status`` fault, in the form of the endpoint.
+    """
+    match fault.kind:
+        case "status":
+            reply = refuse(fault)
+            reply.headers.update(fault.answer_headers())
+            return reply
+        case "garbage":  # what an edge in front of the API may answer: a page for people
+            return Response(
+                "<!doctype html><title>Just a moment...</title>", media_type="text/html"
+            )
+        case "endless":
+            return StreamingResponse(_dribble(fault.seconds), media_type="application/json")
+        case "hang":
+            await asyncio.sleep(fault.seconds)
+    return Dropped()
 
 
-def garbage() -> Response:
-    """What an edge in front of the API may answer: a page for people, under 200."""
-    return Response("<!doctype html><title>Just a moment...</title>", media_type="text/html")
+async def _dribble(seconds: float) -> AsyncIterator[bytes]:
+    """Yield blanks without end, so that no pause between two bytes is ever long."""
+    yield b'{"id": '
+    for _ in range(int(seconds / DRIBBLE_SECONDS)):
+        await asyncio.sleep(DRIBBLE_SECONDS)
+        yield b" "
 
 
 async def json_body(request: Request) -> Any:
-    """The decoded body of a request.
+    """Return the decoded body of a request.
 
     Raises:
-        CityRefusedError: 400 when it is not JSON, 413 when it is too large.
+        CityRefusedError: 400 when it is not JSON.
     """
-    body = await request.body()
-    if len(body) > MAX_BODY_BYTES:
-        raise CityRefusedError(413, "PAYLOAD_TOO_LARGE", f"more than {MAX_BODY_BYTES} bytes")
     try:
-        return json.loads(body)
+        return json.loads(await request.body())
     except (ValueError, RecursionError):
         raise invalid(body="expected JSON") from None
-
-
-async def object_body(request: Request) -> dict[str, Any]:
-    """The decoded body of a request that has to be a JSON object.
-
-    Raises:
-        CityRefusedError: 400 or 413.
-    """
-    body = await json_body(request)
-    if not isinstance(body, dict):
-        raise invalid(body="expected a JSON object")
-    return body

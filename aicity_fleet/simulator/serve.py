@@ -13,7 +13,6 @@ import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 import uvicorn
@@ -41,8 +40,8 @@ START_SECONDS = 10.0
 class DroppableProtocol(H11Protocol):
     """HTTP/1.1 that lets the application cut its own connection.
 
-    ASGI has no word for closing a connection without an answer, so the function that does it is
-    handed over in the scope's extensions, where ASGI wants such things to be.
+    ASGI has no message that closes a connection without an answer, so the function that does it is
+    passed in the scope's extensions.
     """
 
     def connection_made(self, transport: Any) -> None:
@@ -88,7 +87,8 @@ def serve(
         app.state.simulator.city.submit(task["taskType"], task["input"], task.get("maxBudget", 0))
     server = make_server(app)
     # uvicorn raises the signal again when it has stopped; here that must end nothing further.
-    before = {number: signal.signal(number, _ignore) for number in (signal.SIGTERM, signal.SIGINT)}
+    stops = (signal.SIGTERM, signal.SIGINT)
+    before = {number: signal.signal(number, lambda *_: None) for number in stops}
     try:
         server.run(sockets=[listener])
     finally:
@@ -97,7 +97,7 @@ def serve(
 
 
 def make_server(app: Starlette) -> uvicorn.Server:
-    """A quiet server for an application; it listens on what ``run(sockets=...)`` is given."""
+    """Return a quiet server for an application; ``run(sockets=...)`` says where it listens."""
     return uvicorn.Server(
         uvicorn.Config(
             app,
@@ -106,7 +106,6 @@ def make_server(app: Starlette) -> uvicorn.Server:
             lifespan="off",
             log_config=None,
             log_level="critical",
-            access_log=False,
             server_header=False,
             timeout_keep_alive=30,
             timeout_graceful_shutdown=STOP_SECONDS,
@@ -116,7 +115,7 @@ def make_server(app: Starlette) -> uvicorn.Server:
 
 
 def bind(host: str, port: int) -> socket.socket:
-    """A listening socket on an address.
+    """Return a listening socket on an address.
 
     Raises:
         SimulatorError: The address is in use or cannot be bound.
@@ -138,7 +137,7 @@ def bind(host: str, port: int) -> socket.socket:
 
 @contextlib.contextmanager
 def running(app: Starlette, host: str = "127.0.0.1", port: int = 0) -> Iterator[str]:
-    """Serve an application from a thread of its own, and give its address without a slash.
+    """Serve an application from a thread of its own, and yield its address without a slash.
 
     Raises:
         SimulatorError: It did not start in time, or the address cannot be bound.
@@ -160,7 +159,3 @@ def running(app: Starlette, host: str = "127.0.0.1", port: int = 0) -> Iterator[
         server.should_exit = True
         thread.join(START_SECONDS)
         listener.close()
-
-
-def _ignore(_signal: int, _frame: FrameType | None) -> None:
-    """Take the signal that uvicorn raises again after its own shutdown."""

@@ -9,25 +9,17 @@ import dataclasses
 import enum
 import hashlib
 from datetime import UTC, datetime
-from typing import Any, Literal
-
-EndingKind = Literal["complete", "fail"]
+from typing import Any
 
 
 class TaskStatus(enum.StrEnum):
-    """Where a task stands. Source: docs.aicity.dev/docs/sdk/tasks."""
+    """Where a task stands; a part of the states in docs.aicity.dev/docs/sdk/tasks."""
 
     SUBMITTED = "submitted"
     """Created, credits held; nobody has seen it yet."""
 
-    ROUTING = "routing"
-    """The platform looks for an agent; the simulator never shows it."""
-
     EXECUTING = "executing"
     """The agent has seen it in its list."""
-
-    QUALITY_CHECK = "quality_check"
-    """Delivered and being assessed; over at once here."""
 
     COMPLETED = "completed"
     """Accepted and paid."""
@@ -35,46 +27,9 @@ class TaskStatus(enum.StrEnum):
     FAILED = "failed"
     """Reported as failed, or below the pass mark; refunded."""
 
-    REFUNDED = "refunded"
-    """Refunded after a thumbs-down."""
 
-
-OPEN_STATUSES = frozenset({TaskStatus.SUBMITTED, TaskStatus.EXECUTING, TaskStatus.QUALITY_CHECK})
+OPEN_STATUSES = frozenset({TaskStatus.SUBMITTED, TaskStatus.EXECUTING})
 """What the list of assigned tasks holds; inferred."""
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class EndingAttempt:
-    """One request that tried to end a task, and what it was answered."""
-
-    kind: EndingKind
-    status: int
-    """The HTTP status that was decided, or 0 when the connection was closed unprocessed."""
-    is_accepted: bool
-    is_answer_lost: bool
-    """True when the caller never saw the answer."""
-    idempotency_key: str | None
-    body_sha256: str
-    surface: Literal["api", "bridge"]
-    at: str
-    fault: str | None = None
-    number: int = 0
-    """Its place among the tries to end any task, from 1."""
-
-    def to_json(self) -> dict[str, Any]:
-        """This attempt as it stands in the report."""
-        return {
-            "kind": self.kind,
-            "status": self.status,
-            "accepted": self.is_accepted,
-            "answerLost": self.is_answer_lost,
-            "idempotencyKey": self.idempotency_key,
-            "bodySha256": self.body_sha256,
-            "surface": self.surface,
-            "at": self.at,
-            "fault": self.fault,
-            "number": self.number,
-        }
 
 
 @dataclasses.dataclass(slots=True)
@@ -90,7 +45,7 @@ class CityTask:
     created_at: datetime
     status: TaskStatus = TaskStatus.SUBMITTED
     raw: Any = None
-    """A malformed entry that stands in the list instead of this task's own form."""
+    """With ``is_raw``: the malformed entry that the list shows instead of this task."""
     is_raw: bool = False
     started_at: datetime | None = None
     ended_at: datetime | None = None
@@ -101,7 +56,8 @@ class CityTask:
     paid_cents: int = 0
     accepted_endings: int = 0
     listings: int = 0
-    attempts: list[EndingAttempt] = dataclasses.field(default_factory=list)
+    attempts: list[dict[str, Any]] = dataclasses.field(default_factory=list)
+    """Every try to end it, as the report shows them."""
     settled_by: tuple[str, str] | None = None
     """Kind and idempotency key of the ending that stands."""
     counted_keys: set[str] = dataclasses.field(default_factory=set)
@@ -112,12 +68,22 @@ class CityTask:
         """Whether an ending would still be accepted."""
         return self.status in OPEN_STATUSES
 
+    @property
+    def score(self) -> int | None:
+        """The score of its delivery, 0 to 100; None before there is one."""
+        return self.assessment["score"] if self.assessment else None
+
+    @property
+    def fingerprint(self) -> str:
+        """The hash of its content; see ``fingerprint``."""
+        return fingerprint(str(self.input.get("description", "")), str(self.input.get("code", "")))
+
     def listed(self) -> Any:
-        """The entry for the list of assigned tasks."""
+        """Return the entry for the list of assigned tasks."""
         return self.raw if self.is_raw else self.to_json()
 
     def to_json(self) -> dict[str, Any]:
-        """The task on the wire; the fields after ``maxBudget`` are inferred."""
+        """Return the task on the wire; the fields after ``maxBudget`` are inferred."""
         return {
             "id": self.task_id,
             "status": self.status.value,
@@ -131,25 +97,24 @@ class CityTask:
         }
 
     def to_full_json(self) -> dict[str, Any]:
-        """The task with its ending, as the agent that did it may read it."""
-        score = self.assessment["score"] if self.assessment else None
+        """Return the task with its ending, as the agent that did it may read it."""
         return {
             **self.to_json(),
             "output": self.output,
             "executionTimeMs": self.execution_time_ms,
-            "qualityScore": score,
+            "qualityScore": self.score,
             "paidCents": self.paid_cents,
             "error": self.failure,
         }
 
 
 def instant(value: datetime) -> str:
-    """An aware time in the form that JSON carries, in UTC with milliseconds."""
+    """Return an aware time as JSON carries it, in UTC with milliseconds."""
     text = value.astimezone(UTC).isoformat(timespec="milliseconds")
     return text.replace("+00:00", "Z")
 
 
 def fingerprint(description: str, code: str) -> str:
-    """A short hash of a task's content, by which model calls are matched to tasks."""
+    """Return a short hash of a task's content, by which model calls are matched to tasks."""
     text = f"{description.strip()}\x00{code.strip()}".replace("\r\n", "\n").replace("\r", "\n")
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16]

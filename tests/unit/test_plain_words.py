@@ -45,9 +45,6 @@ FOR_MODELS = (
 )
 """Prompts, answers and orders: not prose of the project."""
 
-NOT_YET = ("aicity_fleet/simulator/",)
-"""Files that are not clean yet. Take each off this list when it is."""
-
 BANNED = re.compile(rf"(?<![\w-])({'|'.join(INSTEAD)})(?![\w-])", re.IGNORECASE)
 SECTION = re.compile(r"^( *)Args:\n((?:\1 +.*\n| *\n)*)", re.MULTILINE)
 
@@ -66,10 +63,6 @@ def name(path: Path) -> str:
     return path.relative_to(ROOT).as_posix()
 
 
-def clean(paths: list[Path]) -> list[Path]:
-    return [path for path in paths if not name(path).startswith(NOT_YET)]
-
-
 def banned_words(text: str) -> list[str]:
     """Return each line with a banned word, and what to write instead."""
     found = []
@@ -84,7 +77,7 @@ def banned_words(text: str) -> list[str]:
     return found
 
 
-@pytest.mark.parametrize("path", clean(texts()), ids=name)
+@pytest.mark.parametrize("path", texts(), ids=name)
 def test_no_banned_word_is_used(path):
     assert banned_words(path.read_text("utf-8")) == []
 
@@ -145,7 +138,7 @@ def parameters(node: ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) -> s
     return {item.arg for item in ast.walk(node.args) if isinstance(item, ast.arg)}
 
 
-@pytest.mark.parametrize("path", clean(sources()), ids=name)
+@pytest.mark.parametrize("path", sources(), ids=name)
 def test_a_docstring_names_only_parameters_that_exist(path):
     assert stale_arguments(path.read_text("utf-8")) == []
 

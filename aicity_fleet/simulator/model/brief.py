@@ -15,8 +15,9 @@ from aicity_fleet.simulator.measures import fences
 from aicity_fleet.simulator.tasks import fingerprint
 
 TASK_TYPE = re.compile(r"^Task type: (.+)$", re.MULTILINE)
-HAND_IN = re.compile(r"^Hand in with: (?:submit|marker (\S+))[ \t]*$", re.MULTILINE)
-BLOCK_START = re.compile(r"^BEGIN BUYER TEXT (\S+): (\w+)[ \t]*$", re.MULTILINE)
+MARKER = re.compile(r"^Hand in with: marker (\S+)[ \t]*$", re.MULTILINE)
+BLOCK_START = re.compile(r"^BEGIN BUYER TEXT (\S+): \w+[ \t]*$", re.MULTILINE)
+BLOCK = r"^BEGIN BUYER TEXT {nonce}: (\w+)[ \t]*\n(.*?)^END BUYER TEXT {nonce}[ \t]*$"
 REVISE = "Revise: your hand-in did not pass."
 GUIDE_TASK = re.compile(r"^Complete: (\S+)\nRequirements: (.*)", re.MULTILINE | re.DOTALL)
 """What the loop of AI City's guide sends instead of a brief."""
@@ -71,85 +72,60 @@ def read_brief(messages: Iterable[Mapping[str, Any]], tools: Iterable[Any]) -> B
         messages: The messages of the request, in order.
         tools: The tools that the request offers.
     """
-    said = [(str(message.get("role", "")), content_of(message)) for message in messages]
-    system = "\n".join(text for role, text in said if role in {"system", "developer"})
+    said = [(message.get("role"), content_of(message)) for message in messages]
     users = [text for role, text in said if role == "user"]
     revisions = [text for text in users if text.lstrip().startswith(REVISE)]
-    common: dict[str, Any] = {
-        "can_submit": any(tool_name(tool) == "submit" for tool in tools),
-        "revisions": len(revisions),
-        "findings": findings_of(revisions[-1]) if revisions else (),
-        "system_prompt": system,
-        "after_tool": bool(said) and said[-1][0] == "tool",
-    }
-    for text in users:
-        start = BLOCK_START.search(text)
-        header = text[: start.start()] if start else text
-        found = TASK_TYPE.search(header)
-        if found is None:
-            continue
-        nonce = start[1] if start else ""
-        blocks = blocks_of(text, nonce)
-        hand_in = HAND_IN.search(header)
-        return Brief(
-            task_type=found[1].strip(),
-            nonce=nonce,
-            description=blocks.get("description", ""),
-            code=blocks.get("code", ""),
-            repo=blocks.get("repo", ""),
-            details=blocks.get("details", ""),
-            marker=(hand_in[1] or "") if hand_in else "",
-            **common,
-        )
-    return _guide_brief(users, common)
-
-
-def blocks_of(text: str, nonce: str) -> dict[str, str]:
-    """The buyer's texts by name; only fences with this very nonce count."""
-    blocks: dict[str, str] = {}
-    position = 0
-    while nonce:
-        start = BLOCK_START.search(text, position)
-        if start is None:
-            break
-        position = start.end()
-        if start[1] != nonce:
-            continue
-        end = re.compile(rf"^END BUYER TEXT {re.escape(nonce)}[ \t]*$", re.MULTILINE)
-        close = end.search(text, position)
-        stop = close.start() if close else len(text)
-        blocks.setdefault(start[2], text[position:stop].strip("\n"))
-        position = close.end() if close else len(text)
-    return blocks
+    complaints = revisions[-1].splitlines() if revisions else []
+    system = "\n".join(text for role, text in said if role in {"system", "developer"})
+    return dataclasses.replace(
+        _order(users, system),
+        can_submit=any(_tool_name(tool) == "submit" for tool in tools),
+        revisions=len(revisions),
+        findings=tuple(line.strip()[2:] for line in complaints if line.strip().startswith("- ")),
+        system_prompt=system,
+        after_tool=bool(said) and said[-1][0] == "tool",
+    )
 
 
 def content_of(message: Mapping[str, Any]) -> str:
-    """The text of a message, whether it is one string or a list of parts."""
+    """Return the text of a message, whether it is one string or a list of parts."""
     content = message.get("content")
     if isinstance(content, str):
         return content
-    if isinstance(content, list):
-        texts = [part.get("text") for part in content if isinstance(part, dict)]
-        return "\n".join(text for text in texts if isinstance(text, str))
-    return ""
+    parts = content if isinstance(content, list) else []
+    texts = [part.get("text") for part in parts if isinstance(part, dict)]
+    return "\n".join(text for text in texts if isinstance(text, str))
 
 
-def tool_name(tool: Any) -> str:
-    """The name of a tool in the request's form."""
-    function = tool.get("function") if isinstance(tool, dict) else None
-    return str(function.get("name", "")) if isinstance(function, dict) else ""
-
-
-def findings_of(request: str) -> tuple[str, ...]:
-    """The findings that a revision request lists."""
-    lines = (line.strip() for line in request.splitlines())
-    return tuple(line[2:].strip() for line in lines if line.startswith("- "))
-
-
-def _guide_brief(users: list[str], common: dict[str, Any]) -> Brief:
+def _order(users: list[str], system: str) -> Brief:
+    """Return what is ordered: a brief of the fleet, the guide's request, or the last words."""
+    for text in users:
+        start = BLOCK_START.search(text)
+        header = text[: start.start()] if start else text
+        task_type = TASK_TYPE.search(header)
+        if task_type is None:
+            continue
+        marker = MARKER.search(header)
+        nonce = start[1] if start else ""
+        blocks = re.findall(BLOCK.format(nonce=re.escape(nonce)), text, re.MULTILINE | re.DOTALL)
+        texts = {name: content.strip("\n") for name, content in blocks}
+        return Brief(
+            task_type=task_type[1].strip(),
+            nonce=nonce,
+            description=texts.get("description", ""),
+            code=texts.get("code", ""),
+            repo=texts.get("repo", ""),
+            details=texts.get("details", ""),
+            marker=marker[1] if marker else "",
+        )
     text = users[-1] if users else ""
-    marker = "TASK_COMPLETE" if "TASK_COMPLETE" in common["system_prompt"] else ""
+    marker_word = "TASK_COMPLETE" if "TASK_COMPLETE" in system else ""
     found = GUIDE_TASK.search(text)
     if found:
-        return Brief(task_type=found[1], description=found[2].strip(), marker=marker, **common)
-    return Brief(task_type="general", description=text, marker=marker, **common)
+        return Brief(found[1], description=found[2].strip(), marker=marker_word)
+    return Brief("general", description=text, marker=marker_word)
+
+
+def _tool_name(tool: Any) -> Any:
+    function = tool.get("function") if isinstance(tool, dict) else None
+    return function.get("name") if isinstance(function, dict) else None

@@ -269,7 +269,10 @@ def test_figures_are_the_true_ones():
         assert figure in text
 
 
-@pytest.mark.parametrize("task_type", [*SECTIONS, "general", "unheard_of"])
+OTHERS = ("content_creation", "design", "devops", "general", "unheard_of")
+
+
+@pytest.mark.parametrize("task_type", [*SECTIONS, *OTHERS])
 @pytest.mark.parametrize(
     "description",
     [

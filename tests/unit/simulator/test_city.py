@@ -4,9 +4,9 @@ import pytest
 
 from aicity_fleet.errors import FleetError
 from aicity_fleet.simulator.agents import START_SCORE, Reputation, TrustTier
+from aicity_fleet.simulator.bodies import CityRefusedError
 from aicity_fleet.simulator.city import City
 from aicity_fleet.simulator.config import SimulatorConfig
-from aicity_fleet.simulator.registry import CityRefusedError
 from aicity_fleet.simulator.tasks import TaskStatus, fingerprint
 
 START = datetime(2026, 7, 1, tzinfo=UTC)
@@ -182,7 +182,7 @@ def test_keys_are_kept_as_hashes_only(city):
     _, key = city.registry.register("own_x", {"displayName": "A", "framework": "autogen"})
     assert key.startswith("ac_live_")
     assert key not in repr(vars(city.registry))
-    assert city.registry.agent_of_key(key).display_name == "A"
+    assert city.registry.agent_of_key(key).about.display_name == "A"
 
 
 @pytest.mark.parametrize(
