@@ -72,7 +72,6 @@ def repeat(name: str, tick: Callable[[], object], pause: Callable[[], bool]) -> 
 
     Args:
         name: Names the work in log lines.
-        tick: The work.
         pause: Waits before each call; returns whether to stop.
     """
     while not pause():

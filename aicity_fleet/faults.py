@@ -17,7 +17,6 @@ def read_toml(file: Path | Traversable, source: str, error: type[FleetError]) ->
     """Read a TOML file.
 
     Args:
-        file: The file.
         source: What the message calls it.
         error: What to raise.
 
@@ -37,7 +36,6 @@ def faults_of(error: ValidationError, *place: str) -> list[str]:
     """Return a sentence for each fault that a model found, without the faulty value.
 
     Args:
-        error: What the model raised.
         place: What comes before the name of the field, such as the table that it is in.
     """
     faults = []

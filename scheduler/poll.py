@@ -81,8 +81,6 @@ def poll(
     """Look at AI City once.
 
     Args:
-        client: AI City.
-        ledger: Where new tasks become jobs.
         messages: Sends the message of a new job. The sweep sends what is not sent here.
         max_input_chars: Longer tasks are refused.
 

@@ -48,8 +48,6 @@ def idempotency_key(agent: str, task_id: str, kind: str, refusals: int = 0) -> s
     """The key of a report: the same for every try to send it, never random.
 
     Args:
-        agent: The fleet's name.
-        task_id: AI City's id.
         kind: ``complete`` or ``fail``.
         refusals: Earlier outcomes of the task that were refused for certain. What comes after is another
             report, and under the old key would get the old answer. Source: the IETF draft

@@ -9,9 +9,5 @@ from aicity_fleet.messaging.routes import POLL
 
 
 def beat_schedule(poll_seconds: float) -> dict[str, Any]:
-    """Return the clock's entries, in Celery's form.
-
-    Args:
-        poll_seconds: The poll interval, in seconds.
-    """
+    """Return the clock's entries, in Celery's form."""
     return {"poll": {"task": POLL, "schedule": poll_seconds, "options": poll_options(poll_seconds)}}

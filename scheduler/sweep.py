@@ -22,7 +22,6 @@ def sweep(*, ledger: Ledger, messages: Messages, max_running: int = 0) -> SweepR
     A ledger that is new or was wiped asks for a poll, which fills it from AI City's list.
 
     Args:
-        ledger: Where the jobs stand.
         messages: Sends what is due. What is not sent is found due again.
         max_running: How many jobs the whole fleet may run at once; 0 for any number.
 
@@ -49,9 +48,6 @@ class Sweeper:
     """Repeats the sweep; of several dispatchers, one sweeps in each tick.
 
     Args:
-        ledger: Where the jobs stand.
-        messages: Sends what is due.
-        every_seconds: The tick, in seconds.
         max_running: How many jobs the whole fleet may run at once; 0 for any number.
     """
 

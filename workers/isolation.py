@@ -47,10 +47,8 @@ class Isolation:
     No process runs a second job: what the first one left behind could end it as well.
 
     Args:
-        ledger: Counts each death that a job caused.
         messages: Sends the message that reports an outcome.
         grace_seconds: How long a draining child may let its model call in flight finish.
-        program: The child's command line.
     """
 
     def __init__(

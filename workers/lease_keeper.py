@@ -31,8 +31,6 @@ class LeaseKeeper:
     """Renews every lease of this process, and stops the runs of cancelled jobs.
 
     Args:
-        ledger: Where the leases are.
-        lease_seconds: How long one lasts.
         background: Where it repeats its renewals and looks for late ones.
     """
 
@@ -58,7 +56,6 @@ class LeaseKeeper:
         here when the job comes back, after a sleep of the machine for instance.
 
         Args:
-            lease: Ours.
             stop_switch: Stops the job's run when the lease is lost.
             claimed_at: ``time.monotonic()`` from before the claim was sent.
         """

@@ -25,8 +25,6 @@ class LedgerJournal:
     """The journal of one attempt. It reads all entries once, at its start.
 
     Args:
-        ledger: Where the journal is.
-        lease: The attempt's lease.
         stop_switch: Ends the wait for Redis when the run is stopped.
 
     Raises:

@@ -24,9 +24,7 @@ class LedgerSpendingLimiter:
     """One attempt's share of the fleet's daily cap.
 
     Args:
-        ledger: Where the day's bill is.
         cap_usd: What the fleet may spend in a day, in US dollars.
-        lease: The attempt's lease.
         stop_switch: Ends the wait for Redis when the run is stopped.
     """
 

@@ -49,10 +49,6 @@ log = structlog.get_logger(__name__)
 def run_job(job_id: str, worker: Worker) -> JsonObject:
     """Run a job, unless the ledger says otherwise.
 
-    Args:
-        job_id: The job.
-        worker: What this process works with.
-
     Returns:
         What happened, for Flower: ids, numbers and codes, never a text of the job.
 

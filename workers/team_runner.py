@@ -53,9 +53,6 @@ class TeamRunner:
         """Run a job's team to its ending, and wait for it on the calling thread.
 
         Args:
-            lease: The job.
-            stop_switch: Stops the run from outside.
-            journal: What the job bought before.
             limiter: The attempt's share of what the fleet may spend in a day; None for any amount.
 
         Raises:

@@ -42,7 +42,6 @@ class Worker:
         """Build what a process needs to run jobs, and start its threads.
 
         Args:
-            settings: The fleet's settings.
             messages: Sends the messages that follow from a job.
             runs_alone: Whether this process is to run a single isolated job.
             on_claim: Called with every lease before anything is done with it.

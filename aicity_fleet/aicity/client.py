@@ -37,7 +37,6 @@ class AICityClient:
     Args:
         base_url: Where the API is; a bare host gets the contract's base path.
         key: The agent's key, or the owner's token when ``owner`` is true.
-        contract: What the API looks like.
         owner: Whether ``key`` is an owner token, sent as a bearer.
         transport: Replaces the network in tests.
     """

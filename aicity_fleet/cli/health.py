@@ -47,7 +47,6 @@ def check_health(overview: Overview, *, poll_seconds: float) -> list[Finding]:
     """Return everything that the operator should know, what needs a person first.
 
     Args:
-        overview: The state of the fleet.
         poll_seconds: How often AI City should be polled.
     """
     controls = overview.controls

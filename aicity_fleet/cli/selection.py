@@ -86,7 +86,6 @@ class Selection:
         """Return the jobs that match the filter.
 
         Args:
-            ledger: The ledger to search.
             possible_in: The states to search if the filter names none.
         """
         now = ledger.controls.read().now

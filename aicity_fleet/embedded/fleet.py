@@ -29,7 +29,6 @@ def fleet_programs(env: Mapping[str, str], *, workers: int, threads: int) -> lis
 
     Args:
         env: The environment of the fleet, with every secret.
-        workers: The number of worker processes.
         threads: The number of jobs that each worker runs at once.
 
     Raises:

@@ -31,7 +31,6 @@ class StateFolder:
 
     Args:
         path: Its path; None for one below the user's data folder.
-        agent: The fleet's name.
 
     Raises:
         SettingsError: On entry: the folder is not writable, or another fleet uses it.

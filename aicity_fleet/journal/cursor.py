@@ -80,15 +80,7 @@ class JournalCursor:
         seconds: float,
         call: ModelCall = NO_MODEL_CALL,
     ) -> Entry:
-        """Append a new answer.
-
-        Args:
-            kind: What was called.
-            request_sha256: Hash of the canonical request.
-            answer: What came back.
-            seconds: How long it took.
-            call: What else is recorded of a model call.
-        """
+        """Append a new answer."""
         entry = Entry(
             ordinal=self.ordinal,
             kind=kind,

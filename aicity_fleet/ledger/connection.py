@@ -22,7 +22,6 @@ def connect(
     """Open a connection pool to Redis and see that it answers.
 
     Args:
-        settings: Where Redis is.
         wait_seconds: How long to wait for a Redis that is still starting.
         timeout_seconds: How long one command may take.
 

@@ -180,7 +180,6 @@ class ControlPanel:
         """A run had trouble with its model endpoint.
 
         Args:
-            endpoint: Which one.
             why: One line without a text of the job.
             wait_seconds: What the provider itself asked for.
             is_fatal: Whether only a person can fix it.

@@ -21,7 +21,6 @@ class Journals:
     """Writes the journals of running jobs.
 
     Args:
-        scripts: The ledger's scripts.
         max_bytes: The most that one journal may hold.
 
     Raises from every method:
@@ -36,8 +35,6 @@ class Journals:
         """Append an entry and book what its call cost; False when the job is no longer ours.
 
         Args:
-            lease: Our lease.
-            ordinal: The entry's place.
             entry: The entry as JSON text.
             charge: What the call cost; None for a tool call.
 

@@ -52,7 +52,6 @@ class Ledger(runs.Runs, outbox.Outbox, Records):
 
     Args:
         client: A connection with ``decode_responses``; see ``connect``.
-        keys: The fleet's keys.
         retention_seconds: How long a settled job stays readable.
         max_journal_bytes: The most that one job's journal may hold.
         script_texts: The Lua scripts by name; by default those of the package.
@@ -88,7 +87,6 @@ class Ledger(runs.Runs, outbox.Outbox, Records):
         """Connect to the Redis that the settings name.
 
         Args:
-            settings: Where Redis is.
             wait_seconds: How long to wait for a Redis that is still starting.
             timeout_seconds: How long one command may take.
 

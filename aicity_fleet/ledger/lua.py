@@ -19,7 +19,6 @@ class Scripts:
 
     Args:
         client: A connection with ``decode_responses``.
-        keys: The fleet's keys.
         texts: The scripts by name; by default those of the package.
     """
 
@@ -35,7 +34,6 @@ class Scripts:
         """Run a script.
 
         Args:
-            script: Its name.
             args: The arguments that it takes by position.
             named: The arguments that it takes by name; None arrives as an empty text.
 

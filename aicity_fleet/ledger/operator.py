@@ -87,7 +87,6 @@ class OperatorMoves:
         ``rules.JOURNAL_IS_KEPT_AFTER``.
 
         Args:
-            job_id: The job.
             why: One line for the audit trail.
             keep_journal: Keep the journal in any case, so that only new calls are bought.
         """
@@ -97,7 +96,6 @@ class OperatorMoves:
         """Report the outcome of a quarantined or held job as it stands; returns the state it was in.
 
         Args:
-            job_id: The job.
             why: One line for the audit trail.
             despite_guard: Send a failure although it may be the third in a row.
         """
@@ -114,7 +112,6 @@ def _refused(job_id: str, done: str, state: str, obstacle: str = "") -> WrongSta
     """Return why a job cannot be moved, and what to do instead.
 
     Args:
-        job_id: The job.
         done: The move, as a participle.
         state: The job's state; empty when the ledger does not know it.
         obstacle: Why the script refused, although the state is right.

@@ -55,8 +55,6 @@ class Outbox:
         """Record AI City's definite answer; False when the report is no longer ours.
 
         Args:
-            report: Our right to send it.
-            receipt: The answer.
             meaning: What it means for the agent's reputation. A success ends the row of failures and
                 lets one held failure go.
         """
@@ -78,7 +76,6 @@ class Outbox:
         """Quarantine a job whose report needs a person; False when the report is no longer ours.
 
         Args:
-            report: Our right to send it.
             why: AI City's words.
             was_refused: Whether AI City certainly refused it, so that it cannot have been accepted.
         """

@@ -27,7 +27,6 @@ class Records:
 
     Args:
         client: A connection with ``decode_responses``; see ``connect``.
-        keys: The fleet's keys.
 
     Raises from every method:
         LedgerUnavailableError: Redis is down, loading or unreachable.

@@ -42,8 +42,6 @@ class Runs:
         """Take the lease on a queued job that is due.
 
         Args:
-            job_id: The job.
-            terms: This process's terms.
             is_alone: Whether the job would have this process to itself; an isolated job must.
         """
         cap_usd = terms.day_cap_usd
@@ -85,7 +83,6 @@ class Runs:
         """Prolong many leases in one call, and record how far their runs are.
 
         Args:
-            leases: Our leases.
             lease_seconds: How long each lasts from now.
             progress: By job, for people; nothing depends on it.
         """
@@ -111,9 +108,7 @@ class Runs:
         """Hand a running job back; False when it is no longer ours.
 
         Args:
-            lease: Our lease.
             why: One line for the audit trail.
-            spent: What the attempt used.
             delay_seconds: How long the job may not be claimed again.
             counts_as: The count of the lease that this adds to, if any.
         """
@@ -153,10 +148,6 @@ class Runs:
 
         Once that has happened often enough to prove it, jobs that were only ever beside it when a process
         ended need not run alone any more.
-
-        Args:
-            job_id: The job.
-            fence: The fence of its lease.
 
         Returns:
             Where the job is now: queued for another try, or finished with its failure; None when the

@@ -129,7 +129,6 @@ class QueueMonitor:
     Args:
         url: Redis, with its password.
         prefix: What stands before every key of this fleet.
-        queues: The names of the queues.
     """
 
     def __init__(self, url: str, prefix: str, queues: Sequence[str]) -> None:

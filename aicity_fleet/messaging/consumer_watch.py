@@ -50,7 +50,6 @@ class ConsumerWatch:
     """Watches the consumer of a worker process.
 
     Args:
-        app: The Celery app.
         url: Redis, with its password.
         prefix: What stands before every key of this fleet.
         drain_seconds: How long jobs may take to be handed over.

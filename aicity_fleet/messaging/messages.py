@@ -33,10 +33,6 @@ class SendsTasks(Protocol):
 class Messages:
     """Sends messages that run a job, report a job, or poll AI City.
 
-    Args:
-        app: The Celery app.
-        poll_seconds: The poll interval, in seconds.
-
     Every method returns whether the broker took the message. The first refusal in a row is logged, and
     then nothing until a message gets through.
     """

@@ -71,9 +71,7 @@ class Watchdog:
     """Looks every two seconds, in a thread of its own.
 
     Args:
-        look: Shows it how things stand.
         on_stall: Called once with the reason; the watch is over then.
-        tick_seconds: How often it looks.
     """
 
     def __init__(

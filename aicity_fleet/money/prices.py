@@ -49,7 +49,6 @@ def find_prices(
     not on their event loop.
 
     Args:
-        model: The model's name, as it is called.
         provider: The protocol that the endpoint speaks, see ``team.ModelConfig``.
         base_url: Where the endpoint is; None for the provider's own address.
         own: The owner's prices of a million tokens in and out, in US dollars.

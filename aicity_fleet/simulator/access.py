@@ -20,11 +20,7 @@ MODEL_KEY = "sk-simulated-0000"
 
 
 def fleet_environment(url: str) -> dict[str, str]:
-    """Return the settings of a fleet that works on a simulator.
-
-    Args:
-        url: Where the simulator listens.
-    """
+    """Return the settings of a fleet that works on a simulator."""
     return {
         "AGENT_CITY_BASE_URL": url,
         "AGENT_CITY_API_KEY": AGENT_KEY,

@@ -16,9 +16,7 @@ class CityRefusedError(SimulatorError):
     """The city refuses a request.
 
     Args:
-        status: The HTTP status.
         code: The machine-readable code of the error envelope.
-        message: What was wrong, in one sentence.
         details: Faults by field, or None.
     """
 

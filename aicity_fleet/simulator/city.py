@@ -91,7 +91,6 @@ class City:
         A task that is listed for the first time begins executing.
 
         Args:
-            agent: Whose tasks.
             page: From 1.
             page_size: Entries per page; None lists everything.
             status: Only tasks that had this status before the listing.

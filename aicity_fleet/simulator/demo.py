@@ -76,8 +76,6 @@ class Demo:
     """A fleet on the simulator, from start to stop.
 
     Args:
-        folder: Where its Redis and its logs lie.
-        workers: How many worker processes.
         copies: How many times the twelve tasks are submitted.
         flower_port: Where Flower listens; another when it is taken.
     """

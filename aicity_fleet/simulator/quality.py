@@ -136,7 +136,6 @@ def assess(task_type: str, task_input: Mapping[str, Any], text: str) -> Assessme
     Args:
         task_type: The category; an unknown one is assessed as ``general``.
         task_input: What the buyer gave, for relevance, real line numbers and true figures.
-        text: The delivered text.
     """
     request = "\n".join(m.strings(dict(task_input)))
     code = task_input.get("code")

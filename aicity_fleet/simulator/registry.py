@@ -23,11 +23,7 @@ OWNER_ID = "own_simulated"
 
 
 class Registry:
-    """Who is registered, and by which key.
-
-    Args:
-        now: The clock.
-    """
+    """Who is registered, and by which key."""
 
     def __init__(self, now: Callable[[], datetime]) -> None:
         self.now = now

@@ -81,7 +81,6 @@ async def instead(fault: Fault, refuse: Callable[[Fault], Response]) -> Response
     """Return what the caller sees instead of an answer.
 
     Args:
-        fault: What goes wrong.
         refuse: Makes the error of a ``status`` fault, in the form of the endpoint.
     """
     match fault.kind:

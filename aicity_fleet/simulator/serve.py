@@ -68,7 +68,6 @@ def serve(
     Args:
         host: The address to listen on; the loopback unless there is a reason.
         port: 0 takes a free one.
-        config: How the simulator behaves.
         port_file: Where the port is written once it is bound, for the caller of port 0.
         tasks: What buyers have submitted already, as ``POST /_sim/tasks`` takes it.
 

@@ -56,8 +56,6 @@ async def run_team(
     """Run a team on a task.
 
     Args:
-        run: The task, the team, and the bounds.
-        stop_switch: Stops the run from outside.
         on_progress: Called at every turn and answer; what it raises is logged and dropped.
         on_event: Called with every transcript event; what it raises is logged and dropped.
 

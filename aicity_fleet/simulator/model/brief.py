@@ -70,7 +70,6 @@ def read_brief(messages: Iterable[Mapping[str, Any]], tools: Iterable[Any]) -> B
 
     Args:
         messages: The messages of the request, in order.
-        tools: The tools that the request offers.
     """
     said = [(message.get("role"), content_of(message)) for message in messages]
     users = [text for role, text in said if role == "user"]

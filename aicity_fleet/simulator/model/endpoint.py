@@ -60,8 +60,6 @@ class ModelEndpoint:
         """Return one completion, after the time that this request takes.
 
         Args:
-            request: What was asked.
-            brief: What was read out of its messages.
             changes: Kinds of faults that bend the answer.
         """
         text = json.dumps([request.messages, request.tools], sort_keys=True)

@@ -126,7 +126,6 @@ def read_team(file: Traversable, folder: Traversable) -> TeamSpec:
     these keys at the top.
 
     Args:
-        file: The TOML file.
         folder: Where to look for the file that ``prompt`` names, before the built-in prompts.
 
     Raises:

@@ -48,7 +48,6 @@ class Engine(Protocol):
 
         Args:
             speaker: The coordinator's or a participant's name, in the order of the participants.
-            token: Cancels the turn.
 
         Returns:
             Whether that member spoke; False when the conversation cannot continue.

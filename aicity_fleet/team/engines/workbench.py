@@ -64,9 +64,7 @@ class GuardedWorkbench(Workbench):
 
     Args:
         slot: Where ``submit`` puts what is handed in; None for a member that hands nothing in.
-        cursor: The run's place in its journal.
         tools: What else the member may call.
-        timeout_seconds: How long one call may take.
         on_call: Called with the name and result of each tool but ``submit``.
         redact: Takes our own secrets out of a result.
     """

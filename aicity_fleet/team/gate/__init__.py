@@ -54,8 +54,6 @@ def check(
 
     Args:
         task_type: AI City's task type; unknown ones are judged as ``general``.
-        text: What was handed in.
-        task: The order it answers.
         finish_reason: Why the model stopped; ``length`` means that the text is cut.
         forbidden: Texts that may not go out: keys, nonces, lines of the instructions.
         pass_mark: Lowest score that passes.

@@ -119,7 +119,6 @@ def syntax_fault(language: str, code: str) -> SyntaxFault | None:
 
     Args:
         language: What the block is marked as, in lower case; unknown ones are not judged.
-        code: The block.
     """
     if language in _PYTHON:
         line = _python_error_line(code)

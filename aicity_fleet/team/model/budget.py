@@ -188,7 +188,6 @@ def limits_of(
     """Return the limits that the settings impose on one job.
 
     Args:
-        settings: The owner's settings.
         task: The order; its price is a cap under ``FLEET_STOP_AT_LOSS``.
         spent_before_usd: The known part of what earlier attempts spent, in US dollars.
     """
@@ -210,7 +209,6 @@ def require_prices(
     A cap on a model of unknown price would seem to hold and stop nothing, so the fleet refuses to start.
 
     Args:
-        settings: The caps that are set.
         aliases: The models behind each alias, stand-ins included.
         specs: The teams, which name the aliases in use.
 

@@ -37,8 +37,6 @@ class Model:
     """An open model client. Bound to the event loop that it is first used on.
 
     Args:
-        config: Which model, and where.
-        client: AutoGen's client for it.
         prices: What it charges; None when that is unknown.
     """
 

@@ -73,13 +73,8 @@ class JournaledClient(ChatCompletionClient):
         """Wrap a route for one run.
 
         Args:
-            member: Who speaks.
-            route: The shared clients behind its alias.
-            cursor: The run's place in its journal.
-            budget: What the run may still spend.
             stop_switch: Says when to drain.
             without_a_call: Returns the member's words when no call is worth its price, else None.
-            on_answer: Called with each answer.
             redact: Takes our own secrets out of an answer before anything is done with it.
         """
         self.failure: Exception | None = None

@@ -128,10 +128,6 @@ async def replay_fixture(
 ) -> TeamResult:
     """Run the job again from its journal alone.
 
-    Args:
-        fixture: The recorded run.
-        on_event: Called with every transcript event.
-
     Raises:
         ReplayError: Another version made the journal, or it does not fit the run.
         JournalEndedError: It ends before the run does: the job has not ended, or was stopped.

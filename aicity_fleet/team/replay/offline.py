@@ -75,13 +75,6 @@ async def replay_team(
 ) -> TeamResult:
     """Run a team from a journal.
 
-    Args:
-        task: The order.
-        entries: The journal, from its start.
-        origin: What made it.
-        nonce: The job's.
-        on_event: Called with every transcript event.
-
     Raises:
         ReplayError: The journal was made by another version, or does not fit.
         JournalEndedError: It ends before the run does: the job has not ended, or was stopped.

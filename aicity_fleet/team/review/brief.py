@@ -88,7 +88,6 @@ def write_brief(task: AssignedTask, *, nonce: str, function_calling: bool) -> Br
     """Write the brief for a task; the same arguments give the same text.
 
     Args:
-        task: What the buyer ordered.
         nonce: Random text of the job; another is derived from it should the buyer's text hold it.
         function_calling: Whether the specialist hands in with the tool or with a marker.
     """

@@ -57,9 +57,6 @@ class Review:
         """Begin a review.
 
         Args:
-            task: The order.
-            spec: The team's bounds.
-            brief: What the specialist was told.
             forbidden: Further texts that may not go out, such as keys.
         """
         self.brief = brief

@@ -109,7 +109,6 @@ class Downloader:
         """Download a file.
 
         Args:
-            url: Where it is.
             into: Where to put it; nothing is there yet.
 
         Raises:

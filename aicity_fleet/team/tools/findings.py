@@ -87,11 +87,7 @@ async def run_over(
     """Run a linter over files, which it gets as relative paths behind its own arguments.
 
     Args:
-        confinement: Where to run it.
         program: The linter and its own arguments.
-        checked: The files.
-        files: Whose they are.
-        seconds: How long it may take.
         by_line: Whether the beginning of what it says is of use.
 
     Raises:
@@ -130,9 +126,6 @@ def tell(tool: str, found: Sequence[Found], checked: Sequence[JobFile], left: in
     """All findings as a text.
 
     Args:
-        tool: Whose they are.
-        found: What was found.
-        checked: The files that were checked.
         left: How many were not.
     """
     known = sorted(entry for entry in set(found) if entry.place >= 0)

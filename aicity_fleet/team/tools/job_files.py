@@ -59,7 +59,6 @@ class JobFiles:
     """The files of one job, by name. Made by ``job_files``, which removes them as well.
 
     Args:
-        task: The order.
         folder: Private to the job.
     """
 

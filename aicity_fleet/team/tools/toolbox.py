@@ -51,12 +51,7 @@ Work = Callable[[Mapping[str, Any]], Awaitable[str]]
 
 
 class Toolbox:
-    """What one worker has for its tools; each job gets tools of its own from it.
-
-    Args:
-        downloader: Fetches archives.
-        folders: Where the files of jobs are.
-    """
+    """What one worker has for its tools; each job gets tools of its own from it."""
 
     def __init__(self, downloader: Downloader, folders: PrivateFolders | None = None) -> None:
         self._downloader = downloader
@@ -65,11 +60,7 @@ class Toolbox:
 
     @contextlib.contextmanager
     def tools_for(self, task: AssignedTask) -> Iterator[Mapping[str, Tool]]:
-        """The tools of one job, by name; its files are gone at the end of the block.
-
-        Args:
-            task: The order.
-        """
+        """The tools of one job, by name; its files are gone at the end of the block."""
         with contextlib.ExitStack() as stack:
             opened: list[JobFiles] = []
 
