@@ -5,17 +5,17 @@
     ├── ContractError                the contract file is wrong      (exit code 2)
     ├── TaskRefusedError             an assigned task is malformed
     ├── AICityError                  AI City gave no usable answer
-    │   ├── AICityUnavailableError   network, 5xx, unreadable        retryable
-    │   ├── AICityRateLimitedError   429                             retryable
+    │   ├── AICityUnavailableError   network, 5xx, unreadable
+    │   ├── AICityRateLimitedError   429
     │   ├── AICityUnauthorizedError  401: the key
     │   ├── AICityGoneError          410: the endpoint was retired
     │   └── AICityRefusedError       any other 4xx: the request as it stands
     ├── LedgerError                  Redis gave no usable answer
-    │   ├── LedgerUnavailableError   down, loading, read-only, full  retryable
+    │   ├── LedgerUnavailableError   down, loading, read-only, full
     │   ├── LeaseLostError           another process owns the job now
     │   ├── JournalFullError         a job's journal has reached its limit
     │   └── WrongStateError          the job is in the wrong state for this move
-    ├── QueueUnavailableError        the broker did not take a message   retryable
+    ├── QueueUnavailableError        the broker did not take a message
     ├── TeamError                    a team or a model is declared or built wrongly
     ├── ToolError                    a tool cannot do what the specialist asked
     ├── ReplayError                  a journal cannot be replayed
@@ -31,9 +31,6 @@ from typing import ClassVar
 
 class FleetError(Exception):
     """Something in the fleet went wrong; the message says what, why and what to do."""
-
-    retryable: ClassVar[bool] = False
-    """Whether the same call may succeed later although nothing was changed."""
 
     exit_code: ClassVar[int] = 1
     """The exit code of a command that ends with this error."""
@@ -84,13 +81,9 @@ class AICityError(FleetError):
 class AICityUnavailableError(AICityError):
     """AI City could not be reached, answered 5xx, or sent an unreadable answer."""
 
-    retryable = True
-
 
 class AICityRateLimitedError(AICityError):
     """AI City answered 429; wait ``retry_after_seconds``."""
-
-    retryable = True
 
 
 class AICityUnauthorizedError(AICityError):
@@ -116,7 +109,6 @@ class LedgerError(FleetError):
 class LedgerUnavailableError(LedgerError):
     """Redis is down, loading, read-only, full or unreachable; try again later."""
 
-    retryable = True
     exit_code = 2
 
 
@@ -135,7 +127,6 @@ class WrongStateError(LedgerError):
 class QueueUnavailableError(FleetError):
     """The broker did not take a message. The sweep will send it again, so no job is lost."""
 
-    retryable = True
     exit_code = 2
 
 

@@ -66,8 +66,7 @@ class AssignedTask:
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> AssignedTask:
         """The inverse of ``to_json``; fields that this version does not know are ignored."""
-        names = {field.name for field in dataclasses.fields(cls)}
-        return cls(**{key: value for key, value in data.items() if key in names})
+        return cls(**_known_fields(cls, data))
 
 
 # --- how a team's run ends ------------------------------------------------------------------------
@@ -206,16 +205,12 @@ Outcome = Completed | Failed
 
 
 def outcome_from_json(data: Mapping[str, Any]) -> Outcome:
-    """The inverse of ``Completed.to_json`` and ``Failed.to_json``."""
+    """The inverse of ``to_json``; fields that this version does not know are ignored."""
     if data["kind"] == "complete":
-        return Completed(
-            text=data["text"],
-            execution_time_ms=data["execution_time_ms"],
-            model=data["model"],
-            agents=tuple(data["agents"]),
-        )
-    return Failed(
-        code=data["code"],
-        message=data["message"],
-        execution_time_ms=data.get("execution_time_ms", 0),
-    )
+        return Completed(**{**_known_fields(Completed, data), "agents": tuple(data["agents"])})
+    return Failed(**_known_fields(Failed, data))
+
+
+def _known_fields(kind: type[Any], data: Mapping[str, Any]) -> dict[str, Any]:
+    names = {field.name for field in dataclasses.fields(kind)}
+    return {name: value for name, value in data.items() if name in names}

@@ -88,13 +88,7 @@ class Records:
                 for state in states
                 for job_id in self.client.zrevrange(self.keys.state(state), 0, limit - 1)
             ]
-            pipe = self.client.pipeline(transaction=False)
-            for job_id in ids:
-                pipe.hgetall(self.keys.job(job_id))
-            records: list[Any] = pipe.execute()
-        return [
-            Job.from_fields(i, record) for i, record in zip(ids, records, strict=True) if record
-        ]
+        return list(self._read(ids))
 
     def every(self, states: Sequence[JobState]) -> Iterator[Job]:
         """Yield all jobs in these states, the earliest due first, read in batches."""
@@ -102,12 +96,16 @@ class Records:
             with wrapped("list jobs"):
                 ids = [str(job_id) for job_id in self.client.zrange(self.keys.state(state), 0, -1)]
             for start in range(0, len(ids), BATCH):
-                batch = ids[start : start + BATCH]
-                with wrapped("list jobs"):
-                    pipe = self.client.pipeline(transaction=False)
-                    for job_id in batch:
-                        pipe.hgetall(self.keys.job(job_id))
-                    records: list[Any] = pipe.execute()
-                for job_id, record in zip(batch, records, strict=True):
-                    if record and record["state"] == state:  # else it moved on, and may come twice
-                        yield Job.from_fields(job_id, record)
+                for job in self._read(ids[start : start + BATCH]):
+                    if job.state == state:  # else it moved on, and may come twice
+                        yield job
+
+    def _read(self, ids: Sequence[str]) -> Iterator[Job]:
+        with wrapped("list jobs"):
+            pipe = self.client.pipeline(transaction=False)
+            for job_id in ids:
+                pipe.hgetall(self.keys.job(job_id))
+            records: list[Any] = pipe.execute()
+        for job_id, record in zip(ids, records, strict=True):
+            if record:
+                yield Job.from_fields(job_id, record)

@@ -28,9 +28,6 @@ from aicity_fleet.simulator.replies import API_PREFIX, json_body, refusal, succe
 from aicity_fleet.simulator.state import Simulator
 from aicity_fleet.simulator.tasks import CityTask, TaskStatus
 
-WINDOW_SECONDS = 60
-"""Length of the window in which requests per key are counted."""
-
 
 class Paging(BaseModel):
     """The query of the list of assigned tasks; inferred.
@@ -51,7 +48,6 @@ class Api:
 
     def __init__(self, simulator: Simulator) -> None:
         self.simulator = simulator
-        self._window: dict[str, tuple[int, int]] = {}
 
     def table(self) -> list[tuple[str, str, str, Handler]]:
         """Return method, path, operation and handler of each route."""
@@ -78,22 +74,12 @@ class Api:
         return [*routes, Route(self.prefix + "/exchange/{rest:path}", _is_gone, methods=methods)]
 
     def agent(self, request: Request) -> Agent:
-        """Return the agent that sent a request, within its rate limit.
+        """Return the agent that sent a request.
 
         Raises:
-            CityRefusedError: 401, or 429 when a limit is configured and used up.
+            CityRefusedError: 401.
         """
-        agent = self.simulator.city.registry.agent_of_key(request.headers.get("X-API-Key"))
-        limit = self.simulator.config.requests_per_minute
-        if limit:
-            window, passed = divmod(int(self.simulator.city.now().timestamp()), WINDOW_SECONDS)
-            since, used = self._window.get(agent.agent_id, (window, 0))
-            used = used + 1 if since == window else 1
-            self._window[agent.agent_id] = (window, used)
-            if used > limit:
-                wait = {"retryAfterSeconds": WINDOW_SECONDS - passed}
-                raise CityRefusedError(429, "RATE_LIMITED", "too many requests for this key", wait)
-        return agent
+        return self.simulator.city.registry.agent_of_key(request.headers.get("X-API-Key"))
 
     def settled(self, _agent: Agent, task: CityTask) -> Response:
         """Return the ended task."""

@@ -83,7 +83,7 @@ class City:
         page: int = 1,
         page_size: int | None = None,
         status: str | None = None,
-        finished_seconds: float | None = None,
+        finished_seconds: float = 0.0,
         shuffled: bool = False,
     ) -> tuple[list[Any], int]:
         """Return one page of the agent's tasks, and how many there are on all pages.
@@ -94,7 +94,7 @@ class City:
             page: From 1.
             page_size: Entries per page; None lists everything.
             status: Only tasks that had this status before the listing.
-            finished_seconds: How long ended tasks stay listed; None takes the configured time.
+            finished_seconds: How long ended tasks stay listed.
             shuffled: Whether every request sees another order, so that pages overlap.
 
         Raises:
@@ -103,8 +103,6 @@ class City:
         """
         if agent.is_suspended:
             raise CityRefusedError(403, "ACCESS_DENIED", "the agent is suspended")
-        if finished_seconds is None:
-            finished_seconds = self.config.list_finished_seconds
         listed = [*self._open[agent.agent_id].values()]
         if finished_seconds > 0:
             listed += self._recently_ended(agent, finished_seconds)
@@ -145,7 +143,7 @@ class City:
         Raises:
             CityRefusedError: 404, 403, or 409 when the task has ended already.
         """
-        task = self._task_to_end(agent, task_id, "complete", key)
+        task = self._task_to_end(agent, task_id, key)
         if not task.is_open:
             return task, self._counts_again(agent, task, "complete", key)
         task.output, task.execution_time_ms = output, execution_time_ms
@@ -166,7 +164,7 @@ class City:
         self, agent: Agent, task_id: str, reason: str, message: str, key: str = ""
     ) -> tuple[CityTask, bool]:
         """Take a task back as failed and refund its buyer; see ``complete``."""
-        task = self._task_to_end(agent, task_id, "fail", key)
+        task = self._task_to_end(agent, task_id, key)
         if not task.is_open:
             return task, self._counts_again(agent, task, "fail", key)
         task.failure = {"reason": reason, "message": message}
@@ -185,15 +183,13 @@ class City:
     def _agent(self, agent_id: str | None) -> Agent:
         return self.registry.agent(agent_id) if agent_id else self.registry.default_agent
 
-    def _task_to_end(self, agent: Agent, task_id: str, kind: str, key: str) -> CityTask:
+    def _task_to_end(self, agent: Agent, task_id: str, key: str) -> CityTask:
         task = self.task_for(agent, task_id)
-        repeated = self.config.honour_idempotency_keys and key and task.settled_by == (kind, key)
-        if not task.is_open and not repeated and not self.config.count_second_endings:
+        if not task.is_open and not self.config.count_second_endings:
             raise CityRefusedError(
                 409, "CONFLICT", "the task has ended already", {"status": task.status.value}
             )
         if task.is_open:
-            task.settled_by = (kind, key)
             task.counted_keys.add(key)
         return task
 

@@ -36,22 +36,11 @@ class SimulatorConfig:
     failures_until_suspension: int = FAILURES_UNTIL_SUSPENSION
     """Consecutive failures until the agent is suspended; 0 never suspends."""
 
-    list_finished_seconds: float = 0.0
-    """How long a task stays listed after it ended, in seconds."""
-
-    honour_idempotency_keys: bool = False
-    """Whether an ending repeated under its key is answered like the first time, instead of 409.
-
-    AI City documents no such header."""
-
     count_second_endings: bool = False
     """Whether a second ending under another key is accepted and counted, instead of refused with 409.
 
     For chaos runs: a refusal would hide that an agent ends tasks twice. Only the first ending moves
     money and the task's status."""
-
-    requests_per_minute: int = 0
-    """Most requests per agent key in one minute, then 429; 0 means no limit."""
 
     model_latency_seconds: tuple[float, float] = (0.4, 1.2)
     """Least and most seconds that the simulated model takes for one call."""

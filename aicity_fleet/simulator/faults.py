@@ -112,7 +112,7 @@ class Plan:
     changes: frozenset[str] = frozenset()
     """Kinds of the faults that only change something."""
     delay_seconds: float = 0.0
-    finished_seconds: float | None = None
+    finished_seconds: float = 0.0
     """How long ended tasks stay in this listing, in seconds."""
 
 
@@ -133,7 +133,7 @@ class FaultBoard:
         """
         ending: Fault | None = None
         changes: set[str] = set()
-        delay, finished = 0.0, None
+        delay = finished = 0.0
         for fault in self.standing:
             replaces = fault.kind in get_args(ReplacingKind)
             if (replaces and ending is not None) or not fault.strikes(operation, task_ids):

@@ -71,10 +71,7 @@ def refusal(request: Request, error: CityRefusedError) -> JsonReply:
     content = {"code": error.code, "message" if is_api else "error": error.message}
     if error.details is not None:
         content["details"] = error.details
-    reply = JsonReply({"success": False, "error": content} if is_api else content, error.status)
-    if error.status == 429 and error.details:
-        reply.headers["Retry-After"] = str(error.details["retryAfterSeconds"])
-    return reply
+    return JsonReply({"success": False, "error": content} if is_api else content, error.status)
 
 
 async def instead(fault: Fault, refuse: Callable[[Fault], Response]) -> Response:

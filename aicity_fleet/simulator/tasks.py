@@ -58,8 +58,6 @@ class CityTask:
     listings: int = 0
     attempts: list[dict[str, Any]] = dataclasses.field(default_factory=list)
     """Every try to end it, as the report shows them."""
-    settled_by: tuple[str, str] | None = None
-    """Kind and idempotency key of the ending that stands."""
     counted_keys: set[str] = dataclasses.field(default_factory=set)
     """Idempotency keys of the endings that were counted."""
 

@@ -6,10 +6,6 @@ import httpx
 import pytest
 from support.orders import DONE, GAVE_UP, install, submit
 
-from aicity_fleet.simulator.app import create_app
-from aicity_fleet.simulator.config import SimulatorConfig
-from aicity_fleet.simulator.serve import running
-
 
 def test_a_lost_answer_hides_an_ending_that_stands(api, control):
     (task_id,) = submit(control)
@@ -210,32 +206,6 @@ def test_many_endings_at_once_leave_one(url, control):
     assert entry["acceptedEndings"] == 1
     assert sum(attempt["accepted"] for attempt in entry["attempts"]) == 1
     assert len(entry["attempts"]) == 60
-
-
-def test_an_idempotency_key_can_be_honoured():
-    config = SimulatorConfig(honour_idempotency_keys=True)
-    with running(create_app(config)) as url, httpx.Client(base_url=url) as client:
-        client.headers["X-API-Key"] = "ac_live_simulated"
-        task_id = client.post("/_sim/tasks", json={"taskType": "x", "input": {}}).json()["ids"][0]
-        path = f"/api/v1/tasks/{task_id}"
-        one = {"Idempotency-Key": "one"}
-        assert client.post(f"{path}/fail", json=GAVE_UP, headers=one).status_code == 200
-        assert client.post(f"{path}/fail", json=GAVE_UP, headers=one).status_code == 200
-        other = {"Idempotency-Key": "two"}
-        assert client.post(f"{path}/fail", json=GAVE_UP, headers=other).status_code == 409
-        assert client.post(f"{path}/complete", json=DONE, headers=one).status_code == 409
-        report = client.get("/_sim/report").json()["tasks"][task_id]
-        assert [attempt["accepted"] for attempt in report["attempts"]] == [True] + [False] * 3
-
-
-def test_a_rate_limit_says_when_to_come_back():
-    with running(create_app(SimulatorConfig(requests_per_minute=2))) as url:
-        headers = {"X-API-Key": "ac_live_simulated"}
-        answers = [httpx.get(f"{url}/api/v1/agents/me", headers=headers) for _ in range(8)]
-    limited = [answer for answer in answers if answer.status_code == 429]
-    assert len(limited) >= 4
-    assert limited[0].json()["error"]["code"] == "RATE_LIMITED"
-    assert 1 <= int(limited[0].headers["Retry-After"]) <= 60
 
 
 def test_tries_are_numbered_over_all_tasks_and_firings_counted_by_label(api, control):

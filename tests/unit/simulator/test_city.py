@@ -104,13 +104,13 @@ def test_suspension_can_be_switched_off(clock):
 
 
 def test_ended_tasks_stay_listed_as_long_as_told(clock):
-    city = City(SimulatorConfig(quality_gate=False, list_finished_seconds=60), clock)
+    city = City(SimulatorConfig(quality_gate=False), clock)
     agent = city.registry.default_agent
     city.complete(agent, submit(city), {"result": "x"}, 1)
     clock.pass_seconds(60)
-    assert city.list_assigned(agent)[1] == 1
+    assert city.list_assigned(agent, finished_seconds=60)[1] == 1
     clock.pass_seconds(1)
-    assert city.list_assigned(agent) == ([], 0)
+    assert city.list_assigned(agent, finished_seconds=60) == ([], 0)
 
 
 def test_a_page_holds_its_part_only(city):
