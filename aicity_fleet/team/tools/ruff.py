@@ -6,13 +6,11 @@ Source: docs.astral.sh/ruff (configuration: ``--isolated`` ignores every file; `
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterator
 
 from aicity_fleet.team.tools import Described
-from aicity_fleet.team.tools.confined import PYTHON, Confinement
-from aicity_fleet.team.tools.findings import PROPERTIES, Found, places, run_over, tell, to_check
-from aicity_fleet.team.tools.job_files import JobFiles
+from aicity_fleet.team.tools.confined import PYTHON
+from aicity_fleet.team.tools.linter import PROPERTIES, Checked, Found, Linter
 
 PYTHON_SUFFIXES = (".py", ".pyi")
 """The suffixes of files that are Python."""
@@ -23,38 +21,32 @@ RULES = "F,E7,E9,W6,B,BLE,ASYNC,C4,C90,DTZ,PERF,PLC,PLE,PLW,RET,RUF,SIM,TRY,ARG"
 IGNORED = "TRY003,TRY300,RET505,RUF001,RUF002,RUF003,PLC0415"
 """Rules that are matters of taste in a review."""
 
-SECONDS = 15
-"""How long one run may take, in seconds."""
-
-DESCRIBED = Described(
-    "ruff",
-    "Checks Python files of the order, or a draft of yours, for mistakes and bad habits, without running "
-    "them. Gives one line per finding: file, line, rule and message. Syntax errors are findings too.",
-    PROPERTIES,
-)
-
-_LINE = re.compile(r"^(\d+)/[\w.]+:(\d{1,9}):\d+: (.+)$", re.M)
+_LINE = re.compile(r"^(\d+/[\w.]+):(\d{1,9}):\d+: (.+)$", re.M)
 
 
-async def check(given: Mapping[str, Any], files: JobFiles, confinement: Confinement) -> str:
-    """Run ruff.
+def _read(output: bytes, _checked: Checked) -> Iterator[Found]:
+    for line in _LINE.finditer(output.decode("utf-8", "replace")):
+        yield line[1], int(line[2]), line[3].replace("[*] ", "", 1)
 
-    Raises:
-        ToolError: There is nothing to check, or ruff did not end as it should.
-    """
-    checked, left = to_check(given, files, PYTHON_SUFFIXES, ".py")
-    program = [
+
+RUFF = Linter(
+    described=Described(
+        "ruff",
+        "Checks Python files of the order, or a draft of yours, for mistakes and bad habits, without "
+        "running them. Gives one line per finding: file, line, rule and message. Syntax errors are "
+        "findings too.",
+        PROPERTIES,
+    ),
+    program=[
         *(*PYTHON, "-m", "ruff", "check", "--isolated", "--no-cache", "--quiet", "--exit-zero"),
         *("--ignore-noqa", "--no-respect-gitignore", "--target-version", "py313"),
         *("--output-format", "concise", "--select", RULES, "--ignore", IGNORED),
         # Python, whatever the name says: the model asked for it.
         *("--extension", "txt:python", "--"),
-    ]
-    output = await run_over(confinement, program, checked, files, SECONDS, by_line=True)
-    lines = _LINE.finditer(output.decode("utf-8", "replace"))
-    known = places(checked)
-    found = [
-        Found(known.get(line[1], -1), int(line[2]), line[3].replace("[*] ", "", 1))
-        for line in lines
-    ]
-    return tell("ruff", found, checked, left)
+    ],
+    suffixes=PYTHON_SUFFIXES,
+    draft_suffix=".py",
+    seconds=15,
+    read=_read,
+    is_by_line=True,
+)

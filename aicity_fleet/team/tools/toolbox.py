@@ -10,17 +10,22 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Awaitable, Callable, Iterator, Mapping
+from functools import partial
 from types import MappingProxyType
 from typing import Any
 
 from aicity_fleet.errors import ToolError
 from aicity_fleet.models import AssignedTask, JsonObject
 from aicity_fleet.team.review.brief import readable
-from aicity_fleet.team.tools import Described, Tool, bandit, javascript, repository, ruff, search
+from aicity_fleet.team.tools import Described, Tool, repository, search
+from aicity_fleet.team.tools.bandit import BANDIT
 from aicity_fleet.team.tools.confined import Confinement
 from aicity_fleet.team.tools.download import Downloader
 from aicity_fleet.team.tools.folders import PrivateFolders
+from aicity_fleet.team.tools.javascript import JAVASCRIPT
 from aicity_fleet.team.tools.job_files import JobFiles, job_files
+from aicity_fleet.team.tools.linter import Linter
+from aicity_fleet.team.tools.ruff import RUFF
 
 logger = logging.getLogger(__name__)
 
@@ -31,13 +36,13 @@ default limit, so that the specialist is told why."""
 MAX_RESULT_CHARS = 20_000
 """Longest result of a tool, in characters."""
 
+LINTERS = (RUFF, BANDIT, JAVASCRIPT)
+
 DESCRIBED: Mapping[str, Described] = MappingProxyType(
     {
         described.name: described
         for described in (
-            ruff.DESCRIBED,
-            bandit.DESCRIBED,
-            javascript.DESCRIBED,
+            *(linter.described for linter in LINTERS),
             search.SEARCH,
             search.READ_FILE,
             repository.DESCRIBED,
@@ -78,10 +83,12 @@ class Toolbox:
 
     def _works(self, files: Callable[[], JobFiles]) -> list[tuple[str, Work]]:
         confinement, downloader = self._confinement, self._downloader
+
+        def lint(linter: Linter, given: Mapping[str, Any]) -> Awaitable[str]:
+            return linter.check(given, files(), confinement)
+
         return [
-            ("ruff", lambda given: ruff.check(given, files(), confinement)),
-            ("bandit", lambda given: bandit.check(given, files(), confinement)),
-            ("javascript", lambda given: javascript.check(given, files(), confinement)),
+            *((linter.described.name, partial(lint, linter)) for linter in LINTERS),
             ("search", lambda given: search.search(given, files())),
             ("read_file", lambda given: search.read_file(given, files())),
             (

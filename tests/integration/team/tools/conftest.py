@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ import pytest
 from support.forge import HOSTS, PUBLIC, REPO, Forge, ToForge, known
 from support.samples import order
 
+from aicity_fleet.team.tools import toolbox
 from aicity_fleet.team.tools.download import Downloader
 from aicity_fleet.team.tools.folders import PrivateFolders
 from aicity_fleet.team.tools.toolbox import MAX_RESULT_CHARS, Toolbox
@@ -64,3 +66,17 @@ def fetch(forge, job):
         return call, to_forge
 
     return open_job
+
+
+@pytest.fixture
+def change_linter(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Changes fields of one linter."""
+
+    def change(name: str, **fields: Any) -> None:
+        changed = [
+            dataclasses.replace(linter, **fields) if linter.described.name == name else linter
+            for linter in toolbox.LINTERS
+        ]
+        monkeypatch.setattr(toolbox, "LINTERS", changed)
+
+    return change

@@ -5,22 +5,23 @@ from __future__ import annotations
 import asyncio
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 from support.scripted_provider import until
 from support.waiting import wait_until
 
-from aicity_fleet.team.tools import confined, javascript
+from aicity_fleet.team.tools import confined
 
 
 @pytest.fixture
-def stand_in(monkeypatch: pytest.MonkeyPatch, tmp_path):
+def stand_in(change_linter, tmp_path):
     """Puts a program of the test's in the place of the JavaScript reader."""
 
-    def put(code: str) -> None:
+    def put(code: str, **changes: Any) -> None:
         path = tmp_path / "stand_in.py"
         path.write_text(code)
-        monkeypatch.setattr(javascript, "READER", path)
+        change_linter("javascript", program=(*confined.PYTHON, str(path)), **changes)
 
     return put
 
@@ -44,9 +45,9 @@ async def test_a_program_that_hangs_is_killed_with_all_it_started(
         "import subprocess, sys, time\n"
         "child = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(600)'])\n"
         f"open({str(tmp_path / 'pid')!r}, 'w').write(str(child.pid))\n"
-        "time.sleep(600)\n"
+        "time.sleep(600)\n",
+        seconds=2,
     )
-    monkeypatch.setattr(javascript, "SECONDS", 2)
     assert "longer than 2 seconds" in await job()("javascript", code="x")
     assert is_gone(int((tmp_path / "pid").read_text()))
 
@@ -80,8 +81,7 @@ def is_gone(pid: int) -> bool:
 async def test_whatever_a_program_does_is_told_in_a_sentence(
     job, stand_in, monkeypatch, code, told
 ):
-    stand_in(code)
-    monkeypatch.setattr(javascript, "SECONDS", 3)
+    stand_in(code, seconds=3)
     assert re.search(told, await job()("javascript", code="x"))
 
 

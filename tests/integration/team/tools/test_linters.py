@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from aicity_fleet.team.tools import findings
+from aicity_fleet.team.tools import linter
 
 BAD = 'import os\n\n\ndef run(name):\n    os.system("rm " + name)\n    return nothing\n'
 
@@ -31,10 +31,8 @@ async def test_ruff_names_file_line_and_rule(job):
 
 
 @pytest.mark.parametrize("tool", ["ruff", "bandit", "javascript"])
-async def test_a_linter_that_could_not_run_has_found_nothing_out(job, tool, monkeypatch):
-    monkeypatch.setattr(
-        f"aicity_fleet.team.tools.{tool}.PYTHON", (sys.executable, "-c", "raise SystemExit(2)")
-    )
+async def test_a_linter_that_could_not_run_has_found_nothing_out(job, tool, change_linter):
+    change_linter(tool, program=(sys.executable, "-c", "raise SystemExit(2)"))
     assert await job(details={"a.py": BAD, "b.js": SCRIPT})(tool) == (
         "The check broke off and gave no readable answer. Name fewer files, or check a part as code."
     )
@@ -191,6 +189,6 @@ async def test_countless_findings_are_counted_and_the_first_ones_told(job):
 
 
 async def test_too_many_files_are_said(job, monkeypatch):
-    monkeypatch.setattr(findings, "MAX_CHECKED", 3)
+    monkeypatch.setattr(linter, "MAX_CHECKED", 3)
     told = await job(details={f"{n}.py": "x = 1\n" for n in range(5)})("ruff")
     assert "in 3 files. 2 more were not checked" in told
