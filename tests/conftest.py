@@ -86,8 +86,13 @@ def immortal_keys(client: redis.Redis, keys: Keys) -> list[str]:
     return [
         name
         for name in names
-        if client.ttl(keys.prefix + name) == -1 and not name.startswith(tuple(KEYS_WITHOUT_TTL))
+        if client.ttl(keys.prefix + name) == -1 and not may_live_forever(name)
     ]
+
+
+def may_live_forever(name: str) -> bool:
+    beginnings = tuple(key for key in KEYS_WITHOUT_TTL if key.endswith((":", ".")))
+    return name in KEYS_WITHOUT_TTL or name.startswith(beginnings)
 
 
 @pytest.fixture

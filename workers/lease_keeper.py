@@ -19,7 +19,7 @@ from aicity_fleet.ledger import Lease, Ledger
 from aicity_fleet.stop_switch import StopSwitch
 
 FENCE_SHARE = 0.7
-"""The share of a lease after which its run is stopped without a renewal: two renewals were missed."""
+"""The share of a lease after which its run is stopped without a renewal. Several were missed by then."""
 
 MOST_RENEWAL_SECONDS = 2.0
 """The longest time between two renewals, in seconds. A process sees within it that a job was cancelled."""

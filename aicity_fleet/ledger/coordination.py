@@ -1,4 +1,4 @@
-"""Coordination of a fleet that belong to no job: whose turn it is to poll and to sweep, what a poll saw."""
+"""What a fleet remembers apart from its jobs: whose turn it is to poll or sweep, and what a poll saw."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every Redis key of the fleet, and how long each lives.
+"""The Redis keys that Python uses, and those that may live forever. docs/architecture.md lists all keys.
 
 All keys of one fleet share one hash tag, so that a cluster would keep them in one slot, and one
 prefix, which Celery's queues carry as well: several fleets can share a server.
@@ -23,11 +23,13 @@ KEYS_WITHOUT_TTL = {
     "schema": "the layout's version",
     "_kombu.": "Celery's bindings of queues",
     "unacked": "Celery's messages between pop and start",
+    "unacked_index": "as unacked",
+    "unacked_mutex": "as unacked",
     "control": "a Celery queue",
     "jobs": "a Celery queue",
     "reports": "a Celery queue",
 }
-"""The fleet's keys that may live forever, by the beginning of their name, with the reason."""
+"""The keys that may live forever, with the reason. A name that ends with ``:`` or ``.`` is a prefix."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -21,7 +21,8 @@ SEND_GRACE_MS = 3000
 """How long the sweep leaves sending a new message to the process that made the move, in milliseconds."""
 
 FAILED_AFTER_DEATHS = 3
-"""How many times a job may kill a process that ran nothing else before it fails."""
+"""A job that runs alone fails when its process dies and this many of its leases have ended badly. The two
+lapses that isolated it count, so its first death alone is usually the last."""
 
 NO_PROGRESS: Mapping[str, JsonObject] = MappingProxyType({})
 

@@ -6,7 +6,7 @@
 local PREFIX = KEYS[1]
 local MAX_AUDIT_LINES = 200
 
--- The keys besides those of a job. `keys.py` says how long each lives.
+-- The keys besides those of a job. docs/architecture.md says how long each lives.
 local UNSENT = PREFIX .. 'unsent' -- queued jobs whose message has to be sent, by when
 local TURNS = PREFIX .. 'turns'
 local CONTROLS = PREFIX .. 'controls'

@@ -130,7 +130,7 @@ def control_text(submission: Submission) -> Iterator[Finding]:
         yield Finding("control_text", "The last line is a control word; leave it out.", HARD)
     if _OUR_LINES.search(submission.text):
         yield Finding(
-            "control_text", "Lines of the conversation stand in the text; leave them out.", HARD
+            "control_text", "The text contains lines of the conversation; leave them out.", HARD
         )
 
 

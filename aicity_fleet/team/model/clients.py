@@ -144,7 +144,7 @@ async def open_routes(aliases: Mapping[str, Sequence[ModelConfig]]) -> AsyncIter
 
 def address(config: ModelConfig) -> str:
     """Return the address of a model's endpoint."""
-    return config.base_url or BASE_URLS.get(config.provider, BASE_URLS["openai"])
+    return config.base_url or BASE_URLS[config.provider]
 
 
 def open_model(config: ModelConfig) -> Model:
@@ -173,18 +173,21 @@ def _client(config: ModelConfig, info: ModelInfo | None) -> ChatCompletionClient
     if info is not None:
         options["model_info"] = info
     try:
-        if config.provider == "anthropic":
-            return _anthropic(config, options)
-        # Some servers refuse the field; the brief says who speaks.
-        options["include_name_in_message"] = False
-        if config.provider == "azure":
-            return AzureOpenAIChatCompletionClient(
-                azure_endpoint=address(config),
-                azure_deployment=config.name,
-                api_version=config.api_version or "",
-                **options,
-            )
-        return OpenAIChatCompletionClient(base_url=address(config), **options)
+        if config.provider != "anthropic":
+            # Some servers refuse the field; the brief says who speaks.
+            options["include_name_in_message"] = False
+        match config.provider:
+            case "openai" | "ollama" | "compatible":
+                return OpenAIChatCompletionClient(base_url=address(config), **options)
+            case "azure":
+                return AzureOpenAIChatCompletionClient(
+                    azure_endpoint=address(config),
+                    azure_deployment=config.name,
+                    api_version=config.api_version or "",
+                    **options,
+                )
+            case "anthropic":
+                return _anthropic(config, options)
     except ValueError:
         if info is not None:
             raise

@@ -21,22 +21,22 @@ MAX_FINDINGS_TOLD = 3
 
 
 class HandInSlot:
-    """Where the specialist lays what it hands in; holds the latest only."""
+    """Holds what the specialist handed in last."""
 
     def __init__(self) -> None:
         self._text: str | None = None
 
     @property
     def is_taken(self) -> bool:
-        """Whether something lies there."""
+        """Whether there is a text."""
         return self._text is not None
 
     def hand_in(self, text: str) -> None:
-        """Lay a text down, in place of an earlier one."""
+        """Put a text in, in place of an earlier one."""
         self._text = text
 
     def take(self) -> str | None:
-        """Take the text away, if there is one."""
+        """Take the text out, if there is one."""
         text, self._text = self._text, None
         return text
 
@@ -61,7 +61,7 @@ class Review:
         """
         self.brief = brief
         self.rounds = 0
-        """Times something was handed in."""
+        """How often something was handed in."""
         self._task = task
         self._spec = spec
         self._misses = 0
