@@ -11,7 +11,14 @@ from importlib import resources
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
 
 from aicity_fleet.errors import ContractError
 from aicity_fleet.faults import fault_list, faults_of, read_toml
@@ -57,16 +64,12 @@ class Contract(BaseModel):
     complete_body: Mapping[str, Any]
     fail_body: Mapping[str, Any]
 
-    @field_validator("complete_body")
+    @field_validator("complete_body", "fail_body")
     @classmethod
-    def _complete_values(cls, template: Mapping[str, Any]) -> Mapping[str, Any]:
-        _check_template(template, COMPLETE_VALUES)
-        return template
-
-    @field_validator("fail_body")
-    @classmethod
-    def _fail_values(cls, template: Mapping[str, Any]) -> Mapping[str, Any]:
-        _check_template(template, FAIL_VALUES)
+    def _known_values(cls, template: Mapping[str, Any], info: ValidationInfo) -> Mapping[str, Any]:
+        _check_template(
+            template, COMPLETE_VALUES if info.field_name == "complete_body" else FAIL_VALUES
+        )
         return template
 
     def is_runnable(self, status: str) -> bool:

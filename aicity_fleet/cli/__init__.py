@@ -7,7 +7,18 @@ from typing import Annotated
 import typer
 
 import aicity_fleet
-from aicity_fleet.cli import aicity, demo, jobs, moves, pause, simulator, status, teams, up
+from aicity_fleet.cli import (
+    aicity,
+    demo,
+    jobs,
+    moves,
+    pause,
+    simulator,
+    status,
+    teams,
+    try_team,
+    up,
+)
 from aicity_fleet.startup import exit_on_fleet_error
 
 app = typer.Typer(
@@ -32,7 +43,7 @@ app.command("park")(moves.park)
 app.command("rerun")(moves.rerun)
 app.command("send-report")(moves.send_report)
 app.add_typer(teams.teams, name="teams")
-app.command("try")(teams.try_team)
+app.command("try")(try_team.try_team)
 app.command("simulator")(simulator.simulator)
 
 

@@ -133,7 +133,7 @@ def test_every_form_of_an_import_is_read(tmp_path, text, name):
 MAY_KNOW_THE_SIMULATOR = {
     "aicity_fleet/cli/demo.py",
     "aicity_fleet/cli/simulator.py",
-    "aicity_fleet/cli/teams.py",  # try --simulated
+    "aicity_fleet/cli/try_team.py",  # --simulated
 }
 
 
