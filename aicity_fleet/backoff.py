@@ -1,4 +1,4 @@
-"""How long to wait before the next try of something that failed for a passing reason."""
+"""The wait before something that failed for a passing reason is tried again."""
 
 from __future__ import annotations
 

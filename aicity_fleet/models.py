@@ -65,7 +65,7 @@ class AssignedTask:
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> AssignedTask:
-        """The inverse of ``to_json``; fields that this version does not know are ignored."""
+        """Read what ``to_json`` returned; ignore fields that this version does not know."""
         return cls(**_known_fields(cls, data))
 
 
@@ -205,7 +205,7 @@ Outcome = Completed | Failed
 
 
 def outcome_from_json(data: Mapping[str, Any]) -> Outcome:
-    """The inverse of ``to_json``; fields that this version does not know are ignored."""
+    """Read what ``to_json`` returned; ignore fields that this version does not know."""
     if data["kind"] == "complete":
         return Completed(**{**_known_fields(Completed, data), "agents": tuple(data["agents"])})
     return Failed(**_known_fields(Failed, data))

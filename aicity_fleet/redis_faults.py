@@ -1,4 +1,4 @@
-"""What Redis says when it cannot serve us, in words for a person, and one log line per outage.
+"""The reasons why Redis cannot serve us, in words for a person, and one log line per outage.
 
 Used by the broker's connections and by the ledger's. It decides nothing about jobs.
 """
@@ -39,7 +39,7 @@ log = structlog.get_logger(__name__)
 
 
 def reason(error: BaseException | None) -> str:
-    """What is wrong with Redis, in words for a person.
+    """Return what is wrong with Redis, in words for a person.
 
     Args:
         error: An exception of redis-py, or one that was raised from one.
@@ -106,7 +106,7 @@ outage = Outage()
 
 
 def as_refusal(error: redis.ResponseError) -> redis.ResponseError:
-    """The refusal that an answer is, where redis-py has no class for it.
+    """Return the refusal that an answer means, where redis-py has no class for it.
 
     Redis 6.2 wraps what a script's command was answered: measured, a read-only Redis ended every worker
     with a plain ``ResponseError`` from one of kombu's own scripts.

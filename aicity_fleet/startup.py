@@ -1,4 +1,4 @@
-"""How a command or process exits when it cannot go on: one readable message, no traceback, no secret."""
+"""Ends a command or process that cannot go on with one readable message, no traceback and no secret."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How the outside stops a run and sees where it stands: any thread may, the run's event loop does the rest.
+"""The stop switch and the progress of a run. Any thread may use them; the run's event loop does the rest.
 
 Knows nothing of teams. The worker holds one per job; the driver waits on it.
 """

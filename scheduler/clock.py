@@ -1,4 +1,4 @@
-"""What beat runs: the fleet's schedule, kept in memory. A message that cannot be sent is one log line.
+"""The clock of beat: the fleet's schedule, kept in memory. A message that cannot be sent is one log line.
 
 This is all of the fleet's code that the beat process loads.
 """

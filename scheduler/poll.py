@@ -121,7 +121,7 @@ def poll(
 
 
 def _hindrance(controls: Controls, ledger: Ledger) -> PollSummary | None:
-    """Why AI City is not to be asked now, if it is not."""
+    """Return why AI City must not be asked now, or None."""
     if controls.stopped is not None and not ledger.controls.may_probe():
         return PollSummary(
             status="stopped",
@@ -140,7 +140,7 @@ def _hindrance(controls: Controls, ledger: Ledger) -> PollSummary | None:
 
 
 def _failures_in_a_row(client: AICityClient) -> int | None:
-    """What the agent's profile says of the row that stands; None when it says nothing.
+    """Return the failures in a row that the agent's profile shows; None when it shows none.
 
     Not documented; the guard assumes the worst without it.
 
@@ -206,7 +206,7 @@ def _parse(entry: object, max_input_chars: int) -> AssignedTask:
 
 
 def refused_id(entry: object) -> str:
-    """The id under which a malformed entry is recorded: its own, or one made from its content."""
+    """Return the id under which a malformed entry is recorded: its own, or one made from its content."""
     task_id = entry.get("id") if isinstance(entry, dict) else None
     if (
         isinstance(task_id, str)

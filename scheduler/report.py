@@ -45,7 +45,7 @@ class ReporterParts:
 
 
 def idempotency_key(agent: str, task_id: str, kind: str, refusals: int = 0) -> str:
-    """The key of a report: the same for every try to send it, never random.
+    """Return the key of a report: the same for every try to send it, never random.
 
     Args:
         kind: ``complete`` or ``fail``.
@@ -83,7 +83,7 @@ def report(job_id: str, parts: ReporterParts) -> JsonObject:
 
 
 def _answered(error: AICityError, held: ReportLease, parts: ReporterParts) -> JsonObject:
-    """What each answer but a 2xx means.
+    """Carry out what an answer other than a 2xx means.
 
     Source: docs.aicity.dev/docs/sdk/errors; 409 is a state conflict that a retry can ignore.
     """
@@ -177,7 +177,7 @@ def _settle(
 def _meaning(
     held: ReportLease, verdict: str, details: JsonObject
 ) -> Literal["success", "failure", "nothing"]:
-    """What a settled report does to the agent's row of failures.
+    """Return what a settled report does to the agent's row of failures.
 
     A delivery that AI City's own quality check failed counts as a failure, to be on the safe side, and so
     does one whose verdict is unknown. A 409 is never a success: the ending that stands may be older than
@@ -218,7 +218,7 @@ _RECEIPT_FIELDS = ("status", "qualityScore", "paidCents", "updatedScore", "trust
 
 
 def _brief(answer: JsonObject) -> dict[str, Any]:
-    """The small plain values of an answer that are worth keeping."""
+    """Return the small plain values of an answer that are worth keeping."""
     return {
         name: answer[name]
         for name in _RECEIPT_FIELDS

@@ -1,4 +1,4 @@
-"""What beat sends, and how often. It sends and never works."""
+"""The schedule of beat: what it sends, and how often."""
 
 from __future__ import annotations
 

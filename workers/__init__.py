@@ -1,1 +1,1 @@
-"""What a worker process runs: it claims a job, runs its team under a lease, and writes its outcome."""
+"""The code of a worker process: it claims a job, runs its team under a lease, and writes its outcome."""

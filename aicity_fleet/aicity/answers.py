@@ -1,4 +1,4 @@
-"""What came back over HTTP, made sense of: the envelope opened, or the fitting error raised.
+"""Reads an answer that came back over HTTP: opens its envelope, or raises the fitting error.
 
 HTTP status first, ``error.code`` second, never the message: that is for people. No I/O here but
 reading the body of an answer that has begun.

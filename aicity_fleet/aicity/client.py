@@ -250,7 +250,7 @@ class AICityClient:
 
 
 def _total_pages(envelope: JsonObject, *, got: int, number: int) -> int:
-    """How many pages there are; a listing without ``pagination`` is one page.
+    """Return the number of pages; a listing without ``pagination`` is one page.
 
     Source: docs.aicity.dev/docs/api (``pagination.totalPages``).
     """

@@ -1,4 +1,4 @@
-"""What AI City's API looks like, as data: paths, headers, body templates, runnable statuses.
+"""The description of AI City's API as data: paths, headers, body templates, runnable statuses.
 
 Much of the API is not confirmed by its public documentation, so nothing of it stands in code: a
 built-in TOML file describes it, and a file of the user's overrides any part.
@@ -77,7 +77,7 @@ class Contract(BaseModel):
         return not status or status in self.runnable_statuses
 
     def body(self, outcome: Outcome) -> JsonObject:
-        """The request body that reports this outcome."""
+        """Return the request body that reports this outcome."""
         if isinstance(outcome, Completed):
             values: JsonObject = {
                 "text": outcome.text,
@@ -133,7 +133,7 @@ def _merge(base: JsonObject, over: JsonObject) -> JsonObject:
 
 
 def _placeholder(value: object) -> str | None:
-    """The name in a text that is one placeholder, ``{name}``; None for anything else."""
+    """Return the name in a text that is one placeholder, ``{name}``; None for anything else."""
     if isinstance(value, str) and value.startswith("{") and value.endswith("}"):
         return value[1:-1]
     return None

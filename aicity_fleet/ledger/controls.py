@@ -1,4 +1,4 @@
-"""What is switched off, and by whom: pauses, a refused key, a wish for quiet, the guard, breakers.
+"""The switches of a fleet: pauses, a refused key, a wait that AI City asked for, the guard, breakers.
 
 The scripts obey these by themselves, so that every process sees a change with its next move. This
 module turns them on and off, and reads them for people. Called by the command line, the poll, the
@@ -106,7 +106,7 @@ class ControlPanel:
         self._scripts = scripts
 
     def read(self) -> Controls:
-        """How everything stands now."""
+        """Return the current state of all switches."""
         now, fields, seen, assumed, breakers, knows, in_hand = self._scripts.run("read_controls")
         values = dict(zip(fields[::2], fields[1::2], strict=True))
         quiet_ms = int(values.get("quiet_until", 0)) - now
@@ -161,7 +161,7 @@ class ControlPanel:
         self._scripts.run("keep_quiet", max(1, int(seconds * 1000)))
 
     def quiet_seconds(self) -> float:
-        """How long AI City still wants to be left alone; 0 when it does not."""
+        """Return how long AI City still asks the fleet to wait, in seconds; 0 when it does not."""
         return self.read().quiet_seconds
 
     def seed_guard(self, failures_in_a_row: int | None) -> bool:
@@ -177,7 +177,7 @@ class ControlPanel:
     def provider_trouble(
         self, endpoint: str, why: str, *, wait_seconds: float = 0, is_fatal: bool = False
     ) -> float:
-        """A run had trouble with its model endpoint.
+        """Count a run that had trouble with its model endpoint.
 
         Args:
             why: One line without a text of the job.
@@ -202,7 +202,7 @@ class ControlPanel:
         return float(reply) / 1000
 
     def provider_works(self, endpoint: str) -> bool:
-        """A run got its answers there; True when that ends a trouble."""
+        """Record a run that got its answers there; True when that ends a trouble."""
         return bool(self._scripts.run("provider_works", endpoint))
 
     def note_availability(self, availability: str) -> None:

@@ -1,4 +1,4 @@
-"""What a fleet remembers apart from its jobs: whose turn it is to poll or sweep, and what a poll saw."""
+"""The state of a fleet apart from its jobs: whose turn it is to poll or sweep, and what a poll saw."""
 
 from __future__ import annotations
 
@@ -76,13 +76,13 @@ class Coordination:
                 self._client.set(self._keys.last_poll, json.dumps(latest), ex=LAST_POLL_SECONDS)
 
     def poll_summary(self, poll_id: str) -> JsonObject | None:
-        """What a poll saw; None while it has not ended, or ended long ago."""
+        """Return what a poll saw; None before it ended, or long after."""
         with wrapped("read a poll"):
             text = self._client.get(self._keys.poll(poll_id))
         return dict(json.loads(str(text))) if text else None
 
     def last_poll(self) -> JsonObject | None:
-        """What the latest poll saw; ``at`` is an aware datetime. None when none ended within a day."""
+        """Return what the latest poll saw; None when none ended within a day. ``at`` is an aware time."""
         with wrapped("read the latest poll"):
             text = self._client.get(self._keys.last_poll)
         if not text:

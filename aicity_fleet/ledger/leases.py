@@ -1,4 +1,4 @@
-"""What the ledger grants and on what terms: leases on jobs and reports, and the work that a sweep found."""
+"""The values that the ledger grants: leases on jobs and reports, and the work that a sweep found."""
 
 from __future__ import annotations
 

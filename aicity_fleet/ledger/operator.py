@@ -1,4 +1,4 @@
-"""What a person may do with a job: cancel, park, rerun, send its report. Called by the command line alone.
+"""The moves of a person: cancel, park, rerun, send a report. Only the command line calls them.
 
 Each is one atomic move. It refuses a job in the wrong state, and says why and what to do instead.
 """

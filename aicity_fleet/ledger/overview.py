@@ -51,12 +51,12 @@ class Overview:
     """What was spent and earned today."""
 
     def age_seconds(self, moment: datetime | None) -> float | None:
-        """How long ago a moment was by Redis's clock; None for no moment."""
+        """Return how long ago a moment was by Redis's clock, in seconds; None for no moment."""
         return None if moment is None else max(0.0, (self.controls.now - moment).total_seconds())
 
 
 def read_overview(ledger: Ledger) -> Overview:
-    """How the fleet stands now.
+    """Return the current state of the fleet.
 
     Raises:
         LedgerUnavailableError: Redis does not answer.

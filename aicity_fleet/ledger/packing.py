@@ -1,4 +1,4 @@
-"""How a journal entry lies in Redis: plain JSON, or compressed where that is shorter.
+"""The form of a journal entry in Redis: plain JSON, or compressed where that is shorter.
 
 The one module that knows the form. Base85 and not bytes: the ledger's connections decode what they
 read, and one encoding for a whole connection is simpler than a second connection per process.
@@ -16,13 +16,13 @@ MARK = "z"
 
 
 def pack(text: str) -> str:
-    """The shorter form of a JSON text."""
+    """Return the shorter form of a JSON text."""
     packed = MARK + base64.b85encode(zlib.compress(text.encode(), 9)).decode("ascii")
     return packed if len(packed) < len(text) else text
 
 
 def unpack(text: str) -> str:
-    """The JSON text that was packed; a plain one is given back as it is.
+    """Return the JSON text that was packed; a plain one is given back as it is.
 
     Raises:
         LedgerError: It is neither.

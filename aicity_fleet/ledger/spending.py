@@ -1,4 +1,4 @@
-"""What all workers together spend in a day, and the cap that keeps calls back.
+"""The spending of all workers in a day, and the cap that holds calls back.
 
 A call's share is reserved before the call, and settled in the script that journals its answer. So the day
 can exceed its cap by the answers of the calls in flight and no more, however many workers there are.

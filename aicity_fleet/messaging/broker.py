@@ -138,7 +138,7 @@ class QueueMonitor:
         self._prefix, self._queues = prefix, queues
 
     def waiting(self) -> int | None:
-        """How many messages wait in the queues; None if Redis does not answer."""
+        """Return how many messages wait in the queues; None if Redis does not answer."""
         try:
             _ask_for_a_write(self._client, f"{self._prefix}nothing")
             return sum(int(self._client.llen(self._prefix + queue)) for queue in self._queues)

@@ -28,7 +28,7 @@ class Bodies:
 
     @contextmanager
     def one(self) -> Iterator[None]:
-        """One more, while the block runs."""
+        """Count one more while the block runs."""
         with self._guard:
             self.running += 1
         try:

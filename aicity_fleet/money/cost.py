@@ -1,4 +1,4 @@
-"""What model calls cost: sums that stay unknown where a part is, and the unit that the ledger counts in.
+"""The cost of model calls: a sum is unknown where a part is, and the ledger counts in picodollars.
 
 No I/O. An unknown cost is never zero.
 """

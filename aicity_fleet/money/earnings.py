@@ -1,4 +1,4 @@
-"""What a job earns, and what is left of it after its costs.
+"""The earnings of a job, and its margin after costs.
 
 No I/O. Called by the ledger, which reads what it needs, and by the command line, which shows it.
 """

@@ -1,4 +1,4 @@
-"""What models charge: the owner's own prices first, then the list prices that genai-prices carries.
+"""The prices of models: the owner's own first, then the list prices in genai-prices.
 
 Offline, and never a guess: an unknown price is None, not zero. Looked up where models are opened.
 """

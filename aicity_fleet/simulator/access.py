@@ -1,4 +1,4 @@
-"""How to reach a simulator: the keys that it accepts, and the settings that point a fleet at it.
+"""The keys that a simulator accepts, and the settings that point a fleet at it.
 
 A fleet does not know that it is simulated. It is given the same four settings as for the real AI City.
 """

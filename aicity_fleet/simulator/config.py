@@ -1,4 +1,4 @@
-"""What can be set about the simulated marketplace, as one frozen value.
+"""The settings of the simulated marketplace, as one frozen value.
 
 Read by every part of the simulator; it reads no environment and no file by itself.
 """

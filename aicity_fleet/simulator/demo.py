@@ -125,7 +125,7 @@ class Demo:
         self._supervisor.start(flower)
 
     def look(self) -> list[DemoTask]:
-        """Every task as it stands now; also looks after the processes.
+        """Return every task as it stands now, and check on the processes.
 
         Raises:
             FleetError: A process of the demo died.
@@ -202,7 +202,7 @@ def _simulator_program(port_file: Path, env: Mapping[str, str]) -> Program:
 
 
 def _environment(user: Mapping[str, str], redis_url: str) -> dict[str, str]:
-    """The user's environment without anything that could reach the real AI City."""
+    """Return the user's environment without anything that could reach the real AI City."""
     secrets = set(secrets_in(user))  # a key of FLEET_MODELS_FILE may have any name
     env = {
         name: value

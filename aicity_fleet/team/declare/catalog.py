@@ -42,7 +42,7 @@ class Teams:
         self.by_type = by_type
 
     def team_for(self, task_type: str) -> TeamSpec:
-        """The team for a task type; unknown types get the general one."""
+        """Return the team for a task type; unknown types get the general one."""
         return self.by_type.get(task_type) or self.by_type[FALLBACK]
 
     @property
@@ -52,7 +52,7 @@ class Teams:
 
 
 def team_for(task_type: str) -> TeamSpec:
-    """The built-in team for a task type; unknown types get the general team.
+    """Return the built-in team for a task type; unknown types get the general team.
 
     Raises:
         TeamError: A built-in team is broken; the message names the file.
@@ -62,7 +62,7 @@ def team_for(task_type: str) -> TeamSpec:
 
 @functools.cache
 def builtin_teams() -> Teams:
-    """All built-in teams.
+    """Return all built-in teams.
 
     Raises:
         TeamError: A file is malformed, two teams claim one task type, or the fallback is missing.
@@ -74,7 +74,7 @@ def builtin_teams() -> Teams:
 
 
 def load_teams(folder: Path | None, *, pass_mark: int | None = None) -> Teams:
-    """The built-in teams, and the owner's own instead of them where those name their task types.
+    """Return the built-in teams; the owner's own replace those of the same task types.
 
     Args:
         folder: Holds one TOML file per team, and the prompts that they name; None for none.
@@ -90,7 +90,7 @@ def load_teams(folder: Path | None, *, pass_mark: int | None = None) -> Teams:
 
 
 def with_pass_mark(spec: TeamSpec, pass_mark: int | None) -> TeamSpec:
-    """A team with another pass mark; None leaves it its own."""
+    """Return a team with another pass mark; None keeps its own."""
     return spec if pass_mark is None else spec.model_copy(update={"pass_mark": pass_mark})
 
 

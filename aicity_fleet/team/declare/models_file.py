@@ -96,7 +96,7 @@ class _Alias(BaseModel):
 def read_aliases(
     file: Path | None, default: ModelConfig | None, environ: Mapping[str, str] | None = None
 ) -> Aliases:
-    """The models behind each alias: the first choice, and those that stand in for it.
+    """Return the models behind each alias: the first choice, and those that stand in for it.
 
     Args:
         file: The owner's file; None when the fleet has the one model of its settings.
@@ -156,7 +156,7 @@ def models_of(settings: Settings) -> Aliases:
 
 
 def alias_names(file: Path | None) -> frozenset[str]:
-    """The aliases that teams may name; ``default`` is always one of them.
+    """Return the aliases that teams may name; ``default`` is always one of them.
 
     Raises:
         TeamError: The file is malformed.

@@ -1,4 +1,4 @@
-"""What gives the members of a run their turns: AutoGen's group chat, or a plain loop."""
+"""The engines that give the members of a run their turns: AutoGen's group chat, or a plain loop."""
 
 from collections.abc import Mapping
 from types import MappingProxyType

@@ -1,4 +1,4 @@
-"""What the gate looks at and what it says: values only."""
+"""The values of the gate: what it checks, and what it finds."""
 
 from __future__ import annotations
 

@@ -76,7 +76,7 @@ def to_answer(result: CreateResult, *, ordinal: int) -> JsonObject:
 
 
 def _encodable(text: str) -> str:
-    """A text that the next request can carry: a lone surrogate would look like the provider's trouble."""
+    """Return a text that the next request can carry: the provider could not read a lone surrogate."""
     return re.sub("[\ud800-\udfff]", "\ufffd", text)
 
 

@@ -1,4 +1,4 @@
-"""What a run may still spend, checked before each model call. No AutoGen here.
+"""The budget of a run, checked before each model call. No AutoGen here.
 
 The length of an answer is unknown in advance. A call may be made when its prompt alone still fits, so a job
 can exceed its cap by one answer. A provider may charge for a call that fails, or whose answer is lost on

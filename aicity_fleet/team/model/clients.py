@@ -118,7 +118,7 @@ Routes = Mapping[str, Route]
 
 
 def only(model: Model) -> Routes:
-    """The routes of a fleet with a single model."""
+    """Return the routes of a fleet with a single model."""
     return {DEFAULT_MODEL: Route([model])}
 
 

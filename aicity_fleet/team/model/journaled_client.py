@@ -218,13 +218,13 @@ class JournaledClient(ChatCompletionClient):
     def count_tokens(
         self, messages: Sequence[LLMMessage], *, tools: Sequence[Tool | ToolSchema] = []
     ) -> int:
-        """An estimate: the real count downloads its tables within the event loop."""
+        """Return an estimate: the real count downloads its tables within the event loop."""
         return prompt_tokens(canonical_request(messages, tools, "auto", None, {}))
 
     def remaining_tokens(
         self, messages: Sequence[LLMMessage], *, tools: Sequence[Tool | ToolSchema] = []
     ) -> int:
-        """An estimate against the job's budget."""
+        """Return an estimate against the job's budget."""
         return self._budget.tokens_left - self.count_tokens(messages, tools=tools)
 
     @property

@@ -92,7 +92,7 @@ def _wait_seconds(failure: openai.APIStatusError) -> float | None:
 
 
 def _codes(failure: openai.APIStatusError) -> frozenset[str]:
-    """The machine-readable codes of an error, wherever this provider puts them."""
+    """Return the machine-readable codes of an error, wherever this provider puts them."""
     found = {str(getattr(failure, "code", None)), str(getattr(failure, "type", None))}
     body = failure.body
     while isinstance(body, dict):

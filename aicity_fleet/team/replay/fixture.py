@@ -90,7 +90,7 @@ class Fixture:
 
     @classmethod
     def from_json(cls, data: JsonObject) -> Self:
-        """The inverse of ``to_json``.
+        """Read what ``to_json`` returned.
 
         Raises:
             ReplayError: It is not a fixture, or a later version wrote it.

@@ -1,4 +1,4 @@
-"""What made a journal: what a replay needs besides the order, the nonce and the entries.
+"""The origin of a journal: what a replay needs besides the order, the nonce and the entries.
 
 The first entry of a journal holds it, so a job can be run again without the owner's teams and models. It
 holds no key, no address and no name of a model. No AutoGen here.
@@ -59,7 +59,7 @@ class Origin:
 
     @classmethod
     def from_json(cls, data: JsonObject) -> Self:
-        """The inverse of ``to_json``.
+        """Read what ``to_json`` returned.
 
         Raises:
             ReplayError: A version of the fleet with another form of teams wrote it.

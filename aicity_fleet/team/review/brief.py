@@ -61,7 +61,7 @@ MIN_PRIVATE_LINE_CHARS = 50
 
 
 def private_lines(instructions: str) -> tuple[str, ...]:
-    """The lines of instructions that give them away."""
+    """Return the lines of instructions that would give them away."""
     lines = (line.strip() for line in instructions.splitlines())
     return tuple(line for line in lines if len(line) >= MIN_PRIVATE_LINE_CHARS and "{" not in line)
 
@@ -162,7 +162,7 @@ def _buyer_parts(task: AssignedTask) -> list[tuple[str, str]]:
 
 
 def _unforgeable(nonce: str, haystack: str) -> tuple[str, str]:
-    """A nonce and a marker that the buyer's text does not hold, as a chain of hashes."""
+    """Return a nonce and a marker that the buyer's text does not hold, as a chain of hashes."""
     while True:
         marker = f"HAND-IN-{_digest('marker', nonce)}"
         is_free = nonce.lower() not in haystack and marker.lower() not in haystack

@@ -1,4 +1,4 @@
-"""What the coordinator says when its turn comes, whichever engine gives the turns. No AutoGen here."""
+"""The coordinator: it says what comes next, whichever engine gives the turns. No AutoGen here."""
 
 from __future__ import annotations
 

@@ -124,6 +124,6 @@ class Review:
 
 
 def _above_marker(said: str, marker: str) -> str | None:
-    """The text above a marker that stands alone on the last line; None without one."""
+    """Return the text above a marker that stands alone on the last line; None without one."""
     head, _, last = said.rstrip().rpartition("\n")
     return head if last.strip(" \t`*") == marker else None

@@ -15,7 +15,7 @@ MAX_DRAFT_CHARS = 100_000
 
 
 def text(arguments: Mapping[str, Any], name: str, *, max_chars: int) -> str:
-    """A text, or an empty one where there is none.
+    """Return a text, or an empty one where there is none.
 
     Raises:
         ToolError: It is something else, or too long.
@@ -31,7 +31,7 @@ def text(arguments: Mapping[str, Any], name: str, *, max_chars: int) -> str:
 
 
 def names(arguments: Mapping[str, Any], name: str) -> list[str]:
-    """A list of texts; one text alone counts as a list of one.
+    """Return a list of texts; one text alone counts as a list of one.
 
     Raises:
         ToolError: It is something else, or too long.
@@ -49,7 +49,7 @@ def names(arguments: Mapping[str, Any], name: str) -> list[str]:
 
 
 def number(arguments: Mapping[str, Any], name: str, *, default: int, low: int, high: int) -> int:
-    """A whole number, brought within its bounds.
+    """Return a whole number, brought within its bounds.
 
     Raises:
         ToolError: It is something else.

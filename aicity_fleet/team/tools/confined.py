@@ -87,7 +87,7 @@ class Confinement:
 
 
 def _bare(folder: Path) -> dict[str, str]:
-    """All that a program learns of this machine; one thread, for each costs address space."""
+    """Return all that a program learns of this machine. One thread, because each takes address space."""
     return {
         "PATH": os.defpath,
         "HOME": str(folder),

@@ -72,7 +72,7 @@ def is_public(address: str) -> bool:
 
 
 async def resolve(host: str) -> list[str]:
-    """The addresses that the system knows for a host; none when it knows it not.
+    """Return the addresses of a host; none when the system does not know it.
 
     Args:
         host: A name; the answer for IPv4 comes first.
@@ -149,7 +149,7 @@ class Downloader:
         raise ToolError(f"The host redirected more than {MAX_REDIRECTS} times.")
 
     def _allowed(self, text: str) -> httpx.URL:
-        """The URL, if it may be asked at all."""
+        """Return the URL, if it may be asked at all."""
         url = httpx.URL(text)
         host = url.raw_host.decode("ascii", "replace").lower()
         if url.scheme != "https":
@@ -163,7 +163,7 @@ class Downloader:
         return url
 
     def told_hosts(self) -> str:
-        """Which hosts there are, as a sentence."""
+        """Return a sentence with the allowed hosts."""
         if not self.hosts:
             return "Fetching is switched off here."
         return f"Allowed are: {', '.join(sorted(self.hosts))}."

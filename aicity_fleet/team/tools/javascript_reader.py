@@ -45,7 +45,7 @@ def main(paths: list[str]) -> None:
 
 
 def read(path: Path, parsers: dict[str, Parser]) -> list[Finding]:
-    """What is wrong with one file."""
+    """Return what is wrong with one file."""
     source = path.read_bytes().replace(b"\r\n", b"\n").replace(b"\r", b"\n")
     for grammar in BY_SUFFIX.get(path.suffix, ("javascript", "typescript", "tsx")):
         tree = parsers[grammar].parse(source)
@@ -84,14 +84,14 @@ def _line(node: Node) -> int:
 
 
 def _text(node: Node | None, longest: int = 80) -> str:
-    """The source of a node where it is short."""
+    """Return the source of a node where it is short."""
     if node is None or node.end_byte - node.start_byte > longest or node.text is None:
         return ""
     return node.text.decode("utf-8", "replace")
 
 
 def _called(node: Node) -> str:
-    """The name of the function or method that is called."""
+    """Return the name of the function or method that is called."""
     function = node.child_by_field_name("function") or node.child_by_field_name("constructor")
     if function is not None and function.type == "member_expression":
         function = function.child_by_field_name("property")

@@ -50,7 +50,7 @@ class JobFile:
         return PurePosixPath(self.name).suffix.lower()
 
     def read(self) -> str:
-        """The text, with line feeds alone between its lines."""
+        """Return the text, with line feeds alone between its lines."""
         text = self.path.read_text("utf-8", errors="replace")
         return text.replace("\r\n", "\n").replace("\r", "\n")
 
@@ -75,7 +75,7 @@ class JobFiles:
         return iter(self._by_name.values())
 
     def place(self, name: str) -> Path:
-        """A path on disk for a file of this name; nothing is there yet."""
+        """Return a path on disk for a file of this name; nothing is there yet."""
         folder = self.folder / f"{self._next:05}"
         self._next += 1
         folder.mkdir()
@@ -100,7 +100,7 @@ class JobFiles:
         return [int(path.name) for path in self.folder.iterdir() if path.name.isdecimal()]
 
     def add_draft(self, text: str, suffix: str) -> JobFile:
-        """A text of the model's own as a file that only the caller knows of."""
+        """Return a text of the model's own as a file that only the caller knows of."""
         name = f"draft{suffix}"
         path = self.place(name)
         path.write_text(text, "utf-8", errors="replace")
@@ -128,7 +128,7 @@ class JobFiles:
         return taken
 
     def pick(self, names: Iterable[str], suffixes: Iterable[str]) -> list[JobFile]:
-        """The files of these names, or all with one of these suffixes where none is named.
+        """Return the files of these names, or all with one of these suffixes where none is named.
 
         Raises:
             ToolError: A name is not there, or there is no such file at all.
@@ -144,7 +144,7 @@ class JobFiles:
         return picked
 
     def find(self, name: str) -> JobFile:
-        """The file of this name, or the only one whose name ends or begins so.
+        """Return the file of this name, or the only one whose name ends or begins so.
 
         Raises:
             ToolError: There is none, or there are several.
@@ -163,7 +163,7 @@ class JobFiles:
         raise ToolError(f"{what}: {name}. {self.overview()}")
 
     def overview(self) -> str:
-        """What there is, in one or two sentences."""
+        """Return what files there are, in one or two sentences."""
         names = list(self._by_name)
         more = f" and {len(names) - LISTED_NAMES} more" if len(names) > LISTED_NAMES else ""
         text = f"The files are: {', '.join(names[:LISTED_NAMES])}{more}."
@@ -184,19 +184,19 @@ class JobFiles:
 
 @contextlib.contextmanager
 def job_files(task: AssignedTask, folders: PrivateFolders) -> Iterator[JobFiles]:
-    """The files of a job, until the end of the block."""
+    """Yield the files of a job until the end of the block."""
     with folders.folder() as folder:
         yield JobFiles(task, folder)
 
 
 def shown(name: str) -> str:
-    """A stranger's file name on one line, without what hides or reorders, and not too long."""
+    """Return a stranger's file name on one line, without what hides or reorders, and not too long."""
     name = readable(name[: 2 * MAX_NAME_CHARS]).replace("\n", "<U+000A>").replace("\t", "<U+0009>")
     return name.strip()[:MAX_NAME_CHARS] or "unnamed"
 
 
 def disk_name(name: str) -> str:
-    """What a file of this name is called on disk."""
+    """Return the name on disk of a file with this name."""
     path = PurePosixPath(name)
     if path.name == PACKAGE:
         return PACKAGE

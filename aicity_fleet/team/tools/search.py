@@ -98,7 +98,7 @@ def _cased(line: str, match_case: bool) -> str:
 
 
 def _around(lines: list[str], found: list[int], context: int, sought: str) -> Iterator[str]:
-    """The found lines and those around them, each once, with a gap between what is apart."""
+    """Yield the found lines and those around them, each once, with a mark between parts."""
     marked, last = set(found), -1
     for at in found:
         for near in range(max(at - context, last + 1), min(at + context + 1, len(lines))):

@@ -1,4 +1,4 @@
-"""Which files an order brings along: its code, and the texts among its details that are files.
+"""Finds the files in an order: its code, and the texts among its details that are files.
 
 Nothing is parsed in here: what a text is written in is a guess from a few plain patterns.
 """
@@ -55,7 +55,7 @@ _LANGUAGES = {
 
 
 def submitted_files(task: AssignedTask) -> Iterator[tuple[str, str]]:
-    """The files of an order, each as its name and its text; names may repeat."""
+    """Return the files of an order, each as its name and its text; names may repeat."""
     if task.code.strip():
         yield _name_of_code(task), task.code
     for count, (name, text) in enumerate(_files_within(task.details)):
@@ -73,7 +73,7 @@ def _name_of_code(task: AssignedTask) -> str:
 
 
 def suffix_of(text: str, language: object = None) -> str:
-    """The suffix that fits a text: what the buyer says it is written in, or a guess."""
+    """Return the suffix that fits a text: what the buyer says it is written in, or a guess."""
     said = _LANGUAGES.get(language.strip().lower()) if isinstance(language, str) else None
     if said is not None:
         return said

@@ -65,12 +65,12 @@ class Toolbox:
 
     @contextlib.contextmanager
     def tools_for(self, task: AssignedTask) -> Iterator[Mapping[str, Tool]]:
-        """The tools of one job, by name; its files are gone at the end of the block."""
+        """Yield the tools of one job, by name; its files are gone at the end of the block."""
         with contextlib.ExitStack() as stack:
             opened: list[JobFiles] = []
 
             def files() -> JobFiles:
-                """The job's files, written when the first tool is called: most jobs call none."""
+                """Return the job's files, written when the first tool is called: most jobs call none."""
                 if not opened:
                     opened.append(stack.enter_context(job_files(task, self._folders)))
                 return opened[0]

@@ -60,7 +60,7 @@ class Counted:
         self._left = min(MAX_UNPACKED_BYTES, max(packed * MAX_RATIO, 2**20))
 
     def read(self, size: int = -1) -> bytes:
-        """The next bytes, fewer at the end."""
+        """Return the next bytes, fewer at the end."""
         if size < 0 or size > self._left + 1:
             size = self._left + 1
         data = self._stream.read(size)
@@ -116,7 +116,7 @@ def unpack(archive: Path, folder: Path, number: int) -> dict[str, Any]:
 
 
 def _name(name: str) -> str:
-    """The name without the folder that every archive of a forge begins with; empty if it is unsafe."""
+    """Return the name without the first folder of a forge's archive; empty if it is unsafe."""
     parts = PurePosixPath(name).parts
     if name.startswith("/") or "\\" in name or ".." in parts or "\0" in name:
         return ""
@@ -124,7 +124,7 @@ def _name(name: str) -> str:
 
 
 def _data(tar: tarfile.TarFile, member: tarfile.TarInfo) -> bytes | None:
-    """The content of a plain file that is not too long; None for every other."""
+    """Return the content of a plain file that is not too long; None for every other."""
     is_plain = member.type in {tarfile.REGTYPE, tarfile.AREGTYPE} and not member.issparse()
     if not is_plain or not 0 <= member.size <= MAX_FILE_BYTES:
         return None
@@ -133,7 +133,7 @@ def _data(tar: tarfile.TarFile, member: tarfile.TarInfo) -> bytes | None:
 
 
 def _why_not(member: tarfile.TarInfo, name: str, data: bytes | None, kept: int, files: int) -> str:
-    """Why a member is left out; empty when it is kept."""
+    """Return why a member is left out; empty when it is kept."""
     if member.type not in {tarfile.REGTYPE, tarfile.AREGTYPE} or member.issparse():
         return "links and special files"
     if not name or len(name) > MAX_NAME_CHARS:
