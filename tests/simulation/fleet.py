@@ -261,9 +261,9 @@ class VirtualApp:
     def __init__(self, broker: Broker) -> None:
         self._broker = broker
 
-    def send_task(self, name: str, args: Any = None, *, queue: str, **_: Any) -> None:
+    def send_task(self, name: str, args: Any = None, **options: Any) -> None:
         """As Celery's app."""
-        self._broker.send(queue, POLL_TEXT if name == POLL else args[0])
+        self._broker.send(options["queue"], POLL_TEXT if name == POLL else args[0])
 
 
 class VirtualIsolation:
