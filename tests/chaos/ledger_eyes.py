@@ -67,18 +67,19 @@ class Eyes:
 
     def held_by(self, pid: int) -> list[str]:
         """Jobs whose current lease a process holds; nothing while Redis is down."""
+        held: list[str] = []
         with _or_nothing():
-            ids = self.client.zrange(self.keys.state("running"), 0, -1)
+            ids: Any = self.client.zrange(self.keys.state("running"), 0, -1)
             pipe = self.client.pipeline(transaction=False)
             for job_id in ids:
                 pipe.hget(self.keys.job(job_id), "owner")
             owners = pipe.execute()
-            return [
+            held = [
                 job_id
                 for job_id, owner in zip(ids, owners, strict=True)
                 if owner and owner.rpartition(":")[2] == str(pid)
             ]
-        return []
+        return held
 
     def note_hit(self, pid: int, how: str, at: float) -> int:
         """After a death or a stop: note the jobs that the process held, and tell how many."""
@@ -118,8 +119,9 @@ class Eyes:
         found: dict[str, str] = {}
         with _or_nothing():
             for state in RESTING:
-                for job_id in self.client.zrange(self.keys.state(state), 0, -1):
-                    reason = self.client.hget(self.keys.job(job_id), "reason")
+                ids: Any = self.client.zrange(self.keys.state(state), 0, -1)
+                for job_id in ids:
+                    reason: Any = self.client.hget(self.keys.job(job_id), "reason")
                     found[job_id] = f"{state}: {reason or 'no reason given'}"
         return found
 
@@ -130,12 +132,13 @@ class Eyes:
 
     def state_of(self, job_id: str) -> dict[str, Any]:
         """A job's record and trail, for saying what became of a lost task."""
+        found: dict[str, Any] = {}
         with _or_nothing():
             record = self.client.hgetall(self.keys.job(job_id))
             trail = self.client.lrange(self.keys.audit(job_id), -12, -1)
             shown = {name: record.get(name) for name in ("state", "attempt", "lapses", "reason")}
-            return {**shown, "trail": [json.loads(line) for line in trail]}
-        return {}
+            found = {**shown, "trail": [json.loads(line) for line in trail]}
+        return found
 
 
 def _rescue_after(hit: Hit, lines: list[str]) -> float | None:

@@ -6,6 +6,11 @@ import time
 import pytest
 import redis
 from chaos.proxy import Proxy
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+ONCE = Retry(NoBackoff(), 0)
+"""No retries, so that a reset is seen."""
 
 
 @pytest.fixture
@@ -19,8 +24,7 @@ def proxy(redis_server):
 @pytest.fixture
 def client(redis_server, proxy):
     url = redis_server.url.replace(f":{redis_server.port}/", f":{proxy.port}/")
-    # Without retries, so that a reset is seen.
-    with redis.Redis.from_url(url, retry=None, retry_on_error=[]) as through:
+    with redis.Redis.from_url(url, retry=ONCE, retry_on_error=[]) as through:
         yield through
 
 
@@ -54,7 +58,7 @@ def test_without_a_redis_behind_it_a_connection_is_closed():
     nowhere.start()
     try:
         with (
-            redis.Redis(port=nowhere.port, retry=None, retry_on_error=[]) as client,
+            redis.Redis(port=nowhere.port, retry=ONCE, retry_on_error=[]) as client,
             pytest.raises(redis.ConnectionError),
         ):
             client.ping()

@@ -141,6 +141,6 @@ def obeyed(template: str, work: str, loot: Mapping[str, str]) -> Obeyed:
         if value == "submit":  # the name of the tool stands in place of a marker, and is no secret
             fields[name] = Worn(value)
             continue
-        fields[name] = Loot(value)
-        fields[name].taken = taken  # type: ignore[attr-defined]
+        fields[name] = loot_text = Loot(value)
+        loot_text.taken = taken
     return Obeyed(kind, string.Formatter().vformat(template, (), fields), tool, bool(taken))

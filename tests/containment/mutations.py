@@ -103,7 +103,7 @@ def _prompts_are_logged() -> AbstractContextManager[Any]:
 
 
 def _briefed(change: Callable[[Any, list[Any]], Any]) -> Patch:
-    honest = driver.write_brief
+    honest = brief.write_brief
 
     def patch() -> AbstractContextManager[Any]:
         before: list[Any] = []

@@ -71,7 +71,7 @@ async def test_a_model_is_offered_what_its_team_names_and_nothing_else(run, prov
 @pytest.mark.parametrize("function_calling", [True], indirect=True)
 async def test_a_tool_s_words_lose_our_secrets(run, provider):
     journal = MemoryJournal()
-    heard = []
+    heard: list[Any] = []
     provider.will(calls(("gossip", "{}")), submit(GOOD_GENERAL))
     result = await run(
         tools={"gossip": Gossip()}, tool_names=("gossip",), journal=journal, on_event=heard.append

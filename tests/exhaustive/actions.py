@@ -161,7 +161,7 @@ class Actions:
                 yield from self._report(state, slot, (job_id, kind, key, body))
             case ("city", name, job_id):
                 statuses = dict(state.city[0])
-                reply: Any = {
+                reply = {
                     "list": tuple(i for i, status in state.city[0] if status == OPEN),
                     "profile": state.city[1],
                     "read": statuses.get(job_id),

@@ -129,8 +129,8 @@ class Explorer:
         for program in (("sweep",), ("poll",)):
             state = self._actions.to_its_end(state, program)
         for job_id in self._actions.ids:
-            for program in (("run", job_id), ("report", job_id)):
-                state = self._actions.to_its_end(state, program)
+            for act in ("run", "report"):
+                state = self._actions.to_its_end(state, (act, job_id))
         return state
 
     def _restless(self, state: State) -> list[str]:

@@ -4,6 +4,7 @@
 """
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from exhaustive.explore import BrokenPathError, Explorer
@@ -83,7 +84,8 @@ def test_a_broken_line_is_noticed(wire, mutation, bounds):
 
 def effects(programs: Programs, program: tuple[str, ...], replies: list[object]) -> list[str]:
     """The names of a program's effects when they are answered like this."""
-    names, history = [], ()
+    names: list[str] = []
+    history: tuple[Any, ...] = ()
     while (effect := programs.next_effect(program, history)) is not None:
         names.append(effect[1] if effect[0] in {"script", "city"} else effect[0])
         history = (*history, replies.pop(0))

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from typing import Any
 
 import pytest
 from integration.test_cli_operator import run  # noqa: F401 - a fixture
@@ -28,7 +29,7 @@ def finish(ledger, job_id: str, *costs: str | None, cents: int | None = 1000) ->
     assert isinstance(lease, Lease)
     journal = LedgerJournal(ledger, lease, StopSwitch())
     for ordinal, cost in enumerate(costs):
-        more = {"cost_usd": cost, "prices": "own" if cost else ""}
+        more: dict[str, Any] = {"cost_usd": cost, "prices": "own" if cost else ""}
         entry = Entry(ordinal, "model", f"h{ordinal}", {"content": "x"}, **more)
         asyncio.run(journal.append(entry))
     spent = Spent(1, Usage(len(costs), 100, 20), "gpt-4o-mini")

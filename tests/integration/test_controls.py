@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterator
+from typing import Literal
 
 import pytest
 import redis
@@ -58,10 +59,10 @@ def finish(ledger: Ledger, job_id: str, outcome: Outcome) -> None:
     ledger.finish(claimed(ledger, job_id), outcome, Spent(1))
 
 
-def settle(ledger: Ledger, job_id: str, meaning: str) -> None:
+def settle(ledger: Ledger, job_id: str, meaning: Literal["success", "failure", "nothing"]) -> None:
     held = ledger.take_report(job_id)
     assert isinstance(held, ReportLease), held
-    ledger.settle(held, {}, meaning)  # type: ignore[arg-type]
+    ledger.settle(held, {}, meaning)
 
 
 def fail_twice(ledger: Ledger) -> None:
@@ -422,7 +423,8 @@ class ToldCity:
     """Counts what it is told."""
 
     def __init__(self, city) -> None:
-        self.real, self.told, self.is_down = city.client(), [], False
+        self.real, self.is_down = city.client(), False
+        self.told: list[str] = []
         self.contract = self.real.contract
 
     def set_availability(self, wanted: str) -> None:
@@ -442,7 +444,7 @@ def told(city):
 def test_busy_and_available_are_each_told_once(ledger, told):
     def tell() -> None:
         for _ in range(3):
-            tell_availability(told, ledger.controls)  # type: ignore[arg-type]
+            tell_availability(told, ledger.controls)
 
     tell()
     assert told.told == []
@@ -464,13 +466,13 @@ def test_busy_and_available_are_each_told_once(ledger, told):
 def test_what_could_not_be_told_is_told_later(ledger, told):
     ledger.controls.pause("intake", "x")
     told.is_down = True
-    tell_availability(told, ledger.controls)  # type: ignore[arg-type]
+    tell_availability(told, ledger.controls)
     told.is_down = False
     ledger.controls.keep_quiet(100)
-    tell_availability(told, ledger.controls)  # type: ignore[arg-type]
+    tell_availability(told, ledger.controls)
     assert told.told == []
     ledger.client.hdel(f"{ledger.keys.prefix}controls", "quiet_until")
-    tell_availability(told, ledger.controls)  # type: ignore[arg-type]
+    tell_availability(told, ledger.controls)
     assert told.told == ["busy"]
 
 
@@ -501,12 +503,12 @@ def test_a_closed_guard_with_nothing_left_to_try_takes_work_again(ledger, told):
     fail_twice(ledger)
     finish(ledger, "bad3", FAILED)
     assert wants_to_be_busy(ledger.controls.read()), "a report waits: it may be held, or gone"
-    tell_availability(told, ledger.controls)  # type: ignore[arg-type]
+    tell_availability(told, ledger.controls)
     assert ledger.take_report("bad3") == NotClaimed("held")
     assert not wants_to_be_busy(ledger.controls.read())
-    tell_availability(told, ledger.controls)  # type: ignore[arg-type]
+    tell_availability(told, ledger.controls)
     accept(ledger, "new1", "new2")
-    tell_availability(told, ledger.controls)  # type: ignore[arg-type]
+    tell_availability(told, ledger.controls)
     assert told.told == ["busy", "available", "busy"]
 
 

@@ -140,7 +140,8 @@ def work(
     children: Children, tasks: int, crash_at: Failpoint | None = None, occurrence: int = 1
 ) -> None:
     """Poll while there is something to find, sweep, and deliver what is in the queue."""
-    crash = {act: crash_at if act == ACT_OF.get(crash_at) else None for act in set(ACT_OF.values())}
+    crashing = None if crash_at is None else ACT_OF.get(crash_at)
+    crash = {act: crash_at if act == crashing else None for act in set(ACT_OF.values())}
     if sum(children.ledger.counts().values()) < tasks:
         children.next_poll()
         children.act("poll", crash_at=crash["poll"])

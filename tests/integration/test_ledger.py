@@ -183,8 +183,13 @@ def test_a_lapsed_lease_is_rescued_and_sent(ledger):
     ledger.accept(TASK)
     ledger.sent("clx1")
     claim(ledger, lease_seconds=0.05)
-    found = []
-    wait_until(lambda: found.extend(ledger.sweep().to_run) or found, description="rescued")
+    found: list[str] = []
+
+    def sweep_finds() -> bool:
+        found.extend(ledger.sweep().to_run)
+        return bool(found)
+
+    wait_until(sweep_finds, description="rescued")
     assert found == ["clx1"]
     job = ledger.get("clx1")
     assert job is not None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from support.waiting import wait_until
 
@@ -25,7 +27,7 @@ def accept(ledger: Ledger, job_id: str = JOB) -> None:
     assert ledger.accept(AssignedTask(job_id, "research", "Find out")) == "accepted"
 
 
-def claim(ledger: Ledger, job_id: str = JOB, **kwargs: object) -> Lease:
+def claim(ledger: Ledger, job_id: str = JOB, **kwargs: Any) -> Lease:
     lease = ledger.claim(job_id, ClaimTerms("me:1", **{"lease_seconds": 15, **kwargs}))
     assert isinstance(lease, Lease), lease
     return lease

@@ -7,7 +7,9 @@ import dataclasses
 import os
 import re
 import signal
+import subprocess
 import time
+from functools import partial
 
 import pytest
 from support import outages
@@ -15,9 +17,9 @@ from support.outages import HOLD, Rig
 from support.simulated_city import SimulatedCity
 from support.waiting import wait_until
 
-from aicity_fleet.celery_app import JOBS_QUEUE, QUEUE_OF
 from aicity_fleet.embedded.fleet import fleet_programs
 from aicity_fleet.messaging.consumer_watch import STALLED_EXIT_CODE
+from aicity_fleet.messaging.routes import JOBS_QUEUE, QUEUE_OF
 from aicity_fleet.models import JobState
 from aicity_fleet.simulator.app import create_app
 from aicity_fleet.simulator.config import SimulatorConfig
@@ -53,6 +55,14 @@ def rig(tmp_path_factory):
             yield made
         finally:
             made.stop()
+
+
+def is_ready(rig: Rig, name: str) -> bool:
+    return "ready." in rig.fleet.log(name)
+
+
+def has_ended(process: subprocess.Popen[bytes]) -> bool:
+    return process.poll() is not None
 
 
 @pytest.mark.parametrize("fault", CLEAR_LINES, ids=lambda fault: fault.__name__)
@@ -120,7 +130,7 @@ def test_a_stalled_consumer_ends_its_process_and_others_take_its_jobs_over(tmp_p
                 rig.fleet.start_program(stalling(rig, name, kind))
             for name in kinds:
                 wait_until(
-                    lambda name=name: "ready." in rig.fleet.log(name),
+                    partial(is_ready, rig, name),
                     seconds=40,
                     description=f"{name} is ready",
                 )
@@ -134,7 +144,7 @@ def test_a_stalled_consumer_ends_its_process_and_others_take_its_jobs_over(tmp_p
             for name in kinds:
                 process = rig.fleet.running[name]
                 wait_until(
-                    lambda process=process: process.poll() is not None,
+                    partial(has_ended, process),
                     seconds=32 - (time.monotonic() - began),
                     description=f"{name} ends itself within 30 s",
                 )

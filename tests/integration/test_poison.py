@@ -2,6 +2,7 @@
 
 import os
 import signal
+from functools import partial
 
 import pytest
 from support.poisoned_fleet import poisoned_fleet
@@ -51,6 +52,10 @@ def get(ledger: Ledger, job_id: str):
     found = ledger.get(job_id)
     assert found is not None
     return found
+
+
+def has_lapsed(ledger: Ledger, job_id: str, times: int) -> bool:
+    return get(ledger, job_id).lapses == times
 
 
 def events(ledger: Ledger, job_id: str) -> list[str]:
@@ -109,7 +114,7 @@ def test_an_innocent_job_whose_workers_are_killed_runs_alone_and_completes(
             fleet.wait_until(runs_in_a_worker, description="it runs", seconds=60)
             os.kill(int(get(ledger, task_id).owner.rpartition(":")[2]), signal.SIGKILL)
             fleet.wait_until(
-                lambda lapses=lapses: get(ledger, task_id).lapses == lapses,
+                partial(has_lapsed, ledger, task_id, lapses),
                 description="its lease lapses",
                 seconds=30,
             )
@@ -144,7 +149,7 @@ def test_a_stopping_worker_hands_its_isolated_job_back_and_leaves_no_process(
             )
             os.kill(int(get(ledger, task_id).owner.rpartition(":")[2]), signal.SIGKILL)
             fleet.wait_until(
-                lambda lapses=lapses: get(ledger, task_id).lapses == lapses,
+                partial(has_lapsed, ledger, task_id, lapses),
                 description="its lease lapses",
                 seconds=30,
             )

@@ -209,7 +209,7 @@ def test_a_page_that_cannot_be_had_keeps_the_pages_before_it(ledger, city, sent)
         pages = client.assigned_pages()
         next(pages)
         city.fault("list", "status", status=502)
-        client.assigned_pages = lambda: _first_then(pages, ledger)  # type: ignore[method-assign]
+        client.assigned_pages = lambda: _first_then(pages, ledger)
         summary = poll(
             client=client, ledger=ledger, messages=RecordedMessages(sent), max_input_chars=1000
         )

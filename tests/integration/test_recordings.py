@@ -214,7 +214,9 @@ def test_an_export_replaces_a_file_only_by_force(job, run, empty_folder):
     assert "--force" in run("--export", str(path), code=2).stderr
     assert path.read_text() == "precious"
     run("--export", str(path), "--force")
-    assert load_fixture(path).outcome == Failed("quality", load_fixture(path).outcome.message, 5)
+    outcome = load_fixture(path).outcome
+    assert isinstance(outcome, Failed)
+    assert outcome == Failed("quality", outcome.message, 5)
     assert "cannot be written" in run("--export", "/nowhere/run.json", code=2).stderr
 
 

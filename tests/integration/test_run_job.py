@@ -4,6 +4,7 @@ import contextlib
 import dataclasses
 import threading
 import time
+from typing import Any
 
 import pytest
 from support.messages import RecordedMessages
@@ -62,7 +63,7 @@ def worker(ledger, leases):
             ledger, run_team, leases=leases, messages=messages, lease_seconds=0.6
         )
 
-    make.messages = messages  # type: ignore[attr-defined]
+    make.messages = messages  # type: ignore[attr-defined]  # a test looks at them
     ledger.accept(TASK)
     return make
 
@@ -175,11 +176,11 @@ def test_a_job_stopped_for_its_lease_while_redis_is_away_waits_for_the_sweep(
 
 
 def test_a_second_message_for_a_running_job_does_nothing(worker, ledger):
-    inside = []
+    inside: list[Any] = []
+    again = worker(AssertionError("must not run"))
     parts = worker(
         Delivered("x", 80), on_run=lambda _stop_switch: inside.append(run_job("t1", again))
     )
-    again = worker(AssertionError("must not run"))
     run_job("t1", parts)
     assert inside == [{"job_id": "t1", "did": "nothing", "why": "running"}]
 

@@ -1,6 +1,7 @@
 """``--scale worker=4``, then 1, then 8, under load: nothing is lost, doubled, bought twice or rescued."""
 
 import signal
+from functools import partial
 
 import pytest
 from support.processes import FleetProcesses
@@ -29,13 +30,12 @@ def test_four_workers_then_one_then_eight(redis_server, ledger, agent, empty_fol
         }
         fleet = FleetProcesses(env, empty_folder)
 
+        def is_ready(name: str) -> bool:
+            return "ready." in fleet.log(name)
+
         def are_up(*names: str) -> None:
             for name in names:
-                wait_until(
-                    lambda name=name: "ready." in fleet.log(name),
-                    seconds=90,
-                    description=f"{name} is ready",
-                )
+                wait_until(partial(is_ready, name), seconds=90, description=f"{name} is ready")
 
         def done() -> int:
             return ledger.counts()[JobState.REPORTED]

@@ -169,7 +169,7 @@ class Fleet:
     def _open_worker(self, process: Process, *, runs_alone: bool) -> Worker:
         world, ledger = self.world, self.world.new_ledger()
         keeper = LeaseKeeper(ledger, LEASE_SECONDS, VirtualBackground(self, process))
-        process.keeper = keeper  # type: ignore[attr-defined]
+        process.keeper = keeper  # type: ignore[attr-defined]  # a drain finds it
         teams: Any = FunctionTeams(ScriptedTeam(world, process, self.plan_of))
         isolation: Any = None if runs_alone else VirtualIsolation(self, ledger)
         return Worker(
@@ -261,9 +261,9 @@ class VirtualApp:
     def __init__(self, broker: Broker) -> None:
         self._broker = broker
 
-    def send_task(self, name: str, args: Any = None, *, queue: str, **_: Any) -> None:
+    def send_task(self, name: str, args: Any = None, **options: Any) -> None:
         """As Celery's app."""
-        self._broker.send(queue, POLL_TEXT if name == POLL else args[0])
+        self._broker.send(options["queue"], POLL_TEXT if name == POLL else args[0])
 
 
 class VirtualIsolation:

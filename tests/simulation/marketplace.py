@@ -9,7 +9,8 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections.abc import Callable, Iterator
-from typing import Any, TypeVar
+from functools import partial
+from typing import Any, Protocol, TypeVar
 
 from aicity_fleet.aicity.contract import load_contract
 from aicity_fleet.errors import AICityRefusedError
@@ -104,13 +105,23 @@ class Marketplace:
         return self.tasks[task_id]
 
 
+class Request(Protocol):
+    """Carries out one request: its name, the task's id or "", and the deed."""
+
+    def __call__(self, name: str, task_id: str, deed: Callable[[], T], /) -> T: ...
+
+
+def at_once(_name: str, _task_id: str, deed: Callable[[], T]) -> T:
+    """Carry out a request without any fault."""
+    return deed()
+
+
 class MarketClient:
     """Stands in for ``AICityClient``.
 
     Args:
         market: Who answers.
-        request: Carries out one request: its name, the task's id or "", and the deed. The simulation
-            puts its faults here.
+        request: Carries out one request. The simulation puts its faults here.
         on_report: Told of every report that is about to be sent: task, kind, key, body.
     """
 
@@ -120,7 +131,7 @@ class MarketClient:
     def __init__(
         self,
         market: Marketplace,
-        request: Callable[[str, str, Callable[[], T]], T] = lambda _name, _id, deed: deed(),
+        request: Request = at_once,
         on_report: Callable[[str, str, str, str], None] = lambda *_: None,
     ) -> None:
         self._market, self._request, self._on_report = market, request, on_report
@@ -129,7 +140,7 @@ class MarketClient:
         """As ``AICityClient.assigned_pages``."""
         number, total = 1, 1
         while number <= total:
-            page, total = self._request("list", "", lambda n=number: self._market.page(n))
+            page, total = self._request("list", "", partial(self._market.page, number))
             yield page
             total = total if page else number
             number += 1

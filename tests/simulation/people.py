@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 from simulation.stage import Process
 from simulation.team import Plan, plan_for
@@ -10,8 +11,9 @@ from simulation.world import KEYS, World
 
 from aicity_fleet.errors import FleetError
 from aicity_fleet.ledger import Ledger
+from aicity_fleet.ledger.controls import Pausable
 
-PAUSABLE = ("intake", "starts", "reports")
+PAUSABLE: tuple[Pausable, ...] = ("intake", "starts", "reports")
 RESTING = ("quarantined", "held")
 
 
@@ -37,10 +39,10 @@ class Buyers:
             self.plans[name] = plan
             after = rng.choice((0.0, rng.random() * profile.fault_seconds * 0.8))
             is_malformed = world.happens(profile.malformed)
-            world.stage.at(after, lambda n=name, m=is_malformed: self._submit(n, m))
+            world.stage.at(after, partial(self._submit, name, is_malformed))
             if world.happens(profile.withdrawn):
                 later = after + rng.random() * 40
-                world.stage.at(later, lambda n=name: self._withdraw(n))
+                world.stage.at(later, partial(self._withdraw, name))
 
     def submit_good(self) -> str:
         """Submit one task that will be delivered."""

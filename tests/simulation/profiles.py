@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import random
+from typing import Any
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -140,7 +141,7 @@ def profile_of(seed: int) -> tuple[str, Profile]:
         else rate
         for name, rate in KINDS[kind].items()
     }
-    sizes = {
+    sizes: dict[str, Any] = {
         "jobs": rng.randint(8, 20),
         "workers": rng.randint(1, 3),
         "slots": rng.randint(1, 4),
@@ -148,4 +149,4 @@ def profile_of(seed: int) -> tuple[str, Profile]:
         "beats": rng.choice((1, 1, 1, 2)),
         "max_running": rng.choice((0, 0, 0, 2)),
     }
-    return kind, dataclasses.replace(Profile(), **{**sizes, **changes})  # type: ignore[arg-type]
+    return kind, dataclasses.replace(Profile(), **{**sizes, **changes})

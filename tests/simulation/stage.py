@@ -33,7 +33,7 @@ class Process:
         """Strands whose time came while the process was stopped."""
 
 
-class Strand(greenlet.greenlet):
+class Strand(greenlet.greenlet):  # type: ignore[misc]  # greenlet ships no types
     """One thread of a simulated process."""
 
     process: Process

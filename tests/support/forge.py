@@ -11,9 +11,12 @@ import gzip
 import io
 import ssl
 import tarfile
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
+from typing import Any
 
 import httpx
+
+from aicity_fleet.team.tools.download import Resolve
 
 PUBLIC = "140.82.121.3"
 REPO = "https://github.com/owner/name"
@@ -69,6 +72,8 @@ class Forge:
         self.heads: list[str] = []
         """Each whole head of a request."""
         self.pause_seconds = 0.05
+        self.port = 0
+        """Where it listens, for a fixture to set."""
 
     def will(self, path: str, body: bytes = b"", status: int = 200, **headers: str) -> None:
         lines = [f"HTTP/1.1 {status} X", "Connection: close"]
@@ -125,9 +130,11 @@ class ToForge(httpx.AsyncBaseTransport):
         await self._inner.aclose()
 
 
-def known(**hosts: Sequence[str]) -> Callable[[str], object]:
+def known(**hosts: Sequence[str] | Sequence[list[str]]) -> Resolve:
     """A resolver that knows these hosts; ``_`` stands for a dot. Each look-up takes the next answer."""
-    answers = {name.replace("_", "."): list(addresses) for name, addresses in hosts.items()}
+    answers: dict[str, list[Any]] = {
+        name.replace("_", "."): list(addresses) for name, addresses in hosts.items()
+    }
 
     async def resolve(host: str) -> list[str]:
         found = answers.get(host, [])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from aicity_fleet.models import AssignedTask
 from aicity_fleet.team import TeamSpec, team_for
 
@@ -10,13 +12,13 @@ NONCE = "5f1d0c9ab2e84c6f97a3"
 CODE = "def mean(values):\n    return sum(values) / len(values)\n"
 
 
-def order(task_type: str = "general", description: str = "", **parts: object) -> AssignedTask:
+def order(task_type: str = "general", description: str = "", **parts: Any) -> AssignedTask:
     return AssignedTask(
         task_id="clx0001",
         task_type=task_type,
         description=description
         or "Explain how lighthouses guided ships before satellite navigation.",
-        **parts,  # type: ignore[arg-type]
+        **parts,
     )
 
 

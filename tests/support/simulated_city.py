@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any
+from typing import Any, Literal
 
 import httpx
 
@@ -44,10 +44,10 @@ class SimulatedCity:
         """What the books say of one task."""
         return dict(self.report()["tasks"][task_id])
 
-    def client(self, contract: str = "api") -> AICityClient:
+    def client(self, contract: Literal["api", "bridge"] = "api") -> AICityClient:
         """The fleet's own client for this city."""
         prefix = "/bridge" if contract == "bridge" else ""
-        return AICityClient(self.url + prefix, AGENT_KEY, load_contract(contract))  # type: ignore[arg-type]
+        return AICityClient(self.url + prefix, AGENT_KEY, load_contract(contract))
 
     def _ask(self, method: str, path: str, body: object) -> dict[str, Any]:
         answer = httpx.request(method, self.url + path, json=body, timeout=10)

@@ -56,13 +56,13 @@ def function_worker(ledger: Ledger, run_team: RunTeam, **parts: Any) -> Worker:
         run_team: Its team.
         parts: ``leases``, ``messages`` and other fields of ``Worker``, and fields of ``ClaimTerms``.
     """
-    terms = {"owner": "me:1", "lease_seconds": 15.0}
+    terms: dict[str, Any] = {"owner": "me:1", "lease_seconds": 15.0}
     terms |= {name: parts.pop(name) for name in ClaimTerms.__dataclass_fields__ if name in parts}
     defaults: dict[str, Any] = {
         "messages": RecordedMessages(),
         "teams": FunctionTeams(run_team),
-        "terms": ClaimTerms(**terms),  # type: ignore[arg-type]
+        "terms": ClaimTerms(**terms),
     }
     if "leases" not in parts:
-        defaults["leases"] = LeaseKeeper(ledger, terms["lease_seconds"], Threads())  # type: ignore[arg-type]
+        defaults["leases"] = LeaseKeeper(ledger, terms["lease_seconds"], Threads())
     return Worker(ledger=ledger, **{**defaults, **parts})

@@ -7,8 +7,8 @@ import importlib.util
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
-import click
 import pytest
 import typer.main
 from pydantic import SecretStr
@@ -59,7 +59,9 @@ def states_reached(text: str) -> set[str]:
     direct = r"\bmove\(\w+, '(\w+)'"
     reached = set(re.findall(direct, text))
     for function in re.split(r"^local function ", LUA["prelude"], flags=re.M)[1:]:
-        name = re.match(r"\w+", function)[0]
+        found = re.match(r"\w+", function)
+        assert found is not None
+        name = found[0]
         if name != "move" and re.search(rf"\b{name}\(", text):
             reached |= states_reached(function.split("\nend\n")[0].split("\n", 1)[1])
     return reached
@@ -204,7 +206,7 @@ def test_no_setting_is_listed_that_does_not_exist():
     assert set(listed) == {str(field.alias) for field in Settings.model_fields.values()}
 
 
-def commands(group: click.Group, prefix: str = "aicity-fleet") -> Iterator[str]:
+def commands(group: Any, prefix: str = "aicity-fleet") -> Iterator[str]:
     for name, command in group.commands.items():
         inner = getattr(command, "commands", None)
         yield from commands(command, f"{prefix} {name}") if inner else [f"{prefix} {name}"]
@@ -322,6 +324,8 @@ def test_the_readme_is_short():
 
 def test_the_screenshot_is_what_todays_display_shows():
     spec = importlib.util.spec_from_file_location("demo_svg", ROOT / "scripts" / "demo_svg.py")
+    assert spec is not None
+    assert spec.loader is not None
     script = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(script)
     shown = (DOCS / "demo.svg").read_text("utf-8")

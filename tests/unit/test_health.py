@@ -3,6 +3,7 @@
 import re
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
@@ -37,7 +38,7 @@ def day_totals(*, is_full: bool, wanted: str = "0.01") -> DayTotals:
 
 
 def overview(**changes) -> Overview:
-    controls = {
+    controls: dict[str, Any] = {
         "now": NOW, "paused": {}, "stopped": None, "quiet_seconds": 0.0, "failures_in_a_row": 0,
         "failures_assumed": 0, "guard_is_new": False, "jobs_in_hand": 0, "breakers": (), "availability": "",
     }  # fmt: skip

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -45,7 +46,7 @@ def test_the_owner_s_prices_come_first():
     assert usd("m", 10, 10, own=(Decimal(0), Decimal(0))) == 0, "a price of nothing is known"
 
 
-UNKNOWN = {
+UNKNOWN: dict[str, tuple[str, dict[str, Any]]] = {
     "a model of its own": ("scripted-1", {}),
     "a known name on somebody's machine": ("gpt-4o-mini", {"provider": "ollama"}),
     "a known name on a server like OpenAI's": (

@@ -75,7 +75,7 @@ def test_the_ticks_before_an_outage_do_not_count_after_it():
 
 
 def test_the_watchdog_calls_once_and_ends():
-    calls = []
+    calls: list[str] = []
     dog = Watchdog(lambda: Observation(1, 0, 4, 0), calls.append, tick_seconds=0.001)
     dog.start()
     wait_until(lambda: calls, description="it is noticed")
@@ -87,7 +87,8 @@ def test_the_watchdog_calls_once_and_ends():
 
 
 def test_a_watchdog_that_was_stopped_says_nothing():
-    calls, looks = [], []
+    calls: list[str] = []
+    looks: list[int] = []
 
     def look() -> Observation:
         looks.append(1)
@@ -103,7 +104,8 @@ def test_a_watchdog_that_was_stopped_says_nothing():
 
 
 def test_a_look_that_fails_is_no_verdict():
-    calls, looks = [], []
+    calls: list[str] = []
+    looks: list[int] = []
 
     def look() -> Observation:
         looks.append(1)

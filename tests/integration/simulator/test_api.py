@@ -1,4 +1,5 @@
 import json
+from typing import Any
 from urllib.parse import quote
 
 import httpx
@@ -201,7 +202,15 @@ def test_the_exchange_is_gone(api, bridge, method, path):
 
 
 def test_malformed_entries_are_listed_verbatim(api, control):
-    entries = [None, 7, "x", [], {"id": 5}, {"id": "own", "taskType": None}, {"\ud800": "\ud800"}]
+    entries: list[Any] = [
+        None,
+        7,
+        "x",
+        [],
+        {"id": 5},
+        {"id": "own", "taskType": None},
+        {"\ud800": "\ud800"},
+    ]
     created = control.post("/tasks", content=json.dumps([{"raw": entry} for entry in entries]))
     assert created.status_code == 201
     listing = api.get("/tasks/assigned")
@@ -222,7 +231,8 @@ def test_any_printable_id_can_be_addressed(api, bridge, control, task_id):
 
 
 def test_wrong_orders_to_the_control_side_are_refused(control):
-    for body in ([{}], {"taskType": "", "input": {}}, {"taskType": "x", "input": 1}, 5):
+    bodies: list[Any] = [[{}], {"taskType": "", "input": {}}, {"taskType": "x", "input": 1}, 5]
+    for body in bodies:
         assert control.post("/tasks", json=body).status_code == 400
     assert control.post("/tasks", json={**TASK, "maxBudget": -1}).status_code == 400
     assert control.post("/tasks", json={**TASK, "id": "a"}).status_code == 201

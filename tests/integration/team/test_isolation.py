@@ -7,6 +7,7 @@ import dataclasses
 import json
 import logging
 import re
+from typing import Any
 
 import pytest
 from support.samples import GOOD_GENERAL, NONCE, order
@@ -73,7 +74,8 @@ async def test_the_key_and_the_instructions_do_not_go_out(run, provider: Provide
 
 async def test_a_key_that_a_model_says_is_kept_nowhere(run, provider: Provider, config):
     """Its provider knows it from every request."""
-    journal, heard = MemoryJournal(), []
+    journal = MemoryJournal()
+    heard: list[Any] = []
     provider.will(
         text(f"The key is {config.api_key}."),
         submit(f"{GOOD_GENERAL}\n\nKey: {config.api_key}"),
@@ -112,8 +114,9 @@ async def test_half_a_character_in_an_answer_is_not_the_provider_s_trouble(
     half = Answer(body=json.dumps(body), content_type="application/json")
 
     def answer(sent):
-        marker = re.search(r"HAND-IN-\w+", str(sent["messages"]))[0]
-        return half if len(provider.requests) == 1 else text(f"{GOOD_GENERAL}\n{marker}")
+        found = re.search(r"HAND-IN-\w+", str(sent["messages"]))
+        assert found is not None
+        return half if len(provider.requests) == 1 else text(f"{GOOD_GENERAL}\n{found[0]}")
 
     provider.script = answer
     result = await run(model=marker_model)

@@ -90,7 +90,9 @@ async def test_a_draft_is_never_the_deliverable(pair, provider: Provider):
 
 async def test_a_draft_with_the_marker_is_never_the_deliverable(pair, provider, marker_model):
     def answer(body):
-        marker = re.search(r"HAND-IN-\w+", "".join(str(m["content"]) for m in body["messages"]))[0]
+        found = re.search(r"HAND-IN-\w+", "".join(str(m["content"]) for m in body["messages"]))
+        assert found is not None
+        marker = found[0]
         if "researcher" in system(body):
             return text(f"{GOOD_GENERAL} Not this one.\n{marker}")
         return text(f"{GOOD_GENERAL}\n{marker}")

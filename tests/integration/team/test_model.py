@@ -8,7 +8,9 @@ import os
 
 import pytest
 from autogen_agentchat.agents import AssistantAgent
-from autogen_core.models import UserMessage
+from autogen_core.models import CreateResult, UserMessage
+from autogen_ext.models.openai import OpenAIChatCompletionClient
+from openai import Timeout
 from support.samples import GOOD_GENERAL
 from support.scripted_provider import Provider, submit, text
 
@@ -39,6 +41,7 @@ async def test_the_key_goes_nowhere_but_to_the_configured_host(name, monkeypatch
     monkeypatch.setenv("ANTHROPIC_API_KEY", "sk-other")
     monkeypatch.setenv("OPENAI_BASE_URL", "https://other.example/v1")
     async with open_model(ModelConfig(name, None, "sk-test", 33.0)) as model:
+        assert isinstance(model.client, OpenAIChatCompletionClient)
         inner = model.client._client
         assert str(inner.base_url) == "https://api.openai.com/v1/"
         assert inner.api_key == "sk-test"
@@ -47,8 +50,10 @@ async def test_the_key_goes_nowhere_but_to_the_configured_host(name, monkeypatch
 async def test_timeouts_and_retries_are_set_where_they_count():
     """A misspelt option would be ignored without a word; 30 minutes per call would stay."""
     async with open_model(ModelConfig("local", "http://127.0.0.1:9/v1", "", 33.0)) as model:
+        assert isinstance(model.client, OpenAIChatCompletionClient)
         inner = model.client._client
         assert inner.max_retries == 0
+        assert isinstance(inner.timeout, Timeout)
         assert inner.timeout.read == 33.0
         assert inner.timeout.connect == 10.0
         assert inner.api_key == "none"
@@ -95,8 +100,11 @@ async def test_a_stream_is_answered_in_one_piece(model, provider: Provider):
         Budget(Limits(10), cursor, None),
         StopSwitch(),
     )
-    pieces = [piece async for piece in client.create_stream([UserMessage(content="x", source="u")])]
-    assert [piece.content for piece in pieces] == ["whole"]
+    (piece,) = [
+        piece async for piece in client.create_stream([UserMessage(content="x", source="u")])
+    ]
+    assert isinstance(piece, CreateResult)
+    assert piece.content == "whole"
     assert client.total_usage().prompt_tokens == cursor.bought.prompt_tokens == 100
 
 

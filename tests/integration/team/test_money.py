@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from support.samples import GOOD_GENERAL
@@ -48,7 +49,8 @@ class SpendingLimiter:
 
 
 def limits(**more: str) -> Limits:
-    return Limits(10, **{name: Decimal(value) for name, value in more.items()})
+    values: dict[str, Any] = {name: Decimal(value) for name, value in more.items()}
+    return Limits(10, **values)
 
 
 async def test_what_a_call_cost_is_journaled_exactly(run, provider: Provider):

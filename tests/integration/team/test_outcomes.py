@@ -98,6 +98,7 @@ async def test_outcome_table(run, provider: Provider, config: ModelConfig, name,
     if isinstance(result.ending, Rejected):
         assert result.ending.code == code
     if not isinstance(result.ending, Delivered):
+        assert not isinstance(result.ending, Interrupted)
         message = result.ending.message
         assert KEY not in message
         assert "boom" not in message

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import Any
 
 import pytest
 from support.samples import GOOD_GENERAL, NONCE, order
@@ -24,7 +25,8 @@ TASK = order("research", "Compare the history of tea ceremonies in Japan and Chi
 def paid(model, engine, provider: Provider):
     async def run(*answers, spec=SPEC):
         provider.will(*answers)
-        journal, heard = MemoryJournal(), []
+        journal = MemoryJournal()
+        heard: list[Any] = []
         result = await run_team(
             TASK,
             spec=spec,
@@ -41,7 +43,7 @@ def paid(model, engine, provider: Provider):
 @pytest.fixture
 def again(engine):
     async def run(entries, **parts):
-        heard = []
+        heard: list[Any] = []
         origin = Origin.from_json(entries[0].origin)
         origin = dataclasses.replace(origin, spec=parts.pop("spec", origin.spec))
         defaults = {"origin": origin, "nonce": NONCE}
@@ -93,7 +95,8 @@ async def test_a_team_with_tools_and_models_of_two_kinds_ends_the_same(
     """What a model is told of its tools is part of each request; one without tools hands in otherwise."""
     drafts = SPEC.members[0].model_copy(update={"tools": ("dice",), "model": "clever"})
     spec = SPEC.model_copy(update={"members": (drafts, *SPEC.members[1:])})
-    dice, journal, said = Dice(), MemoryJournal(), []
+    dice, journal = Dice(), MemoryJournal()
+    said: list[Any] = []
     ending_line = f"{GOOD_GENERAL}\n"
     provider.will(calls(("dice", '{"sides": 6}')), text("a draft"), *[text(ending_line)] * 9)
     first = await run_team(
@@ -114,7 +117,7 @@ async def test_a_team_with_tools_and_models_of_two_kinds_ends_the_same(
 
 async def test_a_journal_that_ends_too_early_is_said_and_heard_so_far(paid, engine):
     _, entries, _ = await paid(text("a draft"), submit("too short"), submit("again too short"))
-    heard = []
+    heard: list[Any] = []
     with pytest.raises(JournalEndedError, match="ends after 2 calls"):
         await replay_team(
             TASK,

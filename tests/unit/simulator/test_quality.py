@@ -134,4 +134,4 @@ def test_line_references_in_their_usual_forms():
 
 def test_assessments_are_frozen():
     with pytest.raises(dataclasses.FrozenInstanceError):
-        assess("general", {}, "x").score = 100  # type: ignore[misc]
+        assess("general", {}, "x").score = 100  # type: ignore[misc]  # it is frozen, which is the point

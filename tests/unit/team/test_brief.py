@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import re
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -63,9 +64,12 @@ def test_a_nonce_that_the_buyer_writes_is_replaced(part):
     stolen = write_brief(order(), nonce=NONCE, function_calling=False)
     texts = [stolen.nonce, NONCE.upper(), stolen.marker]
     for text in texts:
-        value: object = {"x": text} if part == "details" else text
+        parts: dict[str, Any] = {
+            "description": text,
+            part: {"x": text} if part == "details" else text,
+        }
         brief = write_brief(
-            order(**{part: value} if part != "description" else {}, description=str(text)),
+            order(**parts),
             nonce=NONCE,
             function_calling=False,
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
@@ -35,7 +36,7 @@ CHEAP, DEAR, FREE, UNKNOWN = costing("10"), costing("100"), costing("0"), Priced
 
 
 def budget(cursor: JournalCursor | None = None, **limits) -> Budget:
-    values = {name: Decimal(value) for name, value in limits.items()}
+    values: dict[str, Any] = {name: Decimal(value) for name, value in limits.items()}
     return Budget(Limits(10, **values), cursor or JournalCursor(MemoryJournal()), None)
 
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from aicity_fleet.models import Interrupted, ProviderTrouble
+from aicity_fleet.models import Interrupted, ProviderTrouble, Rejected
 from aicity_fleet.team.endings import DRAINING, OVER_BUDGET, StoppedError
 from aicity_fleet.team.model.provider_errors import classify
 
@@ -18,4 +18,6 @@ def test_whatever_else_comes_out_of_the_client_is_an_unreadable_answer(error):
 
 def test_a_stop_carries_its_ending():
     assert classify(StoppedError(DRAINING)) == Interrupted("drain")
-    assert classify(StoppedError(OVER_BUDGET)).code == "over_budget"
+    ending = classify(StoppedError(OVER_BUDGET))
+    assert isinstance(ending, Rejected)
+    assert ending.code == "over_budget"

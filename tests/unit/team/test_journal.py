@@ -31,8 +31,12 @@ async def test_recorded_answers_are_replayed_in_order_and_not_bought():
     assert first.bought == Usage(2, 20, 4)
 
     second = JournalCursor(journal)
-    assert (await second.replay("model", "a")).answer == ANSWER
-    assert (await second.replay("model", "b")).ordinal == 1
+    entry = await second.replay("model", "a")
+    assert entry is not None
+    assert entry.answer == ANSWER
+    entry = await second.replay("model", "b")
+    assert entry is not None
+    assert entry.ordinal == 1
     assert await second.replay("model", "c") is None
     assert second.bought == Usage()
     assert (second.model_calls, second.tokens) == (2, 24)

@@ -20,7 +20,7 @@ HARMFUL = [
 
 
 async def test_links_devices_and_git_stay_out(forge, fetch, folders):
-    members = [
+    members: list[tuple[str, str | tarfile.TarInfo]] = [
         ("good.py", CODE),
         *HARMFUL,
         (".git/hooks/post-checkout", "#!/bin/sh\n"),

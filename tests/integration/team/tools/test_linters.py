@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from typing import Any
 
 import pytest
 
@@ -93,14 +94,14 @@ async def test_expected_trouble_is_a_sentence(job, tool, what):
     call = job(
         code="Dear Sir or Madam, I write to you.", details={"b.py": "\0\x01\ud800", "c.js": "\0("}
     )
-    arguments = {
+    arguments: dict[str, dict[str, Any]] = {
         "prose": {"files": ["code"]},
         "empty": {"code": " "},
         "binary": {"files": ["b.py"]},
         "no such file": {"files": ["/etc/passwd", "../../x.py", "--config=x"]},
         "wrong arguments": {"files": {"a": 1}, "code": 7},
-    }[what]
-    told = await call(tool, **arguments)
+    }
+    told = await call(tool, **arguments[what])
     assert told
     assert "failed" not in told
 

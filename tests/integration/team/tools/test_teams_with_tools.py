@@ -92,13 +92,16 @@ async def test_a_run_that_moves_takes_the_results_of_tools_from_its_journal(
 
 async def test_it_is_replayed_offline_without_any_tool(review, provider: Provider):
     provider.will(*STEPS)
-    journal, said = MemoryJournal(), []
+    journal = MemoryJournal()
+    said: list[object] = []
     first = await review(journal, on_event=said.append)
+    origin = journal.entries[0].origin
+    assert origin is not None
     heard: list[object] = []
     second = await replay_team(
         TASK,
         journal.entries,
-        origin=Origin.from_json(journal.entries[0].origin),
+        origin=Origin.from_json(origin),
         nonce=NONCE,
         on_event=heard.append,
     )

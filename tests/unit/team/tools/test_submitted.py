@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from typing import Any
 
 import pytest
 from support.samples import CODE, order
@@ -13,7 +14,7 @@ SCRIPT = "const add = (a, b) => {\n  return a + b;\n};\n"
 TYPED = "export interface User {\n  name: string;\n}\nconst a = (u: User): string => { return u.name };\n"
 
 
-def files_of(**parts: object) -> list[tuple[str, str]]:
+def files_of(**parts: Any) -> list[tuple[str, str]]:
     return list(submitted_files(order("code_review", **parts)))
 
 
