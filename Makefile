@@ -43,9 +43,10 @@ bench: $(MADE)
 test: $(MADE)
 	$(VENV)/bin/python -m pytest -n $(TESTERS) $(ARGS)
 
-# Not measured: a killed process loses its figures, and a test of speed fails when it is traced.
+# Not measured: a killed process loses its figures, and tracing takes time and memory.
 UNMEASURED = chaos exhaustive integration/test_crash_points.py integration/test_outages.py \
-	integration/test_poison.py integration/test_scaling.py integration/team/test_growth.py
+	integration/test_poison.py integration/test_scaling.py integration/test_footprint.py \
+	integration/team/test_growth.py
 
 coverage: $(MADE)
 	$(VENV)/bin/coverage erase

@@ -83,7 +83,7 @@ def test_what_is_no_fixture_is_said(tmp_path, text):
 def test_a_fixture_without_a_record_of_its_team_cannot_be_replayed():
     with pytest.raises(ReplayError, match="journal is empty"):
         _ = dataclasses.replace(FIXTURE, entries=()).origin
-    with pytest.raises(ReplayError, match="did not write down"):
+    with pytest.raises(ReplayError, match="did not record the team"):
         _ = dataclasses.replace(FIXTURE, entries=FIXTURE.entries[1:]).origin
 
 
