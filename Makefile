@@ -39,7 +39,9 @@ demo: $(MADE)
 bench: $(MADE)
 	nice $(VENV)/bin/python tests/bench/bench_poison.py $(ARGS)
 
+# The tests start several hundred processes. Under PYTHONDONTWRITEBYTECODE each would compile our code anew.
 test: $(MADE)
+	@$(VENV)/bin/python -m compileall -q aicity_fleet scheduler workers
 	$(VENV)/bin/python -m pytest -n $(TESTERS) $(ARGS)
 
 chaos: $(MADE)
