@@ -9,7 +9,6 @@ tasks of the queues that it consumes, beat loads its own scheduler, and Flower l
 
 from __future__ import annotations
 
-import gc
 import importlib
 import os
 from collections.abc import Iterable
@@ -35,7 +34,7 @@ from aicity_fleet.messaging.routes import (
 )
 from aicity_fleet.redis_faults import outage
 from aicity_fleet.settings import Settings
-from aicity_fleet.startup import exit_on_fleet_error
+from aicity_fleet.startup import exit_on_fleet_error, loading_for_good
 
 
 class _CommandLineQueueError(QueueUnavailableError, click.ClickException):
@@ -157,21 +156,13 @@ def consumes(queue: str) -> bool:
 
 @signals.celeryd_init.connect
 def _load_tasks(options: dict[str, Any], **_: object) -> None:
-    """Import the tasks of the queues that this Celery worker is about to consume.
-
-    Everything that the modules hold lives as long as the process. The garbage collector would traverse it
-    over and over: that is a fifth of a worker's start, and later a pause of the event loop.
-    """
+    """Import the tasks of the queues that this Celery worker is about to consume."""
     selected = set(_names(options.get("queues"))) or set(QUEUE_OF.values())
     selected -= set(_names(options.get("exclude_queues")))
-    gc.disable()
-    try:
+    with loading_for_good():
         for module, queues in TASK_MODULES.items():
             if queues & selected:
                 importlib.import_module(module)
-    finally:
-        gc.enable()
-    gc.freeze()
 
 
 def _names(queues: str | Iterable[str] | None) -> list[str]:
