@@ -40,7 +40,9 @@ demo: $(MADE)
 bench: $(MADE)
 	nice $(VENV)/bin/python tests/bench/bench_poison.py $(ARGS)
 
+# The tests start several hundred processes. Under PYTHONDONTWRITEBYTECODE each would compile our code again.
 test: $(MADE)
+	@$(VENV)/bin/python -m compileall -q aicity_fleet scheduler workers
 	$(VENV)/bin/python -m pytest -n $(TESTERS) $(ARGS)
 
 # Not measured: a killed process loses its figures, and tracing takes time and memory.

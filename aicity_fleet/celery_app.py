@@ -34,7 +34,7 @@ from aicity_fleet.messaging.routes import (
 )
 from aicity_fleet.redis_faults import outage
 from aicity_fleet.settings import Settings
-from aicity_fleet.startup import exit_on_fleet_error
+from aicity_fleet.startup import exit_on_fleet_error, loading_for_good
 
 
 class _CommandLineQueueError(QueueUnavailableError, click.ClickException):
@@ -159,9 +159,10 @@ def _load_tasks(options: dict[str, Any], **_: object) -> None:
     """Import the tasks of the queues that this Celery worker is about to consume."""
     selected = set(_names(options.get("queues"))) or set(QUEUE_OF.values())
     selected -= set(_names(options.get("exclude_queues")))
-    for module, queues in TASK_MODULES.items():
-        if queues & selected:
-            importlib.import_module(module)
+    with loading_for_good():
+        for module, queues in TASK_MODULES.items():
+            if queues & selected:
+                importlib.import_module(module)
 
 
 def _names(queues: str | Iterable[str] | None) -> list[str]:

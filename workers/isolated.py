@@ -16,14 +16,16 @@ from typing import IO
 
 import structlog
 
-from aicity_fleet.celery_app import messages, settings
-from aicity_fleet.errors import FleetError
-from aicity_fleet.ledger import Lease
-from aicity_fleet.logs.configure import configure_logging
-from aicity_fleet.models import JsonObject
-from aicity_fleet.startup import exit_on_fleet_error
-from workers.run_job import run_job
-from workers.worker import Worker
+from aicity_fleet.startup import exit_on_fleet_error, loading_for_good
+
+with loading_for_good():
+    from aicity_fleet.celery_app import messages, settings
+    from aicity_fleet.errors import FleetError
+    from aicity_fleet.ledger import Lease
+    from aicity_fleet.logs.configure import configure_logging
+    from aicity_fleet.models import JsonObject
+    from workers.run_job import run_job
+    from workers.worker import Worker
 
 LIMIT_SECONDS = 60.0
 """How long a job may run past its deadline and one model call, in seconds. Then this process ends itself,

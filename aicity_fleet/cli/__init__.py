@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from typing import Annotated
 
 import typer
@@ -65,5 +66,7 @@ def _options(
 
 def main() -> None:
     """Run the command line. An error of the fleet becomes one message and an exit code."""
+    # What is loaded stays until the end. Otherwise the garbage collector goes through all of it at exit.
+    gc.freeze()
     with exit_on_fleet_error():
         app()

@@ -8,7 +8,6 @@ from typing import Annotated
 
 import typer
 from rich.box import SIMPLE_HEAD
-from rich.markdown import Markdown
 from rich.table import Table
 from rich.text import Text
 
@@ -172,6 +171,8 @@ def _show(ledger: Ledger, found: Job, *, as_json: bool) -> None:
     console.print(steps)
     match found.outcome:
         case Completed(text=text):
+            from rich.markdown import Markdown  # noqa: PLC0415 - a parser and highlighters
+
             console.rule("deliverable")
             console.print(Markdown(text))
         case Failed(code=code, message=message):

@@ -99,7 +99,7 @@ def canonical_sha256(request: Mapping[str, Any]) -> str:
 
 def estimated_tokens(text: str) -> int:
     """Estimate the tokens of a text: one per four ASCII characters, and one per other character."""
-    others = sum(not char.isascii() for char in text)
+    others = len(text) - len(text.encode("ascii", "ignore"))
     return others - (others - len(text)) // CHARS_PER_TOKEN
 
 

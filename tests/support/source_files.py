@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Container, Iterator
+import functools
+from collections.abc import Container, Iterator, Mapping
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -40,6 +41,7 @@ def imported_modules(path: Path, known: Container[str] = ()) -> set[str]:
     return found
 
 
-def imports_of_files() -> dict[str, set[str]]:
+@functools.cache
+def imports_of_files() -> Mapping[str, set[str]]:
     """The modules that each source file may import, by the file's path below the root."""
     return {path.relative_to(ROOT).as_posix(): imported_modules(path) for path in sources()}

@@ -48,6 +48,8 @@ def holds_any(text: str, secrets: Iterable[str]) -> bool:
 
 def skeleton(text: str) -> str:
     """What is left of a text for a reader who looks past its looks: small letters and digits."""
+    if text.isascii():
+        return _SEPARATORS.sub("", text.lower())  # folded, and without lookalikes
     folded = unicodedata.normalize("NFKC", text).casefold().translate(_LOOKALIKES)
     return _SEPARATORS.sub("", folded)
 

@@ -53,7 +53,7 @@ _FILLERS = str.maketrans("", "", "\u3164\uffa0\u115f\u1160\u2800")
 
 _SECRETS: dict[str, re.Pattern[str]] = {
     "an API key (sk-...)": re.compile(
-        r"(?<![A-Za-z0-9])sk-(?=[A-Za-z_-]{0,200}\d)[A-Za-z0-9_-]{20,200}"
+        r"(?<![A-Za-z0-9])sk-(?=[A-Za-z_-]{0,200}+\d)[A-Za-z0-9_-]{20,200}"
     ),
     "an AI City key": re.compile(r"(?<![A-Za-z0-9])ac_live_[A-Za-z0-9]{8,200}"),
     "an AWS access key": re.compile(

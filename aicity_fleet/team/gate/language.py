@@ -36,4 +36,5 @@ def is_english(text: str) -> bool:
 
 def extent(text: str) -> int:
     """How much a text says, in Latin characters: one of Chinese or Japanese stands for three."""
-    return len(text) + 2 * sum(char >= "\u2e80" for char in text)
+    wide = 0 if text.isascii() else sum(char >= "\u2e80" for char in text)
+    return len(text) + 2 * wide

@@ -25,24 +25,38 @@ class Block:
     is_closed: bool
 
 
-def read_blocks(text: str) -> tuple[Block, ...]:
-    """All fenced code blocks, in order; the last one may be open."""
-    return _split(text)[0]
+def split_fences(text: str) -> tuple[tuple[Block, ...], str]:
+    """Return the fenced code blocks, in order, and the prose around them; the last block may be open."""
+    blocks: list[Block] = []
+    outside: list[str] = []
+    inside: list[str] = []
+    fence = language = ""
+    for line in text.split("\n"):
+        match = _FENCE.match(line)
+        if not fence:
+            if match:
+                fence, info = match.group(1), match.group(2).strip()
+                language = info.split()[0].lower().strip("{}.,") if info else ""
+                inside = []
+            else:
+                outside.append(line)
+        elif match and match.group(1).startswith(fence) and not match.group(2).strip():
+            blocks.append(Block(language, "\n".join(inside), is_closed=True))
+            fence = ""
+        else:
+            inside.append(line)
+    if fence:
+        blocks.append(Block(language, "\n".join(inside), is_closed=False))
+    return tuple(blocks), "\n".join(outside)
 
 
-def prose(text: str) -> str:
-    """The text without its fenced code blocks."""
-    return _split(text)[1]
-
-
-def plain_prose(text: str) -> str:
-    """The prose without its inline code either."""
-    return "\n".join(_without_code_spans(line) for line in prose(text).split("\n"))
-
-
-def is_unclosed(text: str) -> bool:
-    """Whether a fence is opened and never closed."""
-    return any(not block.is_closed for block in read_blocks(text))
+def without_code_spans(prose: str) -> str:
+    """Return prose without its inline code."""
+    if "`" not in prose:
+        return prose
+    return "\n".join(
+        _without_code_spans(line) if "`" in line else line for line in prose.split("\n")
+    )
 
 
 def count_headings(text: str) -> int:
@@ -84,27 +98,3 @@ def _is_escaped(line: str, at: int) -> bool:
     while count < at and line[at - 1 - count] == "\\":
         count += 1
     return count % 2 == 1
-
-
-def _split(text: str) -> tuple[tuple[Block, ...], str]:
-    blocks: list[Block] = []
-    outside: list[str] = []
-    inside: list[str] = []
-    fence = language = ""
-    for line in text.split("\n"):
-        match = _FENCE.match(line)
-        if not fence:
-            if match:
-                fence, info = match.group(1), match.group(2).strip()
-                language = info.split()[0].lower().strip("{}.,") if info else ""
-                inside = []
-            else:
-                outside.append(line)
-        elif match and match.group(1).startswith(fence) and not match.group(2).strip():
-            blocks.append(Block(language, "\n".join(inside), is_closed=True))
-            fence = ""
-        else:
-            inside.append(line)
-    if fence:
-        blocks.append(Block(language, "\n".join(inside), is_closed=False))
-    return tuple(blocks), "\n".join(outside)

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 
 from aicity_fleet.models import AssignedTask
 from aicity_fleet.team.gate.language import is_english
-from aicity_fleet.team.gate.markdown import Block, is_unclosed, plain_prose, prose, read_blocks
+from aicity_fleet.team.gate.markdown import Block, split_fences, without_code_spans
 
 HARD = 100
 """Cost of a finding that fails a deliverable whatever else is right with it."""
@@ -71,30 +71,34 @@ class Submission:
         wrote = f"{task.description}\n{task.code}\n{task.repo}\n{dict(task.details)}"
         return frozenset(_ADDRESS.findall(wrote))
 
-    @functools.cached_property
+    @property
     def blocks(self) -> tuple[Block, ...]:
         """The fenced code blocks."""
-        return read_blocks(self.text)
+        return self._parts[0]
 
-    @functools.cached_property
+    @property
     def prose(self) -> str:
         """The text outside of fenced code blocks."""
-        return prose(self.text)
+        return self._parts[1]
 
     @functools.cached_property
     def plain_prose(self) -> str:
         """The prose without inline code."""
-        return plain_prose(self.text)
+        return without_code_spans(self.prose)
 
     @functools.cached_property
     def is_english(self) -> bool:
         """Whether checks that look for English words can judge the text."""
         return is_english(self.prose)
 
-    @functools.cached_property
+    @property
     def is_unclosed(self) -> bool:
         """Whether a code fence is left open."""
-        return is_unclosed(self.text)
+        return any(not block.is_closed for block in self.blocks)
+
+    @functools.cached_property
+    def _parts(self) -> tuple[tuple[Block, ...], str]:
+        return split_fences(self.text)
 
 
 Check = Callable[[Submission], Iterator[Finding]]

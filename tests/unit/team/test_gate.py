@@ -9,7 +9,7 @@ from support.samples import CODE, GOOD, GOOD_GENERAL, GOOD_REVIEW, order
 
 from aicity_fleet.team import gate
 from aicity_fleet.team.gate import HARD, check, is_refusal
-from aicity_fleet.team.gate.markdown import plain_prose, prose, read_blocks
+from aicity_fleet.team.gate.markdown import split_fences, without_code_spans
 
 
 def names(text, task=None, **more):
@@ -248,13 +248,13 @@ def test_python_2_is_judged_by_nobody():
 
 def test_blocks_and_prose():
     text = "a\n```python title=x\nx\n```\nb\n  ~~~\n  y\n  ~~~\nc\n```\nopen"
-    blocks = read_blocks(text)
+    blocks, prose = split_fences(text)
     assert [(b.language, b.code.strip(), b.is_closed) for b in blocks] == [
         ("python", "x", True),
         ("", "y", True),
         ("", "open", False),
     ]
-    assert prose(text) == "a\nb\nc"
+    assert prose == "a\nb\nc"
 
 
 @pytest.mark.parametrize(
@@ -273,7 +273,7 @@ def test_blocks_and_prose():
     ],
 )
 def test_inline_code_is_what_markdown_says(text, left):
-    assert plain_prose(text) == left
+    assert without_code_spans(text) == left
 
 
 @pytest.mark.parametrize(
@@ -376,13 +376,17 @@ HOSTILE = {
 
 
 @pytest.mark.parametrize("name", HOSTILE)
-def test_no_text_makes_the_gate_slow(name):
-    """The gate runs on the event loop that all jobs of a process share."""
-    for task_type in gate.CHECKS:
-        task = order(task_type, HOSTILE[name][:20_000], code="x")
-        started = time.process_time()
-        check(task_type, HOSTILE[name], task, forbidden=["z" * 60])
-        assert time.process_time() - started < 1.0
+def test_no_text_makes_the_gate_slow(name, monkeypatch):
+    """The gate runs on the event loop that all jobs of a process share.
+
+    One type has the checks of all here: the checks of any type take no longer than those of all types.
+    """
+    every = tuple(dict.fromkeys(rule for rules in gate.CHECKS.values() for rule in rules))
+    monkeypatch.setattr(gate, "CHECKS", {"general": every})
+    task = order("general", HOSTILE[name][:20_000], code="x")
+    started = time.process_time()
+    check("general", HOSTILE[name], task, forbidden=["z" * 60])
+    assert time.process_time() - started < 1.0
 
 
 HOLLOW = {

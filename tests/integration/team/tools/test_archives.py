@@ -99,19 +99,19 @@ async def test_a_long_repository_is_kept_in_part(forge, fetch, folders):
 
 
 @pytest.mark.parametrize(
-    ("body", "told"),
+    ("make", "told"),
     [
-        (b"", "no .tar.gz"),
-        (b"<html>Sign in</html>", "no .tar.gz"),
-        (gzip.compress(b"x" * 5000), "no .tar.gz"),
-        (archive(("a.py", CODE))[:60], "no .tar.gz"),
-        (zeros(400), "far more than it should"),
-        (gzip.compress(bytes(2**20))[:-4] * 20, "no .tar.gz|0 text files"),
+        (lambda: b"", "no .tar.gz"),
+        (lambda: b"<html>Sign in</html>", "no .tar.gz"),
+        (lambda: gzip.compress(b"x" * 5000), "no .tar.gz"),
+        (lambda: archive(("a.py", CODE))[:60], "no .tar.gz"),
+        (lambda: zeros(400), "far more than it should"),
+        (lambda: gzip.compress(bytes(2**20))[:-4] * 20, "no .tar.gz|0 text files"),
     ],
     ids=["empty", "a page", "no tar", "cut off", "a bomb", "many streams"],
 )
-async def test_what_is_no_archive_or_a_bomb(forge, fetch, folders, body, told):
-    forge.will(ARCHIVE, body)
+async def test_what_is_no_archive_or_a_bomb(forge, fetch, folders, make, told):
+    forge.will(ARCHIVE, make())
     call, _ = fetch(code=CODE)
     assert re.search(told, await call("fetch_repository"))
     assert "in 1 file" in await call("ruff"), "the other tools work on"
