@@ -3,8 +3,6 @@
 The simulation passes an implementation of its own, and so runs the real loops in virtual time.
 """
 
-from __future__ import annotations
-
 import threading
 from collections.abc import Callable
 from typing import Protocol

@@ -1,7 +1,5 @@
 """The wait before something that failed for a passing reason is tried again."""
 
-from __future__ import annotations
-
 import random
 
 

@@ -7,8 +7,6 @@ process, readably, where a setting is wrong. It loads no code of any process: a 
 tasks of the queues that it consumes, beat loads its own scheduler, and Flower loads neither.
 """
 
-from __future__ import annotations
-
 import importlib
 import os
 from collections.abc import Iterable

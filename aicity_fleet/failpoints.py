@@ -4,8 +4,6 @@ Nothing listens in production. Tests do: they end the process at a step and see 
 Each step stands behind one effect and before the next, so that a crash there leaves just that much.
 """
 
-from __future__ import annotations
-
 import enum
 from collections.abc import Callable
 

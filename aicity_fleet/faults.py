@@ -1,7 +1,5 @@
 """Reads what a person declared in a TOML file, and says everything that is wrong with it at once."""
 
-from __future__ import annotations
-
 import tomllib
 from collections.abc import Iterable
 from importlib.resources.abc import Traversable

@@ -4,8 +4,6 @@ Settings, the embedded fleet, logs, errors, transcripts, exports and deliverable
 It lies below ``settings`` and imports neither the team, the ledger nor the AI City client.
 """
 
-from __future__ import annotations
-
 import json
 import re
 import tomllib

@@ -3,8 +3,6 @@
 Used by the broker's connections and by the ledger's. It decides nothing about jobs.
 """
 
-from __future__ import annotations
-
 import re
 import threading
 import time

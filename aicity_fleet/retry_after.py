@@ -1,7 +1,5 @@
 """Reads the Retry-After header of AI City and of model providers."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping
 from datetime import UTC, datetime

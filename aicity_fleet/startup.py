@@ -1,7 +1,5 @@
 """Loads the code of a process, and ends one that cannot go on with one readable message."""
 
-from __future__ import annotations
-
 import gc
 import os
 import sys

@@ -3,8 +3,6 @@
 Knows nothing of teams. The worker holds one per job; the driver waits on it.
 """
 
-from __future__ import annotations
-
 import asyncio
 import dataclasses
 import threading

@@ -4,8 +4,6 @@ The wanted value follows only from the switches, so the next call makes up for a
 after polls and reports. It never changes an availability that the fleet did not set itself.
 """
 
-from __future__ import annotations
-
 import structlog
 
 from aicity_fleet.aicity.client import AICityClient

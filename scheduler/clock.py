@@ -3,8 +3,6 @@
 This is all of the fleet's code that the beat process loads.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 import structlog

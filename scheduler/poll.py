@@ -4,8 +4,6 @@ It decides nothing about running or reporting. Polls may overlap, repeat and sto
 is idempotent, and the next poll sees what this one missed.
 """
 
-from __future__ import annotations
-
 import dataclasses
 import hashlib
 import json

@@ -4,8 +4,6 @@ The outcome was written down before and is never changed here: the same body und
 idempotency key, until there is a definite answer. A failed `complete` never becomes a `fail`.
 """
 
-from __future__ import annotations
-
 import dataclasses
 import uuid
 from typing import Any, Literal

@@ -1,7 +1,5 @@
 """The schedule of beat: what it sends, and how often."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from aicity_fleet.messaging.messages import poll_options

@@ -4,8 +4,6 @@ It runs in a thread of the dispatcher, so that rescue depends on no clock proces
 Flower. Several dispatchers may run it: a tick is guarded in Redis, and a second one is harmless.
 """
 
-from __future__ import annotations
-
 import structlog
 
 from aicity_fleet.background import Background

@@ -1,7 +1,5 @@
 """The Celery side of the dispatcher: the tasks ``fleet.poll`` and ``fleet.report``, and the sweep."""
 
-from __future__ import annotations
-
 from functools import cache
 
 from celery import Task, signals

@@ -4,8 +4,6 @@ A model call is mostly waiting, so one process runs many jobs at once: each Cele
 coroutine to the loop and waits for the result.
 """
 
-from __future__ import annotations
-
 import asyncio
 import threading
 from collections.abc import Coroutine

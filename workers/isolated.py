@@ -5,8 +5,6 @@ Reads the job's id as one JSON line, says the fence of its lease as soon as it h
 then its parent is gone.
 """
 
-from __future__ import annotations
-
 import faulthandler
 import json
 import os

@@ -5,8 +5,6 @@ the process ended under this very job, which proves the job guilty; a whole work
 outside proves nothing. The child's side is ``workers/isolated.py``; called by ``run_job``.
 """
 
-from __future__ import annotations
-
 import contextlib
 import json
 import subprocess

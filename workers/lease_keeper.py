@@ -3,8 +3,6 @@
 A process that cannot renew stops its jobs before their leases end: by then another may own them.
 """
 
-from __future__ import annotations
-
 import dataclasses
 import threading
 import time

@@ -4,8 +4,6 @@ It survives the worker: the next attempt replays it and continues at the first n
 the lease can write. ``run_job`` creates it, and the team uses it on the event loop.
 """
 
-from __future__ import annotations
-
 import asyncio
 import json
 from collections.abc import Callable

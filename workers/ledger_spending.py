@@ -3,8 +3,6 @@
 The worker creates one for each attempt, and the team asks it before each model call.
 """
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import Callable
 from decimal import Decimal

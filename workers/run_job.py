@@ -4,8 +4,6 @@ A message is only a hint: the claim decides whether anything runs. Every ending 
 move in the ledger, and a move is refused when the lease is no longer ours.
 """
 
-from __future__ import annotations
-
 import dataclasses
 import time
 from typing import Literal

@@ -1,7 +1,5 @@
 """The Celery side of a worker: the task ``fleet.run_job``."""
 
-from __future__ import annotations
-
 from functools import cache
 
 from celery import signals

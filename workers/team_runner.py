@@ -1,7 +1,5 @@
 """Runs teams for Celery's threads: on one event loop, with shared model clients."""
 
-from __future__ import annotations
-
 from aicity_fleet.journal import Journal
 from aicity_fleet.ledger import Lease
 from aicity_fleet.models import TeamResult

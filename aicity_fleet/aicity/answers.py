@@ -4,8 +4,6 @@ HTTP status first, ``error.code`` second, never the message: that is for people.
 reading the body of an answer that has begun.
 """
 
-from __future__ import annotations
-
 import json
 import re
 from typing import Any

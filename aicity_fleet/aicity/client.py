@@ -4,8 +4,6 @@ It speaks whatever the contract describes and never retries: when to ask again i
 next poll, or by the schedule in the outbox. No key and no body appears in any message.
 """
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Iterator, Mapping
 from typing import Any, Self

@@ -4,8 +4,6 @@ Much of the API is not confirmed by its public documentation, so nothing of it s
 built-in TOML file describes it, and a file of the user's overrides any part.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from importlib import resources
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Reads an assigned task off AI City's wire: whatever the entry is, it becomes a task or a refusal."""
 
-from __future__ import annotations
-
 from pydantic import BaseModel, ConfigDict, Field, StrictInt, StrictStr, ValidationError
 
 from aicity_fleet.errors import TaskRefusedError

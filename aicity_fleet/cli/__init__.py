@@ -1,7 +1,5 @@
 """The command line ``aicity-fleet``: one module per group of commands."""
 
-from __future__ import annotations
-
 import gc
 from typing import Annotated
 

@@ -1,7 +1,5 @@
 """Commands that talk to AI City: register an agent, show its profile, poll now."""
 
-from __future__ import annotations
-
 import contextlib
 import os
 import time

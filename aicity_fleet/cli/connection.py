@@ -1,7 +1,5 @@
 """Finds the Redis of the fleet and opens its ledger, or says what to do if none answers."""
 
-from __future__ import annotations
-
 import os
 
 from aicity_fleet.embedded.state_folder import DEFAULT_AGENT, StateFolder, find_running_fleet

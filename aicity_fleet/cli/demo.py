@@ -1,7 +1,5 @@
 """The command ``demo``: a live table while the tasks run, and a summary at the end."""
 
-from __future__ import annotations
-
 import shutil
 import tempfile
 import threading

@@ -1,7 +1,5 @@
 """Formats values for a terminal: states in colour, endings, times, durations, money, JSON."""
 
-from __future__ import annotations
-
 import json
 from datetime import UTC, datetime
 from decimal import Decimal

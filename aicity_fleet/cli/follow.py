@@ -1,7 +1,5 @@
 """Shows the progress of a job in one line, and follows it until the job ends."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime

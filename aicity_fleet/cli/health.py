@@ -3,8 +3,6 @@
 It turns plain values into plain sentences and does no I/O. Called by the command ``status``.
 """
 
-from __future__ import annotations
-
 import dataclasses
 from collections.abc import Iterator
 

@@ -1,7 +1,5 @@
 """Commands that read the ledger: ``jobs`` lists the jobs, ``job`` shows one with its audit trail."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 from typing import Annotated

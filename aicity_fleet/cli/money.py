@@ -1,7 +1,5 @@
 """Formats the money of a job and of a day: exact sums, and what they leave out."""
 
-from __future__ import annotations
-
 from datetime import datetime
 from decimal import Decimal
 

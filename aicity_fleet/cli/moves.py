@@ -3,8 +3,6 @@
 The ledger decides for one job at a time whether the move is allowed. One refusal does not stop the rest.
 """
 
-from __future__ import annotations
-
 import dataclasses
 import sys
 from collections.abc import Callable, Collection

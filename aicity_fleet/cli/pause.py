@@ -1,7 +1,5 @@
 """Commands that pause and resume parts of the fleet. Every process obeys from its next move on."""
 
-from __future__ import annotations
-
 import enum
 from typing import Annotated
 

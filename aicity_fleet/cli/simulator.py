@@ -1,7 +1,5 @@
 """The command that runs the simulated AI City alone."""
 
-from __future__ import annotations
-
 import dataclasses
 from pathlib import Path
 from typing import Annotated

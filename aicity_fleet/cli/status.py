@@ -1,7 +1,5 @@
 """The command ``status``: on one screen, whether the fleet works, what is wrong and what to do."""
 
-from __future__ import annotations
-
 import dataclasses
 
 import typer

@@ -1,7 +1,5 @@
 """The command ``up``: runs the whole fleet on this machine, against the real AI City."""
 
-from __future__ import annotations
-
 import os
 import time
 from pathlib import Path

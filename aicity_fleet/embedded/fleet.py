@@ -3,8 +3,6 @@
 Each process gets only the secrets that it may hold; ``aicity_fleet.redaction`` says which.
 """
 
-from __future__ import annotations
-
 import os
 import secrets
 import sys

@@ -3,8 +3,6 @@
 It listens only on the loopback. Its random password is in no argument list.
 """
 
-from __future__ import annotations
-
 import dataclasses
 import importlib.util
 import os

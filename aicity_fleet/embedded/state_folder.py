@@ -1,7 +1,5 @@
 """The folder with an embedded fleet's Redis data and logs; one fleet uses it at a time."""
 
-from __future__ import annotations
-
 import fcntl
 import os
 from collections.abc import MutableMapping

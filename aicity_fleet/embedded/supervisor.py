@@ -4,8 +4,6 @@ Every child leads its own process group, so that Ctrl-C in the terminal reaches 
 then stops the children in order: the base programs, such as Redis, come last.
 """
 
-from __future__ import annotations
-
 import contextlib
 import ctypes
 import dataclasses

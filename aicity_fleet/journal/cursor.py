@@ -1,7 +1,5 @@
 """One run's walk along its journal: it replays recorded answers and appends new ones."""
 
-from __future__ import annotations
-
 import inspect
 from collections.abc import Callable
 from decimal import Decimal

@@ -1,7 +1,5 @@
 """The interface of a journal's store, and a store in memory."""
 
-from __future__ import annotations
-
 from collections.abc import Awaitable
 from typing import Protocol
 

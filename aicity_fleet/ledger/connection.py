@@ -1,7 +1,5 @@
 """The connection to Redis, and the one place where redis-py's exceptions become ours."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager

@@ -5,8 +5,6 @@ module turns them on and off, and reads them for people. Called by the command l
 reports and the workers.
 """
 
-from __future__ import annotations
-
 import dataclasses
 import json
 import random

@@ -1,7 +1,5 @@
 """The state of a fleet apart from its jobs: whose turn it is to poll or sweep, and what a poll saw."""
 
-from __future__ import annotations
-
 import json
 import secrets
 import threading

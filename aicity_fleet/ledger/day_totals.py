@@ -1,7 +1,5 @@
 """Adds up what a fleet spent and earned today (UTC), from its charges and receipts. It changes nothing."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterator
 from datetime import UTC, datetime

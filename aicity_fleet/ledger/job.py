@@ -1,7 +1,5 @@
 """A job as the ledger records it, for people and for the processes that move it on."""
 
-from __future__ import annotations
-
 import dataclasses
 import json
 from collections.abc import Mapping

@@ -4,8 +4,6 @@
 ``workers.ledger_journal`` waits for an absent Redis on behalf of a run.
 """
 
-from __future__ import annotations
-
 from aicity_fleet.errors import JournalFullError
 from aicity_fleet.ledger.leases import Lease
 from aicity_fleet.ledger.lua import Scripts

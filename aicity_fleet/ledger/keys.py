@@ -4,8 +4,6 @@ All keys of one fleet share one hash tag, so that a cluster would keep them in o
 prefix, which Celery's queues carry as well: several fleets can share a server.
 """
 
-from __future__ import annotations
-
 import dataclasses
 
 SCHEMA_VERSION = 3

@@ -1,7 +1,5 @@
 """The values that the ledger grants: leases on jobs and reports, and the work that a sweep found."""
 
-from __future__ import annotations
-
 import dataclasses
 from decimal import Decimal
 

@@ -1,7 +1,5 @@
 """Loads the ledger's Lua scripts once and runs them with the fleet's prefix."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from functools import cache
 from importlib import resources

@@ -3,8 +3,6 @@
 Each is one atomic move. It refuses a job in the wrong state, and says why and what to do instead.
 """
 
-from __future__ import annotations
-
 from aicity_fleet.errors import WrongStateError
 from aicity_fleet.ledger.lua import Scripts
 from aicity_fleet.models import JobState

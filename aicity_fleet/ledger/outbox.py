@@ -4,8 +4,6 @@ It decides which process may send a report and what AI City's answer changes. It
 ``Ledger``, called by the reports.
 """
 
-from __future__ import annotations
-
 import json
 from typing import Literal
 

@@ -3,8 +3,6 @@
 It only reads. The command ``status`` judges what is wrong and what to do.
 """
 
-from __future__ import annotations
-
 import dataclasses
 from collections import Counter
 from collections.abc import Mapping

@@ -4,8 +4,6 @@ The one module that knows the form. Base85 and not bytes: the ledger's connectio
 read, and one encoding for a whole connection is simpler than a second connection per process.
 """
 
-from __future__ import annotations
-
 import base64
 import zlib
 

@@ -3,8 +3,6 @@
 It changes nothing. A part of ``Ledger``.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime

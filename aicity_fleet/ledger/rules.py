@@ -1,7 +1,5 @@
 """The rules that Python and the Lua scripts share. Scripts read them as ``RULES``."""
 
-from __future__ import annotations
-
 import json
 
 MAX_FAILURES_IN_A_ROW = 2

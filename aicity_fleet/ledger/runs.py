@@ -4,8 +4,6 @@ Every move after the claim shows the lease, and is refused when that lease is no
 A part of ``Ledger``.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType

@@ -5,8 +5,6 @@ can exceed its cap by the answers of the calls in flight and no more, however ma
 ``workers.ledger_spending`` is the part of it that one run sees.
 """
 
-from __future__ import annotations
-
 from datetime import UTC, datetime
 from decimal import Decimal
 

@@ -1,7 +1,5 @@
 """The one log format of every process: to stderr, without secrets and without repeats."""
 
-from __future__ import annotations
-
 import logging
 import sys
 from typing import Any

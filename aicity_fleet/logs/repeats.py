@@ -4,8 +4,6 @@
 lines that differ only in a number are the same.
 """
 
-from __future__ import annotations
-
 import logging
 import re
 import time

@@ -5,8 +5,6 @@ Here it is a lost connection, and a connection counts as made only when Redis ta
 that a worker waits instead of connecting in a tight loop. Decides nothing about jobs.
 """
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Sequence
 from typing import Any

@@ -3,8 +3,6 @@
 ``celery_app`` installs it into every worker and dispatcher.
 """
 
-from __future__ import annotations
-
 import logging
 import os
 import time

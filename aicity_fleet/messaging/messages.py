@@ -3,8 +3,6 @@
 The ledger knows what is due, so the sweep sends again whatever the broker did not take.
 """
 
-from __future__ import annotations
-
 from typing import Any, Protocol
 
 import structlog

@@ -1,7 +1,5 @@
 """The names on the wire: Celery tasks, queues, and which process works which queue."""
 
-from __future__ import annotations
-
 POLL = "fleet.poll"
 """Task: look at AI City once."""
 RUN_JOB = "fleet.run_job"

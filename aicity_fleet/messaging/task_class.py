@@ -1,7 +1,5 @@
 """The class of every Celery task of the fleet: its body is counted, its expected errors are one line."""
 
-from __future__ import annotations
-
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager

@@ -4,8 +4,6 @@ It only judges what it is shown, by counting its own ticks: a process that was f
 clock that jumps, is worth one tick. What it looks at and what follows is ``consumer_watch``'s.
 """
 
-from __future__ import annotations
-
 import dataclasses
 import threading
 from collections.abc import Callable

@@ -3,8 +3,6 @@
 Plain values, read by ``aicity_fleet.ledger``. What is unknown is counted beside the sums, never as zero.
 """
 
-from __future__ import annotations
-
 import dataclasses
 from datetime import datetime, timedelta
 from decimal import Decimal

@@ -3,8 +3,6 @@
 No I/O. Called by the ledger, which reads what it needs, and by the command line, which shows it.
 """
 
-from __future__ import annotations
-
 import dataclasses
 from collections.abc import Mapping
 from datetime import datetime, timedelta

@@ -3,8 +3,6 @@
 Offline, and never a guess: an unknown price is None, not zero. Looked up where models are opened.
 """
 
-from __future__ import annotations
-
 import dataclasses
 from collections.abc import Callable, Mapping
 from decimal import Decimal

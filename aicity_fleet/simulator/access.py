@@ -3,8 +3,6 @@
 A fleet does not know that it is simulated. It is given the same four settings as for the real AI City.
 """
 
-from __future__ import annotations
-
 import importlib.util
 
 from aicity_fleet.errors import SettingsError

@@ -3,8 +3,6 @@
 Plain values and arithmetic. The city decides when something counts; this module decides how much.
 """
 
-from __future__ import annotations
-
 import dataclasses
 import enum
 from typing import Any, Literal

@@ -4,8 +4,6 @@ Each handler reads one request, asks the city, and wraps the answer in the docum
 Where the documentation names no path, the inferred one of the fleet's built-in contract is served.
 """
 
-from __future__ import annotations
-
 import math
 from typing import Any, ClassVar
 

@@ -1,7 +1,5 @@
 """The simulated marketplace as one Starlette application: API, bridge, model and control side."""
 
-from __future__ import annotations
-
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request

@@ -1,7 +1,5 @@
 """The JSON that requests carry: models with exact types, and the refusal of what does not fit them."""
 
-from __future__ import annotations
-
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError

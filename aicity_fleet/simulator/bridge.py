@@ -4,8 +4,6 @@ The bridge holds an agent's key itself and passes calls on; a registration switc
 agent, as the guide's does. Source: AI City's AutoGen integration guide.
 """
 
-from __future__ import annotations
-
 from starlette.requests import Request
 from starlette.responses import Response
 

@@ -4,8 +4,6 @@ Plain Python in one thread, no HTTP. Everything a caller may not do is raised as
 ``CityRefusedError`` that carries the documented status and code. Called by the routes.
 """
 
-from __future__ import annotations
-
 import itertools
 import random
 import secrets

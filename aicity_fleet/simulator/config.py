@@ -3,8 +3,6 @@
 Read by every part of the simulator; it reads no environment and no file by itself.
 """
 
-from __future__ import annotations
-
 import dataclasses
 
 PLATFORM_FEE_PERCENT = 15

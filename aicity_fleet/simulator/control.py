@@ -18,8 +18,6 @@
 ==========================  ========================================================================
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 from starlette.requests import Request

@@ -3,8 +3,6 @@
 Real processes and the real client code; only AI City, and without a key the model, are simulated.
 """
 
-from __future__ import annotations
-
 import dataclasses
 import os
 import sys

@@ -5,8 +5,6 @@ code, tests and two plain requests. One review tries to give the team orders; th
 The answers are in the folder ``answers``, one Markdown file per task.
 """
 
-from __future__ import annotations
-
 import copy
 import functools
 import tomllib

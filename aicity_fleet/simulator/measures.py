@@ -3,8 +3,6 @@
 Pure functions over strings; no scores are given here.
 """
 
-from __future__ import annotations
-
 import ast
 import csv
 import io

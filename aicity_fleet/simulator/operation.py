@@ -1,7 +1,5 @@
 """The wrapper around every marketplace route: faults strike, refusals become answers, endings count."""
 
-from __future__ import annotations
-
 import asyncio
 import hashlib
 from collections.abc import Awaitable, Callable

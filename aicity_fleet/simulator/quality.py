@@ -7,8 +7,6 @@ Source: docs.aicity.dev/docs/guides/disputes names the criteria per category; ho
 gives is the simulator's own choice.
 """
 
-from __future__ import annotations
-
 import dataclasses
 import re
 from collections.abc import Callable, Mapping

@@ -4,8 +4,6 @@ Keys are kept as hashes only, as AI City does. What a caller may not do is raise
 ``CityRefusedError``. Called by the city and the routes.
 """
 
-from __future__ import annotations
-
 import hashlib
 import secrets
 from collections.abc import Callable

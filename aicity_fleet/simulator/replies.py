@@ -3,8 +3,6 @@
 JSON leaves as plain ASCII. A dropped connection is a response too: one that hangs up.
 """
 
-from __future__ import annotations
-
 import asyncio
 import json
 from collections.abc import AsyncIterator, Callable

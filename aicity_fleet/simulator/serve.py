@@ -3,8 +3,6 @@
 ``serve`` is what the command line calls; ``running`` gives tests a server in a thread.
 """
 
-from __future__ import annotations
-
 import asyncio
 import contextlib
 import signal

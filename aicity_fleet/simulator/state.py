@@ -3,8 +3,6 @@
 The routes share one ``Simulator``; a reset replaces its contents. Nothing is written to disk.
 """
 
-from __future__ import annotations
-
 from collections import Counter
 from typing import Any
 

@@ -3,8 +3,6 @@
 Plain values. Who may end a task, and what that costs, is decided by the city.
 """
 
-from __future__ import annotations
-
 import dataclasses
 import enum
 import hashlib

@@ -1,7 +1,5 @@
 """The endings of a run that come neither from the gate nor from a provider's answer. No AutoGen here."""
 
-from __future__ import annotations
-
 from aicity_fleet.models import Ending, Interrupted, Rejected
 
 REFUSED = Rejected("refused", "The model's provider declined this task under its content rules.")

@@ -4,8 +4,6 @@ Between turns it checks the deadline and the stop switch; within a turn it can s
 tool. The engine decides who hears whom.
 """
 
-from __future__ import annotations
-
 import asyncio
 import logging
 import time

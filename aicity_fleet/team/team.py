@@ -1,7 +1,5 @@
 """A team that can run, and one run of it: what ``run_team`` needs, as values."""
 
-from __future__ import annotations
-
 import dataclasses
 from collections.abc import Mapping, Sequence
 

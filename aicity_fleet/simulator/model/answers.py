@@ -1,7 +1,5 @@
 """The simulated model's answer to a brief: recorded, a stand-in, or a word on what is missing."""
 
-from __future__ import annotations
-
 import re
 import textwrap
 

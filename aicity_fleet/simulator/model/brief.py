@@ -4,8 +4,6 @@ A brief names the task type and the way to hand in, and carries the buyer's text
 fences share one nonce. A line that looks like a fence but has another nonce is buyer's text.
 """
 
-from __future__ import annotations
-
 import dataclasses
 import re
 from collections.abc import Iterable, Mapping

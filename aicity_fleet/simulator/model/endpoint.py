@@ -3,8 +3,6 @@
 No HTTP here. The same request always gets the same answer, after the same time.
 """
 
-from __future__ import annotations
-
 import asyncio
 import hashlib
 import json

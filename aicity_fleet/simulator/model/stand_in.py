@@ -4,8 +4,6 @@ The text says that it is a stand-in, has the form that the fleet's gate and the 
 require of its category, and quotes the request. Code is never run.
 """
 
-from __future__ import annotations
-
 import re
 import statistics
 import textwrap

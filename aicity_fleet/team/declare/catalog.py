@@ -4,8 +4,6 @@ A strict schema of our own, and text: no file can name a class, a provider, a UR
 the worker at its start and by ``aicity-fleet teams check``.
 """
 
-from __future__ import annotations
-
 import functools
 import importlib.resources
 import re

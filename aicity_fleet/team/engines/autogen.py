@@ -4,8 +4,6 @@ Every run has a team of its own: an AutoGen team that failed or was cancelled is
 of it ends with "The group chat is stopped.", which looks like success.
 """
 
-from __future__ import annotations
-
 import importlib.metadata
 from collections.abc import Sequence
 from typing import ClassVar

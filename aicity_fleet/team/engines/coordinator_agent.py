@@ -4,8 +4,6 @@ The guide's Coordinator is a UserProxyAgent, which reads stdin and cannot run in
 says what ``Coordinator`` says, and only it can make the StopMessage that ends the run.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 from autogen_agentchat.agents import BaseChatAgent

@@ -4,8 +4,6 @@ An engine keeps the conversation and nothing else. Model calls go through the pa
 journal, count and stop them; the coordinator judges.
 """
 
-from __future__ import annotations
-
 import dataclasses
 from collections.abc import Sequence
 from typing import ClassVar, Protocol

@@ -4,8 +4,6 @@ AutoGen is in maintenance mode. This holds the wall around it upright: both pass
 ``FLEET_ENGINE=plain`` picks this one.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Sequence
 from typing import Any, ClassVar

@@ -5,8 +5,6 @@ A tool that raises, hangs or is cancelled within AutoGen leaves its team waiting
 cancellation token does not reach, and this waits for whatever comes first.
 """
 
-from __future__ import annotations
-
 import asyncio
 import time
 from collections.abc import Callable, Mapping, Sequence

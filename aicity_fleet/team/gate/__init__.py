@@ -4,8 +4,6 @@ It mirrors what is known of AI City's automatic quality checks, per category, an
 out. It only judges: what does not pass is repaired by the specialist or failed, never edited here.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 

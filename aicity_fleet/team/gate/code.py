@@ -1,7 +1,5 @@
 """Checks for the categories whose deliverable is code. Nothing is executed: code is only parsed."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator
 

@@ -4,8 +4,6 @@ It cannot find what a model encodes in a way of its own, or encodes twice: docs/
 control holds then.
 """
 
-from __future__ import annotations
-
 import base64
 import codecs
 import html

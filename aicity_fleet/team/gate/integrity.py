@@ -1,7 +1,5 @@
 """Checks that hold for every category: the text is fit to be sent, and gives away nothing of ours."""
 
-from __future__ import annotations
-
 import html
 import re
 from collections.abc import Iterator

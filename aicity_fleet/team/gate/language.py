@@ -1,7 +1,5 @@
 """Whether a text is English, for checks that look for English words: they judge no other language."""
 
-from __future__ import annotations
-
 import re
 
 LOOKED_AT_CHARS = 20_000

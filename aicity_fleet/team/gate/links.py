@@ -4,8 +4,6 @@ Only what a reader's program follows by itself or shows as a link counts; code b
 and so is every address that the order itself holds.
 """
 
-from __future__ import annotations
-
 import html
 import re
 from collections.abc import Iterator

@@ -3,8 +3,6 @@
 Source: spec.commonmark.org/0.31.2/#fenced-code-blocks; deeper indentation is allowed for lists.
 """
 
-from __future__ import annotations
-
 import bisect
 import dataclasses
 import re

@@ -1,7 +1,5 @@
 """Checks for the categories whose deliverable is a text."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator
 

@@ -1,7 +1,5 @@
 """Checks for reviews, of code and of security: findings with a place, a severity and a fix."""
 
-from __future__ import annotations
-
 import itertools
 import re
 from collections.abc import Iterator

@@ -5,8 +5,6 @@ stranger had a part in. So what they are given is short, and how long they take 
 rather than by the clock, for a replay must judge the same text the same.
 """
 
-from __future__ import annotations
-
 import ast
 import dataclasses
 import functools

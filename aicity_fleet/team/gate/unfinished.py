@@ -1,7 +1,5 @@
 """Checks that hold for every category: the text is the work itself, and all of it."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator, Mapping
 from typing import Literal

@@ -1,7 +1,5 @@
 """The values of the gate: what it checks, and what it finds."""
 
-from __future__ import annotations
-
 import dataclasses
 import functools
 import re

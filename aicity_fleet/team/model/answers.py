@@ -1,7 +1,5 @@
 """AutoGen's requests and answers as plain JSON: what the journal stores, and what the history gets."""
 
-from __future__ import annotations
-
 import json
 import re
 from collections.abc import Mapping, Sequence

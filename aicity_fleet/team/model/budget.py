@@ -5,8 +5,6 @@ can exceed its cap by one answer. A provider may charge for a call that fails, o
 the way; the fleet does not see that.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import Protocol, TypeVar

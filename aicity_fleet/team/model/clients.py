@@ -1,7 +1,5 @@
 """The shared model clients: one per endpoint, key and event loop, used by all jobs at once."""
 
-from __future__ import annotations
-
 import contextlib
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence

@@ -4,8 +4,6 @@ Every model call passes here. So here it is answered from the journal or bought,
 before it crosses a bound; and here the original exception is kept, which AutoGen loses.
 """
 
-from __future__ import annotations
-
 import asyncio
 import json
 import logging

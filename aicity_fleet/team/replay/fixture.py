@@ -4,8 +4,6 @@
 ``replay_fixture``, offline and for nothing. No AutoGen is imported before something is replayed.
 """
 
-from __future__ import annotations
-
 import dataclasses
 import json
 from pathlib import Path

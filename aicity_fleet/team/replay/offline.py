@@ -4,8 +4,6 @@ For ``aicity-fleet job ID --replay`` and ``--transcript``, and for fixtures in t
 reads the journal, so a replay ends as the run did, or says where it differs.
 """
 
-from __future__ import annotations
-
 from collections.abc import Awaitable, Mapping, Sequence
 from typing import Any, NoReturn
 

@@ -4,8 +4,6 @@ The first entry of a journal holds it, so a job can be run again without the own
 holds no key, no address and no name of a model. No AutoGen here.
 """
 
-from __future__ import annotations
-
 import dataclasses
 from collections.abc import Mapping
 from typing import Self, get_args

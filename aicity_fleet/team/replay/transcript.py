@@ -1,7 +1,5 @@
 """The events of a transcript, whether a run is live or replayed. No AutoGen here."""
 
-from __future__ import annotations
-
 import dataclasses
 import json
 from collections.abc import Callable, Iterable

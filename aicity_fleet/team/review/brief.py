@@ -5,8 +5,6 @@ characters that would hide or reorder what a reader sees are spelled out. The si
 this format, so it is an interface.
 """
 
-from __future__ import annotations
-
 import dataclasses
 import hashlib
 import json

@@ -1,7 +1,5 @@
 """The coordinator: it says what comes next, whichever engine gives the turns. No AutoGen here."""
 
-from __future__ import annotations
-
 from aicity_fleet.journal import JournalCursor
 from aicity_fleet.models import AGENT_NAMES, Delivered, Rejected
 from aicity_fleet.team.replay.transcript import TranscriptEvent, TranscriptListener

@@ -4,8 +4,6 @@ Deterministic, so that no text can talk it into anything: it looks at what was h
 gate, and either asks again or ends the run.
 """
 
-from __future__ import annotations
-
 import dataclasses
 
 from aicity_fleet.models import AssignedTask, Delivered, Rejected

@@ -4,8 +4,6 @@ A team names the tools it wants; ``toolbox`` builds those of one job, and the ca
 passes them. A tool that blocks its thread cannot be stopped, which is why ``run`` is a coroutine.
 """
 
-from __future__ import annotations
-
 import dataclasses
 from collections.abc import Mapping
 from typing import Any, Protocol

@@ -1,7 +1,5 @@
 """Reads what a model passes to a tool. Models pass all kinds of things."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 

@@ -4,8 +4,6 @@ Source: bandit.readthedocs.io (man page: ``--ignore-nosec``, ``--exit-zero``; a 
 for in folders alone, and no folder is named here).
 """
 
-from __future__ import annotations
-
 import json
 import re
 from collections.abc import Iterator, Mapping

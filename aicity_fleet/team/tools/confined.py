@@ -4,8 +4,6 @@ It starts programs of ours that parse, and refuses nothing else: that none of th
 is up to the tool. A crash, a hang or a flood ends the program and never the worker.
 """
 
-from __future__ import annotations
-
 import asyncio
 import contextlib
 import dataclasses

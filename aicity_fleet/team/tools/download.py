@@ -5,8 +5,6 @@ checked, so that a name which answers differently the second time gains nothing.
 name would be resolved there.
 """
 
-from __future__ import annotations
-
 import asyncio
 import functools
 import ipaddress

@@ -4,8 +4,6 @@ A worker that is killed cannot remove its own; the next one that needs a folder 
 a lock on what is its own, and the kernel lets go of it whatever ends the worker.
 """
 
-from __future__ import annotations
-
 import contextlib
 import fcntl
 import os

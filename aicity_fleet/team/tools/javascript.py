@@ -4,8 +4,6 @@
 project itself: the linters on PyPI are repackaged binaries of third parties, or need node.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterator
 from pathlib import Path

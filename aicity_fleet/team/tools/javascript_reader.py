@@ -7,8 +7,6 @@ the gate reads there are short blocks of a deliverable, see ``team/gate/syntax.p
     javascript_reader.py FILE [FILE ...]      prints [[file, line, rule, message], ...]
 """
 
-from __future__ import annotations
-
 import json
 import sys
 from collections.abc import Iterator

@@ -4,8 +4,6 @@ On disk every file has a name of ours, so that no name of a stranger's is ever a
 configuration; the names that they gave are for showing and for asking.
 """
 
-from __future__ import annotations
-
 import contextlib
 import dataclasses
 import shutil

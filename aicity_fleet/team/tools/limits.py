@@ -6,8 +6,6 @@ with threads. Imports the standard library alone, and nothing of the fleet.
     limits.py CPU_SECONDS MEMORY_BYTES FILE_BYTES ALARM_SECONDS PROGRAM [ARGUMENT ...]
 """
 
-from __future__ import annotations
-
 import contextlib
 import os
 import resource

@@ -1,7 +1,5 @@
 """Runs a linter over files of a job, and shows what it found: by file and line, and never too much."""
 
-from __future__ import annotations
-
 import dataclasses
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from pathlib import PurePosixPath

@@ -5,8 +5,6 @@ submodules and no credentials. A repository that the order does not name is not 
 a file may send a specialist anywhere.
 """
 
-from __future__ import annotations
-
 import dataclasses
 import json
 import re

@@ -3,8 +3,6 @@
 Source: docs.astral.sh/ruff (configuration: ``--isolated`` ignores every file; ``--ignore-noqa``).
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator
 

@@ -4,8 +4,6 @@ A pattern from a model or a stranger can take forever; the time to find a plain 
 files.
 """
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import Iterator, Mapping
 from typing import Any

@@ -3,8 +3,6 @@
 Nothing is parsed in here: what a text is written in is a guess from a few plain patterns.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any

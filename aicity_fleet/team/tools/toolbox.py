@@ -4,8 +4,6 @@ Whatever a tool is asked for and whatever it looks at, it answers with a text: b
 a path or a variable of this machine.
 """
 
-from __future__ import annotations
-
 import asyncio
 import contextlib
 import logging

@@ -8,8 +8,6 @@ standard library alone.
                                               or {"refused": "why"}
 """
 
-from __future__ import annotations
-
 import gzip
 import json
 import sys
