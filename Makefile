@@ -7,7 +7,7 @@ DOCS_MADE := $(VENV)/docs-made
 JOBS = 300
 KILLS = 30
 # Processes that run tests side by side: most of a test of real processes is waiting.
-TESTERS = 3
+TESTERS = 4
 
 .PHONY: help demo test coverage check chaos simulate exhaustive bench docs demo-svg lock clean
 .DEFAULT_GOAL := help
@@ -43,7 +43,7 @@ bench: $(MADE)
 # The tests start several hundred processes. Under PYTHONDONTWRITEBYTECODE each would compile our code again.
 test: $(MADE)
 	@$(VENV)/bin/python -m compileall -q aicity_fleet scheduler workers
-	$(VENV)/bin/python -m pytest -n $(TESTERS) $(ARGS)
+	$(VENV)/bin/python -m pytest -n $(TESTERS) --dist worksteal $(ARGS)
 
 # Not measured: a killed process loses its figures, and tracing takes time and memory.
 UNMEASURED = chaos exhaustive integration/test_crash_points.py integration/test_outages.py \
@@ -52,7 +52,7 @@ UNMEASURED = chaos exhaustive integration/test_crash_points.py integration/test_
 
 coverage: $(MADE)
 	$(VENV)/bin/coverage erase
-	$(VENV)/bin/coverage run -m pytest -q -n $(TESTERS) $(UNMEASURED:%=--ignore=tests/%) -k 'not gate_slow' $(ARGS)
+	$(VENV)/bin/coverage run -m pytest -q -n $(TESTERS) --dist worksteal $(UNMEASURED:%=--ignore=tests/%) -k 'not gate_slow' $(ARGS)
 	$(VENV)/bin/coverage combine -q
 	$(VENV)/bin/coverage report
 
