@@ -1,4 +1,4 @@
-"""Reads what a person declared in a TOML file, and says everything that is wrong with it at once."""
+"""Reads TOML files, and says everything that is wrong with a declared or received value at once."""
 
 import tomllib
 from collections.abc import Iterable

@@ -31,7 +31,7 @@ def _seconds(headers: Mapping[str, str]) -> float | None:
         return seconds if math.isfinite(seconds) else None
     try:
         at = parsedate_to_datetime(headers.get("retry-after", ""))
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
     at = at if at.tzinfo else at.replace(tzinfo=UTC)
     return (at - datetime.now(UTC)).total_seconds()

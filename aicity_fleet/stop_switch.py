@@ -1,6 +1,6 @@
 """The stop switch and the progress of a run. Any thread may use them; the run's event loop does the rest.
 
-Knows nothing of teams. The worker holds one per job; the driver waits on it.
+It knows nothing of teams. The worker holds one per job, and ``team/run.py`` waits on it.
 """
 
 import asyncio

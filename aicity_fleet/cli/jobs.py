@@ -24,7 +24,6 @@ from aicity_fleet.errors import FleetError
 from aicity_fleet.journal import Entry
 from aicity_fleet.ledger import Job, Ledger
 from aicity_fleet.models import Completed, Failed, JobState, JsonObject
-from aicity_fleet.team.replay.transcript import events_of_answer
 
 MARGIN_COLUMNS = 110
 """The narrowest terminal in which the list shows margins, in characters."""
@@ -208,11 +207,21 @@ def last_words(journal: list[str]) -> str:
     """Return the last text of the model, from an answer or a hand-in; empty if there is none."""
     for text in reversed(journal):
         entry = Entry.from_json(json.loads(text))
-        if entry.kind == "model":
-            for event in reversed([*events_of_answer("", entry.answer)]):
-                if event.text.strip():
-                    return event.text.strip()[:MAX_LAST_WORDS]
+        content = entry.answer.get("content") if entry.kind == "model" else None
+        said = [content] if isinstance(content, str) else map(_longest_argument, content or ())
+        for words in filter(None, map(str.strip, said)):
+            return words[:MAX_LAST_WORDS]
     return ""
+
+
+def _longest_argument(call: JsonObject) -> str:
+    """Return the longest text among the arguments of a tool call; empty if they cannot be read."""
+    try:
+        arguments = json.loads(call.get("arguments") or "{}")
+    except (ValueError, RecursionError):
+        return ""
+    values = arguments.values() if isinstance(arguments, dict) else ()
+    return max((value for value in values if isinstance(value, str)), key=len, default="")
 
 
 def _detail(detail: str) -> str:

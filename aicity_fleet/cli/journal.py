@@ -170,4 +170,5 @@ def _ending_text(ending: Ending | Outcome) -> str:
             return f"complete, {len(text)} characters"
         case Rejected(code=code) | Failed(code=code):
             return f"fail ({code})"
-    return ENDING_NAMES[type(ending)]
+    why = getattr(ending, "message", "") or getattr(ending, "reason", "")
+    return f"{ENDING_NAMES[type(ending)]} ({why})"

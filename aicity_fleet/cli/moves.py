@@ -189,7 +189,9 @@ def _carry_out(
     ledger = open_ledger()
     jobs: dict[str, Job | None]
     if chosen.ids:
-        jobs = {job_id: ledger.get(job_id) for job_id in chosen.ids}
+        # Without need, no record is read: one that cannot be read must not stop the moves of others.
+        needs_record = dry_run or move.keeps_journal is not None
+        jobs = {job_id: ledger.get(job_id) if needs_record else None for job_id in chosen.ids}
     else:
         jobs = {job.job_id: job for job in chosen.find(ledger, POSSIBLE_IN[move.name])}
     price = _price(ledger, move, jobs.values())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 from rich.box import SIMPLE_HEAD
@@ -18,9 +18,6 @@ from aicity_fleet.team.declare.catalog import known_only, load_teams, read_team
 from aicity_fleet.team.declare.models_file import alias_names
 from aicity_fleet.team.declare.spec import TeamSpec
 from aicity_fleet.team.tools import TOOL_NAMES
-
-if TYPE_CHECKING:
-    pass
 
 teams = typer.Typer(help="List the teams, or check a file that declares one.", no_args_is_help=True)
 

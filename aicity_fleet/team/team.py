@@ -67,5 +67,5 @@ class TeamRun:
     """What the job bought before; new calls are appended."""
     limiter: SpendingLimiter | None = None
     """What all jobs of the fleet may spend together; None for any amount."""
-    secrets: Sequence[str] = ()
+    secrets: Sequence[str] = dataclasses.field(default=(), repr=False)
     """Texts besides the models' keys that may not go out, such as passwords. No model is told any."""

@@ -23,6 +23,7 @@ AT_MOST = 900.0
         ({"retry-after": "inf"}, None),
         ({"retry-after": "soon"}, None),
         ({"retry-after": "Thu, 99 Foo 2026"}, None),
+        ({"retry-after": "Mon, 01 Jan 2030 00:00:00 +99999999999999"}, None),
         ({}, None),
     ],
 )

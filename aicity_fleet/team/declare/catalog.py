@@ -138,7 +138,7 @@ def read_team(file: Traversable, folder: Traversable) -> TeamSpec:
     complete = []
     for place, member in enumerate(members):
         prompt = _system_prompt(member, place, len(members), folder, source)
-        rest = {key: member[key] for key in member.keys() - {"prompt", "instructions"}}
+        rest = {key: member[key] for key in member if key not in {"prompt", "instructions"}}
         complete.append({**rest, "system_prompt": prompt})
     try:
         return TeamSpec.model_validate({**data, "members": complete})

@@ -1,7 +1,7 @@
 """Teams as data: who works on which kind of task, within which bounds. No AutoGen here.
 
-``catalog`` reads them from TOML; no spec can name a class, a provider, a URL or a key. The driver
-builds what they describe.
+``catalog`` reads them from TOML; no spec can name a class, a provider, a URL or a key.
+``team/run.py`` builds what they describe.
 """
 
 from __future__ import annotations
@@ -160,5 +160,5 @@ class Limits:
             self,
             deadline_seconds=min(self.deadline_seconds, spec.deadline_seconds or float("inf")),
             max_total_tokens=min(tokens, default=None),
-            max_model_calls=spec.max_model_calls,
+            max_model_calls=min(self.max_model_calls or spec.max_model_calls, spec.max_model_calls),
         )

@@ -128,7 +128,7 @@ def control_text(submission: Submission) -> Iterator[Finding]:
         yield Finding("control_text", "The last line is a control word; leave it out.", HARD)
     if _OUR_LINES.search(submission.text):
         yield Finding(
-            "control_text", "The text contains lines of the conversation; leave them out.", HARD
+            "control_text", "Lines of the conversation stand in the text; leave them out.", HARD
         )
 
 
@@ -175,6 +175,7 @@ def forbidden(submission: Submission) -> Iterator[Finding]:
 
 CHECKS: tuple[Check, ...] = (
     sized,
+    unfinished.truncated,
     unsendable,
     control_text,
     secret,

@@ -145,4 +145,4 @@ def open_fence(submission: Submission) -> Iterator[Finding]:
         yield Finding("open_fence", "A code block is opened and never closed.", 40)
 
 
-CHECKS: tuple[Check, ...] = (truncated, refusal, placeholders, open_fence)
+CHECKS: tuple[Check, ...] = (refusal, placeholders, open_fence)

@@ -93,7 +93,8 @@ class Budget:
     @property
     def tokens_left(self) -> int:
         """How many tokens the job may still buy; of a million when it has no cap."""
-        return (self._limits.max_total_tokens or UNCAPPED_TOKENS) - self._cursor.tokens
+        cap = self._limits.max_total_tokens
+        return (UNCAPPED_TOKENS if cap is None else cap) - self._cursor.tokens
 
     @property
     def spent_usd(self) -> Decimal:

@@ -215,6 +215,7 @@ def test_a_team_s_limits_hold_where_they_are_tighter(prompts):
         10, max_total_tokens=1000, max_model_calls=24
     )
     assert Limits(10).within(team_for("general")) == Limits(10, max_model_calls=24)
+    assert Limits(10, max_model_calls=5).within(team_for("general")).max_model_calls == 5
 
 
 def test_a_key_does_not_show_in_the_model_s_repr():
