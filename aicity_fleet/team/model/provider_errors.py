@@ -28,14 +28,20 @@ _NO_QUOTA = frozenset(
 _REFUSED = frozenset(
     {"content_filter", "content_policy_violation", "responsibleaipolicyviolation", "invalid_prompt"}
 )
-_TOO_LONG = frozenset({"context_length_exceeded", "string_above_max_length", "request_too_large"})
+_TOO_LONG = frozenset(
+    {
+        *("context_length_exceeded", "string_above_max_length", "request_too_large"),
+        "exceed_context_size_error",  # llama.cpp, with the status 400 or 500: its pull request 15780
+    }
+)
 _OUR_FAULT = frozenset(
     {"unsupported_parameter", "unsupported_value", "unknown_parameter", "model_not_found"}
 )
 
-_ANTHROPIC_NO_QUOTA, _ANTHROPIC_TOO_LONG = "credit balance is too low", "prompt is too long"
-"""Anthropic gives every bad request the same code, so two of its messages have to be told apart. No other
-message is read, and none is passed on."""
+_NO_QUOTA_TEXT = "credit balance is too low"
+_TOO_LONG_TEXTS = ("prompt is too long", "maximum context length", "available context size")
+"""Parts of messages, in lower case. Anthropic, vLLM, OpenRouter and older llama.cpp give every bad request the
+same code, so these are told apart by their text. No other message is read, and none is passed on."""
 
 
 def classify(failure: BaseException) -> Ending:
@@ -55,12 +61,14 @@ def classify(failure: BaseException) -> Ending:
 
 def _classify_status(failure: openai.APIStatusError) -> Ending:
     status, codes = failure.status_code, _codes(failure)
-    if "invalid_request_error" in codes and _says(failure, _ANTHROPIC_NO_QUOTA):
+    if "invalid_request_error" in codes and _says(failure, _NO_QUOTA_TEXT):
         return ProviderFatal("the model's provider reports that the credit is used up")
     if codes & _REFUSED:
         return REFUSED
     if codes & _NO_QUOTA:
         return ProviderFatal(f"the model's provider reports that the quota is used up ({status})")
+    if codes & _TOO_LONG or any(_says(failure, text) for text in _TOO_LONG_TEXTS):
+        return TOO_LONG
     match status:
         case 401 | 403:
             return ProviderFatal(f"the model's provider refuses the key ({status})")
@@ -80,8 +88,6 @@ def _classify_status(failure: openai.APIStatusError) -> Ending:
                 f"the model's provider is down ({status})",
                 _wait_seconds(failure),
             )
-    if codes & _TOO_LONG or _says(failure, _ANTHROPIC_TOO_LONG):
-        return TOO_LONG
     if codes & _OUR_FAULT:
         return ProviderFatal(f"the model's provider refuses the form of our requests ({status})")
     return Rejected("internal", "The model's provider did not accept this task.")

@@ -40,6 +40,55 @@ TABLE: dict[str, tuple[Answer, type[Ending], str]] = {
     "429 without quota": (error(429, "insufficient_quota"), ProviderFatal, ""),
     "400 content filter": (error(400, "content_filter"), Rejected, "refused"),
     "400 too long": (error(400, "context_length_exceeded"), Rejected, "internal"),
+    "400 llama.cpp's context": (
+        Answer(
+            status=400,
+            body={
+                "error": {
+                    "code": 400,
+                    "message": "the request exceeds the available context size, try increasing it",
+                    "type": "exceed_context_size_error",
+                    "n_prompt_tokens": 1407,
+                    "n_ctx": 256,
+                }
+            },
+        ),
+        Rejected,
+        "internal",
+    ),
+    "500 llama.cpp's context": (error(500, "exceed_context_size_error"), Rejected, "internal"),
+    "500 an older llama.cpp's context": (
+        error(500, "server_error", "the request exceeds the available context size"),
+        Rejected,
+        "internal",
+    ),
+    "400 vLLM's context": (
+        Answer(
+            status=400,
+            body={
+                "object": "error",
+                "message": "This model's maximum context length is 4096 tokens. However, you requested 9000.",
+                "type": "BadRequestError",
+                "param": None,
+                "code": 400,
+            },
+        ),
+        Rejected,
+        "internal",
+    ),
+    "400 OpenRouter's context": (
+        Answer(
+            status=400,
+            body={
+                "error": {
+                    "message": "This endpoint's maximum context length is 131072 tokens.",
+                    "code": 400,
+                }
+            },
+        ),
+        Rejected,
+        "internal",
+    ),
     "400 unsupported parameter": (error(400, "unsupported_parameter"), ProviderFatal, ""),
     "400 other": (error(400), Rejected, "internal"),
     "413": (error(413), Rejected, "internal"),
