@@ -14,6 +14,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import IO
@@ -66,7 +67,8 @@ class _Child:
             text=True,
             errors="replace",
             start_new_session=True,
-            preexec_fn=_die_with_parent,  # noqa: PLW1509 - the C function was looked up before
+            # Safe after a fork: the C function was looked up before.
+            preexec_fn=partial(_die_with_parent, os.getpid()),  # noqa: PLW1509
         )
         if self.process.stdin is not None:
             with contextlib.suppress(BrokenPipeError):
@@ -212,7 +214,12 @@ _PR_SET_PDEATHSIG = 1
 _PRCTL = ctypes.CDLL(None).prctl if sys.platform == "linux" else None
 
 
-def _die_with_parent() -> None:
-    """Make the kernel stop this child when the supervisor is killed (only on Linux)."""
+def _die_with_parent(parent: int) -> None:
+    """Make the kernel stop this child when the supervisor is killed (only on Linux).
+
+    The signal is for a death from now on, so a child whose supervisor is gone already ends itself.
+    """
     if _PRCTL is not None:
         _PRCTL(_PR_SET_PDEATHSIG, signal.SIGTERM)
+        if os.getppid() != parent:
+            os._exit(1)

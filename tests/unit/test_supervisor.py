@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import signal
+import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
 from support.waiting import wait_until
 
-from aicity_fleet.embedded.supervisor import Program, Supervisor, stop_requests
+from aicity_fleet.embedded.supervisor import (
+    Program,
+    Supervisor,
+    _die_with_parent,
+    stop_requests,
+)
 
 TALKS = """
 import sys, time
@@ -60,3 +67,16 @@ def test_what_nohup_has_ignored_stays_ignored():
         assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
     finally:
         signal.signal(signal.SIGHUP, before)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a child of it")
+def test_a_child_whose_supervisor_is_gone_already_ends_itself():
+    """The kernel tells of a death only from then on: a supervisor may die between its fork and that."""
+    gone = 2**22 + 1  # more than any process id of Linux
+    process = subprocess.run(
+        [sys.executable, "-c", "print('it runs')"],
+        preexec_fn=partial(_die_with_parent, gone),
+        capture_output=True,
+        check=False,
+    )
+    assert (process.returncode, process.stdout) == (1, b"")
