@@ -35,7 +35,7 @@ class Answer:
     headers: dict[str, str] = dataclasses.field(default_factory=dict)
     delay_seconds: float = 0.0
     hangs: bool = False
-    usage: dict[str, int] | None = dataclasses.field(
+    usage: Any = dataclasses.field(
         default_factory=lambda: {"prompt_tokens": 100, "completion_tokens": 20, "total_tokens": 120}
     )
 

@@ -8,13 +8,13 @@ from urllib.parse import urlsplit
 
 import openai
 from autogen_core.models import ChatCompletionClient, ModelFamily, ModelInfo
-from autogen_ext.models.openai import AzureOpenAIChatCompletionClient, OpenAIChatCompletionClient
 
 from aicity_fleet.errors import TeamError
 from aicity_fleet.money.prices import PriceTable
 from aicity_fleet.team.declare.spec import DEFAULT_MODEL, ModelConfig
 from aicity_fleet.team.model import autogen_logs
 from aicity_fleet.team.model.budget import prices_of
+from aicity_fleet.team.model.openai_answers import AzureClient, OpenAIClient
 
 BASE_URLS = {
     "openai": "https://api.openai.com/v1",
@@ -176,9 +176,9 @@ def _client(config: ModelConfig, info: ModelInfo | None) -> ChatCompletionClient
             options["include_name_in_message"] = False
         match config.provider:
             case "openai" | "ollama" | "compatible":
-                return OpenAIChatCompletionClient(base_url=address(config), **options)
+                return OpenAIClient(base_url=address(config), **options)
             case "azure":
-                return AzureOpenAIChatCompletionClient(
+                return AzureClient(
                     azure_endpoint=address(config),
                     azure_deployment=config.name,
                     api_version=config.api_version or "",
