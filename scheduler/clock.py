@@ -11,8 +11,9 @@ from celery.beat import Scheduler, SchedulingError
 
 from aicity_fleet.celery_app import messages, settings
 from aicity_fleet.ledger.connection import connect
+from aicity_fleet.messaging.messages import poll_options
+from aicity_fleet.messaging.routes import POLL
 from aicity_fleet.startup import exit_on_fleet_error
-from scheduler.schedule import beat_schedule
 
 log = structlog.get_logger(__name__)
 
@@ -22,7 +23,9 @@ class Clock(Scheduler):
 
     def setup_schedule(self) -> None:
         """Install the fleet's entries."""
-        self.merge_inplace(beat_schedule(settings.poll_seconds))
+        every = settings.poll_seconds
+        entry: Any = {"task": POLL, "schedule": every, "options": poll_options(every)}
+        self.merge_inplace({"poll": entry})
 
     def apply_entry(self, entry: Any, producer: Any = None) -> None:
         """Send what is due; what cannot be sent now is due again one interval later."""

@@ -20,7 +20,7 @@ from aicity_fleet.errors import WrongStateError
 from aicity_fleet.ledger import Job, Ledger
 from aicity_fleet.ledger.operator import POSSIBLE_IN, OperatorMoves
 from aicity_fleet.ledger.rules import JOURNAL_IS_KEPT_AFTER
-from aicity_fleet.models import Failed, JsonObject
+from aicity_fleet.models import Failed
 from aicity_fleet.money.cost import Cost
 
 ASK_FROM = 20
@@ -75,7 +75,7 @@ def cancel(
 
     Exit codes: 0, all jobs were moved. 1, at least one was not. 2, wrong usage, or Redis is unavailable.
     """
-    chosen = Selection.of(ids, state, task_type, code, older_than, everything)
+    chosen = Selection(ids, state, task_type, code, older_than, everything)
     _carry_out(_Move("cancel", _cancel), chosen, why, dry_run, yes, as_json)
 
 
@@ -95,7 +95,7 @@ def park(
 
     Exit codes: 0, all jobs were moved. 1, at least one was not. 2, wrong usage, or Redis is unavailable.
     """
-    chosen = Selection.of(ids, state, task_type, code, older_than, everything)
+    chosen = Selection(ids, state, task_type, code, older_than, everything)
     _carry_out(_Move("park", _park), chosen, why, dry_run, yes, as_json)
 
 
@@ -126,7 +126,7 @@ def rerun(
 
     Exit codes: 0, all jobs were moved. 1, at least one was not. 2, wrong usage, or Redis is unavailable.
     """
-    chosen = Selection.of(ids, state, task_type, code, older_than, everything)
+    chosen = Selection(ids, state, task_type, code, older_than, everything)
     make = partial(_rerun, keep_journal=keep_journal)
     _carry_out(_Move("rerun", make, keep_journal), chosen, why, dry_run, yes, as_json)
 
@@ -155,7 +155,7 @@ def send_report(
 
     Exit codes: 0, all jobs were moved. 1, at least one was not. 2, wrong usage, or Redis is unavailable.
     """
-    chosen = Selection.of(ids, state, task_type, code, older_than, everything)
+    chosen = Selection(ids, state, task_type, code, older_than, everything)
     make = partial(_send_report, despite_guard=despite_guard)
     _carry_out(_Move("send-report", make), chosen, why, dry_run, yes, as_json)
 
@@ -209,7 +209,7 @@ def _carry_out(
                 console.print(Text(result.message, style=style), soft_wrap=True)
     finally:  # print what was moved even if an error ends the loop
         if as_json:
-            print_json([_as_json(result, dry_run=dry_run) for result in results])
+            print_json([{**dataclasses.asdict(result), "dry_run": dry_run} for result in results])
     if not jobs and not as_json:
         notes.print("No matching jobs.")
     raise typer.Exit(0 if all(result.moved for result in results) else 1)
@@ -269,7 +269,3 @@ def _confirm(move: _Move, number: int) -> None:
         raise typer.BadParameter(f"Refusing to {move.name} {jobs} without a terminal. Pass --yes.")
     if not typer.confirm(f"{move.name.capitalize()} {jobs}?", err=True):
         raise typer.Exit(1)
-
-
-def _as_json(result: _Result, *, dry_run: bool) -> JsonObject:
-    return {**dataclasses.asdict(result), "dry_run": dry_run}

@@ -39,48 +39,33 @@ _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Selection:
-    """The jobs that a person chose."""
+    """The jobs that a person chose.
 
-    ids: list[str]
-    states: list[JobState]
-    types: list[str]
-    codes: list[str]
-    older_than: timedelta | None
+    Raises:
+        typer.BadParameter: There are neither ids nor a filter, or both, or the age is invalid.
+    """
+
+    ids: list[str] | None
+    states: list[JobState] | None
+    types: list[str] | None
+    codes: list[str] | None
+    older_than: str
     everything: bool
 
-    @classmethod
-    def of(
-        cls,
-        ids: list[str] | None,
-        states: list[JobState] | None,
-        types: list[str] | None,
-        codes: list[str] | None,
-        older_than: str,
-        everything: bool,
-    ) -> Selection:
-        """Return the selection that a command line describes.
-
-        Raises:
-            typer.BadParameter: It has neither ids nor a filter, or both, or an invalid age.
-        """
-        age = parse_age(older_than) if older_than else None
-        chosen = cls(
-            list(dict.fromkeys(ids or [])), states or [], types or [], codes or [], age, everything
-        )
-        is_filter = chosen.is_narrow or everything
-        if chosen.ids and is_filter:
+    def __post_init__(self) -> None:
+        filters = (self.states, self.types, self.codes, self.age, self.everything)
+        if self.ids and any(filters):
             raise typer.BadParameter("Give ids or filters, not both.")
-        if not chosen.ids and not is_filter:
+        if not self.ids and not any(filters):
             raise typer.BadParameter(
                 "Which jobs? Give ids, or filter with --state, --type, --code or --older-than. "
                 "--all selects every job that this command can move."
             )
-        return chosen
 
     @property
-    def is_narrow(self) -> bool:
-        """Whether there is any filter."""
-        return bool(self.states or self.types or self.codes or self.older_than)
+    def age(self) -> timedelta | None:
+        """How long the jobs must have been unchanged; None for any time."""
+        return parse_age(self.older_than) if self.older_than else None
 
     def find(self, ledger: Ledger, possible_in: tuple[JobState, ...]) -> list[Job]:
         """Return the jobs that match the filter.
@@ -89,8 +74,7 @@ class Selection:
             possible_in: The states to search if the filter names none.
         """
         now = ledger.controls.read().now
-        states = self.states or list(possible_in)
-        return [job for job in ledger.every(states) if self._matches(job, now)]
+        return [job for job in ledger.every(self.states or possible_in) if self._matches(job, now)]
 
     def _matches(self, job: Job, now: datetime) -> bool:
         code = job.outcome.code if isinstance(job.outcome, Failed) else None
@@ -98,8 +82,7 @@ class Selection:
             (not self.types or job.task_type in self.types)
             and (not self.codes or code in self.codes)
             and (
-                self.older_than is None
-                or (job.changed_at is not None and now - job.changed_at > self.older_than)
+                self.age is None or (job.changed_at is not None and now - job.changed_at > self.age)
             )
         )
 

@@ -1,7 +1,5 @@
 """Commands about teams: list them, and check a file that declares one."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Annotated
 

@@ -1,7 +1,5 @@
 """The command ``try``: runs a team once on a task of one's own, outside the fleet."""
 
-from __future__ import annotations
-
 import asyncio
 import contextlib
 import json
@@ -10,7 +8,7 @@ import sys
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 from pydantic import SecretStr
@@ -33,9 +31,6 @@ from aicity_fleet.team.declare.spec import TeamSpec
 from aicity_fleet.team.model.budget import limits_of, require_prices
 from aicity_fleet.team.replay.transcript import TranscriptEvent, TranscriptListener
 from aicity_fleet.team.tools import TOOL_NAMES
-
-if TYPE_CHECKING:
-    from aicity_fleet.team.model.clients import Routes
 
 
 def try_team(
@@ -209,7 +204,8 @@ async def _run(
 
     toolbox = Toolbox(Downloader(settings.repo_host_names))
     async with open_routes(models) as routes:
-        _print_models(routes, spec)
+        for alias in spec.models:
+            notes.print(f"{alias}: {routes[alias].name}", style="dim")
         with contextlib.closing(toolbox), toolbox.tools_for(order) as tools:
             run = TeamRun(
                 order,
@@ -219,11 +215,6 @@ async def _run(
                 secrets=settings.secret_texts,
             )
             return await run_team(run, StopSwitch(), on_event=on_event)
-
-
-def _print_models(routes: Routes, spec: TeamSpec) -> None:
-    for alias in spec.models:
-        notes.print(f"{alias}: {routes[alias].name}", style="dim")
 
 
 def _facts(result: TeamResult, seconds: float) -> dict[str, Any]:

@@ -1,4 +1,8 @@
-"""The record of every job's state in Redis, and the authority on "have we already"."""
+"""The record of every job's state in Redis, and the authority on "have we already".
+
+Every method of ``Ledger`` and its parts may raise ``LedgerUnavailableError`` (Redis is down, loading,
+read-only, full or unreachable) and ``LedgerError`` (Redis answered something that the ledger cannot use).
+"""
 
 from aicity_fleet.ledger.job import Job
 from aicity_fleet.ledger.leases import (

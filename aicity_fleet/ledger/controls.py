@@ -94,11 +94,7 @@ class Controls:
 
 
 class ControlPanel:
-    """Turns switches on and off.
-
-    Raises from every method:
-        LedgerUnavailableError: Redis does not answer.
-    """
+    """Turns switches on and off."""
 
     def __init__(self, scripts: Scripts) -> None:
         self._scripts = scripts

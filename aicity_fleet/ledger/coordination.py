@@ -22,11 +22,7 @@ LAST_POLL_SECONDS = 86_400
 
 
 class Coordination:
-    """The short-lived marks of one fleet.
-
-    Raises from every method:
-        LedgerUnavailableError: Redis does not answer.
-    """
+    """The short-lived marks of one fleet."""
 
     def __init__(self, client: redis.Redis, keys: Keys, scripts: Scripts) -> None:
         self._client, self._keys, self._scripts = client, keys, scripts

@@ -20,10 +20,6 @@ class Journals:
 
     Args:
         max_bytes: The most that one journal may hold.
-
-    Raises from every method:
-        LedgerUnavailableError: Redis is down, loading, read-only, full or unreachable.
-        LedgerError: Redis answered something that the ledger cannot use.
     """
 
     def __init__(self, scripts: Scripts, *, max_bytes: int) -> None:

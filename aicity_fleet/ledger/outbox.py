@@ -16,12 +16,7 @@ REPORT_LEASE_MS = 60_000
 
 
 class Outbox:
-    """The reports of one fleet.
-
-    Raises from every method:
-        LedgerUnavailableError: Redis is down, loading, read-only, full or unreachable.
-        LedgerError: Redis answered something that the ledger cannot use.
-    """
+    """The reports of one fleet."""
 
     _scripts: Scripts
     _retention_ms: int

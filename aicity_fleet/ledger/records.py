@@ -25,10 +25,6 @@ class Records:
 
     Args:
         client: A connection with ``decode_responses``; see ``connect``.
-
-    Raises from every method:
-        LedgerUnavailableError: Redis is down, loading or unreachable.
-        LedgerError: Redis answered something that the ledger cannot use.
     """
 
     def __init__(self, client: redis.Redis, keys: Keys) -> None:

@@ -26,12 +26,7 @@ NO_PROGRESS: Mapping[str, JsonObject] = MappingProxyType({})
 
 
 class Runs:
-    """The runs of one fleet's jobs.
-
-    Raises from every method:
-        LedgerUnavailableError: Redis is down, loading, read-only, full or unreachable.
-        LedgerError: Redis answered something that the ledger cannot use.
-    """
+    """The runs of one fleet's jobs."""
 
     _scripts: Scripts
 

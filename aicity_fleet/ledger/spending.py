@@ -15,11 +15,7 @@ from aicity_fleet.money.day import DaySpending
 
 
 class Spending:
-    """The reservations and the charges of the day.
-
-    Raises from every method:
-        LedgerUnavailableError: Redis does not answer.
-    """
+    """The reservations and the charges of the day."""
 
     def __init__(self, scripts: Scripts) -> None:
         self._scripts = scripts

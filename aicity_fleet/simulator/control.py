@@ -1,22 +1,4 @@
-"""The control side, under ``/_sim``: for demos, tests and chaos runs; AI City has nothing like it.
-
-==========================  ========================================================================
-``GET /_sim/health``        ``{"ok": true, "tasks": n, "open": n}``
-``POST /_sim/tasks``        one task or a list: ``{taskType, input, maxBudget?, id?, agentId?}``, or
-                            ``{"raw": <any JSON>}`` for a malformed entry that is listed verbatim;
-                            answers 201 ``{"ids": [...]}``
-``GET /_sim/tasks``         ``{"tasks": [...]}``, with output, assessment and pay;
-                            ``GET /_sim/tasks/{id}`` gives one
-``GET /_sim/report``        every task with its counted endings and all attempts to end it; then the
-                            agents, the model's calls, the faults that fired, the totals
-``POST /_sim/faults``       one fault or a list; ``faults.Fault`` has the fields, for example
-                            ``{"operation": "complete", "kind": "status", "status": 429,
-                            "retryAfter": 3, "count": 2}``
-``GET /_sim/faults``        the faults that still stand
-``DELETE /_sim/faults``     removes them all
-``POST /_sim/reset``        forgets every task, agent, fault and count
-==========================  ========================================================================
-"""
+"""The control side, under ``/_sim``, for demos, tests and chaos runs: see docs/testing.md."""
 
 from typing import Any
 

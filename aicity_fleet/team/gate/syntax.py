@@ -33,60 +33,36 @@ _SESSION = re.compile(r"^[ \t]*(?:>>> |[!%]{1,2}[a-z])", re.MULTILINE)
 """What was typed at a prompt or in a notebook: Python and more."""
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class _Reading:
-    """One way to read a block: with a grammar, and with what stands around a fragment."""
+_Reading = tuple[str, str, str]
+"""One way to read a block: the name of a grammar, and what stands before and after a fragment."""
 
-    module: str
-    function: str = "language"
-    before: str = ""
-    after: str = ""
+_WHOLE: _Reading = ("language", "", "")
+_IN_CLASS: _Reading = ("language", "class _ {\n", "\n}")
+_IN_OBJECT: _Reading = ("language", "_ = {\n", "\n}")
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class _Language:
     title: str
+    module: str
+    """The package with its grammars."""
     readings: tuple[_Reading, ...]
     """The first is the whole file's, and tells the line; any of them will do."""
 
 
-_IN_CLASS = ("class _ {\n", "\n}")
-_IN_OBJECT = ("_ = {\n", "\n}")
-
-_JAVASCRIPT = _Language(
-    "JavaScript",
-    (
-        _Reading("tree_sitter_javascript"),
-        _Reading("tree_sitter_javascript", "language", *_IN_CLASS),
-        _Reading("tree_sitter_javascript", "language", *_IN_OBJECT),
-    ),
-)
+_JAVASCRIPT = _Language("JavaScript", "tree_sitter_javascript", (_WHOLE, _IN_CLASS, _IN_OBJECT))
 _TYPESCRIPT = _Language(
     "TypeScript",
+    "tree_sitter_typescript",
     (
-        _Reading("tree_sitter_typescript", "language_typescript"),
-        _Reading("tree_sitter_typescript", "language_tsx"),
-        _Reading("tree_sitter_typescript", "language_typescript", *_IN_CLASS),
-        _Reading("tree_sitter_typescript", "language_typescript", *_IN_OBJECT),
+        *(("language_typescript", "", ""), ("language_tsx", "", "")),
+        *(("language_typescript", *around[1:]) for around in (_IN_CLASS, _IN_OBJECT)),
     ),
 )
-_GO = _Language(
-    "Go",
-    (
-        _Reading("tree_sitter_go"),
-        _Reading("tree_sitter_go", "language", "package p\nfunc _() {\n", "\n}"),
-    ),
-)
-_JAVA = _Language(
-    "Java", (_Reading("tree_sitter_java"), _Reading("tree_sitter_java", "language", *_IN_CLASS))
-)
-_RUST = _Language(
-    "Rust",
-    (
-        _Reading("tree_sitter_rust"),
-        _Reading("tree_sitter_rust", "language", "impl _ {\n", "\n}"),
-    ),
-)
+_IN_FUNCTION: _Reading = ("language", "package p\nfunc _() {\n", "\n}")
+_GO = _Language("Go", "tree_sitter_go", (_WHOLE, _IN_FUNCTION))
+_JAVA = _Language("Java", "tree_sitter_java", (_WHOLE, _IN_CLASS))
+_RUST = _Language("Rust", "tree_sitter_rust", (_WHOLE, ("language", "impl _ {\n", "\n}")))
 
 _LANGUAGES: Mapping[str, _Language] = MappingProxyType(
     {
@@ -126,7 +102,7 @@ def syntax_fault(language: str, code: str) -> SyntaxFault | None:
         return None
     first: int | None = None
     for reading in known.readings:
-        line = _error_line(reading, code)
+        line = _error_line(known.module, reading, code)
         if line is None:
             return None
         first = first or line
@@ -155,9 +131,10 @@ def _grammar(module: str, function: str) -> tree_sitter.Language:
     return tree_sitter.Language(getattr(importlib.import_module(module), function)())
 
 
-def _error_line(reading: _Reading, code: str) -> int | None:
+def _error_line(module: str, reading: _Reading, code: str) -> int | None:
     """Line of the first error in one reading; None without one, or when it takes too long to say."""
-    source = f"{reading.before}{code}{reading.after}".encode("utf-8", "replace")
+    grammar, before, after = reading
+    source = f"{before}{code}{after}".encode("utf-8", "replace")
     steps = 0
 
     def is_enough(_offset: int, _has_error: bool) -> bool:
@@ -165,7 +142,7 @@ def _error_line(reading: _Reading, code: str) -> int | None:
         steps += 1
         return steps > MAX_STEPS
 
-    parser = tree_sitter.Parser(_grammar(reading.module, reading.function))
+    parser = tree_sitter.Parser(_grammar(module, grammar))
     try:
         tree = parser.parse(
             lambda offset, _: source[offset : offset + 4096], progress_callback=is_enough
@@ -174,7 +151,7 @@ def _error_line(reading: _Reading, code: str) -> int | None:
         return None
     if not tree.root_node.has_error:
         return None
-    return _first_error(tree.root_node) - reading.before.count("\n")
+    return _first_error(tree.root_node) - before.count("\n")
 
 
 def _first_error(node: tree_sitter.Node) -> int:

@@ -40,8 +40,8 @@ _OUR_FAULT = frozenset(
 
 _NO_QUOTA_TEXT = "credit balance is too low"
 _TOO_LONG_TEXTS = ("prompt is too long", "maximum context length", "available context size")
-"""Parts of messages, in lower case. Anthropic, vLLM, OpenRouter and older llama.cpp give every bad request the
-same code, so these are told apart by their text. No other message is read, and none is passed on."""
+"""Parts of messages, in lower case: Anthropic, vLLM, OpenRouter and older llama.cpp have no code for these.
+No other message is read, and none is passed on."""
 
 
 def classify(failure: BaseException) -> Ending:
@@ -56,7 +56,9 @@ def classify(failure: BaseException) -> Ending:
     if "APIConnectionError" in kinds:
         return ProviderTrouble("the connection to the model's provider failed")
     # Anything else that the client raises means an answer that breaks the protocol.
-    return ProviderTrouble(f"the model's provider gave an unreadable answer ({_kind(failure)})")
+    return ProviderTrouble(
+        f"the model's provider gave an unreadable answer ({type(failure).__name__})"
+    )
 
 
 def _classify_status(failure: openai.APIStatusError) -> Ending:
@@ -109,7 +111,3 @@ def _codes(failure: openai.APIStatusError) -> frozenset[str]:
 
 def _says(failure: openai.APIStatusError, words: str) -> bool:
     return words in str(failure.body).lower()
-
-
-def _kind(failure: BaseException) -> str:
-    return type(failure).__name__

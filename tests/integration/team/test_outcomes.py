@@ -67,7 +67,7 @@ TABLE: dict[str, tuple[Answer, type[Ending], str]] = {
             status=400,
             body={
                 "object": "error",
-                "message": "This model's maximum context length is 4096 tokens. However, you requested 9000.",
+                "message": "This model's maximum context length is 4096 tokens.",
                 "type": "BadRequestError",
                 "param": None,
                 "code": 400,
