@@ -70,11 +70,7 @@ class PollSummary:
 
 
 def poll(
-    *,
-    client: AICityClient,
-    ledger: Ledger,
-    messages: Messages,
-    max_input_chars: int,
+    *, client: AICityClient, ledger: Ledger, messages: Messages, max_input_chars: int
 ) -> PollSummary:
     """Look at AI City once.
 

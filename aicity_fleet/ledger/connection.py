@@ -90,11 +90,7 @@ def wrapped(deed: str) -> Iterator[None]:
     """
     try:
         yield
-    except (
-        redis.ConnectionError,
-        redis.TimeoutError,
-        *REFUSALS,
-    ) as e:
+    except (redis.ConnectionError, redis.TimeoutError, *REFUSALS) as e:
         raise LedgerUnavailableError(
             f"Redis could not {deed} ({type(e).__name__}). Is it up, writable and not full?"
         ) from e

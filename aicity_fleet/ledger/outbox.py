@@ -73,9 +73,6 @@ class Outbox:
             was_refused: Whether AI City certainly refused it, so that it cannot have been accepted.
         """
         reply = self._scripts.run(
-            "quarantine",
-            *(report.job_id, report.fence),
-            why=why,
-            was_refused=int(was_refused),
+            "quarantine", *(report.job_id, report.fence), why=why, was_refused=int(was_refused)
         )
         return bool(reply)

@@ -58,16 +58,30 @@ class TlsConnection(_Answers, redis.SSLConnection):
 class QoS(kombu_redis.QoS):
     """Kombu's book of messages that are not acknowledged, which no lost connection breaks.
 
-    Measured: a reset between a message's pop and its acknowledgement ended the worker, for kombu puts
-    such messages back through a connection that it closed before (``AttributeError: 'NoneType' object
-    has no attribute 'hostname'``). The ledger's sweep sends them again.
+    Measured: a reset between a message's pop and its acknowledgement ended the worker. Kombu puts such
+    messages back, or acknowledges them, through a connection that it closed before (``AttributeError:
+    'NoneType' object has no attribute ...``). Redis or the ledger's sweep sends them again.
     """
+
+    @property
+    def _is_closed(self) -> bool:
+        return getattr(self.channel.connection, "client", None) is None
 
     def restore_unacked_once(self, stderr: Any = None) -> None:
         """Put messages back if there is a connection to do it with."""
-        if self._delivered and getattr(self.channel.connection, "client", None) is None:
+        if self._delivered and self._is_closed:
             self._delivered.clear()
         super().restore_unacked_once(stderr)
+
+    def ack(self, delivery_tag: str) -> None:
+        """Acknowledge a message, unless its channel was closed meanwhile."""
+        if not self._is_closed:
+            super().ack(delivery_tag)
+
+    def reject(self, delivery_tag: str, requeue: bool = False) -> None:
+        """Reject a message, unless its channel was closed meanwhile."""
+        if not self._is_closed:
+            super().reject(delivery_tag, requeue)
 
 
 class Channel(kombu_redis.Channel):

@@ -1,10 +1,13 @@
 """What is said about a Redis that is away, and how often."""
 
+from unittest.mock import MagicMock, Mock
+
 import pytest
 import redis
 import structlog
 from kombu.exceptions import OperationalError
 
+from aicity_fleet.messaging.broker import QoS
 from aicity_fleet.redis_faults import Outage, RefusedError, as_refusal, reason
 
 REASONS = {
@@ -65,3 +68,21 @@ WRAPPED = "Error running script (call to f_1): @user_script:9: @user_script: 9: 
 )
 def test_a_refusal_is_known_by_its_code_also_within_a_script(text, kind):
     assert type(as_refusal(redis.ResponseError(text))) is kind
+
+
+@pytest.mark.parametrize("how", ["ack", "reject"])
+def test_a_message_of_a_closed_channel_is_not_acknowledged(how):
+    """The event loop may come to it only after a reset: with kombu's own, that ended the worker."""
+    channel = Mock(connection=None)
+    channel.conn_or_acquire.side_effect = AttributeError(
+        "'NoneType' object has no attribute 'client'"
+    )
+    getattr(QoS(channel), how)("a tag")
+    channel.conn_or_acquire.assert_not_called()
+
+
+@pytest.mark.parametrize("how", ["ack", "reject"])
+def test_a_message_of_an_open_channel_is_acknowledged(how):
+    channel = MagicMock()
+    getattr(QoS(channel), how)("a tag")
+    channel.conn_or_acquire.assert_called_once()
