@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import ssl
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
 from unittest import mock
@@ -16,18 +15,6 @@ from aicity_fleet.simulator.app import create_app
 from aicity_fleet.simulator.config import SimulatorConfig
 from aicity_fleet.simulator.serve import running
 from aicity_fleet.team import Model, ModelConfig, open_model
-
-
-@pytest.fixture(scope="session", autouse=True)
-def one_certificate(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Reading the system's certificates costs 30 ms per client, and nothing here speaks TLS."""
-    known = ssl.create_default_context().get_ca_certs(binary_form=True)
-    with pytest.MonkeyPatch.context() as patch:
-        if known:
-            path = tmp_path_factory.mktemp("tls") / "one.pem"
-            path.write_text(ssl.DER_cert_to_PEM_cert(known[0]))
-            patch.setenv("SSL_CERT_FILE", str(path))
-        yield
 
 
 @pytest.fixture(scope="session", autouse=True)
