@@ -57,14 +57,15 @@ def prompt_tokens(request: JsonObject) -> int:
 
 
 def to_answer(result: CreateResult, *, ordinal: int) -> JsonObject:
-    """Return an answer as the model gave it, as plain data; a tool call without an id gets one."""
+    """Return an answer as the model gave it, as plain data; a call without an id of its own gets one."""
     content: Any = result.content
     if isinstance(content, str):
         content = _encodable(content)
     else:
+        ids = [call.id for call in content]
         content = [
             {
-                "id": call.id or f"call_{ordinal}_{place}",
+                "id": f"call_{ordinal}_{place}" if call.id in ("", None, *ids[:place]) else call.id,
                 "name": _encodable(call.name),
                 "arguments": _encodable(call.arguments),
             }

@@ -66,13 +66,7 @@ def normalise_message(message: Any) -> None:
         return
     if isinstance(message.content, list):
         message.content = "".join(_texts(message.content))
-    seen: set[str] = set()
     for call in message.tool_calls or ():
-        if (
-            call.id in seen
-        ):  # an answer to it would answer the other call: the journal names it instead
-            call.id = None
-        seen.add(call.id)
         if call.function is not None:
             call.function.arguments = _as_text(call.function.arguments)
 
