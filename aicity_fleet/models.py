@@ -66,7 +66,7 @@ class AssignedTask:
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> AssignedTask:
         """Read what ``to_json`` returned; ignore fields that this version does not know."""
-        return cls(**_known_fields(cls, data))
+        return cls(**known_fields(cls, data))
 
 
 # --- how a team's run ends ------------------------------------------------------------------------
@@ -207,10 +207,11 @@ Outcome = Completed | Failed
 def outcome_from_json(data: Mapping[str, Any]) -> Outcome:
     """Read what ``to_json`` returned; ignore fields that this version does not know."""
     if data["kind"] == "complete":
-        return Completed(**{**_known_fields(Completed, data), "agents": tuple(data["agents"])})
-    return Failed(**_known_fields(Failed, data))
+        return Completed(**{**known_fields(Completed, data), "agents": tuple(data["agents"])})
+    return Failed(**known_fields(Failed, data))
 
 
-def _known_fields(kind: type[Any], data: Mapping[str, Any]) -> dict[str, Any]:
+def known_fields(kind: type[Any], data: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the items of a JSON object that are fields of a dataclass."""
     names = {field.name for field in dataclasses.fields(kind)}
     return {name: value for name, value in data.items() if name in names}

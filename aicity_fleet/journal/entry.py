@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any, Literal
 
-from aicity_fleet.models import JsonObject
+from aicity_fleet.models import JsonObject, known_fields
 from aicity_fleet.money.cost import NO_CHARGE, Charge
 
 CHARS_PER_TOKEN = 4
@@ -67,8 +67,7 @@ class Entry:
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Entry:
         """Invert ``to_json``; fields that another version of the fleet added are ignored."""
-        names = {field.name for field in dataclasses.fields(cls)}
-        return cls(**{key: value for key, value in data.items() if key in names})
+        return cls(**known_fields(cls, data))
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -155,10 +155,14 @@ class Limits:
 
     def within(self, spec: TeamSpec) -> Limits:
         """These limits, and the team's own where those are tighter."""
-        tokens = [cap for cap in (self.max_total_tokens, spec.max_tokens) if cap is not None]
         return dataclasses.replace(
             self,
             deadline_seconds=min(self.deadline_seconds, spec.deadline_seconds or float("inf")),
-            max_total_tokens=min(tokens, default=None),
-            max_model_calls=min(self.max_model_calls or spec.max_model_calls, spec.max_model_calls),
+            max_total_tokens=_tighter(self.max_total_tokens, spec.max_tokens),
+            max_model_calls=_tighter(self.max_model_calls, spec.max_model_calls),
         )
+
+
+def _tighter(*caps: int | None) -> int | None:
+    """Return the lowest of some caps; None is no cap."""
+    return min((cap for cap in caps if cap is not None), default=None)

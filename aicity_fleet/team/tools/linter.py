@@ -133,8 +133,8 @@ class Linter:
         return f"{reason} {LESS}"
 
     def _text(self, found: Iterable[Found], checked: Checked, left: int) -> str:
-        known = sorted({(checked.place(path), line, text) for path, line, text in found})
-        known = [entry for entry in known if entry[0] >= 0]
+        placed = {(checked.place(path), line, text) for path, line, text in found}
+        known = sorted(entry for entry in placed if entry[0] >= 0)
         total = len(checked.files)
         count = f"{total} file{'s' if total > 1 else ''}"
         head = f"{self.described.name}: {len(known) or 'nothing'} found in {count}."
