@@ -93,6 +93,7 @@ class Rejected:
         "deadline",
         "journal_full",
         "poison",
+        "provider",
         "internal",
     ]
     message: str
@@ -105,6 +106,10 @@ class ProviderTrouble:
 
     message: str
     retry_after_seconds: float | None = None
+    is_busy: bool = False
+    """Whether the provider itself says that it has too much to do (429, 503 and the like)."""
+    is_of_job: bool = False
+    """Whether the provider's error speaks of what the model wrote for this job."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -166,6 +171,8 @@ class TeamResult:
     """The name of the breaker of the model that was called last; empty for the fleet's only one."""
     cost: Cost = NO_COST
     """What the run bought cost; replayed calls are not in it, as in ``usage``."""
+    team: str = ""
+    """The name of the team."""
 
 
 # --- what is reported -----------------------------------------------------------------------------

@@ -143,6 +143,12 @@ class Settings(BaseModel):
     """How many jobs one worker process runs at once."""
     max_running_jobs: int = Field(0, alias="FLEET_MAX_RUNNING_JOBS", ge=0)
     """How many jobs the whole fleet runs at once; 0 means as many as the workers can."""
+    brake_failures: int = Field(5, alias="FLEET_BRAKE_FAILURES", ge=0, le=20)
+    """After how many failures among the latest jobs the fleet runs one job at a time, until one passes. It
+    counts what failed here, sent or held. 0 switches it off, and with it the slow start of a fleet that has
+    not delivered yet."""
+    brake_jobs: int = Field(8, alias="FLEET_BRAKE_JOBS", ge=1, le=20)
+    """How many of the latest jobs the brake looks at."""
     job_deadline_seconds: float = Field(900, alias="FLEET_JOB_DEADLINE_SECONDS", gt=0, le=86400)
     """How long one attempt at a job may take before it fails."""
     max_job_tokens: int = Field(200_000, alias="FLEET_MAX_JOB_TOKENS", ge=1000)
@@ -209,6 +215,11 @@ class Settings(BaseModel):
                 faults.append(f"{variable}: is not set. {_REMEDIES[variable]}")
         if faults:
             raise SettingsError(fault_list("Settings are missing", faults))
+
+    @property
+    def brake(self) -> str:
+        """When the fleet runs one job at a time, as ``Ledger.sweep`` takes it; empty for never."""
+        return f"{self.brake_failures}/{self.brake_jobs}" if self.brake_failures else ""
 
     @property
     def secrets(self) -> Mapping[str, str]:

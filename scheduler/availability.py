@@ -19,7 +19,8 @@ def wants_to_be_busy(controls: Controls) -> bool:
     While failures stand, jobs in hand are tried one at a time until one succeeds. With none left to try,
     new tasks are wanted: nothing else could ever open the guard again.
     """
-    tries_one_at_a_time = controls.guard_is_closed and controls.jobs_in_hand > 0
+    is_slow = controls.guard_is_closed or controls.is_braked
+    tries_one_at_a_time = is_slow and controls.jobs_in_hand > 0
     provider_is_out = any(b.is_fatal and b.open_until is not None for b in controls.breakers)
     is_paused = "intake" in controls.paused or "starts" in controls.paused
     return tries_one_at_a_time or provider_is_out or is_paused
@@ -45,3 +46,5 @@ def tell_availability(client: AICityClient, panel: ControlPanel) -> None:
         return
     panel.note_availability(wanted)
     log.info("availability.told", availability=wanted)
+    if controls.is_braked:
+        log.error("brake.set", endings=list(controls.recent_endings))

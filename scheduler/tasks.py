@@ -73,8 +73,13 @@ def _check_dispatcher(**_: object) -> None:
 @signals.worker_ready.connect
 def _start_sweep(**_: object) -> None:
     if consumes(CONTROL_QUEUE):
-        max_running = settings.max_running_jobs
-        sweeper = Sweeper(_ledger(), messages, settings.sweep_seconds, max_running=max_running)
+        sweeper = Sweeper(
+            _ledger(),
+            messages,
+            settings.sweep_seconds,
+            max_running=settings.max_running_jobs,
+            brake=settings.brake,
+        )
         sweeper.start(_background)
 
 

@@ -1,4 +1,4 @@
-"""One attempt's share of the fleet's daily cap, kept in the ledger.
+"""What one attempt reserves and owes beyond its journal, kept in the ledger.
 
 The worker creates one for each attempt, and the team asks it before each model call.
 """
@@ -22,12 +22,12 @@ class LedgerSpendingLimiter:
     """One attempt's share of the fleet's daily cap.
 
     Args:
-        cap_usd: What the fleet may spend in a day, in US dollars.
+        cap_usd: What the fleet may spend in a day, in US dollars; None for any amount.
         stop_switch: Ends the wait for Redis when the run is stopped.
     """
 
     def __init__(
-        self, ledger: Ledger, cap_usd: Decimal, lease: Lease, stop_switch: StopSwitch
+        self, ledger: Ledger, cap_usd: Decimal | None, lease: Lease, stop_switch: StopSwitch
     ) -> None:
         self._ledger, self._cap_usd, self._lease, self._stop_switch = (
             ledger,
@@ -43,6 +43,8 @@ class LedgerSpendingLimiter:
             LedgerUnavailableError: The run was stopped while Redis was away.
         """
         spending, cap = self._ledger.spending, self._cap_usd
+        if cap is None:
+            return True
         return await self._ask(
             lambda: spending.reserve(self._lease, ordinal, usd, cap_usd=cap, seconds=seconds)
         )
@@ -53,7 +55,17 @@ class LedgerSpendingLimiter:
         Raises:
             LedgerUnavailableError: The run was stopped while Redis was away.
         """
-        await self._ask(lambda: self._ledger.spending.give_back(self._lease, ordinal))
+        if self._cap_usd is not None:
+            await self._ask(lambda: self._ledger.spending.give_back(self._lease, ordinal))
+
+    async def book_unanswered(self, ordinal: int, usd: Decimal) -> None:
+        """Charge the job and the day for a call that was sent and got no answer.
+
+        Raises:
+            LedgerUnavailableError: The run was stopped while Redis was away.
+        """
+        spending = self._ledger.spending
+        await self._ask(lambda: spending.book_unanswered(self._lease, ordinal, usd))
 
     async def _ask(self, question: Callable[[], T]) -> T:
         while True:

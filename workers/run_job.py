@@ -4,24 +4,20 @@ A message is only a hint: the claim decides whether anything runs. Every ending 
 move in the ledger, and a move is refused when the lease is no longer ours.
 """
 
-import dataclasses
 import time
-from typing import Literal
 
 import structlog
 
 from aicity_fleet.backoff import backoff_seconds
 from aicity_fleet.errors import LeaseLostError, LedgerError
 from aicity_fleet.failpoints import Failpoint, reached
-from aicity_fleet.ledger import Lease, Ledger, NotClaimed
+from aicity_fleet.ledger import NotClaimed
 from aicity_fleet.models import (
     Completed,
     Delivered,
     Failed,
     Interrupted,
-    JobState,
     JsonObject,
-    Outcome,
     ProviderFatal,
     ProviderTrouble,
     Rejected,
@@ -30,13 +26,11 @@ from aicity_fleet.models import (
     Usage,
 )
 from aicity_fleet.stop_switch import StopSwitch
+from workers.attempt import Attempt
 from workers.ledger_journal import LedgerJournal
 from workers.ledger_spending import LedgerSpendingLimiter
+from workers.provider_trouble import PROVIDER_BACKOFF_SECONDS, after_trouble
 from workers.worker import Worker
-
-PROVIDER_BACKOFF_SECONDS = (5.0, 60.0)
-"""The first and longest wait of a job after trouble with the model's provider, in seconds; it doubles each
-time. This is for one job with trouble. The breaker handles an outage."""
 
 MAX_BROKEN_ATTEMPTS = 3
 """After how many attempts a job that raises within our own code fails."""
@@ -70,9 +64,9 @@ def run_job(job_id: str, worker: Worker) -> JsonObject:
     with worker.leases.keep(lease, stop_switch, claimed_at=claimed_at):
         try:
             journal = LedgerJournal(worker.ledger, lease, stop_switch)
-            result = worker.teams.run(
-                lease, stop_switch, journal, _limiter(lease, stop_switch, worker)
-            )
+            cap_usd = worker.terms.day_cap_usd
+            limiter = LedgerSpendingLimiter(worker.ledger, cap_usd, lease, stop_switch)
+            result = worker.teams.run(lease, stop_switch, journal, limiter)
         except LeaseLostError:
             return {"job_id": job_id, "attempt": lease.token, "did": "dropped", "why": "lease_lost"}
         except LedgerError as error:
@@ -84,103 +78,47 @@ def run_job(job_id: str, worker: Worker) -> JsonObject:
         reached(Failpoint.TEAM_ENDED, job_id)
         ran_ms = int((time.monotonic() - claimed_at) * 1000)
         if result is None:
-            did = _settle_broken(lease, worker, Spent(ran_ms))
+            did = _settle_broken(Attempt(lease, worker, Spent(ran_ms)))
         else:
-            did = _settle(lease, result, worker, Spent(ran_ms, result.usage, result.model))
+            spent = Spent(ran_ms, result.usage, result.model)
+            did = _settle(Attempt(lease, worker, spent, result.team), result)
     log.info("job.stopped", job_id=job_id, attempt=lease.token, **did)
     return {"job_id": job_id, "attempt": lease.token, "seconds": ran_ms / 1000, **did}
 
 
-def _limiter(lease: Lease, stop_switch: StopSwitch, worker: Worker) -> LedgerSpendingLimiter | None:
-    """Return the attempt's share of the day's cap; None without a cap."""
-    cap_usd = worker.terms.day_cap_usd
-    if cap_usd is None:
-        return None
-    return LedgerSpendingLimiter(worker.ledger, cap_usd, lease, stop_switch)
-
-
-def _settle(lease: Lease, result: TeamResult, worker: Worker, spent: Spent) -> JsonObject:
+def _settle(attempt: Attempt, result: TeamResult) -> JsonObject:
     """Turn the ending of a run into its one move in the ledger."""
+    spent, worker = attempt.spent, attempt.worker
     endpoint = result.endpoint or worker.terms.endpoint
     if result.usage.model_calls and not isinstance(result.ending, ProviderTrouble | ProviderFatal):
         worker.ledger.controls.provider_works(endpoint)
     match result.ending:
         case Delivered(text=text, score=score):
             done = Completed(text, spent.ran_ms, result.model, result.agents)
-            return _finish(lease, done, worker, spent, score)
+            return attempt.finish(done, score=score)
         case Rejected(code=code, message=message):
-            return _finish(lease, Failed(code, message, spent.ran_ms), worker, spent)
-        case ProviderTrouble(message=message, retry_after_seconds=wait):
-            closed = worker.ledger.controls.provider_trouble(
-                endpoint, message, wait_seconds=wait or 0.0
-            )
-            closed = (
-                0.0 if endpoint == worker.terms.endpoint else closed
-            )  # claims wait for that one
-            delay = max(
-                wait or 0.0, closed, backoff_seconds(*PROVIDER_BACKOFF_SECONDS, lease.releases)
-            )
-            return _release(lease, worker, spent, message, delay, counts_as="releases")
-        case ProviderFatal(message=message):
-            closed = worker.ledger.controls.provider_trouble(endpoint, message, is_fatal=True)
-            log.error("provider.fatal", job_id=lease.job_id, message=message)
-            delay = 0.0 if endpoint == worker.terms.endpoint else closed
-            return _release(lease, worker, spent, message, delay)
+            return attempt.finish(Failed(code, message, spent.ran_ms))
+        case ProviderTrouble() | ProviderFatal() as trouble:
+            return after_trouble(attempt, trouble, endpoint)
         case Interrupted(reason="lease_lost"):
-            return _let_go(lease, worker, spent)
+            return _let_go(attempt)
         case Interrupted(reason=reason):
-            return _release(lease, worker, spent, reason, 0)
+            return attempt.release(reason)
 
 
-def _let_go(lease: Lease, worker: Worker, spent: Spent) -> JsonObject:
+def _let_go(attempt: Attempt) -> JsonObject:
     """Hand the job back if the lease is still ours, so that nobody waits until it lapses."""
     try:
-        return _release(lease, worker, spent, "lease_lost", 0)
+        return attempt.release("lease_lost")
     except LedgerError:  # Redis is down, and so the lease lapses
         return {"did": "dropped", "why": "lease_lost"}
 
 
-def _settle_broken(lease: Lease, worker: Worker, spent: Spent) -> JsonObject:
+def _settle_broken(attempt: Attempt) -> JsonObject:
     """Run the job again later, but not forever: our own code raised."""
-    if lease.breaks + 1 < MAX_BROKEN_ATTEMPTS:
-        delay = backoff_seconds(*PROVIDER_BACKOFF_SECONDS, lease.breaks)
-        return _release(lease, worker, spent, "internal error", delay, counts_as="breaks")
+    breaks = attempt.lease.breaks
+    if breaks + 1 < MAX_BROKEN_ATTEMPTS:
+        delay = backoff_seconds(*PROVIDER_BACKOFF_SECONDS, breaks)
+        return attempt.release("internal error", delay, counts_as="breaks")
     message = "The agent's own software failed on this task."
-    return _finish(lease, Failed("internal", message, spent.ran_ms), worker, spent)
-
-
-def _finish(
-    lease: Lease, outcome: Outcome, worker: Worker, spent: Spent, score: int | None = None
-) -> JsonObject:
-    outcome = _with_total_time(outcome, worker.ledger, lease.job_id)
-    state = worker.ledger.finish(lease, outcome, spent, score=score)
-    if state is None:
-        return {"did": "dropped", "why": "lease_lost"}
-    if state is not JobState.FINISHED:
-        return {"did": "laid_aside", "why": str(state)}
-    reached(Failpoint.OUTCOME_WRITTEN, lease.job_id)
-    worker.messages.report(lease.job_id)
-    why = outcome.code if isinstance(outcome, Failed) else "delivered"
-    return {"did": outcome.kind, "why": why, "model_calls": spent.usage.model_calls}
-
-
-def _with_total_time(outcome: Outcome, ledger: Ledger, job_id: str) -> Outcome:
-    """Add the time of earlier attempts: the buyer's task took all of it."""
-    job = ledger.get(job_id)
-    earlier_ms = job.ran_ms if job else 0
-    return dataclasses.replace(outcome, execution_time_ms=earlier_ms + outcome.execution_time_ms)
-
-
-def _release(
-    lease: Lease,
-    worker: Worker,
-    spent: Spent,
-    why: str,
-    delay_seconds: float,
-    *,
-    counts_as: Literal["", "releases", "breaks"] = "",
-) -> JsonObject:
-    ours = worker.ledger.release(
-        lease, why, spent, delay_seconds=delay_seconds, counts_as=counts_as
-    )
-    return {"did": "released" if ours else "dropped", "why": why}
+    return attempt.finish(Failed("internal", message, attempt.spent.ran_ms))

@@ -10,6 +10,7 @@ from aicity_fleet.team.declare.catalog import known_only
 from aicity_fleet.team.declare.models_file import models_of
 from aicity_fleet.team.declare.spec import DEFAULT_MODEL
 from aicity_fleet.team.model.budget import SpendingLimiter, limits_of, require_prices
+from aicity_fleet.team.model.health_check import HealthChecks
 from aicity_fleet.team.tools import TOOL_NAMES
 from aicity_fleet.team.tools.download import Downloader
 from aicity_fleet.team.tools.toolbox import Toolbox
@@ -38,6 +39,7 @@ class TeamRunner:
         self._opened = open_routes(aliases)
         self._loop = EventLoopThread()
         self._models = self._loop.run(self._opened.__aenter__())
+        self._health = HealthChecks()
         self.endpoint = self._models[DEFAULT_MODEL].name
         """The host and model that most jobs call: the name of the breaker, and what people see."""
 
@@ -78,6 +80,17 @@ class TeamRunner:
                 secrets=settings.secret_texts,
             )
             return await run_team(run, stop_switch, on_progress=stop_switch.note)
+
+    def serves(self, endpoint: str) -> bool:
+        """Whether an endpoint serves anybody now: a health check, of at most 20 s for each of its models.
+
+        Args:
+            endpoint: The name of its breaker, see ``TeamResult.endpoint``.
+        """
+        for route in self._models.values():
+            if route.name == endpoint:
+                return self._loop.run(self._health.serves(route))
+        return False
 
     def close(self) -> None:
         """Close the model clients on their loop, stop the loop, and remove the files of jobs."""

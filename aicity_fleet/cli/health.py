@@ -4,6 +4,7 @@ It turns plain values into plain sentences and does no I/O. Called by the comman
 """
 
 import dataclasses
+from collections import Counter
 from collections.abc import Iterator
 
 from aicity_fleet.cli.display import duration, moment
@@ -54,6 +55,7 @@ def check_health(overview: Overview, *, poll_seconds: float) -> list[Finding]:
         *(finding for breaker in controls.breakers for finding in _breaker(breaker)),
         *_waiting_for_person(overview),
         *_guard(overview),
+        *_brake(controls),
         *_late(overview),
         *_day_cap(overview),
         *_pauses(controls),
@@ -178,6 +180,26 @@ def _guard(overview: Overview) -> Iterator[Finding]:
             "No action needed: the next success that AI City accepts clears the assumption.",
             needs_person=False,
         )
+
+
+def _brake(controls: Controls) -> Iterator[Finding]:
+    if not controls.is_braked:
+        return
+    failed = Counter(
+        ending.removeprefix("fail ") for ending in controls.recent_endings if ending != "complete"
+    )
+    (worst, number), *_ = failed.most_common()
+    team, _, model = worst.partition(" ")
+    most = (
+        f"{number} of them of team {team} with model {model}" if team and model else "see the jobs"
+    )
+    yield Finding(
+        f"The brake is set: {failed.total()} of the latest {len(controls.recent_endings)} jobs failed, "
+        f"{most}. Jobs start one at a time.",
+        "Look at why they failed: 'aicity-fleet jobs', then 'aicity-fleet job ID'. Correct the team, or "
+        "give it another model, and restart the workers. The next job that passes releases the brake.",
+        needs_person=True,
+    )
 
 
 def _late(overview: Overview) -> Iterator[Finding]:

@@ -19,6 +19,7 @@ from aicity_fleet.cli.money import (
     margin_cell,
     margin_text,
     money_json,
+    usd,
 )
 from aicity_fleet.errors import FleetError
 from aicity_fleet.journal import Entry
@@ -150,6 +151,9 @@ def _show(ledger: Ledger, found: Job, *, as_json: bool) -> None:
     table.add_row("model calls", str(found.model_calls))
     table.add_row("tokens", f"{found.prompt_tokens} in, {found.completion_tokens} out")
     table.add_row("cost", cost_text(cost, found.prices))
+    if found.unanswered_calls:
+        about = f"{found.unanswered_calls}, which may have cost about {usd(found.unanswered_usd)}"
+        table.add_row("calls without an answer", about)
     earned = found.earnings(now)
     table.add_row("earns", earnings_text(earned))
     table.add_row("margin", margin_text(earned, cost))

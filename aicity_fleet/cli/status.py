@@ -79,6 +79,7 @@ def _facts(overview: Overview) -> list[tuple[str, str]]:
         *money,
         ("paused", ", ".join(controls.paused) or "nothing"),
         ("guard", _guard(overview)),
+        ("brake", _brake(overview)),
         ("model provider", _providers(overview)),
         ("availability", controls.availability or "not reported yet"),
         ("last poll", _last_poll(overview)),
@@ -111,6 +112,13 @@ def _guard(overview: Overview) -> str:
         f"{'closed' if controls.guard_is_closed else 'open'}, {controls.failures_in_a_row} failures in a "
         f"row{assumed}, {overview.counts[JobState.HELD]} held"
     )
+
+
+def _brake(overview: Overview) -> str:
+    endings = overview.controls.recent_endings
+    failed = sum(ending != "complete" for ending in endings)
+    state = "set" if overview.controls.is_braked else "released"
+    return f"{state}, {failed} of the latest {len(endings)} jobs failed" if endings else state
 
 
 def _providers(overview: Overview) -> str:

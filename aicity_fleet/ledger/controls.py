@@ -19,8 +19,11 @@ from aicity_fleet.models import JsonObject
 Pausable = Literal["intake", "starts", "reports"]
 """What a person can pause: accepting tasks, starting jobs, sending reports."""
 
-TROUBLES_UNTIL_OPEN = 3
-"""After how many runs in a row with provider trouble nothing more starts on that endpoint."""
+JOBS_UNTIL_OPEN = 3
+"""After how many different jobs with trouble, and no success between, nothing more starts there."""
+
+RECENT_TROUBLE_SECONDS = 60.0
+"""For how long the same trouble of another job confirms that an endpoint has trouble, in seconds."""
 
 BREAKER_SECONDS = (5.0, 120.0)
 """First and longest time that a breaker stays open, in seconds; doubled each time."""
@@ -30,6 +33,9 @@ PROVIDER_FATAL_SECONDS = 300.0
 
 PROBE_SECONDS = 30.0
 """How long the one job that tries an endpoint again holds the others off, in seconds."""
+
+OTHER_PROBE_SECONDS = 10.0
+"""How long the job that failed there last leaves that to another, in seconds."""
 
 UNAUTHORIZED_PROBE_SECONDS = (30.0, 600.0)
 """After how long one poll tries a refused key again, first and at the longest, in seconds; doubled each
@@ -61,6 +67,16 @@ class Breaker:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
+class EndpointTrouble:
+    """What the fleet knows of an endpoint after one more run had trouble there."""
+
+    closed_seconds: float
+    """For how many seconds nothing starts there; 0 while the breaker stays closed."""
+    other_jobs: int
+    """How many other jobs had the same trouble there within ``RECENT_TROUBLE_SECONDS``."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
 class Controls:
     """How the switches of a fleet stand, by Redis's clock."""
 
@@ -81,6 +97,10 @@ class Controls:
     breakers: tuple[Breaker, ...]
     availability: str
     """What AI City was told last; empty when it was told nothing."""
+    is_braked: bool = False
+    """Whether jobs start one at a time, because too many of the latest failed."""
+    recent_endings: tuple[str, ...] = ()
+    """How the latest jobs ended, newest first: ``complete``, or ``fail`` with the team and the model."""
 
     @property
     def guard_is_closed(self) -> bool:
@@ -101,7 +121,9 @@ class ControlPanel:
 
     def read(self) -> Controls:
         """Return the current state of all switches."""
-        now, fields, seen, assumed, breakers, knows, in_hand = self._scripts.run("read_controls")
+        now, fields, seen, assumed, breakers, knows, in_hand, braked, endings = self._scripts.run(
+            "read_controls"
+        )
         values = dict(zip(fields[::2], fields[1::2], strict=True))
         quiet_ms = int(values.get("quiet_until", 0)) - now
         return Controls(
@@ -122,6 +144,8 @@ class ControlPanel:
                 for endpoint, text in zip(breakers[::2], breakers[1::2], strict=True)
             ),
             availability=values.get("availability", ""),
+            is_braked=bool(braked),
+            recent_endings=tuple(endings),
         )
 
     def pause(self, what: Pausable, why: str) -> bool:
@@ -169,17 +193,23 @@ class ControlPanel:
         return bool(self._scripts.run("seed_guard", known))
 
     def provider_trouble(
-        self, endpoint: str, why: str, *, wait_seconds: float = 0, is_fatal: bool = False
-    ) -> float:
+        self,
+        endpoint: str,
+        job_id: str,
+        why: str,
+        *,
+        wait_seconds: float = 0,
+        is_fatal: bool = False,
+        still_serves: bool = False,
+    ) -> EndpointTrouble:
         """Count a run that had trouble with its model endpoint.
 
         Args:
+            job_id: Whose run it was: the breaker opens when different jobs have trouble.
             why: One line without a text of the job.
             wait_seconds: What the provider itself asked for.
             is_fatal: Whether only a person can fix it.
-
-        Returns:
-            For how many seconds nothing starts there; 0 while the breaker stays closed.
+            still_serves: Whether the endpoint passed a health check afterwards. Then nobody else waits.
         """
         first, longest = BREAKER_SECONDS
         spread = random.uniform(0.8, 1.2)  # noqa: S311 - so that fleets do not come back in step
@@ -187,13 +217,17 @@ class ControlPanel:
         reply = self._scripts.run(
             "provider_trouble",
             *(endpoint, why),
-            threshold=TROUBLES_UNTIL_OPEN,
+            job=job_id,
+            threshold=JOBS_UNTIL_OPEN,
             first_ms=int(first * spread * 1000),
             longest_ms=int(longest * spread * 1000),
             asked_ms=int(wait_seconds * 1000),
+            recent_ms=int(RECENT_TROUBLE_SECONDS * 1000),
             is_fatal=int(is_fatal),
+            still_serves=int(still_serves),
         )
-        return float(reply) / 1000
+        closed_ms, others = reply
+        return EndpointTrouble(closed_ms / 1000, others)
 
     def provider_works(self, endpoint: str) -> bool:
         """Record a run that got its answers there; True when that ends a trouble."""

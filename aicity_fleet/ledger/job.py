@@ -4,6 +4,7 @@ import dataclasses
 import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any, Self
 
 from aicity_fleet.models import AssignedTask, JobState, JsonObject, Outcome, outcome_from_json
@@ -49,6 +50,10 @@ class Job:
     cost: Cost
     """What all its attempts spent, including calls whose journal was discarded since: a call counts as soon
     as its answer is written down."""
+    unanswered_calls: int
+    """How many of its calls were sent and got no answer. They are in no other count."""
+    unanswered_usd: Decimal
+    """An estimate of what these cost, in US dollars. It counts against the job's cap and the day's."""
     prices: str
     """The price tables that the cost is from; empty when no call was priced."""
     score: int | None
@@ -94,6 +99,8 @@ class Job:
             prompt_tokens=number("prompt_tokens"),
             completion_tokens=number("completion_tokens"),
             cost=Cost(from_picodollars(number("spent")), number("unpriced_calls")),
+            unanswered_calls=number("unanswered_calls"),
+            unanswered_usd=from_picodollars(number("unanswered_cost")),
             prices=fields.get("prices", ""),
             score=int(fields["score"]) if fields.get("score") else None,
             outcome=outcome_from_json(outcome) if outcome else None,
@@ -125,6 +132,8 @@ class Job:
                 value = value.isoformat(timespec="milliseconds")
             elif isinstance(value, Cost):
                 value = value.to_json()
+            elif isinstance(value, Decimal):
+                value = str(value)
             elif dataclasses.is_dataclass(value) and not isinstance(value, type):
                 value = dataclasses.asdict(value)
             data[field.name] = value

@@ -33,11 +33,14 @@ class Lease:
     nonce: str
     """The random text in the job's fences and markers."""
     releases: int
-    """How often provider trouble has sent the job back so far."""
+    """How often an endpoint in trouble has sent the job back so far."""
     breaks: int = 0
     """How often our own code has failed on it so far."""
+    troubles: int = 0
+    """How many attempts in a row bought nothing for a trouble that is the job's own."""
     spent_usd: Decimal = Decimal(0)
-    """The known part of what all earlier attempts spent, in US dollars."""
+    """The known part of what all earlier attempts spent, and the estimate of their unanswered calls, in US
+    dollars."""
 
     @property
     def fence(self) -> str:

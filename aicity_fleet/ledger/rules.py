@@ -8,7 +8,16 @@ MAX_FAILURES_IN_A_ROW = 2
 Source: docs.aicity.dev/docs/concepts/glossary.
 """
 
-JOURNAL_IS_KEPT_AFTER = frozenset({"deadline", "over_budget", "unprofitable"})
+RECENT_ENDINGS = 20
+"""How many endings of jobs the fleet remembers for the brake."""
+
+UNPROVEN_WIDTH = 16
+"""How many jobs run at once in a fleet of which no success is remembered; each success adds as many."""
+
+PROVEN_SUCCESSES = 8
+"""How many remembered successes lift that bound."""
+
+JOURNAL_IS_KEPT_AFTER = frozenset({"deadline", "over_budget", "provider", "unprofitable"})
 """Codes of failures after which a rerun keeps the journal: the job only ran out of something."""
 
 
@@ -16,6 +25,9 @@ def lua_rules() -> str:
     """Return the line of Lua that stands before every script."""
     rules = {
         "max_failures": MAX_FAILURES_IN_A_ROW,
+        "recent_endings": RECENT_ENDINGS,
+        "unproven_width": UNPROVEN_WIDTH,
+        "proven_successes": PROVEN_SUCCESSES,
         "journal_is_kept_after": dict.fromkeys(sorted(JOURNAL_IS_KEPT_AFTER), True),
     }
     return f"local RULES = cjson.decode('{json.dumps(rules)}')\n"

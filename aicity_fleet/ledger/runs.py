@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from typing import Literal
 
-from aicity_fleet.ledger.controls import PROBE_SECONDS
+from aicity_fleet.ledger.controls import OTHER_PROBE_SECONDS, PROBE_SECONDS
 from aicity_fleet.ledger.leases import ClaimTerms, Lease, NotClaimed, Renewal
 from aicity_fleet.ledger.lua import Scripts
 from aicity_fleet.models import AssignedTask, Failed, JobState, JsonObject, Outcome, Spent
@@ -48,11 +48,12 @@ class Runs:
             endpoint=terms.endpoint,
             is_alone=int(is_alone),
             probe_ms=int(PROBE_SECONDS * 1000),
+            other_probe_ms=int(OTHER_PROBE_SECONDS * 1000),
             day_cap=None if cap_usd is None else picodollars(cap_usd),
         )
         if not reply[0]:
             return NotClaimed(reply[1])
-        token, task, nonce, releases, breaks, spent = reply
+        token, task, nonce, releases, breaks, troubles, spent = reply
         return Lease(
             job_id,
             int(token),
@@ -60,6 +61,7 @@ class Runs:
             nonce,
             releases=int(releases),
             breaks=int(breaks),
+            troubles=int(troubles),
             spent_usd=from_picodollars(int(spent)),
         )
 
@@ -97,7 +99,7 @@ class Runs:
         spent: Spent,
         *,
         delay_seconds: float = 0,
-        counts_as: Literal["", "releases", "breaks"] = "",
+        counts_as: Literal["", "releases", "breaks", "troubles"] = "",
     ) -> bool:
         """Hand a running job back; False when it is no longer ours.
 
@@ -117,9 +119,18 @@ class Runs:
         return bool(reply)
 
     def finish(
-        self, lease: Lease, outcome: Outcome, spent: Spent, *, score: int | None = None
+        self,
+        lease: Lease,
+        outcome: Outcome,
+        spent: Spent,
+        *,
+        score: int | None = None,
+        team: str = "",
     ) -> JobState | None:
         """Write the outcome into the outbox.
+
+        Args:
+            team: The name of the team, for the brake.
 
         Returns:
             Where the job is now: finished; or quarantined, when a person cancelled it or when it is a
@@ -133,6 +144,7 @@ class Runs:
             kind=outcome.kind,
             grace_ms=SEND_GRACE_MS,
             score=score,
+            team=team,
             **_usage_args(spent),
         )
         return JobState(reply) if reply else None

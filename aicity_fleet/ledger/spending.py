@@ -45,6 +45,19 @@ class Spending:
         """Drop the reservation of a call that failed; False when there is none."""
         return bool(self._scripts.run("give_back", _reservation(lease, ordinal)))
 
+    def book_unanswered(self, lease: Lease, ordinal: int, usd: Decimal) -> None:
+        """Charge the job and the day for a call that got no answer, and drop its reservation.
+
+        Args:
+            usd: What it may have cost, in US dollars; 0 when its price is unknown.
+        """
+        self._scripts.run(
+            "book_unanswered",
+            lease.job_id,
+            reservation=_reservation(lease, ordinal),
+            cost=picodollars(usd),
+        )
+
     def today(self) -> DaySpending:
         """Read what was spent today, by Redis's clock."""
         now_ms, fields, reserved, is_full = self._scripts.run("read_spending")
@@ -58,6 +71,7 @@ class Spending:
             began_at=began_at,
             cost=Cost(usd("spent"), int(values.get("unpriced", 0))),
             calls=int(values.get("calls", 0)),
+            unanswered_calls=int(values.get("unanswered", 0)),
             estimated_usd=usd("estimated"),
             reserved_usd=from_picodollars(int(reserved)),
             cap_usd=usd("cap") if "cap" in values else None,

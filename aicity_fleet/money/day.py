@@ -21,7 +21,7 @@ class DaySpending:
     calls: int
     """The number of those calls."""
     estimated_usd: Decimal
-    """What the unpriced calls among them count against the cap, in US dollars."""
+    """What the unpriced and the unanswered calls count against the cap, in US dollars."""
     reserved_usd: Decimal
     """What calls in flight have reserved, in US dollars."""
     cap_usd: Decimal | None
@@ -30,6 +30,8 @@ class DaySpending:
     """What the most recent call that the cap kept back would have cost, in US dollars; 0 for none."""
     is_full: bool
     """Whether that call still does not fit, or nothing fits any more."""
+    unanswered_calls: int = 0
+    """The number of calls that were sent and got no answer. The provider may charge for them."""
 
     @property
     def ends_at(self) -> datetime:

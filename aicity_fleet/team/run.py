@@ -75,6 +75,7 @@ async def run_team(
         rounds=turns.review.rounds,
         endpoint=turns.route.name,
         cost=cursor.cost,
+        team=turns.team_name,
     )
 
 
@@ -93,6 +94,7 @@ class _Turns:
         self._team, self._stop_switch = team, stop_switch
         self._on_progress, self._on_event = on_progress, on_event
         self._turns = 0
+        self.team_name = spec.name
         self._limits = run.limits.within(spec)
         self._deadline = time.monotonic() + self._limits.deadline_seconds
         self.cursor = JournalCursor(run.journal, team.journal_version, team.origin.to_json())

@@ -112,7 +112,7 @@ def test_status_of_a_fleet_that_works_fits_80_columns_and_is_plain(
 def test_status_says_what_is_wrong_and_what_helps_and_exits_with_1(run, ledger):
     hold(ledger, "a")
     ledger.controls.stop("The key was revoked.", "k")
-    ledger.controls.provider_trouble("https://model.example", "401", is_fatal=True)
+    ledger.controls.provider_trouble("https://model.example", "t1", "401", is_fatal=True)
     shown = " ".join(run("status", code=1).split())
     for part in ("needs you (4 problems)", "The key was revoked.", "AGENT_CITY_API_KEY", "https://model.example",
                  "1 job is held", "No dispatcher has swept", "aicity-fleet up"):  # fmt: skip

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import threading
 import time
 from collections.abc import Iterator
-from typing import Literal
+from typing import Any, Literal
 
 import pytest
 import redis
@@ -334,27 +335,73 @@ def breaker(ledger: Ledger):
     return found
 
 
-def test_three_troubles_in_a_row_open_it_for_all_on_that_endpoint_alone(ledger, others):
+def trouble(ledger: Ledger, job_id: str, why: str = "503", **more: Any) -> float:
+    """A run of a job has trouble here; returns for how many seconds nothing starts."""
+    return ledger.controls.provider_trouble(HERE, job_id, why, **more).closed_seconds
+
+
+def troubles(ledger: Ledger, number: int = 3) -> float:
+    return [trouble(ledger, f"other-{place}") for place in range(number)][-1]
+
+
+def test_trouble_of_three_jobs_opens_it_for_all_on_that_endpoint_alone(ledger, others):
     accept(ledger, "a", "b")
-    assert [others[n].controls.provider_trouble(HERE, "503") for n in range(2)] == [0, 0]
+    assert [trouble(others[n], f"job-{n}") for n in range(2)] == [0, 0]
     assert breaker(ledger).open_until is None
-    assert 3 < others[2].controls.provider_trouble(HERE, "503") < 7
+    assert 3 < trouble(others[2], "job-2") < 7
     assert claim(ledger, "a", endpoint=HERE) == NotClaimed("provider_down")
     assert isinstance(claim(ledger, "a", endpoint="https://other.example"), Lease)
 
 
+def test_one_job_alone_never_opens_it(ledger):
+    assert [trouble(ledger, "a") for _ in range(9)] == [0] * 9
+    assert [trouble(ledger, job_id) for job_id in ("b", "a", "b", "a")] == [0] * 4
+
+
+def test_while_the_endpoint_serves_no_trouble_opens_it(ledger):
+    waits = [
+        trouble(ledger, f"job-{n}", still_serves=True, wait_seconds=600, is_fatal=n == 8)
+        for n in range(9)
+    ]
+    assert waits == [0] * 9
+
+
+def test_trouble_at_an_endpoint_that_serves_closes_its_breaker(ledger, quick):
+    accept(ledger, "a", "b")
+    troubles(ledger)
+    wait_until(lambda: isinstance(claim(ledger, "a", endpoint=HERE), Lease), description="probe")
+    trouble(ledger, "a", still_serves=True)
+    assert isinstance(claim(ledger, "b", endpoint=HERE), Lease)
+
+
+def test_it_tells_how_many_other_jobs_had_the_same_trouble_recently(ledger, monkeypatch):
+    def others_of(job_id: str, why: str) -> int:
+        return ledger.controls.provider_trouble(HERE, job_id, why).other_jobs
+
+    assert [others_of(job_id, "429") for job_id in ("a", "a", "b", "c", "a")] == [0, 0, 1, 2, 2]
+    assert others_of("d", "529") == 0
+    monkeypatch.setattr(controls_module, "RECENT_TROUBLE_SECONDS", 0.0)
+    time.sleep(0.01)
+    assert others_of("e", "429") == 0
+
+
+def test_only_the_latest_jobs_in_trouble_are_kept(ledger, redis_client):
+    troubles(ledger, 40)
+    kept = json.loads(redis_client.hget(f"{ledger.keys.prefix}breakers", HERE))
+    assert len(kept["jobs"]) == 10
+    assert kept["jobs"][-1][0] == "other-39"
+
+
 def test_a_success_in_between_begins_the_count_anew(ledger):
-    for _ in range(2):
-        ledger.controls.provider_trouble(HERE, "503")
+    troubles(ledger, 2)
     assert ledger.controls.provider_works(HERE)
     assert not ledger.controls.provider_works(HERE)
-    assert ledger.controls.provider_trouble(HERE, "503") == 0
+    assert trouble(ledger, "other-2") == 0
 
 
 def test_half_open_it_lets_one_through_whose_success_closes_it(ledger, others, quick):
     accept(ledger, "a", "b", "c")
-    for _ in range(3):
-        ledger.controls.provider_trouble(HERE, "503")
+    troubles(ledger)
     wait_until(lambda: isinstance(claim(others[0], "a", endpoint=HERE), Lease), description="one")
     assert claim(others[1], "b", endpoint=HERE) == NotClaimed("provider_down")
     assert claim(others[2], "c", endpoint=HERE) == NotClaimed("provider_down")
@@ -364,12 +411,37 @@ def test_half_open_it_lets_one_through_whose_success_closes_it(ledger, others, q
     claimed(others[2], "c", endpoint=HERE)
 
 
+def test_the_probe_is_another_job_than_the_one_that_failed_last(ledger, quick):
+    accept(ledger, "a", "b")
+    troubles(ledger, 2)
+    trouble(ledger, "a")
+    wait_until(lambda: breaker(ledger).open_until is None, description="it is half open")
+    assert claim(ledger, "a", endpoint=HERE) == NotClaimed("provider_down")
+    assert isinstance(claim(ledger, "b", endpoint=HERE), Lease)
+
+
+def test_the_job_that_failed_last_is_the_probe_where_there_is_no_other(ledger, quick):
+    accept(ledger, "a")
+    troubles(ledger, 2)
+    trouble(ledger, "a")
+    wait_until(lambda: isinstance(claim(ledger, "a", endpoint=HERE), Lease), description="probe")
+
+
+def test_the_job_that_failed_last_is_the_probe_when_no_other_comes_in_time(
+    ledger, quick, monkeypatch
+):
+    monkeypatch.setattr(runs, "OTHER_PROBE_SECONDS", 0.3)
+    accept(ledger, "a", "never claimed")
+    troubles(ledger, 2)
+    trouble(ledger, "a")
+    wait_until(lambda: isinstance(claim(ledger, "a", endpoint=HERE), Lease), description="probe")
+
+
 def test_the_job_that_was_held_off_is_sent_when_it_is_worth_trying(ledger, quick):
     accept(ledger, "a")
     assert ledger.sweep().to_run == ("a",)
     ledger.sent("a")
-    for _ in range(3):
-        ledger.controls.provider_trouble(HERE, "503")
+    troubles(ledger)
     assert claim(ledger, "a", endpoint=HERE) == NotClaimed("provider_down")
     assert ledger.sweep().to_run == ()
     wait_until(lambda: ledger.sweep().to_run == ("a",), description="the breaker is half open")
@@ -377,9 +449,9 @@ def test_the_job_that_was_held_off_is_sent_when_it_is_worth_trying(ledger, quick
 
 def test_a_probe_that_fails_opens_it_for_longer(ledger, quick):
     accept(ledger, "a")
-    first = [ledger.controls.provider_trouble(HERE, "503") for _ in range(3)][-1]
+    first = troubles(ledger)
     wait_until(lambda: isinstance(claim(ledger, "a", endpoint=HERE), Lease), description="probe")
-    second = ledger.controls.provider_trouble(HERE, "503")
+    second = trouble(ledger, "a")
     assert first < 0.25
     assert 0.3 < second < 0.5
 
@@ -387,27 +459,26 @@ def test_a_probe_that_fails_opens_it_for_longer(ledger, quick):
 def test_a_probe_that_is_never_heard_of_again_makes_way_for_another(ledger, monkeypatch, quick):
     monkeypatch.setattr(runs, "PROBE_SECONDS", 0.2)
     accept(ledger, "a", "b")
-    for _ in range(3):
-        ledger.controls.provider_trouble(HERE, "503")
+    troubles(ledger)
     wait_until(lambda: isinstance(claim(ledger, "a", endpoint=HERE), Lease), description="probe")
     wait_until(lambda: isinstance(claim(ledger, "b", endpoint=HERE), Lease), description="another")
 
 
 def test_troubles_that_were_under_way_do_not_escalate_it(ledger):
-    waits = [ledger.controls.provider_trouble(HERE, "503") for _ in range(23)]
+    waits = [trouble(ledger, f"job-{n}") for n in range(23)]
     assert waits[:2] == [0, 0]
     assert max(waits) == waits[2] < 7, "twenty jobs at once are one outage"
     assert breaker(ledger).troubles == 23
 
 
 def test_what_the_provider_asks_for_is_waited_for_at_least(ledger):
-    assert 28 < ledger.controls.provider_trouble(HERE, "429", wait_seconds=30) <= 30
+    assert 28 < trouble(ledger, "b", "429", wait_seconds=30) <= 30
     accept(ledger, "a")
     assert claim(ledger, "a", endpoint=HERE) == NotClaimed("provider_down")
 
 
 def test_what_only_a_person_can_mend_opens_it_at_once_and_for_long(ledger):
-    assert 200 < ledger.controls.provider_trouble(HERE, "401", is_fatal=True) < 400
+    assert 200 < trouble(ledger, "b", "401", is_fatal=True) < 400
     found = breaker(ledger)
     assert (found.is_fatal, found.why, found.open_until is not None) == (True, "401", True)
     accept(ledger, "a")
@@ -477,10 +548,9 @@ def test_what_could_not_be_told_is_told_later(ledger, told):
 
 
 def test_a_fatal_provider_makes_the_agent_busy_and_ordinary_trouble_does_not(ledger):
-    for _ in range(3):
-        ledger.controls.provider_trouble(HERE, "503")
+    troubles(ledger)
     assert not wants_to_be_busy(ledger.controls.read())
-    ledger.controls.provider_trouble(HERE, "401", is_fatal=True)
+    trouble(ledger, "a", "401", is_fatal=True)
     assert wants_to_be_busy(ledger.controls.read())
 
 

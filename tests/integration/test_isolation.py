@@ -99,7 +99,7 @@ def test_whatever_else_stands_against_it_comes_first(isolated):
     isolated.accept(AssignedTask("t2", "general", "Say more."))
     assert isinstance(isolated.claim("t2", ClaimTerms("me:1", 15)), Lease)
     assert refused(max_running=1) == NotClaimed("over_cap")
-    isolated.controls.provider_trouble("e", "wrong key", is_fatal=True)
+    isolated.controls.provider_trouble("e", "t2", "wrong key", is_fatal=True)
     assert refused() == NotClaimed("provider_down")
 
 

@@ -15,7 +15,7 @@ from aicity_fleet.background import Threads
 from aicity_fleet.backoff import backoff_seconds
 from aicity_fleet.errors import LedgerUnavailableError
 from aicity_fleet.journal import Journal
-from aicity_fleet.ledger import ClaimTerms, Lease
+from aicity_fleet.ledger import ClaimTerms, Lease, controls
 from aicity_fleet.messaging.routes import REPORT, RUN_JOB
 from aicity_fleet.models import (
     AssignedTask,
@@ -32,7 +32,9 @@ from aicity_fleet.models import (
     Usage,
 )
 from aicity_fleet.stop_switch import StopSwitch
+from workers import provider_trouble
 from workers.lease_keeper import LeaseKeeper
+from workers.provider_trouble import MAX_TROUBLES
 from workers.run_job import MAX_BROKEN_ATTEMPTS, run_job
 from workers.worker import Worker
 
@@ -100,6 +102,116 @@ def test_provider_trouble_releases_the_job_with_backoff_and_fails_nobody(worker,
     assert found.changed_at is not None
     assert (found.not_before - found.changed_at).total_seconds() >= 39
     assert found.model_calls == 3
+
+
+def in_trouble(worker, ending, *, serves: bool, calls: int = 0) -> Worker:
+    """A worker whose team meets trouble after some answers, at an endpoint that serves or does not."""
+    parts = worker(ending)
+    parts.teams.is_serving = serves
+    run_team = parts.teams.run_team
+    parts.teams.run_team = lambda *args: dataclasses.replace(run_team(*args), usage=Usage(calls))
+    return parts
+
+
+def at_once(ledger) -> None:
+    """Have the job be due now."""
+    ledger.client.hset(ledger.keys.job("t1"), "not_before", 0)
+
+
+OWN: dict[str, ProviderTrouble | ProviderFatal] = {
+    "timeout": ProviderTrouble("the model call timed out"),
+    "500": ProviderTrouble("the model's provider is down (500)"),
+    "busy": ProviderTrouble("the model's provider is busy (429)", is_busy=True),
+    "403": ProviderFatal("the model's provider refuses the key (403)"),
+}
+
+
+@pytest.mark.parametrize("name", OWN)
+def test_trouble_at_an_endpoint_that_serves_fails_the_job_after_a_few_attempts(
+    worker, ledger, name
+):
+    parts = in_trouble(worker, OWN[name], serves=True)
+    waits = []
+    for number in range(1, MAX_TROUBLES):
+        assert run_job("t1", parts)["did"] == "released"
+        found = job(ledger)
+        assert found.state is JobState.QUEUED, number
+        waits.append((found.not_before - found.changed_at).total_seconds())
+        at_once(ledger)
+    assert run_job("t1", parts)["why"] == "provider"
+    outcome = job(ledger).outcome
+    assert isinstance(outcome, Failed)
+    assert outcome.code == "provider"
+    assert OWN[name].message in outcome.message
+    assert waits == sorted(waits)
+    assert waits[0] >= 4
+    assert all(b.open_until is None for b in ledger.controls.read().breakers), "nobody else waits"
+
+
+@pytest.mark.parametrize("name", OWN)
+def test_a_probe_with_a_trouble_of_its_own_holds_nobody_off(worker, ledger, name, monkeypatch):
+    monkeypatch.setattr(controls, "BREAKER_SECONDS", (0.1, 0.1))
+    for number in range(3):
+        ledger.controls.provider_trouble("e", f"other {number}", "503")
+    parts = in_trouble(worker, OWN[name], serves=True)
+    parts = dataclasses.replace(parts, terms=dataclasses.replace(parts.terms, endpoint="e"))
+    wait_until(lambda: run_job("t1", parts)["did"] == "released", description="it is the probe")
+    ledger.accept(AssignedTask("t2", "general", "Say something."))
+    assert isinstance(ledger.claim("t2", ClaimTerms("me", 15, endpoint="e")), Lease)
+
+
+@pytest.mark.parametrize("name", OWN)
+def test_trouble_in_an_outage_never_counts_against_the_job(worker, ledger, name):
+    parts = in_trouble(worker, OWN[name], serves=False)
+    for _ in range(3 * MAX_TROUBLES):
+        ledger.client.delete(f"{ledger.keys.prefix}breakers")  # claims wait for it
+        run_job("t1", parts)
+        assert job(ledger).state is JobState.QUEUED
+        at_once(ledger)
+
+
+def test_an_error_about_the_models_own_words_is_the_jobs_although_nothing_serves(worker, ledger):
+    ending = ProviderTrouble("the provider could not read the call", is_of_job=True)
+    parts = in_trouble(worker, ending, serves=False)
+    for _ in range(MAX_TROUBLES):
+        run_job("t1", parts)
+        at_once(ledger)
+    assert isinstance(job(ledger).outcome, Failed)
+    assert job(ledger).outcome.code == "provider"
+    assert ledger.controls.read().breakers == ()
+
+
+def test_an_answer_between_two_troubles_begins_the_count_anew(worker, ledger):
+    parts = in_trouble(worker, OWN["500"], serves=True, calls=1)
+    for _ in range(3 * MAX_TROUBLES):
+        run_job("t1", parts)
+        assert job(ledger).state is JobState.QUEUED
+        at_once(ledger)
+
+
+def test_an_endpoint_that_tells_several_jobs_that_it_is_busy_is_busy(worker, ledger):
+    parts = in_trouble(worker, OWN["busy"], serves=True)
+    for _ in range(3 * MAX_TROUBLES):
+        for other in ("t2", "t3"):
+            ledger.controls.provider_trouble("", other, OWN["busy"].message, still_serves=True)
+        run_job("t1", parts)
+        assert job(ledger).state is JobState.QUEUED
+        at_once(ledger)
+
+
+def test_jobs_that_are_always_told_so_excuse_each_other_for_a_while_only(
+    worker, ledger, monkeypatch
+):
+    monkeypatch.setattr(provider_trouble, "MAX_BUSY_RELEASES", 2)
+    parts = in_trouble(worker, OWN["busy"], serves=True)
+    for _ in range(2 + MAX_TROUBLES):
+        assert job(ledger).state is JobState.QUEUED
+        for other in ("t2", "t3"):
+            ledger.controls.provider_trouble("", other, OWN["busy"].message, still_serves=True)
+        run_job("t1", parts)
+        at_once(ledger)
+    assert isinstance(job(ledger).outcome, Failed)
+    assert job(ledger).outcome.code == "provider"
 
 
 def test_a_provider_that_only_a_person_can_mend_releases_the_job(worker, ledger):

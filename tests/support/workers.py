@@ -24,12 +24,18 @@ class FunctionTeams:
     def __init__(self, run_team: RunTeam) -> None:
         self.run_team = run_team
         self.endpoint = ""
+        self.is_serving = False
+        """What a health check of any endpoint says."""
 
     def run(
         self, lease: Lease, stop_switch: StopSwitch, journal: Journal, _limiter: object = None
     ) -> TeamResult:
         """Run the function."""
         return self.run_team(lease, stop_switch, journal)
+
+    def serves(self, _endpoint: str) -> bool:
+        """As a real one would find out with a model call."""
+        return self.is_serving
 
     def close(self) -> None:
         """Nothing to close."""

@@ -41,6 +41,7 @@ def overview(**changes) -> Overview:
     controls: dict[str, Any] = {
         "now": NOW, "paused": {}, "stopped": None, "quiet_seconds": 0.0, "failures_in_a_row": 0,
         "failures_assumed": 0, "guard_is_new": False, "jobs_in_hand": 0, "breakers": (), "availability": "",
+        "is_braked": False, "recent_endings": (),
     }  # fmt: skip
     controls = {name: changes.pop(name, value) for name, value in controls.items()}
     counts = {**dict.fromkeys(JobState, 0), **changes.pop("counts", {})}
@@ -96,6 +97,14 @@ NEEDS_PERSON = [
         "FLEET_MAX_DAY_USD.*cancel",
     ),
     ({"counts": {JobState.HELD: 1}}, "1 job is held", "rerun --state held.*--despite-guard"),
+    (
+        {
+            "is_braked": True,
+            "recent_endings": (*["fail writers gpt-x"] * 4, "fail testers gpt-x", "complete"),
+        },
+        "The brake is set: 5 of the latest 6 jobs failed, 4 of them of team writers with model gpt-x",
+        "aicity-fleet job ID.*releases the brake",
+    ),
 ]
 
 

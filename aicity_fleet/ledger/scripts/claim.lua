@@ -6,13 +6,14 @@
 --   endpoint: the model endpoint that the process would call, or ''
 --   is_alone: '1' when the job would run alone in its process
 --   probe_ms: how long a probe of an endpoint may take
+--   other_probe_ms: how long the job that failed there last leaves the probe to another
 --   day_cap: the day's cap in picodollars, or ''
--- Reply: {attempt, task JSON, nonce, releases, breaks, picodollars spent} or {'', reason}
+-- Reply: {attempt, task JSON, nonce, releases, breaks, troubles, picodollars spent} or {'', reason}
 local id, arg = ARGV[1], named(2)
 local job = key('job', id)
 local fields = redis.call('HMGET', job, 'state', 'not_before', 'task', 'nonce', 'releases',
-  'breaks', 'isolated', 'spent')
-local state, not_before, task, nonce, releases, breaks, isolated, spent = unpack(fields)
+  'breaks', 'troubles', 'isolated', 'spent', 'unanswered_cost')
+local state, not_before, task, nonce, releases, breaks, troubles, isolated, spent, unanswered = unpack(fields)
 if not state then
   return {'', 'unknown'}
 end
@@ -33,7 +34,8 @@ if is_paused('starts') then
   return refuse('paused', NOW)
 end
 if room_to_start(arg.max_running) < 1 then
-  return refuse(failures_seen() >= RULES.max_failures and 'guard' or 'over_cap', NOW + 1000)
+  local reason = failures_seen() >= RULES.max_failures and 'guard' or is_braked() and 'brake'
+  return refuse(reason or 'over_cap', NOW + 1000)
 end
 if arg.day_cap ~= '' then
   redis.call('HSET', today(), 'cap', arg.day_cap)
@@ -44,7 +46,13 @@ if arg.day_cap ~= '' then
 end
 local breaker = read_breaker(arg.endpoint)
 if breaker.open_until and breaker.open_until > NOW then
-  return refuse('provider_down', breaker.open_until)
+  -- A probe may end long before its time is up.
+  return refuse('provider_down', breaker.is_probing and NOW + 1000 or breaker.open_until)
+end
+-- The probe is another job than the one that failed there last, if one comes in time.
+if breaker.open_until and breaker.last_job == id and NOW < breaker.open_until + arg.other_probe_ms
+  and redis.call('ZCARD', key('state', 'queued')) > 1 then
+  return refuse('provider_down', NOW + 1000)
 end
 -- This check comes last: a process that is refused here starts a process for this job.
 if isolated and arg.is_alone ~= '1' then
@@ -58,4 +66,5 @@ local token = redis.call('HINCRBY', job, 'attempt', 1)
 move(id, 'running', NOW + arg.lease_ms)
 redis.call('HSET', job, 'owner', arg.owner, 'started_at', NOW)
 note(id, 'claimed', 'attempt ' .. token .. ' by ' .. arg.owner)
-return {tostring(token), task, nonce, releases or '0', breaks or '0', spent or '0'}
+return {tostring(token), task, nonce, releases or '0', breaks or '0', troubles or '0',
+  string.format('%.0f', (spent or 0) + (unanswered or 0))}

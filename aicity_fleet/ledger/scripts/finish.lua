@@ -4,6 +4,7 @@
 --   kind: 'complete' or 'fail'
 --   grace_ms: how long the sweep leaves sending the message to the caller
 --   score: the gate's, or ''
+--   team: its name, for the brake
 --   what the attempt used, see `add_usage`
 -- Reply: the state that the job is in now, or '' when the token is not the current one or an outcome
 --        stands already. A repetition of the call, after its first reply was lost, gets the same reply.
@@ -17,5 +18,6 @@ if not owns_run(id, token) then
 end
 add_usage(id, arg)
 redis.call('HSET', job, 'finish_token', token, 'score', arg.score)
+note_ending(arg.kind, arg.team, arg.model)
 into_outbox(id, arg.outcome, arg.kind, NOW + arg.grace_ms)
 return redis.call('HGET', job, 'state')

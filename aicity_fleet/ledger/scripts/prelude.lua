@@ -16,6 +16,7 @@ local GUARD_UNSURE = PREFIX .. 'guard:unsure'
 local SUSPECTS = PREFIX .. 'suspects' -- jobs that run alone because two processes ended while they ran there
 local RESERVED = PREFIX .. 'spending:reserved'
 local BREAKERS = PREFIX .. 'breakers'
+local RECENT = PREFIX .. 'recent' -- how the latest jobs ended, newest first
 
 local function key(name, id)
   return PREFIX .. name .. ':' .. id
@@ -96,15 +97,59 @@ local function count_failure()
   redis.call('HINCRBY', GUARD, 'failed', 1)
 end
 
+-- The brake holds jobs back while many of the latest failed, whether those failures were sent or held. The control
+-- `brake` is 'failures/jobs', such as '5/8'; without it there is no brake. RECENT holds the latest endings, newest first: 'complete', or
+-- 'fail' with the team and the model.
+
+local function is_braked()
+  local most, window = string.match(control('brake') or '', '(%d+)/(%d+)')
+  if not most then
+    return false
+  end
+  local failed = 0
+  for _, ending in ipairs(redis.call('LRANGE', RECENT, 0, window - 1)) do
+    failed = failed + (ending ~= 'complete' and 1 or 0)
+  end
+  return failed >= tonumber(most)
+end
+
+-- Note how a job ended. A success while the brake is set releases it.
+local function note_ending(kind, team, model)
+  if not control('brake') then
+    return
+  end
+  if kind == 'complete' and is_braked() then
+    redis.call('DEL', RECENT)
+  end
+  redis.call('LPUSH', RECENT, kind == 'complete' and kind or kind .. ' ' .. team .. ' ' .. model)
+  redis.call('LTRIM', RECENT, 0, RULES.recent_endings - 1)
+  redis.call('PEXPIRE', RECENT, 7 * 86400 * 1000)
+end
+
+-- How many jobs may run at once. A fleet of which no success is remembered begins with a few: if all of its jobs
+-- fail, it must not have bought all of them before the first has ended.
+local function proven_width()
+  local passed = 0
+  for _, ending in ipairs(redis.call('LRANGE', RECENT, 0, -1)) do
+    passed = passed + (ending == 'complete' and 1 or 0)
+  end
+  return passed < RULES.proven_successes and RULES.unproven_width * (1 + passed) or math.huge
+end
+
 -- How many further jobs may start now: up to `cap` in the whole fleet (0: no cap), and one at a time while the
--- guard is closed because jobs failed.
+-- guard is closed or the brake is set because jobs failed.
 local function room_to_start(cap)
   cap = tonumber(cap)
-  if failures_seen() >= RULES.max_failures then
-    cap = 1
-  end
   if cap == 0 then
-    return math.huge
+    cap = math.huge
+  end
+  if failures_seen() >= RULES.max_failures or is_braked() then
+    cap = 1
+  elseif control('brake') then
+    cap = math.min(cap, proven_width())
+  end
+  if cap == math.huge then
+    return cap
   end
   return math.max(0, cap - redis.call('ZCARD', key('state', 'running')))
 end
@@ -297,12 +342,32 @@ local function let_one_go()
   end
 end
 
--- The breaker of a model endpoint: how many runs in a row had trouble there, how often in a row it opened,
--- until when nothing starts, and why. Without a record, nothing is wrong.
+-- The breaker of a model endpoint: how many runs in a row had trouble there, which jobs' and when, how often in
+-- a row it opened, until when nothing starts, and why. Without a record, nothing is wrong.
+local MAX_BREAKER_JOBS = 10
 
 local function read_breaker(endpoint)
   local text = redis.call('HGET', BREAKERS, endpoint)
-  return text and cjson.decode(text) or {troubles = 0, opens = 0}
+  local breaker = text and cjson.decode(text) or {troubles = 0, opens = 0}
+  breaker.jobs = breaker.jobs or {} -- each {id, when, why}, the latest last
+  return breaker
+end
+
+-- Put a job last among those in trouble. Returns how many others had the same trouble since `recently`.
+local function add_trouble(breaker, job, why, recently)
+  local others, jobs = 0, {}
+  for _, entry in ipairs(breaker.jobs) do
+    if entry[1] ~= job then
+      jobs[#jobs + 1] = entry
+      others = others + (entry[2] >= recently and entry[3] == why and 1 or 0)
+    end
+  end
+  if #jobs >= MAX_BREAKER_JOBS then
+    table.remove(jobs, 1)
+  end
+  jobs[#jobs + 1] = {job, NOW, why}
+  breaker.jobs = jobs
+  return others
 end
 
 local function write_breaker(endpoint, breaker)

@@ -1,22 +1,33 @@
--- A run had trouble with a model endpoint. After some troubles in a row nothing starts there for a while.
+-- A run had trouble with a model endpoint. When different jobs had, nothing starts there for a while.
 -- ARGV: endpoint, why, then named:
---   threshold: troubles in a row that open the breaker
+--   job: the job whose run it was
+--   threshold: jobs in trouble, with no success between, that open the breaker
 --   first_ms: how long it stays open the first time
 --   longest_ms: how long it stays open at most
 --   asked_ms: the wait that the provider itself asked for, or 0
+--   recent_ms: for how long the same trouble of another job confirms this one
 --   is_fatal: '1' when only a person can fix it
--- Reply: ms until the next start there; 0 while the breaker stays closed
+--   still_serves: '1' when the endpoint passed a health check after the trouble: the breaker closes
+-- Reply: {ms until the next start there, or 0 while the breaker stays closed; how many other jobs had
+--        the same trouble there recently}
 local endpoint, arg = ARGV[1], named(3)
 local breaker = read_breaker(endpoint)
 local open_until = breaker.open_until or 0
+local is_fatal = arg.is_fatal == '1'
 breaker.troubles = breaker.troubles + 1
-breaker.why, breaker.is_fatal = ARGV[2], arg.is_fatal == '1'
+breaker.why, breaker.is_fatal, breaker.last_job = ARGV[2], is_fatal, arg.job
+local others = add_trouble(breaker, arg.job, ARGV[2], NOW - arg.recent_ms)
 -- A run that was under way when the breaker opened tells nothing new; a probe and a later run do.
-local is_news = open_until <= NOW or breaker.is_probing or breaker.is_fatal
-local opens = breaker.opens > 0 or breaker.is_fatal or breaker.troubles >= tonumber(arg.threshold)
+local is_news = open_until <= NOW or breaker.is_probing or is_fatal
+if arg.still_serves == '1' then
+  breaker.open_until, breaker.is_probing, breaker.is_fatal, breaker.opens = nil, false, false, 0
+  write_breaker(endpoint, breaker)
+  return {0, others}
+end
+local opens = breaker.opens > 0 or is_fatal or #breaker.jobs >= tonumber(arg.threshold)
 if is_news and opens then
   local longest = tonumber(arg.longest_ms)
-  local wait = breaker.is_fatal and longest
+  local wait = is_fatal and longest
     or math.min(longest, arg.first_ms * 2 ^ math.min(breaker.opens, 20))
   breaker.opens, open_until = breaker.opens + 1, NOW + wait
 end
@@ -27,4 +38,4 @@ if open_until > NOW then
   breaker.open_until, breaker.is_probing = open_until, false
 end
 write_breaker(endpoint, breaker)
-return math.ceil(math.max(0, open_until - NOW))
+return {math.ceil(math.max(0, open_until - NOW)), others}

@@ -1,8 +1,8 @@
 """The budget of a run, checked before each model call. No AutoGen here.
 
 The length of an answer is unknown in advance. A call may be made when its prompt alone still fits, so a job
-can exceed its cap by one answer. A provider may charge for a call that fails, or whose answer is lost on
-the way; the fleet does not see that.
+can exceed its cap by one answer. A provider may charge for a call whose answer is lost on the way: such
+a call is booked by an estimate.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -43,6 +43,14 @@ class SpendingLimiter(Protocol):
         """Drop the reservation of a call that failed."""
         ...
 
+    async def book_unanswered(self, ordinal: int, usd: Decimal) -> None:
+        """Charge for a call that was sent and got no answer, and drop its reservation.
+
+        Args:
+            usd: What it may have cost, in US dollars; 0 when its price is unknown.
+        """
+        ...
+
 
 class PricedModel(Protocol):
     """What the budget needs to know of a model."""
@@ -74,6 +82,7 @@ class Budget:
         self, limits: Limits, cursor: JournalCursor, limiter: SpendingLimiter | None
     ) -> None:
         self._limits, self._cursor, self._limiter = limits, cursor, limiter
+        self._unanswered_usd = Decimal(0)
 
     def check_call(self, prompt_tokens: int) -> None:
         """Check that one more model call stays within the job's calls and tokens.
@@ -103,7 +112,7 @@ class Budget:
         Replayed calls were counted when they were bought, and some of those may have been discarded since.
         """
         before = max(self._limits.spent_before_usd, self._cursor.replayed_usd)
-        return before + self._cursor.charged_usd
+        return before + self._cursor.charged_usd + self._unanswered_usd
 
     def affordable(self, models: Sequence[M], prompt_tokens: int) -> tuple[M, ...]:
         """Return the models that may be called next; a model of unknown price may.
@@ -158,6 +167,28 @@ class Budget:
             return
         try:
             await self._limiter.give_back(self._cursor.ordinal)
+        except Exception as error:
+            self._cursor.failure = error
+            raise
+
+    async def book_unanswered(
+        self, model: PricedModel, prompt_tokens: int, tokens_out: int
+    ) -> None:
+        """Charge for the last call, which was sent and got no answer.
+
+        Args:
+            prompt_tokens: An estimate of the prompt.
+            tokens_out: How many tokens of the answer arrived, as far as the fleet saw.
+
+        Raises:
+            Exception: What the limiter raises, also kept as the cursor's failure.
+        """
+        known = model.prices.usd(prompt_tokens, tokens_out) if model.prices is not None else None
+        self._unanswered_usd += known or Decimal(0)
+        if self._limiter is None:
+            return
+        try:
+            await self._limiter.book_unanswered(self._cursor.ordinal, known or Decimal(0))
         except Exception as error:
             self._cursor.failure = error
             raise

@@ -41,7 +41,7 @@ from aicity_fleet.team.model.answers import (
 from aicity_fleet.team.model.autogen_logs import CallNotes
 from aicity_fleet.team.model.budget import Budget
 from aicity_fleet.team.model.clients import Model, Route
-from aicity_fleet.team.model.provider_errors import classify
+from aicity_fleet.team.model.provider_errors import classify, may_cost
 
 TROUBLE_REST_SECONDS, FATAL_REST_SECONDS = 30.0, 600.0
 """How long a model that was down, or needs a person to act, is asked after its stand-ins, in seconds."""
@@ -138,15 +138,24 @@ class JournaledClient(ChatCompletionClient):
         """
         first: Exception | None = None
         for model in self._budget.affordable(self.route.in_order, estimate):
-            if first is not None and self._stop_switch.is_draining:
-                raise StoppedError(DRAINING)
+            if first is not None:
+                if self._stop_switch.is_draining:
+                    raise StoppedError(DRAINING)
+                self._budget.affordable([model], estimate)  # the calls before may be charged
             await self._budget.reserve(model, estimate)
             try:
                 return await self._buy_from(model, sha256, call(model), estimate=estimate)
+            except asyncio.CancelledError:
+                # The call was on its way. The cancellation goes on when it is booked.
+                await asyncio.shield(self._budget.book_unanswered(model, estimate, 0))
+                raise
             except Exception as error:
                 if self._cursor.failure is not None:
                     raise
-                await self._budget.give_back()
+                if may_cost(error):
+                    await self._budget.book_unanswered(model, estimate, 0)
+                else:
+                    await self._budget.give_back()
                 ending = classify(error)
                 if not isinstance(ending, ProviderTrouble | ProviderFatal):
                     raise

@@ -1,7 +1,7 @@
 """Turns the exception of a model call into an ending. It reads types and codes, not messages.
 
 The messages of providers name keys, prompts and hosts, and they change with every release. So only types,
-statuses and machine-readable codes are read (except two of Anthropic's messages), and none is passed on.
+statuses and machine-readable codes are read (and parts of a few messages), and none is passed on.
 """
 
 from __future__ import annotations
@@ -38,10 +38,16 @@ _OUR_FAULT = frozenset(
     {"unsupported_parameter", "unsupported_value", "unknown_parameter", "model_not_found"}
 )
 
+_MISCALLED = frozenset({"tool_use_failed"})  # Groq's: console.groq.com/docs/tool-use
+
 _NO_QUOTA_TEXT = "credit balance is too low"
-_TOO_LONG_TEXTS = ("prompt is too long", "maximum context length", "available context size")
-"""Parts of messages, in lower case: Anthropic, vLLM, OpenRouter and older llama.cpp have no code for these.
-No other message is read, and none is passed on."""
+_TOO_LONG_TEXTS = (
+    *("prompt is too long", "maximum context length", "available context size"),
+    "request too large for",  # OpenAI, with the status 429: it is longer than a minute's quota
+)
+_MISCALLED_TEXTS = ("failed to parse input at pos", "failed to parse tool call")
+"""Parts of messages, in lower case: Anthropic, vLLM, OpenRouter and llama.cpp have no code for these. No
+other message is read, and none is passed on."""
 
 
 def classify(failure: BaseException) -> Ending:
@@ -61,6 +67,15 @@ def classify(failure: BaseException) -> Ending:
     )
 
 
+def may_cost(failure: BaseException) -> bool:
+    """Whether a provider may charge for the call that failed so: it was sent, and no error came back."""
+    kinds = {kind.__name__ for kind in type(failure).__mro__}
+    if isinstance(failure, StoppedError) or "APIStatusError" in kinds:
+        return False
+    causes = {type(failure.__cause__).__name__, type(failure.__context__).__name__}
+    return not causes & {"ConnectError", "ConnectTimeout", "UnsupportedProtocol", "PoolTimeout"}
+
+
 def _classify_status(failure: openai.APIStatusError) -> Ending:
     status, codes = failure.status_code, _codes(failure)
     if "invalid_request_error" in codes and _says(failure, _NO_QUOTA_TEXT):
@@ -69,6 +84,10 @@ def _classify_status(failure: openai.APIStatusError) -> Ending:
         return REFUSED
     if codes & _NO_QUOTA:
         return ProviderFatal(f"the model's provider reports that the quota is used up ({status})")
+    if codes & _MISCALLED or any(_says(failure, text) for text in _MISCALLED_TEXTS):
+        return ProviderTrouble(
+            "the provider could not read the model's own tool call", is_of_job=True
+        )
     if codes & _TOO_LONG or any(_says(failure, text) for text in _TOO_LONG_TEXTS):
         return TOO_LONG
     match status:
@@ -78,18 +97,15 @@ def _classify_status(failure: openai.APIStatusError) -> Ending:
             return ProviderFatal("the model's provider wants payment (402)")
         case 404:
             return ProviderFatal("the model or its address is unknown to the provider (404)")
-        case 408 | 409 | 425 | 429:
-            return ProviderTrouble(
-                f"the model's provider is busy ({status})",
-                _wait_seconds(failure),
-            )
+        case 408 | 409 | 425 | 429 | 503 | 529:
+            state = "busy" if status < 500 else "down"
+            message = f"the model's provider is {state} ({status})"
+            return ProviderTrouble(message, _wait_seconds(failure), is_busy=True)
         case 413:
             return TOO_LONG
         case _ if status >= 500:
-            return ProviderTrouble(
-                f"the model's provider is down ({status})",
-                _wait_seconds(failure),
-            )
+            message = f"the model's provider is down ({status})"
+            return ProviderTrouble(message, _wait_seconds(failure))
     if codes & _OUR_FAULT:
         return ProviderFatal(f"the model's provider refuses the form of our requests ({status})")
     return Rejected("internal", "The model's provider did not accept this task.")

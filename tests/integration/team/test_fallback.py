@@ -51,7 +51,7 @@ async def test_when_all_are_down_it_is_trouble_and_nobody_s_failure(run, provide
     provider.will(error(503))
     second.will(error(429, headers={"Retry-After": "7"}))
     result = await run(models=routes)
-    assert result.ending == ProviderTrouble("the model's provider is down (503)")
+    assert result.ending == ProviderTrouble("the model's provider is down (503)", is_busy=True)
     assert result.endpoint == routes["default"].name
 
 

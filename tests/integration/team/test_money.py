@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from support.samples import GOOD_GENERAL
-from support.scripted_provider import Provider, error, submit, text
+from support.scripted_provider import HANG, Answer, Provider, error, submit, text
 
 from aicity_fleet.errors import LedgerUnavailableError
 from aicity_fleet.journal import MemoryJournal
@@ -36,6 +36,7 @@ class SpendingLimiter:
         self.room, self.failure = room, failure
         self.reserved: list[tuple[int, Decimal]] = []
         self.given_back: list[int] = []
+        self.unanswered: list[tuple[int, Decimal]] = []
 
     async def reserve(self, ordinal: int, usd: Decimal, seconds: float) -> bool:
         assert seconds >= 5
@@ -46,6 +47,9 @@ class SpendingLimiter:
 
     async def give_back(self, ordinal: int) -> None:
         self.given_back.append(ordinal)
+
+    async def book_unanswered(self, ordinal: int, usd: Decimal) -> None:
+        self.unanswered.append((ordinal, usd))
 
 
 def limits(**more: str) -> Limits:
@@ -151,6 +155,63 @@ async def test_every_call_is_reserved_for_and_a_failed_one_is_given_back(run, pr
     assert [ordinal for ordinal, _ in limiter.reserved] == [0, 1]
     assert all(0 < usd < CALL * 20 for _, usd in limiter.reserved)
     assert limiter.given_back == [1]
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        HANG,
+        Answer(body="<html>welcome</html>", content_type="text/html"),
+        Answer(body={"choices": []}),
+    ],
+    ids=["timeout", "html", "no choices"],
+)
+async def test_a_call_without_an_answer_is_booked_and_counts_against_the_job(
+    run, provider, config, answer
+):
+    provider.will(answer)
+    limiter = SpendingLimiter(9)
+    async with open_model(dataclasses.replace(config, timeout_seconds=0.5)) as impatient:
+        assert isinstance((await run(model=impatient, limiter=limiter)).ending, ProviderTrouble)
+    assert limiter.given_back == []
+    ((ordinal, usd),) = limiter.unanswered
+    assert (ordinal, usd) == limiter.reserved[0]
+
+
+async def test_a_call_that_never_left_is_not_booked(run, config, provider):
+    async with open_model(dataclasses.replace(config, base_url="http://127.0.0.1:9/v1")) as nobody:
+        limiter = SpendingLimiter(9)
+        assert isinstance((await run(model=nobody, limiter=limiter)).ending, ProviderTrouble)
+    assert (limiter.given_back, limiter.unanswered) == ([0], [])
+
+
+async def test_a_call_that_is_cut_off_at_the_deadline_is_booked(run, provider):
+    provider.will(HANG)
+    limiter = SpendingLimiter(9)
+    result = await run(limiter=limiter, limits=Limits(0.3))
+    assert result.ending.code == "deadline"
+    assert [ordinal for ordinal, _ in limiter.unanswered] == [0]
+
+
+async def test_unanswered_calls_count_against_the_cap_of_the_job(
+    run, provider, config, provider_server
+):
+    """Each stand-in is asked only while the calls before it, which may be charged, leave room."""
+    second = provider_server.open()
+    provider.will(HANG)
+    second.will(submit(GOOD_GENERAL))
+    impatient = dataclasses.replace(config, timeout_seconds=0.5)
+    stand_in = dataclasses.replace(impatient, base_url=second.base_url, name="scripted-2")
+
+    async def run_both(**more: Any) -> Any:
+        async with open_model(impatient) as first, open_model(stand_in) as other:
+            return await run(models={"default": Route([first, other])}, **more)
+
+    limiter = SpendingLimiter(9)
+    assert isinstance((await run_both(limiter=limiter)).ending, Delivered)
+    ((_, usd),) = limiter.unanswered
+    bounded = await run_both(limits=limits(max_usd=str(usd * Decimal("1.5"))))
+    assert bounded.ending.code == "over_budget"
 
 
 async def test_a_day_that_is_spent_makes_no_call_and_fails_nobody(run, provider: Provider):

@@ -1,0 +1,74 @@
+"""Health checks of model endpoints: after trouble, does the endpoint serve anybody at all?
+
+A tiny model call and not a request for the list of models: that list is often up while the models are down.
+``workers/run_job.py`` asks, and so tells trouble of a job from trouble of its endpoint.
+"""
+
+import asyncio
+import logging
+import secrets
+import time
+
+from autogen_core import CancellationToken
+from autogen_core.models import UserMessage
+
+from aicity_fleet.models import ProviderFatal, ProviderTrouble
+from aicity_fleet.team.model.clients import Model, Route
+from aicity_fleet.team.model.provider_errors import classify
+
+QUESTION = "Reply with the word OK. ({})"
+"""What is asked, with a random text, so that no cache on the way answers for the model."""
+
+MAX_TOKENS = 16
+"""The longest answer that is asked for, in tokens."""
+
+TIMEOUT_SECONDS = 20.0
+"""How long an endpoint may take to answer, in seconds. The job with trouble keeps its lease meanwhile."""
+
+FRESH_SECONDS = 5.0
+"""For how long an answer holds for other jobs with trouble there, in seconds."""
+
+logger = logging.getLogger(__name__)
+
+
+class HealthChecks:
+    """Checks endpoints, one call at a time for each. Bound to the event loop that it is used on."""
+
+    def __init__(self) -> None:
+        self._checks: dict[str, asyncio.Task[bool]] = {}
+        self._ended: dict[str, float] = {}
+
+    async def serves(self, route: Route) -> bool:
+        """Whether one of a route's models answers now, or answered within ``FRESH_SECONDS``."""
+        check = self._checks.get(route.name)
+        is_fresh = time.monotonic() - self._ended.get(route.name, 0.0) < FRESH_SECONDS
+        if check is None or (check.done() and not is_fresh):
+            check = self._checks[route.name] = asyncio.ensure_future(self._check(route))
+        return await asyncio.shield(check)
+
+    async def _check(self, route: Route) -> bool:
+        try:
+            for model in route.in_order:
+                if await _answers(model):
+                    return True
+            return False
+        finally:
+            self._ended[route.name] = time.monotonic()
+
+
+async def _answers(model: Model) -> bool:
+    token = CancellationToken()
+    try:
+        async with asyncio.timeout(min(TIMEOUT_SECONDS, model.config.timeout_seconds)):
+            await model.client.create(
+                [UserMessage(content=QUESTION.format(secrets.token_hex(4)), source="user")],
+                extra_create_args={"max_tokens": MAX_TOKENS},
+                cancellation_token=token,
+            )
+    except Exception as error:  # noqa: BLE001 -- AutoGen's client raises anything for a broken answer
+        # A refusal of this very request is an answer too.
+        answers = not isinstance(classify(error), ProviderTrouble | ProviderFatal)
+    else:
+        answers = True
+    logger.info("model.health_check endpoint=%s answers=%s", model.endpoint, answers)
+    return answers

@@ -1,0 +1,65 @@
+"""One attempt at a job, when its run has ended, and the moves in the ledger that can follow."""
+
+import dataclasses
+from typing import Literal
+
+from aicity_fleet.failpoints import Failpoint, reached
+from aicity_fleet.ledger import Lease
+from aicity_fleet.models import Failed, JobState, JsonObject, Outcome, Spent
+from workers.worker import Worker
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Attempt:
+    """An attempt whose run has ended. Each move returns what was done, for Flower and the log."""
+
+    lease: Lease
+    worker: Worker
+    spent: Spent
+    team: str = ""
+    """The name of the team that ran, for the brake."""
+
+    def finish(self, outcome: Outcome, *, score: int | None = None) -> JsonObject:
+        """Write the outcome into the outbox, and have it reported.
+
+        Args:
+            score: The gate's own score.
+        """
+        lease, worker = self.lease, self.worker
+        outcome = self._with_total_time(outcome)
+        state = worker.ledger.finish(lease, outcome, self.spent, score=score, team=self.team)
+        if state is None:
+            return {"did": "dropped", "why": "lease_lost"}
+        if state is not JobState.FINISHED:
+            return {"did": "laid_aside", "why": str(state)}
+        reached(Failpoint.OUTCOME_WRITTEN, lease.job_id)
+        worker.messages.report(lease.job_id)
+        why = outcome.code if isinstance(outcome, Failed) else "delivered"
+        return {"did": outcome.kind, "why": why, "model_calls": self.spent.usage.model_calls}
+
+    def release(
+        self,
+        why: str,
+        delay_seconds: float = 0,
+        *,
+        counts_as: Literal["", "releases", "breaks", "troubles"] = "",
+    ) -> JsonObject:
+        """Hand the job back.
+
+        Args:
+            why: One line for the audit trail.
+            delay_seconds: How long it may not be claimed again.
+            counts_as: The count of the lease that this adds to, if any.
+        """
+        ours = self.worker.ledger.release(
+            self.lease, why, self.spent, delay_seconds=delay_seconds, counts_as=counts_as
+        )
+        return {"did": "released" if ours else "dropped", "why": why}
+
+    def _with_total_time(self, outcome: Outcome) -> Outcome:
+        """Add the time of earlier attempts: the buyer's task took all of it."""
+        job = self.worker.ledger.get(self.lease.job_id)
+        earlier_ms = job.ran_ms if job else 0
+        return dataclasses.replace(
+            outcome, execution_time_ms=earlier_ms + outcome.execution_time_ms
+        )
