@@ -21,6 +21,7 @@ FAULTS = (
         "listing_stale",
         "listing_doubled",
         "trouble",
+        "own trouble",
         "fatal",
         "broken",
     ),

@@ -171,6 +171,7 @@ class Fleet:
         keeper = LeaseKeeper(ledger, LEASE_SECONDS, VirtualBackground(self, process))
         process.keeper = keeper  # type: ignore[attr-defined]  # a drain finds it
         teams: Any = FunctionTeams(ScriptedTeam(world, process, self.plan_of))
+        teams.serves = lambda _endpoint: world.passes_health_check()
         isolation: Any = None if runs_alone else VirtualIsolation(self, ledger)
         return Worker(
             ledger=ledger,
@@ -223,8 +224,14 @@ class Fleet:
 
         for _ in range(DISPATCHER_SLOTS):
             world.stage.spawn(process, lambda: self._consume(("control", "reports"), handle))
-        max_running = world.profile.max_running
-        sweeper = Sweeper(ledger, self._messages, SWEEP_SECONDS, max_running=max_running)
+        profile = world.profile
+        sweeper = Sweeper(
+            ledger,
+            self._messages,
+            SWEEP_SECONDS,
+            max_running=profile.max_running,
+            brake=profile.brake,
+        )
         sweeper.start(VirtualBackground(self, process))
 
     def _boot_beat(self, process: Process) -> None:

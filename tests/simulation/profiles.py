@@ -25,6 +25,7 @@ class Profile:
     """How long everything below goes on."""
     poll_seconds: float = 15.0
     max_running: int = 0
+    brake: str = ""
 
     # --- Redis -----------------------------------------------------------------------------------
     redis_lost: float = 0.0
@@ -80,6 +81,8 @@ class Profile:
     broken: float = 0.0
     """Share of runs in which our own code raises."""
     trouble: float = 0.0
+    serves: float = 0.0
+    """How often an endpoint passes its health check after trouble."""
     """Per model call."""
     fatal: float = 0.0
 
@@ -109,7 +112,14 @@ KINDS: dict[str, dict[str, float]] = {
         **{"flushes": 3, "rejects": 0.6, "wavers": 0.3, "city_reply_lost": 0.2, "stops": 2},
         **{"listing_stale": 0.3, "most_calls": 3},
     },
-    "models": {"trouble": 0.15, "fatal": 0.01, "poison": 0.12, "broken": 0.05, "kills": 1},
+    "models": {
+        "trouble": 0.15,
+        "serves": 0.5,
+        "fatal": 0.01,
+        "poison": 0.12,
+        "broken": 0.05,
+        "kills": 1,
+    },
     "people": {
         **{"moves": 25, "rejects": 0.4, "kills": 2, "city_refuses": 0.1, "city_reply_lost": 0.3},
         "wavers": 0.5,
@@ -121,7 +131,7 @@ KINDS: dict[str, dict[str, float]] = {
         **{"city_reply_lost": 0.15, "city_down": 0.03, "city_busy": 0.02, "city_refuses": 0.03},
         **{"key_refused": 0.3, "listing_stale": 0.1, "listing_doubled": 0.1, "malformed": 0.05},
         **{"withdrawn": 0.04, "check_fails": 0.08, "rejects": 0.5, "wavers": 0.3, "poison": 0.05},
-        **{"broken": 0.02, "trouble": 0.06, "fatal": 0.003, "moves": 5},
+        **{"broken": 0.02, "trouble": 0.06, "serves": 0.3, "fatal": 0.003, "moves": 5},
     },
 }
 """Kinds of trouble, by what they change."""
@@ -148,5 +158,6 @@ def profile_of(seed: int) -> tuple[str, Profile]:
         "dispatchers": rng.randint(1, 2),
         "beats": rng.choice((1, 1, 1, 2)),
         "max_running": rng.choice((0, 0, 0, 2)),
+        "brake": rng.choice(("", "2/4", "5/8")),
     }
     return kind, dataclasses.replace(Profile(), **{**sizes, **changes})

@@ -132,7 +132,8 @@ class ScriptedTeam:
             world.pause()
         if world.happens(world.profile.trouble):
             world.count("trouble")
-            return ProviderTrouble("the provider is busy", world.rng.choice((None, 4.0)))
+            wait, is_busy = world.rng.choice((None, 4.0)), world.rng.random() < 0.5
+            return ProviderTrouble("the provider is busy", wait, is_busy=is_busy)
         if world.happens(world.profile.fatal):
             world.count("fatal")
             return ProviderFatal("the provider refuses the key")

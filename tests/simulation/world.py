@@ -138,6 +138,13 @@ class World:
         """Whether something of this rate happens now."""
         return self.is_faulty and rate > 0 and self.rng.random() < rate
 
+    def passes_health_check(self) -> bool:
+        """Whether an endpoint that just had trouble serves a call of the fleet's own."""
+        passes = self.happens(self.profile.serves)
+        if passes:
+            self.count("own trouble")
+        return passes
+
     def count(self, what: str) -> None:
         """Count a fault."""
         self.counts[what] += 1
