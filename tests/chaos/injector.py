@@ -26,6 +26,9 @@ PERSON_SECONDS = 8.0
 
 LATENCY_SECONDS = 4.0
 
+UNSERVABLE_CALLS = 100
+"""How many model calls for one job fail, which is more than the fleet may buy for it."""
+
 
 class Injector:
     """Breaks things.
@@ -41,6 +44,8 @@ class Injector:
         self.kills_that_hit = 0
         """Kills of a worker that held at least one job."""
         self.flushed_at: list[float] = []
+        self.lasting: list[dict[str, Any]] = []
+        """Faults of the marketplace that outlast the others: the jobs that are never served."""
         self._later: list[tuple[float, int, Callable[[], None]]] = []
         self._numbers = itertools.count()
         self._waiting_since: float | None = None
@@ -56,7 +61,12 @@ class Injector:
             case "redis":
                 return self._redis(event)
             case _:
-                self.stage.market.install(*city_faults(event))
+                faults = city_faults(event)
+                if event.kind == "model-unservable":
+                    (task_id,) = self.stage.market.submit([True])
+                    faults = [{**fault, "taskId": task_id} for fault in faults]
+                    self.lasting += faults
+                self.stage.market.install(*faults)
                 if event.kind == "city-401":
                     self._after(PERSON_SECONDS, self.stage.eyes.lift_stop)
                 return True
@@ -74,6 +84,7 @@ class Injector:
         self.stage.proxy.delay_seconds = 0.0
         self.stage.processes.resume()
         self.stage.market.clear_faults()
+        self.stage.market.install(*self.lasting)
 
     def _after(self, seconds: float, repair: Callable[[], None]) -> None:
         heapq.heappush(self._later, (time.monotonic() + seconds, next(self._numbers), repair))
@@ -205,5 +216,12 @@ def city_faults(event: Event) -> list[dict[str, Any]]:  # noqa: PLR0912 - one fl
             return [fault("model", "cut", count=few)]
         case "model-empty":
             return [fault("model", "empty_content", count=few)]
+        case "model-unservable":
+            unservable = [
+                *(fault("model", kind, seconds=60) for kind in ("hang", "endless", "reset")),
+                *(fault("model", kind) for kind in ("garbage", "no_choices")),
+                *(status("model", number) for number in (429, 500, 529)),
+            ]
+            return [{**unservable[int(event.pick * len(unservable))], "count": UNSERVABLE_CALLS}]
         case _:
             return [status("model", 500, count=few), status("model", 503)]

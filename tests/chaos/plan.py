@@ -58,6 +58,7 @@ KINDS = (
     Kind("model-cut", "model", "the model's answer is cut off", 0.06),
     Kind("model-empty", "model", "the model's answer is empty", 0.06),
     Kind("model-5xx", "model", "a burst of 500 and 503 from the model", 0.06),
+    Kind("model-unservable", "model", "one job more, which the model never serves", 0.2),
 )
 """Every kind of fault there is."""
 

@@ -164,7 +164,8 @@ class Run:
     def _let_faults_strike(self) -> None:
         """Give what was installed last in the marketplace a request to strike."""
         deadline = time.monotonic() + STRIKE_SECONDS
-        while self.stage.market.standing_faults() and time.monotonic() < deadline:
+        lasting = len(self.injector.lasting)
+        while self.stage.market.standing_faults() > lasting and time.monotonic() < deadline:
             self._wait(LOOK_SECONDS)
 
     def _wait(self, seconds: float) -> None:
