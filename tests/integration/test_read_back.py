@@ -52,7 +52,7 @@ def changes_at_once(city, becomes: str, **fields) -> None:
 
 def all_due(ledger: Ledger) -> None:
     for job_id in ledger.client.zrange(ledger.keys.read_backs, 0, -1):
-        ledger.client.zadd(ledger.keys.read_backs, {job_id: 0})
+        ledger.client.zadd(ledger.keys.read_backs, {str(job_id): 0})
 
 
 def read_now(parts, times: int = 1) -> int:
@@ -93,7 +93,7 @@ def test_a_delivery_that_is_taken_back_shows_everywhere_and_once(
     assert becomes in kinds(ledger, job_id)
     assert job.earnings(ledger.now()).stage == "nothing"
     totals = read_day_totals(ledger)
-    assert (totals.settled_usd, totals.unsettled_usd) == (0, 0)
+    assert (totals.settled_usd, totals.unsettled_usd) == (Decimal(0), Decimal(0))
     assert (totals.taken_back_usd, totals.taken_back_jobs) == (Decimal("0.85"), 1)
     assert row(ledger) == 1
     assert ledger.record()["general"] == {
@@ -114,7 +114,7 @@ def test_a_delivery_of_an_earlier_day_lowers_the_day_on_which_it_is_read(
         aged(ledger, job_id, DAY_MS)
     read_now(parts)
     totals = read_day_totals(ledger)
-    assert (totals.settled_usd, totals.unsettled_usd) == (Decimal("-0.85"), 0)
+    assert (totals.settled_usd, totals.unsettled_usd) == (Decimal("-0.85"), Decimal(0))
     assert (totals.taken_back_usd, totals.taken_back_jobs) == (Decimal("0.85"), 1)
     assert totals.margin_usd == Decimal("-0.85")
 
