@@ -27,11 +27,14 @@ MOST_READS = 30
 MOST_SECONDS = 15.0
 """How long the reads after one poll may take before no further one begins, in seconds."""
 
+TURN_SECONDS = 60.0
+"""How long a process that died holds off others, in seconds: ``MOST_SECONDS`` and the longest request."""
+
 log = structlog.get_logger(__name__)
 
 
 def read_back(*, client: AICityClient, ledger: Ledger) -> int:
-    """Read the tasks that are due, and record what they show.
+    """Read the tasks that are due, and record what they show; one process does so at a time.
 
     Returns:
         How many were read.
@@ -39,6 +42,11 @@ def read_back(*, client: AICityClient, ledger: Ledger) -> int:
     Raises:
         LedgerUnavailableError: Redis went away; what was not recorded is read again.
     """
+    with ledger.coordination.only_read_back(TURN_SECONDS) as turn:
+        return 0 if turn is None else _read_what_is_due(client, ledger)
+
+
+def _read_what_is_due(client: AICityClient, ledger: Ledger) -> int:
     can_read, began = bool(client.contract.paths.task), time.monotonic()
     reads, changed = 0, False
     while reads < MOST_READS and time.monotonic() - began < MOST_SECONDS:

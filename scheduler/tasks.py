@@ -33,7 +33,11 @@ def poll_task(self: Task[[], JsonObject]) -> JsonObject:
         max_input_chars=settings.max_input_chars,
     ).to_json()
     ledger.coordination.note_poll(str(self.request.id), summary)
-    read_back(client=_client(), ledger=ledger)
+    if summary["status"] not in {
+        "busy",
+        "error",
+    }:  # else AI City does not answer, or another poll reads
+        read_back(client=_client(), ledger=ledger)
     return summary
 
 

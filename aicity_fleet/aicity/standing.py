@@ -2,6 +2,7 @@
 
 import dataclasses
 
+from aicity_fleet.aicity.answers import storable
 from aicity_fleet.aicity.contract import Contract
 from aicity_fleet.models import JsonObject, Standing
 
@@ -40,7 +41,7 @@ def read_standing(task: JsonObject, contract: Contract) -> TaskStanding:
     The contract names the fields and values that are not documented.
     """
     status = task.get("status")
-    status = status[:MAX_STATUS_CHARS] if isinstance(status, str) else ""
+    status = storable(status[:MAX_STATUS_CHARS]) if isinstance(status, str) else ""
     paid = _at(task, contract.paid_cents_field)
     is_amount = isinstance(paid, int) and not isinstance(paid, bool) and 0 <= paid <= MAX_CENTS
     feedback = _at(task, contract.feedback_field)

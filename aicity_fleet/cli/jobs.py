@@ -23,7 +23,7 @@ from aicity_fleet.cli.money import (
 from aicity_fleet.errors import FleetError
 from aicity_fleet.journal import Entry
 from aicity_fleet.ledger import Job, Ledger
-from aicity_fleet.models import Completed, Failed, JobState, JsonObject
+from aicity_fleet.models import TAKEN_BACK, Completed, Failed, JobState, JsonObject
 
 MARGIN_COLUMNS = 110
 """The narrowest terminal in which the list shows margins, in characters."""
@@ -207,7 +207,7 @@ def ending_of(job: Job) -> str:
     """Return how a job ended, in a word or two; ``-`` if it has not ended."""
     match job.outcome:
         case Completed():
-            return "complete"
+            return f"complete, {job.standing} later" if job.standing in TAKEN_BACK else "complete"
         case Failed(code=code):
             return f"fail ({code})"
         case _:

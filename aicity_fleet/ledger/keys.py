@@ -62,7 +62,7 @@ class Keys:
 
     @property
     def turns(self) -> str:
-        """Whose turn it is to poll and to sweep, a hash; the scripts write it. TTL: a day."""
+        """Whose turn it is to poll, to sweep and to read back, a hash; the scripts write it. TTL: a day."""
         return f"{self.prefix}turns"
 
     def queue(self, name: str) -> str:

@@ -430,3 +430,38 @@ def test_what_ai_city_shows_as_paid_is_what_the_job_earned(parts, ledger, report
     monkeypatch.setattr(parts.client, "task", lambda _id: {"status": "refunded", "paidCents": 0})
     read_now(parts)
     assert read_day_totals(ledger).taken_back_usd == Decimal("0.40")
+
+
+def test_half_a_character_in_ai_city_s_words_does_no_harm(parts, city, ledger, reported):
+    first, second = reported(DONE, DONE)
+    answers = {
+        first: httpx.Response(200, content=b'{"success": true, "data": {"status": "\\ud800"}}'),
+        second: httpx.Response(
+            404, content=b'{"success": false, "error": {"code": "\\ud800", "message": "\\udfff"}}'
+        ),
+    }
+    odd = httpx.MockTransport(lambda request: answers[request.url.path.rpartition("/")[2]])
+    client = AICityClient(city.url, "key", load_contract("api"), transport=odd)
+    all_due(ledger)
+    assert read_back(client=client, ledger=ledger) == 2
+    assert ledger.get(first).seen["status"] == "?"
+    assert kinds(ledger, second) == ["unreadable"]
+
+
+def test_one_process_reads_back_at_a_time(parts, ledger, redis_client, reported):
+    reported(DONE)
+    all_due(ledger)
+    other = Ledger(redis_client, ledger.keys, retention_seconds=3600)
+    with other.coordination.only_read_back(30) as turn:
+        assert turn is not None
+        assert read_back(client=parts.client, ledger=ledger) == 0
+    assert read_back(client=parts.client, ledger=ledger) == 1
+
+
+def test_task_types_of_a_stranger_s_choice_do_not_fill_the_record(ledger, reported):
+    many = {f"delivered:type {number}": 1 for number in range(2000)}
+    ledger.client.hset(ledger.keys.record, mapping=many)
+    ledger.client.expire(ledger.keys.record, 60)
+    reported(DONE)
+    assert ledger.client.hlen(ledger.keys.record) == 2001
+    assert ledger.record()["general"] == {"delivered": 1}

@@ -221,7 +221,8 @@ class Fleet:
             summary = poll(
                 client=client, ledger=ledger, messages=self._messages, max_input_chars=1000
             ).to_json()
-            read_back(client=client, ledger=ledger)
+            if summary["status"] not in {"busy", "error"}:
+                read_back(client=client, ledger=ledger)
             return summary
 
         for _ in range(DISPATCHER_SLOTS):
