@@ -67,7 +67,7 @@ class Outbox:
             retention_ms=self._retention_ms,
             meaning=meaning,
             standing=standing,
-            read_back_ms=self.read_backs.first_ms() if reads_back else None,
+            read_back_ms=self.read_backs.next_ms(0, standing) if reads_back else None,
         )
         return bool(reply)
 

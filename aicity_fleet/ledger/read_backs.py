@@ -13,6 +13,10 @@ READ_AT_SECONDS = (30.0, 120.0, 330.0, 660.0)
 """How long after its report a task is read, in seconds; then once a day. The last of these comes soon after
 the ten minutes in which a buyer can get a refund."""
 
+IN_CHECK_SECONDS = 10.0
+"""How soon a task in AI City's own check is read again, in seconds, while ``READ_AT_SECONDS`` last.
+Failures may wait for it."""
+
 DAY_SECONDS = 86_400.0
 
 READ_LEASE_MS = 600_000
@@ -67,10 +71,17 @@ class ReadBacks:
     def __init__(self, scripts: Scripts, *, window_seconds: float) -> None:
         self._scripts, self._window_seconds = scripts, window_seconds
 
-    def first_ms(self) -> int | None:
-        """Return after how many milliseconds a task is read back first; None when none is."""
-        first = next_read_seconds(0, self._window_seconds)
-        return None if first is None else int(first * 1000)
+    def next_ms(self, age_seconds: float, standing: Standing) -> int | None:
+        """Return after how many milliseconds a task is read next; None when its time is over.
+
+        Args:
+            age_seconds: How long ago its report was settled.
+            standing: Where its delivery stands.
+        """
+        due = next((at for at in READ_AT_SECONDS if at > age_seconds), age_seconds + DAY_SECONDS)
+        if standing == "quality_check" and age_seconds < READ_AT_SECONDS[-1]:
+            due = age_seconds + IN_CHECK_SECONDS
+        return int((due - age_seconds) * 1000) if due < self._window_seconds else None
 
     def take(self, *, can_read: bool = True) -> ReadLease | str:
         """Take the right to read back the task that has been due the longest; or return why there is none.
@@ -94,9 +105,8 @@ class ReadBacks:
 
         A change is recorded once, with what it means for the earnings, the guard and the team's record.
         """
-        wait = None
-        if not seen.is_final:
-            wait = next_read_seconds(lease.age_seconds, self._window_seconds)
+        standing = seen.standing or lease.standing
+        next_ms = None if seen.is_final else self.next_ms(lease.age_seconds, standing)
         reply = self._scripts.run(
             "note_read_back",
             *(lease.job_id, lease.fence),
@@ -105,17 +115,6 @@ class ReadBacks:
             paid_cents=seen.paid_cents,
             thumbs_down=int(seen.thumbs_down),
             refusal=seen.refusal,
-            next_ms=None if wait is None else int(wait * 1000),
+            next_ms=next_ms,
         )
         return bool(reply)
-
-
-def next_read_seconds(age_seconds: float, window_seconds: float) -> float | None:
-    """Return after how many seconds a task is read next; None when its time is over.
-
-    Args:
-        age_seconds: How long ago its report was settled.
-        window_seconds: How long after its report a task is read back.
-    """
-    due = next((at for at in READ_AT_SECONDS if at > age_seconds), age_seconds + DAY_SECONDS)
-    return due - age_seconds if due < window_seconds else None

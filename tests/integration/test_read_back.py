@@ -271,6 +271,23 @@ def test_a_failure_is_never_read_back(parts, ledger, reported):
     assert read_now(parts) == 0
 
 
+def test_a_task_in_check_is_read_often_at_first(parts, city, ledger, reported):
+    city.fault("complete", "later", becomes="completed", seconds=3600, in_check=True)
+    (job_id,) = reported(DONE)
+
+    def next_seconds() -> float:
+        due = ledger.client.zscore(ledger.keys.read_backs, job_id)
+        return due / 1000 - ledger.now().timestamp()
+
+    assert next_seconds() == pytest.approx(10, abs=2)
+    aged(ledger, job_id, 600_000)
+    read_now(parts)
+    assert next_seconds() == pytest.approx(10, abs=2)
+    aged(ledger, job_id, 100_000)
+    read_now(parts)
+    assert next_seconds() == pytest.approx(86_400, abs=2)
+
+
 def test_reads_are_spaced_and_come_to_an_end(parts, ledger, reported):
     (job_id,) = reported(DONE)
     assert read_back(client=parts.client, ledger=ledger) == 0, "it is not due yet"
