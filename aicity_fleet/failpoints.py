@@ -47,6 +47,9 @@ class Failpoint(enum.StrEnum):
     SETTLED = "settled"
     """The answer is written down."""
 
+    READ_BACK = "read_back"
+    """A reported task was read back; nothing of what it shows is written."""
+
 
 _listeners: list[Callable[[Failpoint, str], None]] = []
 

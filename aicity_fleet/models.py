@@ -41,6 +41,14 @@ class JobState(enum.StrEnum):
     """It may not go on by itself; a person has to look."""
 
 
+Standing = Literal["", "completed", "quality_check", "disputed", "failed", "refunded", "unknown"]
+"""Where a delivery stands at AI City, which can change it after the report. ``quality_check``: its own
+check is under way. ``unknown``: after a 409, the task could not be read. Empty: it shows none of these."""
+
+TAKEN_BACK: frozenset[Standing] = frozenset({"failed", "refunded"})
+"""Standings of a delivery that earns nothing, and that nothing changes any more."""
+
+
 # --- what came in -------------------------------------------------------------------------------
 
 

@@ -173,6 +173,9 @@ class Settings(BaseModel):
     longer. The default fits into the 10 s that Docker waits by default."""
     report_hours: float = Field(24, alias="FLEET_REPORT_HOURS", gt=0, le=720)
     """How long to resend an unanswered report before a person must look at it."""
+    read_back_days: float = Field(7, alias="FLEET_READ_BACK_DAYS", ge=0, le=90)
+    """For how many days a reported task is read again, to learn of refunds and failed checks; 0 for
+    never."""
     retention_days: float = Field(14, alias="FLEET_RETENTION_DAYS", gt=0, le=365)
     """How long a reported job stays readable."""
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", alias="FLEET_LOG_LEVEL")

@@ -102,7 +102,7 @@ def poll(
                     _take(entry, summary, client, ledger, messages, max_input_chars)
         except AICityError as error:
             summary.status, summary.message = "error", str(error)
-            _leave_alone(error, client, ledger)
+            leave_alone(error, client, ledger)
             log.warning("poll.failed", error=type(error).__name__, message=str(error))
         else:
             if controls.stopped and ledger.controls.lift_stop():
@@ -216,7 +216,8 @@ def refused_id(entry: object) -> str:
     return f"unidentified-{digest[:16]}"
 
 
-def _leave_alone(error: AICityError, client: AICityClient, ledger: Ledger) -> None:
+def leave_alone(error: AICityError, client: AICityClient, ledger: Ledger) -> None:
+    """Send nothing more for now where AI City asked us to wait, or refuses our key."""
     if isinstance(error, AICityRateLimitedError):
         ledger.controls.keep_quiet(error.retry_after_seconds or DEFAULT_WAIT_SECONDS)
     elif isinstance(error, AICityUnauthorizedError) and ledger.controls.stop(

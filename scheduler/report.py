@@ -11,6 +11,7 @@ from typing import Any, Literal
 import structlog
 
 from aicity_fleet.aicity.client import AICityClient
+from aicity_fleet.aicity.standing import STATUSES
 from aicity_fleet.backoff import backoff_seconds
 from aicity_fleet.errors import (
     AICityError,
@@ -21,7 +22,7 @@ from aicity_fleet.errors import (
 )
 from aicity_fleet.failpoints import Failpoint, reached
 from aicity_fleet.ledger import Ledger, NotClaimed, ReportLease
-from aicity_fleet.models import JsonObject
+from aicity_fleet.models import JsonObject, Standing
 from scheduler.availability import tell_availability
 
 REPORT_BACKOFF_SECONDS = (2.0, 300.0)
@@ -164,7 +165,13 @@ def _settle(
     held: ReportLease, parts: ReporterParts, verdict: str, details: JsonObject
 ) -> JsonObject:
     meaning = _meaning(held, verdict, details)
-    ours = parts.ledger.settle(held, {"verdict": verdict, **details}, meaning)
+    ours = parts.ledger.settle(
+        held,
+        {"verdict": verdict, **details},
+        meaning,
+        standing=_standing_of(held, verdict, details),
+        can_read=bool(parts.client.contract.paths.task),
+    )
     reached(Failpoint.SETTLED, held.job_id)
     log.info("job.reported", job_id=held.job_id, kind=held.outcome.kind, verdict=verdict)
     if meaning != "nothing":  # it may have closed or opened the guard
@@ -195,6 +202,16 @@ def _meaning(
     if verdict == "accepted" and status in {"completed", None}:
         return "success"
     return "nothing"  # not known yet, or not for certain
+
+
+def _standing_of(held: ReportLease, verdict: str, details: JsonObject) -> Standing:
+    """Return where a delivery stands, for the read-backs; empty for an ending that they are not about."""
+    if held.outcome.kind != "complete" or verdict == "gone":
+        return ""
+    status = str(details.get("standing") or details.get("answer", {}).get("status") or "completed")
+    if status.startswith("unknown"):
+        return "unknown"
+    return STATUSES.get(status, "completed" if verdict == "accepted" else "unknown")
 
 
 def _postpone(held: ReportLease, parts: ReporterParts, why: str, seconds: float) -> JsonObject:

@@ -12,6 +12,7 @@ from aicity_fleet.messaging.routes import CONTROL_QUEUE, POLL, REPORT, REPORTS_Q
 from aicity_fleet.models import JsonObject
 from aicity_fleet.startup import exit_on_fleet_error
 from scheduler.poll import poll
+from scheduler.read_back import read_back
 from scheduler.report import ReporterParts, report
 from scheduler.sweep import Sweeper
 
@@ -20,7 +21,10 @@ _background = Threads()
 
 @app.task(name=POLL, bind=True)
 def poll_task(self: Task[[], JsonObject]) -> JsonObject:
-    """Look at AI City once; the summary is shown in Flower and kept under the id of this call."""
+    """Look at AI City once, and read back what is due.
+
+    The summary of the poll is shown in Flower and kept under the id of this call.
+    """
     ledger = _ledger()
     summary = poll(
         client=_client(),
@@ -29,6 +33,11 @@ def poll_task(self: Task[[], JsonObject]) -> JsonObject:
         max_input_chars=settings.max_input_chars,
     ).to_json()
     ledger.coordination.note_poll(str(self.request.id), summary)
+    if summary["status"] not in {
+        "busy",
+        "error",
+    }:  # else AI City does not answer, or another poll reads
+        read_back(client=_client(), ledger=ledger)
     return summary
 
 

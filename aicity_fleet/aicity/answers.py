@@ -102,14 +102,19 @@ def _decode(body: bytes) -> Any:
     return json.loads(b"".join(kept))
 
 
+def storable(text: str) -> str:
+    """Return a text with ``?`` for what cannot be encoded: JSON can hold half of a character."""
+    return text.encode("utf-8", "replace").decode()
+
+
 def _error_for(
     where: str, status: int, envelope: JsonObject, headers: httpx.Headers
 ) -> AICityError:
     """Choose the error by HTTP status first and ``error.code`` second, never by the message."""
     error = envelope.get("error")
     fields = error if isinstance(error, dict) else {}
-    code = str(fields.get("code", ""))[:100]
-    words = str(fields.get("message", ""))[:300]
+    code = storable(str(fields.get("code", ""))[:100])
+    words = storable(str(fields.get("message", ""))[:300])
     said = " ".join(part for part in (str(status), code, words and f"«{words}»") if part)
     wait = retry_after_seconds(headers, at_most=MAX_RETRY_AFTER_SECONDS)
     match status:

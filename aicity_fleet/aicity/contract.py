@@ -51,6 +51,14 @@ class Contract(BaseModel):
     page_parameter: str = ""
     page_size_parameter: str = ""
     page_size: int = Field(50, ge=1, le=1000)
+    disputed_statuses: frozenset[str] = frozenset()
+    """Statuses of a delivered task that its buyer disputes."""
+    paid_cents_field: str = ""
+    """Where a task that is read back shows what the agent was paid, a dotted path; empty for nowhere."""
+    feedback_field: str = ""
+    """Where it shows the buyer's feedback, a dotted path; empty for nowhere."""
+    thumbs_down_values: frozenset[str] = frozenset()
+    """What stands there after a thumbs-down."""
     paths: Paths
     complete_body: Mapping[str, Any]
     fail_body: Mapping[str, Any]

@@ -24,10 +24,21 @@ from aicity_fleet.cli.money import (
 from aicity_fleet.errors import FleetError
 from aicity_fleet.journal import Entry
 from aicity_fleet.ledger import Job, Ledger
-from aicity_fleet.models import Completed, Failed, JobState, JsonObject
+from aicity_fleet.models import TAKEN_BACK, Completed, Failed, JobState, JsonObject
 
 MARGIN_COLUMNS = 110
 """The narrowest terminal in which the list shows margins, in characters."""
+
+LATER_TEXTS = {
+    "failed": "failed in AI City's own check; it counts as a failure and earns nothing",
+    "refunded": "refunded to the buyer; it counts as a failure and earns nothing",
+    "quality_check": "AI City's own check is under way",
+    "completed": "completed",
+    "disputed": "the buyer disputes it",
+    "thumbs_down": "the buyer gave a thumbs-down",
+    "unreadable": "AI City does not let the fleet read the task",
+}
+"""What the kinds of later events mean, for people."""
 
 MAX_LAST_WORDS = 2000
 """The most that is shown of the model's last words, in characters."""
@@ -165,6 +176,11 @@ def _show(ledger: Ledger, found: Job, *, as_json: bool) -> None:
         table.add_row("gate", f"{found.score} of 100")
     for name, value in plain_lines(found.receipt or {}):
         table.add_row(foreign(f"AI City: {name}"), foreign(value))
+    if found.seen is not None:
+        seen = f"{found.seen['status'] or 'no status'} (read {moment(found.seen['at'])} UTC)"
+        table.add_row("AI City now", foreign(seen))
+    for event in found.later:
+        table.add_row(f"later, {moment(event['at'])}", foreign(later_text(event)))
     console.print(table)
     steps = Table("at (UTC)", "event", "detail", box=None)
     for line in trail:
@@ -184,11 +200,18 @@ def _show(ledger: Ledger, found: Job, *, as_json: bool) -> None:
                 console.print(foreign(words))
 
 
+def later_text(event: JsonObject) -> str:
+    """Describe one thing that AI City changed after the report, for people."""
+    kind, detail = str(event["kind"]), event["detail"]
+    kind = LATER_TEXTS.get(kind, kind)
+    return f"{kind} ({detail})" if detail else kind
+
+
 def ending_of(job: Job) -> str:
     """Return how a job ended, in a word or two; ``-`` if it has not ended."""
     match job.outcome:
         case Completed():
-            return "complete"
+            return f"complete, {job.standing} later" if job.standing in TAKEN_BACK else "complete"
         case Failed(code=code):
             return f"fail ({code})"
         case _:

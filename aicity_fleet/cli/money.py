@@ -60,6 +60,8 @@ def earnings_text(earned: Earnings) -> str:
     amount = "unknown (the task has no price)" if earned.usd is None else usd(earned.usd)
     match earned.stage:
         case "unsettled":
+            if earned.settles_at is None:
+                return f"{amount}, unsettled: AI City's check or a dispute is under way"
             until = moment(earned.settles_at)
             return f"{amount}, unsettled: the buyer can take it back until {until} UTC"
         case "settled":
@@ -95,6 +97,11 @@ def today_text(day_totals: DayTotals) -> str:
     """Describe what a fleet spent and earned today, for people."""
     day = day_totals.day
     parts = [f"spent {cost_text(day.cost)}", f"earned {usd(day_totals.settled_usd)}"]
+    if day_totals.taken_back_jobs:
+        parts[-1] += (
+            f" after {usd(day_totals.taken_back_usd)} taken back "
+            f"({count(day_totals.taken_back_jobs, 'job')})"
+        )
     if day_totals.unsettled_jobs:
         parts.append(
             f"unsettled {usd(day_totals.unsettled_usd)} "

@@ -1,5 +1,6 @@
 """Commands about teams: list them, and check a file that declares one."""
 
+from collections import Counter
 from pathlib import Path
 from typing import Annotated
 
@@ -8,6 +9,7 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table
 from rich.text import Text
 
+from aicity_fleet.cli.connection import open_ledger, read_settings
 from aicity_fleet.cli.display import AsJson, console, foreign, notes, print_json
 from aicity_fleet.errors import TeamError
 from aicity_fleet.models import JsonObject
@@ -16,6 +18,14 @@ from aicity_fleet.team.declare.catalog import known_only, load_teams, read_team
 from aicity_fleet.team.declare.models_file import alias_names
 from aicity_fleet.team.declare.spec import TeamSpec
 from aicity_fleet.team.tools import TOOL_NAMES
+
+RECORDED = {
+    "delivered": "delivered",
+    "refunded": "refunded later",
+    "failed": "failed later",
+    "thumbs_down": "thumbs-down",
+}
+"""What is counted of a team's deliveries, with its heading."""
 
 teams = typer.Typer(help="List the teams, or check a file that declares one.", no_args_is_help=True)
 
@@ -43,6 +53,28 @@ def list_teams(as_json: AsJson = False) -> None:
         )
     console.print(table)
     console.print("All other task types go to the team 'general'.")
+
+
+@teams.command("record")
+def record(as_json: AsJson = False) -> None:
+    """Show what became of each team's deliveries, also after their reports."""
+    settings = read_settings()
+    by_type = open_ledger(settings).record()
+    found = load_teams(settings.teams_dir, pass_mark=settings.pass_mark)
+    totals: dict[str, Counter[str]] = {spec.name: Counter() for spec in found.specs}
+    for task_type, counts in by_type.items():
+        totals[found.team_for(task_type).name].update(counts)
+    if as_json:
+        print_json(
+            {name: {what: counts[what] for what in RECORDED} for name, counts in totals.items()}
+        )
+        return
+    table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
+    for heading in ("team", *RECORDED.values()):
+        table.add_column(heading)
+    for name, counts in totals.items():
+        table.add_row(name, *(str(counts[what]) for what in RECORDED))
+    console.print(table)
 
 
 @teams.command("check")

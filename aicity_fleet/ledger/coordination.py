@@ -1,10 +1,10 @@
-"""The state of a fleet apart from its jobs: whose turn it is to poll or sweep, and what a poll saw."""
+"""The state of a fleet apart from its jobs: whose turn it is to poll, sweep or read back, and the polls."""
 
 import json
 import secrets
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime
 
 import redis
@@ -26,32 +26,39 @@ class Coordination:
 
     def __init__(self, client: redis.Redis, keys: Keys, scripts: Scripts) -> None:
         self._client, self._keys, self._scripts = client, keys, scripts
-        self._poll_token = secrets.token_hex(8)
-        self._polling = threading.Lock()
+        self._token = secrets.token_hex(8)
+        self._locks = {name: threading.Lock() for name in ("poll", "read_back")}
 
-    @contextmanager
-    def only_poll(self, seconds: float) -> Iterator[Callable[[], bool] | None]:
+    def only_poll(self, seconds: float) -> AbstractContextManager[Callable[[], bool] | None]:
         """Hold the right to poll, at most this long at a time.
 
         Yields:
             A function that prolongs it, and says whether it is still ours; None while another poll is
             under way.
         """
+        return self._only("poll", seconds)
+
+    def only_read_back(self, seconds: float) -> AbstractContextManager[Callable[[], bool] | None]:
+        """Hold the right to read tasks back, as ``only_poll`` does for polls."""
+        return self._only("read_back", seconds)
+
+    @contextmanager
+    def _only(self, name: str, seconds: float) -> Iterator[Callable[[], bool] | None]:
         # One token for each process: a turn that could not be given back, because Redis went away, is
-        # ours to take again. Polls of one process exclude each other by the lock.
-        if not self._polling.acquire(blocking=False):
+        # ours to take again. Within one process, the lock decides.
+        if not self._locks[name].acquire(blocking=False):
             yield None
             return
         try:
-            if not self._take_turn("poll", self._poll_token, seconds):
+            if not self._take_turn(name, self._token, seconds):
                 yield None
                 return
             try:
-                yield lambda: self._take_turn("poll", self._poll_token, seconds)
+                yield lambda: self._take_turn(name, self._token, seconds)
             finally:
-                self._scripts.run("end_turn", "poll", self._poll_token)
+                self._scripts.run("end_turn", name, self._token)
         finally:
-            self._polling.release()
+            self._locks[name].release()
 
     def may_sweep(self, seconds: float) -> bool:
         """Whether this process is the first to sweep within this tick."""

@@ -7,9 +7,16 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, Self
 
-from aicity_fleet.models import AssignedTask, JobState, JsonObject, Outcome, outcome_from_json
+from aicity_fleet.models import (
+    AssignedTask,
+    JobState,
+    JsonObject,
+    Outcome,
+    Standing,
+    outcome_from_json,
+)
 from aicity_fleet.money.cost import Cost, from_picodollars
-from aicity_fleet.money.earnings import Earnings, earnings
+from aicity_fleet.money.earnings import Earnings, Later, earnings
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -62,6 +69,16 @@ class Job:
     report_attempts: int
     receipt: JsonObject | None
     """AI City's answer to the report."""
+    standing: Standing
+    """Where its delivery stands at AI City; empty before the report, and for a failure."""
+    seen: JsonObject | None
+    """What its task showed when it was read back last: ``status``, as AI City wrote it, and ``at``, an
+    aware datetime. None before that."""
+    later: list[JsonObject]
+    """What AI City changed after the report, the oldest first: ``at``, an aware datetime; ``kind``, a
+    standing, ``thumbs_down`` or ``unreadable``; and ``detail``."""
+    paid_cents: int | None
+    """What AI City showed later as the agent's pay; None when it showed nothing."""
 
     @classmethod
     def from_fields(cls, job_id: str, fields: Mapping[str, str]) -> Self:
@@ -70,9 +87,9 @@ class Job:
         def number(name: str) -> int:
             return int(fields.get(name) or 0)
 
-        task, outcome, receipt, progress = (
+        task, outcome, receipt, progress, seen, later = (
             json.loads(fields.get(name) or "null")
-            for name in ("task", "outcome", "receipt", "progress")
+            for name in ("task", "outcome", "receipt", "progress", "seen", "later")
         )
         is_running = fields["state"] == JobState.RUNNING
         if not is_running or (progress or {}).get("attempt") != number("attempt"):
@@ -106,10 +123,14 @@ class Job:
             outcome=outcome_from_json(outcome) if outcome else None,
             report_attempts=number("report_attempt"),
             receipt=receipt,
+            standing=fields.get("standing", ""),  # type: ignore[arg-type]  # the scripts write no other
+            seen=_timed(seen) if seen else None,
+            later=[_timed(event) for event in later or ()],
+            paid_cents=number("paid_cents") if fields.get("paid_cents") else None,
         )
 
     def earnings(self, now: datetime) -> Earnings:
-        """Return what it earns, as far as its receipt tells.
+        """Return what it earns, as far as its receipt and what was read back later tell.
 
         Args:
             now: The present by Redis's clock.
@@ -121,6 +142,7 @@ class Job:
             max_budget_cents=self.task.max_budget_cents if self.task else None,
             reported_at=self.changed_at if is_reported else None,
             now=now,
+            later=Later(self.standing, self.paid_cents),
         )
 
     def to_json(self) -> JsonObject:
@@ -138,6 +160,10 @@ class Job:
                 value = dataclasses.asdict(value)
             data[field.name] = value
         return data
+
+
+def _timed(event: JsonObject) -> JsonObject:
+    return {**event, "at": datetime.fromtimestamp(event["at"] / 1000, UTC)}
 
 
 def _moment(milliseconds: str | None) -> datetime | None:

@@ -16,6 +16,7 @@ KEYS_WITHOUT_TTL = {
     "journal:": "as its job",
     "state:": "an index over the jobs; the sweep drops entries whose job expired",
     "unsent": "an index over queued jobs that still need a message",
+    "read_backs": "an index over reported jobs; each leaves it when its time to be read back is over",
     "guard:": "how many failures in a row stand: for as long as they do",
     "controls": "what is switched off stays off until somebody switches it on",
     "schema": "the layout's version",
@@ -61,7 +62,7 @@ class Keys:
 
     @property
     def turns(self) -> str:
-        """Whose turn it is to poll and to sweep, a hash; the scripts write it. TTL: a day."""
+        """Whose turn it is to poll, to sweep and to read back, a hash; the scripts write it. TTL: a day."""
         return f"{self.prefix}turns"
 
     def queue(self, name: str) -> str:
@@ -79,6 +80,21 @@ class Keys:
     def journal(self, job_id: str) -> str:
         """What a job's team bought, a list of entries, see ``packing``. As its job."""
         return f"{self.prefix}journal:{job_id}"
+
+    @property
+    def read_backs(self) -> str:
+        """Reported jobs whose task is read back, a sorted set by when. No TTL."""
+        return f"{self.prefix}read_backs"
+
+    @property
+    def taken_back(self) -> str:
+        """Jobs whose earnings AI City took back, a sorted set by when that was read. TTL: eight days."""
+        return f"{self.prefix}taken_back"
+
+    @property
+    def record(self) -> str:
+        """What became of the deliveries of each task type, a hash of counts. TTL: 90 days."""
+        return f"{self.prefix}record"
 
     def spending(self, day: int) -> str:
         """What the fleet spent on one day (days since 1970, UTC), a hash. TTL: eight days."""

@@ -22,6 +22,7 @@ from aicity_fleet.ledger.keys import SCHEMA_VERSION, Keys
 from aicity_fleet.ledger.leases import SweepResult
 from aicity_fleet.ledger.lua import Scripts
 from aicity_fleet.ledger.operator import OperatorMoves
+from aicity_fleet.ledger.read_backs import DAY_SECONDS, ReadBacks
 from aicity_fleet.ledger.records import Records
 from aicity_fleet.ledger.spending import Spending
 from aicity_fleet.models import AssignedTask, JsonObject
@@ -54,6 +55,7 @@ class Ledger(runs.Runs, outbox.Outbox, Records):
         client: A connection with ``decode_responses``; see ``connect``.
         retention_seconds: How long a settled job stays readable.
         max_journal_bytes: The most that one job's journal may hold.
+        read_back_seconds: How long after its report a task is read back; 0 for never.
         script_texts: The Lua scripts by name; by default those of the package.
 
     Raises from every method:
@@ -68,6 +70,7 @@ class Ledger(runs.Runs, outbox.Outbox, Records):
         *,
         retention_seconds: float,
         max_journal_bytes: int = MAX_JOURNAL_BYTES,
+        read_back_seconds: float = 7 * DAY_SECONDS,
         script_texts: Mapping[str, str] | None = None,
     ) -> None:
         super().__init__(client, keys)
@@ -78,6 +81,7 @@ class Ledger(runs.Runs, outbox.Outbox, Records):
         self.operator = OperatorMoves(self._scripts)
         self.spending = Spending(self._scripts)
         self.journals = Journals(self._scripts, max_bytes=max_journal_bytes)
+        self.read_backs = ReadBacks(self._scripts, window_seconds=read_back_seconds)
         check_layout(client, keys)
 
     @classmethod
@@ -98,8 +102,9 @@ class Ledger(runs.Runs, outbox.Outbox, Records):
         return cls(
             client,
             Keys(settings.agent),
-            retention_seconds=settings.retention_days * 86400,
+            retention_seconds=settings.retention_days * DAY_SECONDS,
             max_journal_bytes=settings.max_journal_bytes,
+            read_back_seconds=settings.read_back_days * DAY_SECONDS,
         )
 
     def close(self) -> None:

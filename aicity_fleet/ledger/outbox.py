@@ -9,7 +9,8 @@ from typing import Literal
 
 from aicity_fleet.ledger.leases import NotClaimed, ReportLease
 from aicity_fleet.ledger.lua import Scripts
-from aicity_fleet.models import JsonObject, outcome_from_json
+from aicity_fleet.ledger.read_backs import ReadBacks
+from aicity_fleet.models import TAKEN_BACK, JsonObject, Standing, outcome_from_json
 
 REPORT_LEASE_MS = 60_000
 """How long one process may take to send a report, in milliseconds; two request timeouts."""
@@ -20,6 +21,7 @@ class Outbox:
 
     _scripts: Scripts
     _retention_ms: int
+    read_backs: ReadBacks
 
     def take_report(self, job_id: str) -> ReportLease | NotClaimed:
         """Take the right to send a finished job's report.
@@ -44,19 +46,28 @@ class Outbox:
         report: ReportLease,
         receipt: JsonObject,
         meaning: Literal["success", "failure", "nothing"] = "nothing",
+        *,
+        standing: Standing = "",
+        can_read: bool = True,
     ) -> bool:
         """Record AI City's definite answer; False when the report is no longer ours.
 
         Args:
             meaning: What it means for the agent's reputation. A success ends the row of failures and
                 lets one held failure go.
+            standing: Where the delivery stands at AI City, which may change it later; empty for any other
+                ending.
+            can_read: Whether its task can be read back.
         """
+        reads_back = can_read and standing not in {"", *TAKEN_BACK}
         reply = self._scripts.run(
             "settle",
             *(report.job_id, report.fence),
             receipt=json.dumps(receipt),
             retention_ms=self._retention_ms,
             meaning=meaning,
+            standing=standing,
+            read_back_ms=self.read_backs.next_ms(0, standing) if reads_back else None,
         )
         return bool(reply)
 

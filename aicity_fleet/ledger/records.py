@@ -74,6 +74,18 @@ class Records:
                 pipe.zcard(self.keys.state(state))
             return dict(zip(JobState, pipe.execute(), strict=True))
 
+    def record(self) -> dict[str, dict[str, int]]:
+        """Return what became of the deliveries of each task type: counts by ``delivered``, ``refunded``,
+        ``failed`` and ``thumbs_down``.
+        """
+        with wrapped("read the record"):
+            counts: Any = self.client.hgetall(self.keys.record)
+        found: dict[str, dict[str, int]] = {}
+        for field, number in counts.items():
+            what, _, task_type = field.partition(":")
+            found.setdefault(task_type, {})[what] = int(number)
+        return found
+
     def jobs(self, states: Sequence[JobState] = tuple(JobState), *, limit: int = 100) -> list[Job]:
         """Return jobs in these states, at most ``limit`` of each state, latest first."""
         with wrapped("list jobs"):

@@ -46,13 +46,19 @@ class DayTotals:
     day: DaySpending
     """What it spent."""
     settled_usd: Decimal
-    """Earned by jobs reported that day whose refund period is over, in US dollars."""
+    """Earned by jobs reported that day whose refund period is over, less what was taken back that day from
+    jobs of earlier days, in US dollars. May be negative."""
     unsettled_usd: Decimal
     """Earned by jobs reported that day that buyers can still take back, in US dollars."""
     unsettled_jobs: int
     """The number of those jobs."""
     unknown_jobs: int
     """Jobs reported that day that are in neither sum: their ending or their price is unknown."""
+    taken_back_usd: Decimal = Decimal(0)
+    """What jobs of any day had earned before the fleet read that day that AI City took it back, in US
+    dollars. It is in no other sum."""
+    taken_back_jobs: int = 0
+    """The number of those jobs, including those whose price is unknown."""
 
     @property
     def margin_usd(self) -> Decimal:

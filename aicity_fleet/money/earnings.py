@@ -34,11 +34,22 @@ class Earnings:
     """In US dollars, after AI City's share. None when the task names no price, or its ending is unknown."""
     stage: Stage
     settles_at: datetime | None = None
-    """When the refund period ends; None unless the job was accepted."""
+    """When the refund period ends; None where it is not what the earnings wait for."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Later:
+    """What a reported task showed when it was read back."""
+
+    standing: str = ""
+    """Where the delivery stands; empty before anything was recorded."""
+    paid_cents: int | None = None
+    """What the agent was paid; None when the task did not say."""
 
 
 NOTHING = Earnings(Decimal(0), "nothing")
 UNKNOWN = Earnings(None, "unknown")
+NOTHING_LATER = Later()
 
 
 def agent_share_usd(max_budget_cents: int) -> Decimal:
@@ -57,11 +68,11 @@ def earnings(
     max_budget_cents: int | None,
     reported_at: datetime | None,
     now: datetime,
+    later: Later = NOTHING_LATER,
 ) -> Earnings:
-    """Return what a job earns, as far as its receipt tells.
+    """Return what a job earns, as far as its receipt and what was read back later tell.
 
-    No receipt shows a later refund or a check of AI City's that failed later: settled means that the refund
-    period is over, not that AI City has paid.
+    Settled means that the refund period is over, not that AI City has paid.
 
     Args:
         kind: The outcome's kind, ``complete`` or ``fail``; empty while there is none.
@@ -69,6 +80,7 @@ def earnings(
         max_budget_cents: The task's ``maxBudget``; None when it has none.
         reported_at: When the receipt came, by Redis's clock.
         now: The present, by Redis's clock.
+        later: What its task showed after the report.
     """
     full = None if max_budget_cents is None else agent_share_usd(max_budget_cents)
     if kind == "fail":
@@ -76,18 +88,23 @@ def earnings(
     if receipt is None or reported_at is None:
         return Earnings(full, "expected")
     answer = receipt.get("answer") or {}
-    status = str(receipt.get("standing") or answer.get("status") or "")
+    status = later.standing or str(receipt.get("standing") or answer.get("status") or "")
     if status.startswith("unknown"):
         return UNKNOWN
     if status in {"failed", "refunded"}:
         return NOTHING
+    if later.standing in {"disputed", "quality_check"}:
+        return Earnings(_paid(later.paid_cents, full), "unsettled")
     if receipt.get("verdict") == "gone" and status != "completed":
         return UNKNOWN
-    paid = answer.get("paidCents")
-    if status == "completed" and isinstance(paid, int):
-        full = Decimal(paid) / 100
+    if status == "completed":
+        full = _paid(later.paid_cents, _paid(answer.get("paidCents"), full))
     settles_at = reported_at + timedelta(seconds=REFUND_SECONDS)
     return Earnings(full, "unsettled" if now < settles_at else "settled", settles_at)
+
+
+def _paid(cents: object, otherwise: Decimal | None) -> Decimal | None:
+    return Decimal(cents) / 100 if isinstance(cents, int) else otherwise
 
 
 def margin_usd(earned: Earnings, cost: Cost) -> Decimal | None:

@@ -106,8 +106,8 @@ class Api:
         )
         return entries + entries[: "duplicate_listing" in plan.changes], total
 
-    async def complete(self, request: Request, _plan: Plan) -> Response:
-        """Take a delivery."""
+    async def complete(self, request: Request, plan: Plan) -> Response:
+        """Take a delivery; the faults say what becomes of it later."""
         agent = self.agent(request)
         done = parse(self.completion, await json_body(request))
         task, request.state.is_accepted = self.simulator.city.complete(
@@ -116,7 +116,11 @@ class Api:
             done.output,
             done.execution_time_ms,
             request.headers.get("Idempotency-Key", ""),
+            in_check=any(fault.in_check for fault in plan.later),
         )
+        if request.state.is_accepted:
+            for fault in plan.later:
+                self.simulator.city.change_later(task, fault.becomes, fault.seconds)
         return self.settled(agent, task)
 
     async def fail(self, request: Request, _plan: Plan) -> Response:

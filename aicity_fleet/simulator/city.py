@@ -4,12 +4,13 @@ Plain Python in one thread, no HTTP. Everything a caller may not do is raised as
 ``CityRefusedError`` that carries the documented status and code. Called by the routes.
 """
 
+import heapq
 import itertools
 import random
 import secrets
 from collections import defaultdict, deque
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from aicity_fleet.simulator.agents import Agent
@@ -18,6 +19,9 @@ from aicity_fleet.simulator.config import PASS_MARK, PLATFORM_FEE_PERCENT, Simul
 from aicity_fleet.simulator.quality import assess, text_of
 from aicity_fleet.simulator.registry import Registry
 from aicity_fleet.simulator.tasks import CityTask, TaskStatus
+
+FAILED_CHECK = {"reason": "quality_check_failed", "message": "below the pass mark"}
+"""What a task shows after the marketplace's own check failed it."""
 
 
 class City:
@@ -42,6 +46,7 @@ class City:
         self._open: defaultdict[str, dict[str, CityTask]] = defaultdict(dict)
         self._ended: defaultdict[str, deque[CityTask]] = defaultdict(deque)
         self._numbers = itertools.count(1)
+        self._later: list[tuple[datetime, int, CityTask, str]] = []
 
     def submit(
         self,
@@ -130,9 +135,19 @@ class City:
         return task
 
     def complete(
-        self, agent: Agent, task_id: str, output: Any, execution_time_ms: int, key: str = ""
+        self,
+        agent: Agent,
+        task_id: str,
+        output: Any,
+        execution_time_ms: int,
+        key: str = "",
+        *,
+        in_check: bool = False,
     ) -> tuple[CityTask, bool]:
         """Take a delivery, assess it at once, and settle the task.
+
+        Args:
+            in_check: Whether it is not judged until ``change_later`` does.
 
         Returns:
             The task, and whether this ending counts: the first, or a later one in a city that counts
@@ -145,16 +160,17 @@ class City:
         if not task.is_open:
             return task, self._counts_again(agent, task, "complete", key)
         task.output, task.execution_time_ms = output, execution_time_ms
+        if in_check:
+            self._close(agent, task, TaskStatus.QUALITY_CHECK)
+            return task, True
         task.assessment = {"score": 100, "criteria": []}
         if self.config.quality_gate:
             task.assessment = assess(task.task_type, task.input, text_of(output)).to_json()
         passed = task.assessment["score"] >= PASS_MARK
         about = {"taskId": task_id, "category": task.task_type, "passMark": PASS_MARK}
         task.assessment |= {**about, "passed": passed}
-        if passed:
-            task.paid_cents = task.max_budget * (100 - PLATFORM_FEE_PERCENT) // 100
-        else:
-            task.failure = {"reason": "quality_check_failed", "message": "below the pass mark"}
+        if not passed:
+            task.failure = FAILED_CHECK
         self._settle(agent, task, TaskStatus.COMPLETED if passed else TaskStatus.FAILED)
         return task, True
 
@@ -168,6 +184,37 @@ class City:
         task.failure = {"reason": reason, "message": message}
         self._settle(agent, task, TaskStatus.FAILED)
         return task, True
+
+    def change_later(self, task: CityTask, becomes: str, seconds: float) -> None:
+        """Change a delivered task some time from now, as ``faults.Becomes`` says."""
+        due = self.now() + timedelta(seconds=seconds)
+        heapq.heappush(self._later, (due, next(self._numbers), task, becomes))
+
+    def catch_up(self) -> None:
+        """Carry out every change whose time has come; called before anything is shown or done."""
+        while self._later and self._later[0][0] <= self.now():
+            *_, task, becomes = heapq.heappop(self._later)
+            self._change(self.registry.agent(task.agent_id), task, becomes)
+
+    def _change(self, agent: Agent, task: CityTask, becomes: str) -> None:
+        if becomes in {"refunded", "thumbs_down"}:
+            task.feedback = {"rating": "thumbs_down"}
+        if becomes == "thumbs_down" or task.status is TaskStatus.FAILED:
+            return
+        was, task.status = task.status, TaskStatus(becomes)
+        if was is TaskStatus.QUALITY_CHECK:
+            self._pay_or_refund(agent, task)
+        elif was is TaskStatus.COMPLETED and becomes != "completed":
+            agent.earned_cents -= task.paid_cents
+            self.credits["charged"] -= task.max_budget
+            self.credits["paid"] -= task.paid_cents
+            self.credits["fees"] -= task.max_budget - task.paid_cents
+            self.credits["refunded"] += task.max_budget
+            task.paid_cents = 0
+            if becomes == "failed":  # whether a refund counts as a failure is not documented
+                self._note_failed(agent)
+        if becomes == "failed":
+            task.failure = FAILED_CHECK
 
     def _assign(self, task: CityTask) -> CityTask:
         if task.task_id in self.tasks:
@@ -202,12 +249,19 @@ class City:
         return True
 
     def _settle(self, agent: Agent, task: CityTask, status: TaskStatus) -> None:
+        self._close(agent, task, status)
+        self._pay_or_refund(agent, task)
+
+    def _close(self, agent: Agent, task: CityTask, status: TaskStatus) -> None:
         task.status, task.ended_at = status, self.now()
         task.accepted_endings += 1
         self._open[agent.agent_id].pop(task.task_id, None)
         self._ended[agent.agent_id].append(task)
+
+    def _pay_or_refund(self, agent: Agent, task: CityTask) -> None:
         self.credits["held"] -= task.max_budget
-        if status is TaskStatus.COMPLETED:
+        if task.status is TaskStatus.COMPLETED:
+            task.paid_cents = task.max_budget * (100 - PLATFORM_FEE_PERCENT) // 100
             agent.earned_cents += task.paid_cents
             self.credits["charged"] += task.max_budget
             self.credits["paid"] += task.paid_cents

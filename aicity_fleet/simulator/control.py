@@ -53,10 +53,12 @@ class Control:
 
     async def list_tasks(self, _request: Request) -> Response:
         """Return all tasks as they stand."""
+        self.simulator.city.catch_up()
         return JsonReply({"tasks": [_shown(task) for task in self.simulator.city.tasks.values()]})
 
     async def get_task(self, request: Request) -> Response:
         """Return one task as it stands."""
+        self.simulator.city.catch_up()
         task = self.simulator.city.tasks.get(request.path_params["task_id"])
         if task is None:
             raise CityRefusedError(404, "TASK_NOT_FOUND", "there is no such task")
@@ -64,6 +66,7 @@ class Control:
 
     async def report(self, _request: Request) -> Response:
         """Return what was ended, by whom and how often."""
+        self.simulator.city.catch_up()
         return JsonReply(self.simulator.report())
 
     async def install_faults(self, request: Request) -> Response:

@@ -28,6 +28,12 @@ ReplacingKind = Literal["reply_lost_after_commit", "status", "garbage", "reset",
 ListKind = Literal["duplicate_listing", "shuffle_pages", "list_finished"]
 """Bends the list of assigned tasks."""
 
+LaterKind = Literal["later"]
+"""Changes a task some seconds after its delivery, as ``becomes`` says."""
+
+Becomes = Literal["completed", "failed", "refunded", "thumbs_down"]
+"""What a delivered task becomes: it passes or fails the check, is refunded, or only gets a thumbs-down."""
+
 ModelKind = Literal["no_choices", "empty_content", "cut", "flawed", "obey"]
 """Bends the model's answer."""
 
@@ -43,7 +49,7 @@ class Fault(Body):
 
     model_config = ConfigDict(extra="forbid")
 
-    kind: Literal[ReplacingKind, ListKind, ModelKind, "slow"]
+    kind: Literal[ReplacingKind, ListKind, LaterKind, ModelKind, "slow"]
     operation: Operation
     task_id: str | None = None
     count: int | None = 1
@@ -56,6 +62,10 @@ class Fault(Body):
     retry_after: int | float | str | None = None
     """Seconds, ``date``, ``huge``, ``garbage``, or None for no header."""
     seconds: float = 1.0
+    becomes: Becomes = "refunded"
+    """For ``later``: what the task becomes after ``seconds``."""
+    in_check: bool = False
+    """For ``later``: whether it stays in ``quality_check`` until then, instead of being completed."""
     after_commit: bool = False
     """Whether it strikes only after the request was carried out."""
     label: str = ""
@@ -73,6 +83,10 @@ class Fault(Body):
             raise ValueError(f"{self.kind} is a fault of the operation model")
         if self.kind in get_args(ListKind) and self.operation != "list":
             raise ValueError(f"{self.kind} is a fault of the operation list")
+        if self.kind == "later" and self.operation != "complete":
+            raise ValueError("later is a fault of the operation complete")
+        if self.in_check and self.becomes not in {"completed", "failed"}:
+            raise ValueError("a task in check becomes completed or failed")
         return self
 
     @property
@@ -114,6 +128,8 @@ class Plan:
     delay_seconds: float = 0.0
     finished_seconds: float = 0.0
     """How long ended tasks stay in this listing, in seconds."""
+    later: tuple[Fault, ...] = ()
+    """What becomes of a delivery after it."""
 
 
 class FaultBoard:
@@ -133,6 +149,7 @@ class FaultBoard:
         """
         ending: Fault | None = None
         changes: set[str] = set()
+        later: list[Fault] = []
         delay = finished = 0.0
         for fault in self.standing:
             replaces = fault.kind in get_args(ReplacingKind)
@@ -143,6 +160,8 @@ class FaultBoard:
                 ending = fault
             elif fault.kind == "slow":
                 delay += fault.seconds
+            elif fault.kind == "later":
+                later.append(fault)
             elif fault.kind == "list_finished":
                 finished = fault.seconds
             else:
@@ -150,7 +169,7 @@ class FaultBoard:
         self.standing = [
             fault for fault in self.standing if fault.count is None or fault.fired < fault.count
         ]
-        return Plan(ending, frozenset(changes), delay, finished)
+        return Plan(ending, frozenset(changes), delay, finished, tuple(later))
 
 
 def fault_from_json(body: Any) -> Fault:

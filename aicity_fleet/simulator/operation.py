@@ -45,6 +45,7 @@ def operation(simulator: Simulator, name: str, handler: Handler) -> Endpoint:
 
         task_id = request.path_params.get("task_id", "")
         body = await request.body()
+        simulator.city.catch_up()
         plan = simulator.faults.plan(name, frozenset((task_id,)))
         await asyncio.sleep(plan.delay_seconds)
         fault = plan.ending

@@ -19,11 +19,17 @@ class TaskStatus(enum.StrEnum):
     EXECUTING = "executing"
     """The agent has seen it in its list."""
 
+    QUALITY_CHECK = "quality_check"
+    """Delivered, and not judged yet."""
+
     COMPLETED = "completed"
     """Accepted and paid."""
 
     FAILED = "failed"
     """Reported as failed, or below the pass mark; refunded."""
+
+    REFUNDED = "refunded"
+    """Accepted, and refunded after a thumbs-down."""
 
 
 OPEN_STATUSES = frozenset({TaskStatus.SUBMITTED, TaskStatus.EXECUTING})
@@ -51,6 +57,8 @@ class CityTask:
     execution_time_ms: int | None = None
     failure: dict[str, Any] | None = None
     assessment: dict[str, Any] | None = None
+    feedback: dict[str, Any] | None = None
+    """What the buyer said of the delivery; the field is inferred."""
     paid_cents: int = 0
     accepted_endings: int = 0
     listings: int = 0
@@ -101,6 +109,7 @@ class CityTask:
             "qualityScore": self.score,
             "paidCents": self.paid_cents,
             "error": self.failure,
+            "feedback": self.feedback,
         }
 
 

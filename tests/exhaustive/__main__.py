@@ -25,6 +25,10 @@ BOUNDS = {
     "one job, two workers, a wipe": Bounds(
         calls=0, polls=1, flushes=1, crashes=0, lost=0, attempts=1
     ),
+    "two jobs, judged later": Bounds(
+        **{"jobs": 2, "row": 1, "workers": 1, "calls": 0, "reporters": 1, "attempts": 1},
+        **{"crashes": 1, "lost": 0, "later_checks": 1, "taken_back": 1},
+    ),
     "one job, people": Bounds(calls=0, moves=2, crashes=1, lost=1),
 }
 LARGE = {

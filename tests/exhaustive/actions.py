@@ -66,6 +66,7 @@ class Actions:
                         started = spend(started, "polls")
                     yield from self._steps(started, kind, -1, f"{KINDS[kind]} {' '.join(program)}")
         yield from self._passing_of_time(state)
+        yield from self._changes_later(state)
         if has(state, "flushes"):
             promises = opened(state.book)
             promises.flushed()
@@ -83,6 +84,10 @@ class Actions:
         if kind == KINDS.index("poll"):
             if has(state, "polls"):
                 yield ("poll",)
+            return
+        if kind == KINDS.index("reader"):
+            if DUE in look(state.ledger, "read_backs").values():
+                yield ("read_back",)
             return
         for job_id in self.ids:
             job = look(state.ledger, f"job:{job_id}")
@@ -110,11 +115,26 @@ class Actions:
                 if job.get(field) == LATER:
                     ledger = changed(state.ledger, f"job:{job_id}", field, DUE)
                     yield f"due: {field} of {job_id}", dataclasses.replace(state, ledger=ledger)
+        for job_id, score in look(state.ledger, "read_backs").items():
+            standing = look(state.ledger, f"job:{job_id}").get("standing")
+            if score == LATER and standing != dict(state.city[0])[job_id]:
+                ledger = changed(state.ledger, "read_backs", job_id, DUE)
+                yield f"due: the reading of {job_id}", dataclasses.replace(state, ledger=ledger)
         if look(state.ledger, "turns").get("poll:until") == LATER:
             ledger = changed(state.ledger, "turns", "poll:until", DUE)
             yield "due: the next poll", dataclasses.replace(state, ledger=ledger)
         if DUE in running.values():
             yield "sweep", self.to_its_end(state, ("sweep",))
+
+    def _changes_later(self, state: State) -> Iterator[tuple[str, State]]:
+        """AI City judges a delivery that is in check, or takes a completed one back."""
+        for job_id, status in state.city[0]:
+            if status == "quality_check":
+                for verdict in ("completed", "failed"):
+                    yield f"AI City judges {job_id}: {verdict}", _changed(state, job_id, verdict)
+            if status == "completed" and has(state, "taken_back"):
+                after = spend(_changed(state, job_id, "failed"), "taken_back")
+                yield f"AI City takes {job_id} back", after
 
     def _steps(self, state: State, kind: int, at: int, name: str) -> Iterator[tuple[str, State]]:
         """The next effect of one process, with everything that may become of it."""
@@ -188,14 +208,20 @@ class Actions:
         verdicts = ["completed" if kind == "complete" else "failed"]
         if kind == "complete" and has(state, "failed_checks"):
             verdicts.append("failed check")
+        if kind == "complete" and has(state, "later_checks"):
+            verdicts.append("quality_check later")
         for verdict in verdicts:
             status = verdict.split()[0]
-            after = state if verdict == status else spend(state, "failed_checks")
+            after = state
+            if verdict != status:
+                after = spend(
+                    state, "failed_checks" if verdict == "failed check" else "later_checks"
+                )
             told = opened(state.book)
             told.ended(slot[2], job_id, kind, row)
             city = (
                 tuple(sorted({**statuses, job_id: status}.items())),
-                0 if status == "completed" else row + 1,
+                {"completed": 0, "failed": row + 1}.get(status, row),
             )
             after = dataclasses.replace(after, city=city, book=book_of(told))
             yield f" ({verdict})", after, status
@@ -232,6 +258,19 @@ class Actions:
             _, state, reply = next(iter(self._outcomes(state, slot, effect)))
             history = (*history, reply)
         return state
+
+
+def _changed(state: State, job_id: str, status: str) -> State:
+    """The state after AI City changed a delivery."""
+    statuses, row = dict(state.city[0]), state.city[1]
+    was_in_check = statuses[job_id] == "quality_check"
+    promises = opened(state.book)
+    promises.changed_later(job_id, status, row, was_in_check=was_in_check)
+    city = (
+        tuple(sorted({**statuses, job_id: status}.items())),
+        0 if status == "completed" else row + 1,
+    )
+    return dataclasses.replace(state, city=city, book=book_of(promises))
 
 
 def _brief(value: Any) -> str:

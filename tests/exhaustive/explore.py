@@ -97,7 +97,8 @@ class Explorer:
     def first_state(self) -> State:
         """One poll was made, and nothing else happened."""
         left = tuple(getattr(self._bounds, name) for name in BUDGETS)
-        slots = ((None,) * self._bounds.workers, (None,) * self._bounds.reporters, (None,))
+        bounds = self._bounds
+        slots = tuple((None,) * n for n in (bounds.workers, bounds.reporters, 1, bounds.readers))
         city = (tuple((job_id, OPEN) for job_id in self._actions.ids), self._bounds.row)
         state = State((), slots, city, book_of(Promises(lambda _id: 0)), left)
         return self._actions.to_its_end(state, ("poll",))
@@ -121,7 +122,12 @@ class Explorer:
 
     def _round(self, state: State) -> State:
         """Everything comes due; a sweep, a poll, and every message once."""
-        for name in ("state:running", "turns", *(f"job:{job_id}" for job_id in self._actions.ids)):
+        for name in (
+            "state:running",
+            "turns",
+            "read_backs",
+            *(f"job:{job_id}" for job_id in self._actions.ids),
+        ):
             for field, value in look(state.ledger, name).items():
                 if value == LATER:
                     ledger = changed(state.ledger, name, field, DUE)
@@ -131,13 +137,16 @@ class Explorer:
         for job_id in self._actions.ids:
             for act in ("run", "report"):
                 state = self._actions.to_its_end(state, (act, job_id))
-        return state
+        return self._actions.to_its_end(state, ("read_back",))
 
     def _restless(self, state: State) -> list[str]:
         restless = []
         for job_id, status in state.city[0]:
             where = look(state.ledger, f"job:{job_id}").get("state", "unknown")
             is_over = where in {"held", "quarantined"} or (where == "reported" and status != OPEN)
+            standing = look(state.ledger, f"job:{job_id}").get("standing", status)
+            if standing not in {status, "unknown"}:
+                restless.append(f"{job_id}: its task became {status}, which was not learned")
             if not is_over and not (where == "unknown" and status != OPEN):
                 restless.append(f"{job_id} is {where}, its task {status}")
         return restless

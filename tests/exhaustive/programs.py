@@ -29,7 +29,7 @@ from aicity_fleet.ledger import ledger as ledger_module
 from aicity_fleet.ledger.keys import Keys
 from aicity_fleet.models import Delivered, Rejected, TeamResult
 from aicity_fleet.stop_switch import StopSwitch
-from scheduler import availability, poll, report, sweep
+from scheduler import availability, poll, read_back, report, sweep
 from workers import lease_keeper, ledger_journal, run_job
 
 KEYS = Keys("x")
@@ -214,6 +214,8 @@ class Programs:
                     messages=self._messages,
                     max_input_chars=1000,
                 )
+            case "read_back":
+                read_back.read_back(client=self._city, ledger=ledger)
             case "sweep":
                 sweep.sweep(ledger=ledger, messages=self._messages)
             case "cancel":
@@ -247,13 +249,13 @@ def replayed() -> Iterator[None]:
     tokens = SimpleNamespace(token_hex=lambda _size: "n")
     with ExitStack() as patches:
         for module, name, value in (
-            *((module, "time", clock) for module in (run_job, lease_keeper, poll)),
+            *((module, "time", clock) for module in (run_job, lease_keeper, poll, read_back)),
             *((module, "random", chance) for module in (backoff, controls)),
             *((module, "secrets", tokens) for module in (ledger_module, coordination)),
             (ledger_journal, "asyncio", _NoLoop),
             *(
                 (module, "log", Silence())
-                for module in (run_job, lease_keeper, report, poll, sweep, availability)
+                for module in (run_job, lease_keeper, report, poll, read_back, sweep, availability)
             ),
         ):
             patches.enter_context(mock.patch.object(module, name, value))

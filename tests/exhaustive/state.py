@@ -38,6 +38,15 @@ class Bounds:
     flushes: int = 0
     moves: int = 0
     failed_checks: int = 0
+    later_checks: int = 0
+    """Deliveries that AI City judges some time after it took them."""
+    taken_back: int = 0
+    """Completed tasks that AI City fails later."""
+
+    @property
+    def readers(self) -> int:
+        """How many processes read back; one where there is anything to learn."""
+        return int(self.later_checks + self.taken_back > 0)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -46,16 +55,19 @@ class State:
 
     ledger: Snapshot
     slots: tuple[tuple[Slot, ...], ...]
-    """Workers, reporters, poll; slots of one kind are alike, and so are kept in order."""
+    """Workers, reporters, poll, reader; slots of one kind are alike, and so are kept in order."""
     city: City
     book: tuple[Any, ...]
     """What the promises know, see ``book_of``."""
     left: tuple[int, ...]
-    """What is left of polls, crashes, lost, doubled, flushes, moves, failed checks."""
+    """What is left of each budget, as in ``BUDGETS``."""
 
 
-BUDGETS = ("polls", "crashes", "lost", "doubled", "flushes", "moves", "failed_checks")
-KINDS = ("worker", "reporter", "poll")
+BUDGETS = (
+    *("polls", "crashes", "lost", "doubled", "flushes", "moves", "failed_checks"),
+    *("later_checks", "taken_back"),
+)
+KINDS = ("worker", "reporter", "poll", "reader")
 
 
 def has(state: State, budget: str) -> bool:
@@ -80,6 +92,7 @@ _KNOWN = (
     "_strays",
     "_failed_checks",
     "_taken",
+    "_ended_in",
 )
 
 

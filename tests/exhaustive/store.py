@@ -17,7 +17,12 @@ NOW_MS = 1_700_000_000_000
 LATER_MS = NOW_MS + 1000
 """Stands for any time that has not come."""
 
-TIMES = frozenset({"not_before", "report_due", "report_lease_until", "poll:until", "sweep:until"})
+TIMES = frozenset(
+    {
+        *("not_before", "report_due", "report_lease_until", "poll:until", "sweep:until"),
+        "changed_at",
+    }
+)
 MATTERS = TIMES | frozenset(
     {
         *("state", "nonce", "attempt", "lapses", "isolated", "cancel", "task"),
@@ -31,6 +36,7 @@ MATTERS = TIMES | frozenset(
             "refused",
         ),
         *("despite_guard", "report_attempt", "failed", "cleared", "assumed", "poll:token"),
+        *("standing", "read_backs", "cleared_by", "cleared_from", "assumed_from"),
     }
 )
 """The fields of hashes that decide anything."""
@@ -101,7 +107,9 @@ def reduced(found: list[Any]) -> Snapshot:
     kept = []
     for name, kind, value in found:
         # Who stands beside whom decides only where a job runs, never how it ends.
-        if name.startswith(("audit:", "unsent", "state:reported", "schema", "suspects")):
+        if name.startswith(
+            ("audit:", "unsent", "state:reported", "schema", "suspects", "record", "taken_back")
+        ):
             continue
         content: tuple[Any, ...]
         if kind == "hash":
@@ -110,8 +118,8 @@ def reduced(found: list[Any]) -> Snapshot:
                 sorted((f, _time(v) if f in TIMES else v) for f, v in pairs if f in MATTERS)
             )
         elif kind == "zset":
-            # Of the indexes, only that of the running jobs says when something may happen.
-            due = _time if name == "state:running" else lambda _score: str(NOW_MS)
+            # Of the indexes, only these two say when something may happen.
+            due = _time if name in {"state:running", "read_backs"} else lambda _score: str(NOW_MS)
             pairs = zip(value[::2], value[1::2], strict=True)
             content = tuple(sorted((member, due(score)) for member, score in pairs))
         else:

@@ -30,6 +30,10 @@ SMALL = {
     "people": Bounds(workers=1, calls=0, crashes=0, lost=1, moves=2, attempts=3),
     "wipe": Bounds(workers=1, calls=0, polls=1, flushes=1, crashes=0, lost=0),
     "two workers, a wipe": Bounds(calls=0, polls=1, flushes=1, crashes=0, lost=0, attempts=1),
+    "judged later": Bounds(
+        **{"jobs": 2, "row": 1, "workers": 1, "calls": 0, "reporters": 1, "attempts": 1},
+        **{"crashes": 0, "lost": 0, "later_checks": 1, "taken_back": 1},
+    ),
     "guard": Bounds(
         **{"jobs": 2, "row": 1, "workers": 1, "calls": 0, "reporters": 2, "attempts": 1},
         **{"crashes": 0, "lost": 0, "failed_checks": 1},
@@ -69,6 +73,8 @@ def test_every_state_holds_the_promises(wire, name):
         ("the last outcome wins", "crashes"),
         ("failures under way do not count", "guard"),
         ("completions without an answer do not count", "guard"),
+        ("deliveries in check do not count", "judged later"),
+        ("reported tasks are not read back", "judged later"),
         ("a known id is accepted again", "wipe"),
         ("a fence without the nonce", "two workers, a wipe"),
         ("a rerun of what may be accepted", "people"),

@@ -10,7 +10,8 @@ from integration.test_cli_operator import run  # noqa: F401 - a fixture
 from aicity_fleet.cli.display import console
 from aicity_fleet.journal import Entry
 from aicity_fleet.ledger import ClaimTerms, Lease, ReportLease
-from aicity_fleet.models import AssignedTask, Completed, Spent, Usage
+from aicity_fleet.ledger.read_backs import ReadLease, Seen
+from aicity_fleet.models import AssignedTask, Completed, Spent, Standing, Usage
 from aicity_fleet.stop_switch import StopSwitch
 from workers.ledger_journal import LedgerJournal
 
@@ -39,7 +40,16 @@ def finish(ledger, job_id: str, *costs: str | None, cents: int | None = 1000) ->
 def settle(ledger, job_id: str) -> None:
     held = ledger.take_report(job_id)
     assert isinstance(held, ReportLease)
-    ledger.settle(held, ACCEPTED)
+    ledger.settle(held, ACCEPTED, standing="completed")
+
+
+def take_back(ledger, job_id: str, standing: Standing) -> None:
+    """Read in the ledger's name that a delivery was taken back."""
+    ledger.client.zadd(ledger.keys.read_backs, {job_id: 0})
+    lease = ledger.read_backs.take()
+    assert isinstance(lease, ReadLease)
+    assert lease.job_id == job_id
+    ledger.read_backs.note(lease, Seen(standing, standing, thumbs_down=True, is_final=True))
 
 
 @pytest.fixture
@@ -103,3 +113,36 @@ def test_the_day_is_added_up_with_what_is_unsettled_and_unknown(run, ledger, thr
     assert data["day_totals"]["unsettled_usd"] == "17.00"
     assert data["day_totals"]["day"]["cost"]["unpriced_calls"] == 1
     assert data["margin_today_usd"] == "16.2499985"
+
+
+def test_what_ai_city_took_back_is_shown_and_lowers_the_day(run, ledger, three_jobs):  # noqa: F811
+    ledger.coordination.may_sweep(1)
+    take_back(ledger, "unsettled", "refunded")
+    shown = " ".join(run("job", "unsettled").split())
+    for part in (
+        "refunded (read 20",
+        "refunded to the buyer; it counts as a failure and earns nothing (was completed)",
+        "the buyer gave a thumbs-down",
+        "complete, refunded later",
+        "-$0.2500015",
+    ):
+        assert part in shown
+    job = json.loads(run("job", "unsettled", "--json"))
+    assert [event["kind"] for event in job["later"]] == ["refunded", "thumbs_down"]
+    assert (job["standing"], job["seen"]["status"]) == ("refunded", "refunded")
+    assert job["money"]["earnings"] == "nothing"
+    shown = " ".join(run("status", code=1).split())
+    assert "earned $0.00 after $8.50 taken back (1 job)" in shown
+    assert "open, 1 failures in a row" in shown
+    data = json.loads(run("status", "--json", code=1))["day_totals"]
+    assert (data["taken_back_usd"], data["taken_back_jobs"]) == ("8.50", 1)
+    assert data["unsettled_usd"] == "8.50"
+
+
+def test_the_record_of_a_team_counts_its_deliveries(run, ledger, three_jobs):  # noqa: F811
+    take_back(ledger, "unpriced", "failed")
+    ledger.client.hset(ledger.keys.record, "delivered:a type of nobody", 3)
+    found = json.loads(run("teams", "record", "--json"))
+    assert found["research"] == {"delivered": 2, "refunded": 0, "failed": 1, "thumbs_down": 1}
+    assert found["general"]["delivered"] == 3
+    assert "thumbs-down" in run("teams", "record")

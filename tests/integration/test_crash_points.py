@@ -40,6 +40,7 @@ ACT_OF = {
     Failpoint.REPORT_TAKEN: "report",
     Failpoint.REPORT_ANSWERED: "report",
     Failpoint.SETTLED: "report",
+    Failpoint.READ_BACK: "read_back",
 }
 """Which act reaches each step."""
 
@@ -109,6 +110,14 @@ class Children:
         """The turn of a poll that was killed runs out."""
         self.ledger.client.delete(f"{self.ledger.keys.prefix}turns")
 
+    def all_reads_due(self) -> int:
+        """Have the time of every reading come; gives how many there are."""
+        client, index = self.ledger.client, self.ledger.keys.read_backs
+        waiting = client.zrange(index, 0, -1)
+        for job_id in waiting:
+            client.zadd(index, {str(job_id): 0})
+        return len(waiting)
+
     def log(self) -> str:
         self._log.seek(0)
         return self._log.read()[-4000:]
@@ -148,6 +157,9 @@ def work(
     children.act("sweep", crash_at=crash["sweep"])
     for task, job_id in children.messages():
         children.act(task, job_id, crash[task], occurrence)
+    if crashing == "read_back" and (due := children.all_reads_due()):
+        children.act("read_back", crash_at=crash_at)
+        assert children.ledger.client.zcard(children.ledger.keys.read_backs) == due
 
 
 def is_at_rest(children: Children, ids: list[str]) -> bool:

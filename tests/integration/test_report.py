@@ -323,3 +323,14 @@ def test_the_bridge_contract_reports_as_well(city, ledger):
     with city.client("bridge") as client:
         assert report(task_id, ReporterParts(ledger, client, "a", 60))["did"] == "settled"
     assert city.task(task_id)["status"] == "completed"
+
+
+def test_half_a_character_in_a_refusal_is_recorded_all_the_same(city, ledger, finished):
+    job_id = finished()
+    words = b'{"success": false, "error": {"code": "ODD", "message": "half \\ud800"}}'
+    odd = httpx.MockTransport(lambda _request: httpx.Response(422, content=words))
+    client = AICityClient(city.url, "key", load_contract("api"), transport=odd)
+    assert report(job_id, ReporterParts(ledger, client, "a", 3600))["did"] == "quarantined"
+    job = ledger.get(job_id)
+    assert job is not None
+    assert "half ?" in job.reason

@@ -25,6 +25,7 @@ from aicity_fleet.messaging.messages import Messages
 from aicity_fleet.messaging.routes import POLL
 from aicity_fleet.models import JsonObject
 from scheduler.poll import poll
+from scheduler.read_back import read_back
 from scheduler.report import ReporterParts, report
 from scheduler.sweep import Sweeper
 from workers.lease_keeper import LeaseKeeper
@@ -218,9 +219,12 @@ class Fleet:
         def handle(text: str) -> JsonObject:
             if text != POLL_TEXT:
                 return report(text, reporter)
-            return poll(
+            summary = poll(
                 client=client, ledger=ledger, messages=self._messages, max_input_chars=1000
             ).to_json()
+            if summary["status"] not in {"busy", "error"}:
+                read_back(client=client, ledger=ledger)
+            return summary
 
         for _ in range(DISPATCHER_SLOTS):
             world.stage.spawn(process, lambda: self._consume(("control", "reports"), handle))

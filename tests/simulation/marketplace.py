@@ -33,6 +33,9 @@ class MarketTask:
     ended_by: str = ""
     """What ended it: ``complete`` or ``fail``."""
 
+    is_changed_later: bool = False
+    """Whether it was judged, failed or refunded after its delivery was taken."""
+
     @property
     def is_open(self) -> bool:
         """Whether an ending would be accepted."""
@@ -51,6 +54,7 @@ class Marketplace:
 
     Args:
         passes_check: Whether a delivery passes the marketplace's own quality check, by its task's id.
+        is_checked_later: Whether a delivery is only judged when ``judge`` says so, by its task's id.
         on_ending: Told of every accepted ending: the task, what ended it, the row of failures before.
     """
 
@@ -58,12 +62,14 @@ class Marketplace:
         self,
         passes_check: Callable[[str], bool] = lambda _id: True,
         on_ending: Callable[[MarketTask, str, int], None] = lambda _task, _kind, _row: None,
+        is_checked_later: Callable[[str], bool] = lambda _id: False,
     ) -> None:
         self.tasks: dict[str, MarketTask] = {}
         self.endings = 0
         self.failures_in_a_row = 0
         self.availability = "available"
         self._passes_check, self._on_ending = passes_check, on_ending
+        self._is_checked_later = is_checked_later
 
     def submit(self, task_id: str, raw: Any = None) -> None:
         """A buyer submits a task."""
@@ -91,13 +97,28 @@ class Marketplace:
         task = self._task(task_id)
         if not task.is_open:
             raise AICityRefusedError("409 CONFLICT", 409, "CONFLICT")
-        passed = kind == "complete" and self._passes_check(task_id)
         row = self.failures_in_a_row
+        if kind == "complete" and self._is_checked_later(task_id):
+            task.status, task.ended_by = "quality_check", kind
+            self.endings += 1
+            self._on_ending(task, kind, row)
+            return {"id": task_id, "status": task.status}
+        passed = kind == "complete" and self._passes_check(task_id)
         task.status, task.ended_by = "completed" if passed else "failed", kind
         self.endings += 1
         self.failures_in_a_row = 0 if passed else row + 1
         self._on_ending(task, kind, row)
         return {"id": task_id, "status": task.status}
+
+    def change(self, task_id: str, status: str) -> int:
+        """Judge a delivery that is in check, or take a completed one back; returns the row before.
+
+        A refund counts as a failure here: whether it does at AI City is not documented.
+        """
+        task, row = self.tasks[task_id], self.failures_in_a_row
+        task.status, task.is_changed_later = status, True
+        self.failures_in_a_row = 0 if status == "completed" else row + 1
+        return row
 
     def _task(self, task_id: str) -> MarketTask:
         if task_id not in self.tasks:

@@ -13,6 +13,7 @@ from simulation.profiles import profile_of
 from simulation.promises import (
     BOUGHT_ONCE,
     GUARD,
+    LEARNED,
     ONE_ENDING,
     ONE_OWNER,
     RELEASED,
@@ -168,6 +169,7 @@ MUTATIONS = (
             "local rescued = due(key('state', 'running'))",
             "local rescued = redis.call('ZRANGEBYSCORE', key('state', 'running'), 0, NOW - 8000)",
         ),
+        seeds=100,
     ),
     Mutation(
         "a fence without the nonce",
@@ -248,5 +250,25 @@ MUTATIONS = (
         (RELEASED,),
         ("failures",),
         (EVERY_SCRIPT, "if held and failures_in_a_row()", "if false and failures_in_a_row()"),
+    ),
+    Mutation(
+        "reported tasks are not read back",
+        (LEARNED,),
+        ("failures",),
+        ("settle", "redis.call('ZADD', READ_BACKS, NOW + arg.read_back_ms, id)", ""),
+    ),
+    Mutation(
+        "deliveries that are taken back do not count",
+        (GUARD,),
+        ("failures",),
+        ("note_read_back", "      count_taken_back(id)", ""),
+        seeds=150,
+    ),
+    Mutation(
+        "deliveries in check do not count",
+        (GUARD,),
+        ("failures",),
+        ("settle", "if arg.standing ~= 'quality_check' or", "if true or"),
+        seeds=150,
     ),
 )

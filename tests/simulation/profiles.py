@@ -69,6 +69,11 @@ class Profile:
     check_fails: float = 0.0
     """Share of deliveries that AI City's own check fails."""
 
+    checked_later: float = 0.0
+    """Share of deliveries that AI City judges some time after it took them."""
+    taken_back: float = 0.0
+    """Share of completed tasks that AI City fails or refunds later."""
+
     # --- jobs --------------------------------------------------------------------------------------
     rejects: float = 0.2
     """Share of jobs whose team gives up."""
@@ -105,12 +110,12 @@ KINDS: dict[str, dict[str, float]] = {
     },
     "failures": {
         **{"rejects": 0.6, "wavers": 0.2, "city_reply_lost": 0.35, "check_fails": 0.25},
-        "city_refuses": 0.08,
+        **{"city_refuses": 0.08, "checked_later": 0.15, "taken_back": 0.15},
         **{"jobs": 22, "workers": 3, "slots": 4, "kills": 1, "most_calls": 2, "fault_seconds": 60},
     },
     "flushes": {
         **{"flushes": 3, "rejects": 0.6, "wavers": 0.3, "city_reply_lost": 0.2, "stops": 2},
-        **{"listing_stale": 0.3, "most_calls": 3},
+        **{"listing_stale": 0.3, "most_calls": 3, "taken_back": 0.1},
     },
     "models": {
         "trouble": 0.15,
@@ -132,6 +137,7 @@ KINDS: dict[str, dict[str, float]] = {
         **{"key_refused": 0.3, "listing_stale": 0.1, "listing_doubled": 0.1, "malformed": 0.05},
         **{"withdrawn": 0.04, "check_fails": 0.08, "rejects": 0.5, "wavers": 0.3, "poison": 0.05},
         **{"broken": 0.02, "trouble": 0.06, "serves": 0.3, "fatal": 0.003, "moves": 5},
+        **{"checked_later": 0.05, "taken_back": 0.08},
     },
 }
 """Kinds of trouble, by what they change."""

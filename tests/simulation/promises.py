@@ -23,6 +23,11 @@ RESCUE = f"a job is rescued within {RESCUE_SECONDS:.0f} s"
 REST = "everything comes to rest, for a reason"
 UNKNOWN_ERROR = "no process meets an error that it does not know"
 RELEASED = "what is held goes as successes come"
+LEARNED = "what AI City changes after a report is learned"
+
+
+NEVER = 1e9
+"""Stands for the place of what no report that was taken so far could foresee."""
 
 
 class BrokenPromiseError(BaseException):
@@ -67,11 +72,13 @@ class Promises:
         self._strays: set[str] = set()
         """Ended by reports that were under way while the ledger was wiped, and not known to it yet: nobody
         can hold anything back for them."""
-        self._failed_checks: dict[str, int] = {}
+        self._failed_checks: dict[str, float] = {}
         """Completions of this row, with their place in ``_taken``: one that was sent after a failure was,
         and then failed AI City's own check, could not be foreseen when that failure was sent."""
         self._taken: dict[tuple[int, str], int] = {}
         """In which order reports were first taken."""
+        self._ended_in: dict[str, int] = {}
+        """The epoch in which a completion was accepted."""
 
     def flushed(self) -> None:
         """The ledger was wiped: what the fleet knew of the past is gone."""
@@ -111,11 +118,26 @@ class Promises:
         if epoch < self.epoch:
             self._strays.add(job_id)
         elif kind == "complete":
+            self._ended_in[job_id] = epoch
             self._failed_checks[job_id] = mine  # no matter when it passed
         else:
             unforeseen = sum(order > mine for order in self._failed_checks.values())
             if row - len(self._strays) - unforeseen >= 2:
                 raise BrokenPromiseError(GUARD, f"{job_id} is failure {row + 1} in a row")
+
+    def changed_later(self, job_id: str, status: str, row: int, *, was_in_check: bool) -> None:
+        """AI City judged a delivery, or took it back, after this many failures in a row."""
+        if row == 0 or status == "completed":
+            self._strays.clear()
+            self._failed_checks.clear()
+        if status == "completed":
+            return
+        # A delivery in check may fail: the ledger that settled it has to expect that. That a completed one
+        # was taken back, it learns when it reads.
+        epoch = self._ended_in.get(job_id, -1)
+        is_expected = was_in_check and epoch == self.epoch
+        order = self._taken.get((epoch, job_id), -1) if is_expected else NEVER
+        self._failed_checks[job_id] = order
 
     def buys(self, job_id: str, fence: str, ordinal: int) -> None:
         """A run gets an answer of the model."""
@@ -175,6 +197,12 @@ class Promises:
 
     def _saw_settle(self, _process: str, args: list[Any], _reply: Any) -> None:
         self._strays.discard(args[0])
+
+    def _saw_note_read_back(self, _process: str, args: list[Any], reply: Any) -> None:
+        named = dict(zip(args[2::2], args[3::2], strict=True))
+        is_taken_back = named["standing"] in {"failed", "refunded"}
+        if reply and is_taken_back and self._failed_checks.get(args[0]) == NEVER:
+            self._failed_checks[args[0]] = max(self._taken.values(), default=-1) + 0.5
 
     def _saw_died(self, _process: str, args: list[Any], reply: Any) -> None:
         if reply:

@@ -14,7 +14,7 @@ from unittest import mock
 from simulation.fleet import Fleet
 from simulation.people import Buyers, Operator
 from simulation.profiles import Profile, profile_of
-from simulation.promises import RELEASED, REST, UNKNOWN_ERROR, BrokenPromiseError
+from simulation.promises import LEARNED, RELEASED, REST, UNKNOWN_ERROR, BrokenPromiseError
 from simulation.team import Plan, VirtualAsyncio
 from simulation.wire import Wire, packed, redis_socket
 from simulation.world import KEYS, World
@@ -23,7 +23,7 @@ from aicity_fleet import background, backoff
 from aicity_fleet.ledger import controls, coordination
 from aicity_fleet.ledger import ledger as ledger_module
 from aicity_fleet.messaging import messages
-from scheduler import availability, poll, report, sweep
+from scheduler import availability, poll, read_back, report, sweep
 from workers import lease_keeper, ledger_journal, run_job
 
 REST_SECONDS = 1500.0
@@ -63,6 +63,7 @@ def virtual(world: World) -> Iterator[None]:
             (run_job, "time", clock),
             (lease_keeper, "time", clock),
             (poll, "time", clock),
+            (read_back, "time", clock),
             (backoff, "random", chance),
             (controls, "random", chance),
             (ledger_module, "secrets", tokens),
@@ -71,7 +72,7 @@ def virtual(world: World) -> Iterator[None]:
             *(
                 (module, "log", Silence())
                 for module in (
-                    *(run_job, lease_keeper, report, poll, sweep, availability),
+                    *(run_job, lease_keeper, report, poll, read_back, sweep, availability),
                     *(background, messages),
                 )
             ),
@@ -165,6 +166,7 @@ class _Play:
         stage.at(0.1, self._put_right)
         stage.at(45, self._put_right)  # what was stopped or paused by an effect under way
         self._come_to_rest()
+        self._learn_what_changed()
         self._let_the_held_go()
         self._explain_the_rest()
 
@@ -187,6 +189,33 @@ class _Play:
         if not stage.run(rests, latest):
             raise BrokenPromiseError(REST, f"after {REST_SECONDS:.0f} s: {self._restless()}")
         world.note("everything rests")
+
+    def _learn_what_changed(self) -> None:
+        """AI City changes what it still does, and the fleet reads it."""
+        world, stage = self.world, self.world.stage
+        looked_at = [stage.seconds]
+
+        def is_learned() -> bool:
+            if stage.seconds < looked_at[0]:
+                return False
+            looked_at[0] = stage.seconds + 5
+            return not self._unlearned()
+
+        if self._unlearned() and not stage.run(is_learned, stage.seconds + REST_SECONDS):
+            raise BrokenPromiseError(LEARNED, f"{self._unlearned()}")
+        world.note("all is learned")
+
+    def _unlearned(self) -> list[str]:
+        """Deliveries that the ledger knows, and of which AI City has changed or will change something."""
+        unlearned = []
+        for task in self.world.market.tasks.values():
+            if task.task_id not in self.world.to_change and not task.is_changed_later:
+                continue
+            state, standing = self.world.query("HMGET", KEYS.job(task.task_id), "state", "standing")
+            is_pending = task.task_id in self.world.to_change
+            if is_pending or (state == "reported" and standing not in {None, task.status}):
+                unlearned.append(f"{task.task_id} is {task.status}, its job says {standing}")
+        return unlearned
 
     def _restless(self) -> list[str]:
         """Jobs that are not where they may stay, and open tasks without one that rests."""

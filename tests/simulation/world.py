@@ -112,10 +112,12 @@ class World:
         self.key_is_refused = False
         self.refused_ids: set[str] = set()
         """Jobs of which a report was refused without a reason."""
+        self.to_change: set[str] = set()
+        """Delivered tasks that AI City will change."""
         self.trace: list[str] = []
         self.counts: Counter[str] = Counter()
         self.promises = Promises(lambda job_id: wire.call("LLEN", KEYS.journal(job_id)))
-        self.market = Marketplace(self._passes_check, self._ended)
+        self.market = Marketplace(self._passes_check, self._ended, self._is_checked_later)
         self.kill: Callable[[Process], None] = lambda _process: None
         self.stop: Callable[[Process], None] = lambda _process: None
         self.forget_messages: Callable[[], None] = lambda: None
@@ -306,11 +308,35 @@ class World:
     def _passes_check(self, _task_id: str) -> bool:
         return not self.happens(self.profile.check_fails)
 
+    def _is_checked_later(self, _task_id: str) -> bool:
+        return self.happens(self.profile.checked_later)
+
+    def _change_later(self, task: MarketTask) -> None:
+        """Plan what AI City does to a delivery after it took it."""
+        is_in_check = task.status == "quality_check"
+        if is_in_check:
+            status = "completed" if self._passes_check(task.task_id) else "failed"
+        elif task.status == "completed" and self.happens(self.profile.taken_back):
+            status = self.rng.choice(("failed", "refunded"))
+        else:
+            return
+
+        def change() -> None:
+            self.to_change.discard(task.task_id)
+            row = self.market.change(task.task_id, status)
+            self.note(f"AI City changes {task.task_id} to {status}, row was {row}")
+            self.count("changed_later")
+            self.promises.changed_later(task.task_id, status, row, was_in_check=is_in_check)
+
+        self.to_change.add(task.task_id)
+        self.stage.at(self.rng.uniform(1, 100), change)
+
     def _ended(self, task: MarketTask, kind: str, row: int) -> None:
         self.note(f"AI City accepts {kind} of {task.task_id}: {task.status}, row was {row}")
         strand = self.stage.strand
         assert strand is not None
         self.promises.ended(strand.report_epoch, task.task_id, kind, row)
+        self._change_later(task)
 
 
 def _brief(value: Any) -> str:

@@ -1,10 +1,10 @@
 """Forks a child per act of the fleet, and has it kill itself at a named step: run as a program.
 
-It reads one JSON object per line: ``{"act": "poll" | "sweep" | "run" | "report", "job_id": ...,
-"crash_at": step or null, "occurrence": 1}``, and answers each with how the child ended. A child is a
-whole process: a Redis connection, an event loop, threads and a model client of its own, and SIGKILL
-ends it within the act. Forking saves the seconds that importing everything takes. This program has one
-thread, so a fork copies no lock that another thread holds.
+It reads one JSON object per line: ``{"act": "poll" | "sweep" | "run" | "report" | "read_back",
+"job_id": ..., "crash_at": step or null, "occurrence": 1}``, and answers each with how the child ended.
+A child is a whole process: a Redis connection, an event loop, threads and a model client of its own,
+and SIGKILL ends it within the act. Forking saves the seconds that importing everything takes. This
+program has one thread, so a fork copies no lock that another thread holds.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from aicity_fleet.money.prices import find_prices
 from aicity_fleet.settings import Settings
 from aicity_fleet.team import run_team  # noqa: F401 - imports AutoGen once, for all children
 from scheduler.poll import poll
+from scheduler.read_back import read_back
 from scheduler.report import ReporterParts, report
 from scheduler.sweep import sweep
 from workers.run_job import run_job
@@ -50,6 +51,8 @@ def act(order: dict, settings: Settings) -> None:
         case "report":
             client = AICityClient.from_settings(settings)
             report(order["job_id"], ReporterParts(ledger, client, settings.agent, 3600))
+        case "read_back":
+            read_back(client=AICityClient.from_settings(settings), ledger=ledger)
         case "run":
             run_job(order["job_id"], Worker.open(settings, messages, runs_alone=True))
 

@@ -11,20 +11,30 @@ from hypothesis import strategies as st
 
 from aicity_fleet.cli.money import cost_text, earnings_text, margin_text, usd
 from aicity_fleet.money.cost import Cost
-from aicity_fleet.money.earnings import Earnings, agent_share_usd, earnings, margin_usd
+from aicity_fleet.money.earnings import (
+    NOTHING_LATER,
+    Earnings,
+    Later,
+    agent_share_usd,
+    earnings,
+    margin_usd,
+)
 
 NOW = datetime(2026, 7, 1, 12, tzinfo=UTC)
 SOME = Cost(Decimal("0.25"))
 ACCEPTED = {"verdict": "accepted", "answer": {"status": "completed"}}
 
 
-def earned(receipt=ACCEPTED, *, kind="complete", cents=1000, minutes=1.0) -> Earnings:
+def earned(
+    receipt=ACCEPTED, *, kind="complete", cents=1000, minutes=1.0, later=NOTHING_LATER
+) -> Earnings:
     return earnings(
         kind=kind,
         receipt=receipt,
         max_budget_cents=cents,
         reported_at=NOW - timedelta(minutes=minutes) if receipt else None,
         now=NOW,
+        later=later,
     )
 
 
@@ -49,6 +59,29 @@ def test_a_completion_is_unsettled_for_ten_minutes():
     assert (fresh.usd, fresh.stage) == (Decimal("8.50"), "unsettled")
     assert fresh.settles_at == NOW + timedelta(minutes=0.1)
     assert earned(minutes=10).stage == "settled"
+
+
+UNSURE = {"verdict": "already_settled", "status": 409, "standing": "unknown (500)"}
+
+
+@pytest.mark.parametrize(
+    ("receipt", "later", "stage", "usd_earned"),
+    [
+        (ACCEPTED, Later("completed"), "settled", "8.50"),
+        (ACCEPTED, Later("completed", 700), "settled", "7"),
+        (ACCEPTED, Later("failed", 700), "nothing", "0"),
+        (ACCEPTED, Later("refunded"), "nothing", "0"),
+        (ACCEPTED, Later("disputed"), "unsettled", "8.50"),
+        (ACCEPTED, Later("quality_check"), "unsettled", "8.50"),
+        (UNSURE, Later("unknown"), "unknown", None),
+        (UNSURE, Later("completed"), "settled", "8.50"),
+        (UNSURE, Later("failed"), "nothing", "0"),
+    ],
+)
+def test_what_was_read_back_outweighs_the_receipt(receipt, later, stage, usd_earned):
+    found = earned(receipt, minutes=60, later=later)
+    assert found.stage == stage
+    assert found.usd == (None if usd_earned is None else Decimal(usd_earned))
 
 
 RECEIPTS = {

@@ -17,6 +17,9 @@ local SUSPECTS = PREFIX .. 'suspects' -- jobs that run alone because two process
 local RESERVED = PREFIX .. 'spending:reserved'
 local BREAKERS = PREFIX .. 'breakers'
 local RECENT = PREFIX .. 'recent' -- how the latest jobs ended, newest first
+local READ_BACKS = PREFIX .. 'read_backs' -- reported jobs whose task is read back, by when
+local TAKEN_BACK = PREFIX .. 'taken_back' -- jobs whose earnings AI City took back, by when it was read
+local RECORD = PREFIX .. 'record'
 
 local function key(name, id)
   return PREFIX .. name .. ':' .. id
@@ -98,8 +101,8 @@ local function count_failure()
 end
 
 -- The brake holds jobs back while many of the latest failed, whether those failures were sent or held. The control
--- `brake` is 'failures/jobs', such as '5/8'; without it there is no brake. RECENT holds the latest endings, newest first: 'complete', or
--- 'fail' with the team and the model.
+-- `brake` is 'failures/jobs', such as '5/8'; without it there is no brake. RECENT holds the latest endings, newest
+-- first: 'complete', or 'fail' with the team and the model.
 
 local function is_braked()
   local most, window = string.match(control('brake') or '', '(%d+)/(%d+)')
@@ -134,6 +137,33 @@ local function proven_width()
     passed = passed + (ending == 'complete' and 1 or 0)
   end
   return passed < RULES.proven_successes and RULES.unproven_width * (1 + passed) or math.huge
+end
+
+-- Count a completion that AI City accepted. It ends the row of the failures that were settled before it was
+-- sent. What it changed is kept, in case AI City takes it back and no later success did the same.
+local function count_success(id)
+  local mark = tonumber(redis.call('HGET', key('job', id), 'guard_mark') or '0')
+  local cleared, assumed = guard_count('cleared'), guard_count('assumed')
+  if mark > cleared or assumed > 0 then
+    redis.call('HSET', GUARD, 'cleared', math.max(mark, cleared), 'cleared_from', cleared,
+      'assumed_from', assumed)
+    redis.call('HDEL', GUARD, 'assumed')
+  end
+  if mark >= cleared and redis.call('HEXISTS', GUARD, 'cleared_from') == 1 then
+    redis.call('HSET', GUARD, 'cleared_by', id)
+  end
+end
+
+-- AI City took a completion back: it is a failure, and no longer ends a row that it alone ended.
+local function count_taken_back(id)
+  count_failure()
+  if redis.call('HGET', GUARD, 'cleared_by') == id then
+    redis.call('HSET', GUARD, 'cleared', guard_count('cleared_from'))
+    if guard_count('assumed_from') > 0 then
+      redis.call('HSET', GUARD, 'assumed', guard_count('assumed_from'))
+    end
+    redis.call('HDEL', GUARD, 'cleared_by', 'cleared_from', 'assumed_from')
+  end
 end
 
 -- How many further jobs may start now: up to `cap` in the whole fleet (0: no cap), and one at a time while the
@@ -333,12 +363,31 @@ local function truncate(journal, ordinal)
   end
 end
 
+-- Count what became of the deliveries of a task type, for the record of its team. A stranger chooses the type,
+-- so further ones count as `general` once there are many.
+local function count_in_record(id, what)
+  local field = what .. ':' .. (redis.call('HGET', key('job', id), 'task_type') or '')
+  if redis.call('HLEN', RECORD) >= 2000 and redis.call('HEXISTS', RECORD, field) == 0 then
+    field = what .. ':general'
+  end
+  redis.call('HINCRBY', RECORD, field, 1)
+  redis.call('PEXPIRE', RECORD, 90 * 86400 * 1000)
+end
+
 -- Let one held failure go, if the guard has room for it.
 local function let_one_go()
   local held = redis.call('ZRANGE', key('state', 'held'), 0, 0)[1]
   if held and failures_in_a_row() < RULES.max_failures then
     move(held, 'finished', NOW)
     note(held, 'let_go')
+  end
+end
+
+-- Read a reported task back no more. If its check is still under way, it is no longer waited for.
+local function end_read_backs(id)
+  redis.call('ZREM', READ_BACKS, id)
+  if redis.call('SREM', GUARD_UNSURE, id) == 1 then
+    let_one_go()
   end
 end
 

@@ -3,6 +3,8 @@
 --   receipt: JSON
 --   retention_ms
 --   meaning: for the agent's reputation; 'success', 'failure' or 'nothing'
+--   standing: where a delivery stands at AI City, which may change it later; '' for any other ending
+--   read_back_ms: until its task is read back first, or '' when it is not
 -- Reply: 1, or 0 when the token is not the current one
 local id, arg = ARGV[1], named(3)
 local job = key('job', id)
@@ -17,16 +19,23 @@ redis.call('HSET', job, 'receipt', arg.receipt)
 move(id, 'reported', NOW)
 note(id, 'reported', arg.receipt)
 redis.call('SREM', GUARD_PENDING, id)
-redis.call('SREM', GUARD_UNSURE, id)
-local mark = tonumber(redis.call('HGET', job, 'guard_mark') or '0')
+if arg.standing ~= '' then
+  redis.call('HSET', job, 'standing', arg.standing)
+  if arg.standing == 'completed' then
+    count_in_record(id, 'delivered')
+  end
+end
+if arg.read_back_ms ~= '' then
+  redis.call('ZADD', READ_BACKS, NOW + arg.read_back_ms, id)
+end
+if arg.standing ~= 'quality_check' or arg.read_back_ms == '' then
+  redis.call('SREM', GUARD_UNSURE, id) -- else a read-back shows whether it passed AI City's own check
+end
 if arg.meaning == 'failure' then
   count_failure()
 else
   if arg.meaning == 'success' then
-    redis.call('HDEL', GUARD, 'assumed')
-    if mark > guard_count('cleared') then
-      redis.call('HSET', GUARD, 'cleared', mark)
-    end
+    count_success(id)
   end
   let_one_go() -- never after a failure: one failure between two successes
 end

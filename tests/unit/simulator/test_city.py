@@ -7,7 +7,7 @@ from aicity_fleet.simulator.agents import START_SCORE, Reputation, TrustTier
 from aicity_fleet.simulator.bodies import CityRefusedError
 from aicity_fleet.simulator.city import City
 from aicity_fleet.simulator.config import SimulatorConfig
-from aicity_fleet.simulator.tasks import TaskStatus, fingerprint
+from aicity_fleet.simulator.tasks import CityTask, TaskStatus, fingerprint
 
 START = datetime(2026, 7, 1, tzinfo=UTC)
 
@@ -224,3 +224,63 @@ def test_the_fingerprint_ignores_the_rim_only():
     assert fingerprint(" a\n", "b") == fingerprint("a", "b\n")
     assert fingerprint("a", "b") != fingerprint("ab", "")
     assert fingerprint("\ud800", "") != fingerprint("", "")
+
+
+def delivered(city: City, *, in_check: bool = False) -> CityTask:
+    agent = city.registry.default_agent
+    task, _ = city.complete(agent, submit(city), {"result": "x"}, 1, in_check=in_check)
+    return task
+
+
+@pytest.mark.parametrize("becomes", ["refunded", "failed"])
+def test_a_completed_task_can_be_taken_back_later(city, clock, becomes):
+    task, agent = delivered(city), city.registry.default_agent
+    city.change_later(task, becomes, 5)
+    clock.pass_seconds(4.9)
+    city.catch_up()
+    assert (task.status, agent.earned_cents) == (TaskStatus.COMPLETED, 85)
+    clock.pass_seconds(0.2)
+    city.catch_up()
+    shown = task.to_full_json()
+    assert (shown["status"], shown["paidCents"], agent.earned_cents) == (becomes, 0, 0)
+    assert city.credits == {"held": 0, "charged": 0, "paid": 0, "fees": 0, "refunded": 100}
+    assert agent.reputation.consecutive_failures == (becomes == "failed")
+    assert shown["feedback"] == ({"rating": "thumbs_down"} if becomes == "refunded" else None)
+
+
+@pytest.mark.parametrize(("becomes", "earned"), [("completed", 85), ("failed", 0)])
+def test_a_delivery_in_check_is_judged_later(city, clock, becomes, earned):
+    task, agent = delivered(city, in_check=True), city.registry.default_agent
+    assert (task.status, city.credits["held"]) == (TaskStatus.QUALITY_CHECK, 100)
+    assert (agent.reputation.completed, agent.reputation.failed) == (0, 0)
+    city.change_later(task, becomes, 5)
+    clock.pass_seconds(5)
+    city.catch_up()
+    assert (task.status.value, agent.earned_cents, city.credits["held"]) == (becomes, earned, 0)
+
+
+def test_a_thumbs_down_alone_moves_no_money(city):
+    task = delivered(city)
+    city.change_later(task, "thumbs_down", 0)
+    city.catch_up()
+    assert (task.status, task.paid_cents) == (TaskStatus.COMPLETED, 85)
+    assert task.to_full_json()["feedback"] == {"rating": "thumbs_down"}
+
+
+def test_a_delivery_that_failed_at_once_stays_failed(clock):
+    city = City(SimulatorConfig(), clock)
+    task = delivered(city)
+    assert task.status is TaskStatus.FAILED
+    city.change_later(task, "refunded", 0)
+    city.catch_up()
+    assert task.status is TaskStatus.FAILED
+
+
+def test_changes_happen_in_the_order_of_their_times(city, clock):
+    first, agent = delivered(city), city.registry.default_agent
+    second, _ = city.complete(agent, submit(city, "t2"), {"result": "x"}, 1, in_check=True)
+    city.change_later(second, "completed", 9)
+    city.change_later(first, "failed", 3)
+    clock.pass_seconds(10)
+    city.catch_up()
+    assert agent.reputation.consecutive_failures == 0, "the failure came first"
