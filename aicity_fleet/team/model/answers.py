@@ -25,6 +25,7 @@ _FINISH_REASONS: Mapping[str, FinishReasons] = {
     "end_turn": "stop",
     "stop_sequence": "stop",
     "max_tokens": "length",
+    "repeated": "length",  # ours: the model repeated itself until the fleet ended the answer
     "model_context_window_exceeded": "length",
     "tool_use": "function_calls",
 }

@@ -29,7 +29,7 @@ from aicity_fleet.money.prices import charge_for
 from aicity_fleet.redaction import Redact
 from aicity_fleet.stop_switch import StopSwitch
 from aicity_fleet.team.declare.spec import Member
-from aicity_fleet.team.endings import DRAINING, REFUSED, StoppedError
+from aicity_fleet.team.endings import DRAINING, REFUSED, TOO_LONG, StoppedError
 from aicity_fleet.team.model.answers import (
     REFUSALS,
     canonical_request,
@@ -40,7 +40,9 @@ from aicity_fleet.team.model.answers import (
 )
 from aicity_fleet.team.model.autogen_logs import CallNotes
 from aicity_fleet.team.model.budget import Budget
+from aicity_fleet.team.model.call_errors import CallError
 from aicity_fleet.team.model.clients import Model, Route
+from aicity_fleet.team.model.live_call import LiveCall
 from aicity_fleet.team.model.provider_errors import classify
 
 TROUBLE_REST_SECONDS, FATAL_REST_SECONDS = 30.0, 600.0
@@ -77,6 +79,8 @@ class JournaledClient(ChatCompletionClient):
         """
         self.failure: Exception | None = None
         """What stopped the run in here, before AutoGen wrapped it."""
+        self.on_tokens: Callable[[int], None] = lambda _tokens: None
+        """Called with an estimate of the tokens of the answer under way, at every piece of it."""
         self._member, self.route, self._cursor = member, route, cursor
         self._budget, self._stop_switch = budget, stop_switch
         self._without_a_call, self._on_answer, self._redact = without_a_call, on_answer, redact
@@ -111,15 +115,17 @@ class JournaledClient(ChatCompletionClient):
                 self._budget.check_call(estimate)
                 entry = await self._buy(
                     sha256,
+                    # What depends on the budget or the alias is added here, after the hash.
                     lambda model: model.client.create(
                         messages,
                         tools=tools,
                         tool_choice=tool_choice,
                         json_output=json_output,
-                        extra_create_args=extra_create_args,
+                        extra_create_args={**extra_create_args, **self._bounds(model, estimate)},
                         cancellation_token=cancellation_token,
                     ),
                     estimate=estimate,
+                    token=cancellation_token,
                 )
             if entry.finish_reason in REFUSALS:
                 raise StoppedError(REFUSED)
@@ -129,7 +135,20 @@ class JournaledClient(ChatCompletionClient):
         self._on_answer(entry.answer)
         return to_result(entry.answer, entry.finish_reason)
 
-    async def _buy(self, sha256: str, call: Callable[[Model], _Call], *, estimate: int) -> Entry:
+    def _bounds(self, model: Model, estimate: int) -> dict[str, Any]:
+        """Return the arguments that limit an answer and set its temperature."""
+        tokens, temperature = self._budget.output_tokens(model, estimate), model.config.temperature
+        found = {"max_tokens": tokens, "temperature": temperature}
+        return {name: value for name, value in found.items() if value is not None}
+
+    async def _buy(
+        self,
+        sha256: str,
+        call: Callable[[Model], _Call],
+        *,
+        estimate: int,
+        token: CancellationToken | None,
+    ) -> Entry:
         """Buy an answer from the first model of the route that gives one.
 
         Raises:
@@ -140,30 +159,36 @@ class JournaledClient(ChatCompletionClient):
         for model in self._budget.affordable(self.route.in_order, estimate):
             if first is not None and self._stop_switch.is_draining:
                 raise StoppedError(DRAINING)
-            await self._budget.reserve(model, estimate)
             try:
-                return await self._buy_from(model, sha256, call(model), estimate=estimate)
+                async with model.slots.one(self._stop_switch, token):
+                    return await self._buy_from(model, sha256, call, estimate=estimate)
             except Exception as error:
                 if self._cursor.failure is not None:
                     raise
-                await self._budget.give_back()
                 ending = classify(error)
-                if not isinstance(ending, ProviderTrouble | ProviderFatal):
+                if isinstance(ending, ProviderTrouble | ProviderFatal):
+                    if len(self.route.models) > 1:
+                        model.rest(_rest_seconds(ending))
+                        why = ending.message
+                        logger.warning("model.down endpoint=%s why=%s", model.endpoint, why)
+                elif ending != TOO_LONG:  # the context of a stand-in may be larger
                     raise
-                if len(self.route.models) > 1:
-                    model.rest(_rest_seconds(ending))
-                    logger.warning("model.down endpoint=%s why=%s", model.endpoint, ending.message)
-                if first is None or isinstance(classify(first), ProviderFatal):
+                if first is None or not isinstance(classify(first), ProviderTrouble):
                     first = error
         assert first is not None  # noqa: S101 -- a route has a model
         raise first
 
-    async def _buy_from(self, model: Model, sha256: str, call: _Call, *, estimate: int) -> Entry:
+    async def _buy_from(
+        self, model: Model, sha256: str, call: Callable[[Model], _Call], *, estimate: int
+    ) -> Entry:
+        await self._budget.reserve(model, estimate)
         started = time.monotonic()
-        # The SDK's own timeout counts between two bytes: a server that dribbles never reaches it.
-        with CallNotes() as notes:
-            async with asyncio.timeout(model.config.timeout_seconds):
-                result = await call
+        try:
+            with CallNotes() as notes, LiveCall(self.on_tokens) as live:
+                result = await _within(model.config.timeout_seconds, call(model))
+        except Exception:
+            await self._budget.give_back()
+            raise
         answer = self._redact(to_answer(result, ordinal=self._cursor.model_calls))
         usage = (result.usage.prompt_tokens or 0, result.usage.completion_tokens or 0)
         answer_estimate = estimated_tokens(json.dumps(answer, ensure_ascii=False))
@@ -176,7 +201,7 @@ class JournaledClient(ChatCompletionClient):
                 model=model.name,
                 usage=usage,
                 estimated_tokens=estimate + answer_estimate,
-                finish_reason=finish_reason_of(result, notes),
+                finish_reason=live.finish_reason or finish_reason_of(result, notes),
                 charge=charge_for(model.prices, usage, estimate=(estimate, answer_estimate)),
             ),
         )
@@ -234,6 +259,22 @@ class JournaledClient(ChatCompletionClient):
     def model_info(self) -> ModelInfo:
         """The first choice's."""
         return self.route.models[0].client.model_info
+
+
+async def _within(seconds: float, call: _Call) -> CreateResult:
+    """Wait for a call. The SDK's own timeout counts between two bytes: a trickle never reaches it.
+
+    Raises:
+        CallError: It took longer.
+    """
+    limit = asyncio.timeout(seconds)
+    try:
+        async with limit:
+            return await call
+    except TimeoutError as error:
+        if not limit.expired():
+            raise
+        raise CallError(f"the model took longer than {seconds:g} s") from error
 
 
 def _rest_seconds(ending: ProviderTrouble | ProviderFatal) -> float:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, cast
 from aicity_fleet.models import Ending, ProviderFatal, ProviderTrouble, Rejected
 from aicity_fleet.retry_after import retry_after_seconds
 from aicity_fleet.team.endings import REFUSED, TOO_LONG, StoppedError
+from aicity_fleet.team.model.call_errors import CallError
 
 if TYPE_CHECKING:  # half a second, and only its errors' names are needed
     import openai
@@ -48,6 +49,8 @@ def classify(failure: BaseException) -> Ending:
     """Return the ending that an exception of a model call leads to."""
     if isinstance(failure, StoppedError):
         return failure.ending
+    if isinstance(failure, CallError):
+        return ProviderTrouble(str(failure))
     kinds = {kind.__name__ for kind in type(failure).__mro__ if kind.__module__ in _SDKS}
     if isinstance(failure, TimeoutError) or "APITimeoutError" in kinds:
         return ProviderTrouble("the model call timed out")
@@ -69,7 +72,7 @@ def _classify_status(failure: openai.APIStatusError) -> Ending:
         return REFUSED
     if codes & _NO_QUOTA:
         return ProviderFatal(f"the model's provider reports that the quota is used up ({status})")
-    if codes & _TOO_LONG or any(_says(failure, text) for text in _TOO_LONG_TEXTS):
+    if codes & _TOO_LONG or says_too_long(failure.body):
         return TOO_LONG
     match status:
         case 401 | 403:
@@ -107,6 +110,12 @@ def _codes(failure: openai.APIStatusError) -> frozenset[str]:
         found |= {str(body.get("code")), str(body.get("type")), str(body.get("status"))}
         body = body.get("error") or body.get("innererror")
     return frozenset(code.lower() for code in found)
+
+
+def says_too_long(error: object) -> bool:
+    """Return whether an error's text says that the prompt does not fit into the model's context."""
+    text = str(error).lower()
+    return any(words in text for words in _TOO_LONG_TEXTS)
 
 
 def _says(failure: openai.APIStatusError, words: str) -> bool:

@@ -32,7 +32,8 @@ async def test_work_is_delivered_and_counted(run, provider: Provider, claude):
     assert result.model == "claude-new-1"
     first = provider.requests[0]
     assert "You are a specialist" in str(first["system"])
-    assert first["max_tokens"] == 8192
+    assert first["max_tokens"] == 16_384
+    assert first["stream"] is True
 
 
 async def test_an_answer_cut_off_in_a_hand_in_is_not_delivered(run, provider: Provider, claude):
@@ -100,4 +101,4 @@ async def test_its_rate_limit_says_when(run, provider: Provider, claude):
 async def test_a_call_that_never_ends_is_cut(run, provider: Provider, claude):
     provider.will(text("late").after(20))
     claude.config = dataclasses.replace(claude.config, timeout_seconds=0.3)
-    assert (await run(model=claude)).ending == ProviderTrouble("the model call timed out")
+    assert (await run(model=claude)).ending == ProviderTrouble("the model took longer than 0.3 s")
