@@ -327,15 +327,15 @@ class ProviderServer:
             )
         if answer.body is not None:
             return JSONResponse(answer.body, answer.status, answer.headers)
-        if request.url.path.endswith(ANTHROPIC_PATH):
+        if answer.events is not None:
+            whole, events = {}, list(answer.events)
+        elif request.url.path.endswith(ANTHROPIC_PATH):
             whole = anthropic_message(answer, body["model"])
             events = anthropic_events(whole)
         else:
             whole = completion(answer, body["model"], len(provider.requests))
             events = completion_events(whole, body.get("stream_options"))
-        if answer.events is not None:
-            events = list(answer.events)
-        elif not (answer.streams and body.get("stream")):
+        if answer.events is None and not (answer.streams and body.get("stream")):
             return JSONResponse(whole, headers=answer.headers)
         return StreamingResponse(
             self._stream(provider, request, events, breaks=answer.breaks),
@@ -348,6 +348,7 @@ class ProviderServer:
     ) -> AsyncIterator[str]:
         try:
             for event in events:
+                await asyncio.sleep(0)  # so that a disconnect is noticed
                 if isinstance(event, int | float):
                     await asyncio.sleep(event)
                 elif isinstance(event, str):

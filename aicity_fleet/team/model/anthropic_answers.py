@@ -13,6 +13,7 @@ from anthropic.resources.messages import AsyncMessages
 from anthropic.types import Message
 from autogen_ext.models.anthropic import AnthropicChatCompletionClient
 
+from aicity_fleet.journal import REPEATED
 from aicity_fleet.team.model import live_call
 from aicity_fleet.team.model.call_errors import CallError, ErrorObjectError
 from aicity_fleet.team.model.dialect import Dialect
@@ -25,7 +26,7 @@ from aicity_fleet.team.model.event_stream import (
     timed,
 )
 from aicity_fleet.team.model.live_call import LiveCall
-from aicity_fleet.team.model.repetition import REPEATED, RepetitionWatch
+from aicity_fleet.team.model.repetition import RepetitionWatch
 
 
 class AnthropicClient(AnthropicChatCompletionClient):

@@ -8,10 +8,11 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from aicity_fleet.journal import REPEATED
 from aicity_fleet.team.model.call_errors import CallError
 from aicity_fleet.team.model.event_stream import Clock, json_object
 from aicity_fleet.team.model.live_call import LiveCall
-from aicity_fleet.team.model.repetition import REPEATED, RepetitionWatch
+from aicity_fleet.team.model.repetition import RepetitionWatch
 
 _HEAD: dict[str, Any] = {"id": "", "created": 0, "model": ""}
 """What every piece repeats, with what stands for a missing value."""

@@ -1,7 +1,8 @@
 """Turns the exception of a model call into an ending. It reads types and codes, not messages.
 
 The messages of providers name keys, prompts and hosts, and they change with every release. So only types,
-statuses and machine-readable codes are read (except two of Anthropic's messages), and none is passed on.
+statuses and machine-readable codes are read, and a few parts of messages of servers without codes. None is
+passed on.
 """
 
 from __future__ import annotations
@@ -40,9 +41,20 @@ _OUR_FAULT = frozenset(
 )
 
 _NO_QUOTA_TEXT = "credit balance is too low"
-_TOO_LONG_TEXTS = ("prompt is too long", "maximum context length", "available context size")
-"""Parts of messages, in lower case: Anthropic, vLLM, OpenRouter and older llama.cpp have no code for these.
-No other message is read, and none is passed on."""
+_TOO_LONG_TEXTS = (
+    *("prompt is too long", "exceed context limit"),  # Anthropic
+    *("maximum context length", "context length is only"),  # OpenAI, vLLM, OpenRouter, Mistral
+    "available context size",  # older llama.cpp
+    "exceeds the maximum number of tokens allowed",  # Google
+)
+_NO_TOOLS_TEXTS = (
+    "does not support tools",  # Ollama
+    "--enable-auto-tool-choice",  # vLLM
+    *("requires --jinja", "unsupported param: tools"),  # llama.cpp, with the status 500
+    "support tool use",  # OpenRouter, with the status 404
+)
+"""Parts of messages, in lower case: these servers have no code for them. No other message is read, and none
+is passed on."""
 
 
 def classify(failure: BaseException) -> Ending:
@@ -74,6 +86,11 @@ def _classify_status(failure: openai.APIStatusError) -> Ending:
         return ProviderFatal(f"the model's provider reports that the quota is used up ({status})")
     if codes & _TOO_LONG or says_too_long(failure.body):
         return TOO_LONG
+    if any(_says(failure, text) for text in _NO_TOOLS_TEXTS):
+        return ProviderFatal(
+            "the model's server does not let it call tools: turn tools on there, or set "
+            "function_calling (FLEET_MODEL_TOOLS) to false"
+        )
     match status:
         case 401 | 403:
             return ProviderFatal(f"the model's provider refuses the key ({status})")

@@ -1,8 +1,5 @@
 """Notices a model that repeats itself without end, which small models do when they lose their way."""
 
-REPEATED = "repeated"
-"""The journal's finish reason of an answer that repeated itself until the fleet ended it."""
-
 WINDOW_CHARS = 4000
 """How much of an answer's end has to be one repetition, in characters."""
 
