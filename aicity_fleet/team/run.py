@@ -37,7 +37,10 @@ from aicity_fleet.team.review.review import HandInSlot, Review
 from aicity_fleet.team.team import TeamRun
 
 ProgressListener = Callable[[Progress], None]
-"""Called at every turn and every answer."""
+"""Called at every turn, at every answer, and now and then while an answer is streamed."""
+
+STREAM_REPORT_SECONDS = 0.5
+"""How often progress is reported while an answer is streamed, in seconds."""
 
 logger = logging.getLogger(__name__)
 
@@ -54,7 +57,7 @@ async def run_team(
     """Run a team on a task.
 
     Args:
-        on_progress: Called at every turn and answer; what it raises is logged and dropped.
+        on_progress: See ``ProgressListener``; what it raises is logged and dropped.
         on_event: Called with every transcript event; what it raises is logged and dropped.
 
     Raises:
@@ -93,6 +96,8 @@ class _Turns:
         self._team, self._stop_switch = team, stop_switch
         self._on_progress, self._on_event = on_progress, on_event
         self._turns = 0
+        self._streamed_tokens = 0
+        self._next_report = 0.0
         self._limits = run.limits.within(spec)
         self._deadline = time.monotonic() + self._limits.deadline_seconds
         self.cursor = JournalCursor(run.journal, team.journal_version, team.origin.to_json())
@@ -123,6 +128,7 @@ class _Turns:
 
         def on_answer(answer: JsonObject) -> None:
             self.route = route
+            self._streamed_tokens = 0
             for event in events_of_answer(member.name, answer):
                 self._emit(event)
             self._report_progress()
@@ -137,6 +143,7 @@ class _Turns:
             on_answer=on_answer,
             redact=self._redact,
         )
+        client.on_tokens = self._on_tokens
         self._clients.append(client)
         workbench = None
         if route.function_calling and (is_last or member.tools):
@@ -232,6 +239,13 @@ class _Turns:
         names = self._team.spec.agents
         return names[(self._turns - 1) % len(names)]
 
+    def _on_tokens(self, tokens: int) -> None:
+        """Note how far the answer under way is, and say so now and then."""
+        self._streamed_tokens = tokens
+        if time.monotonic() >= self._next_report:
+            self._next_report = time.monotonic() + STREAM_REPORT_SECONDS
+            self._report_progress()
+
     def _report_progress(self) -> None:
         if self._on_progress is None:
             return
@@ -241,6 +255,7 @@ class _Turns:
             self.review.rounds,
             self.cursor.model_calls,
             self.cursor.tokens,
+            self._streamed_tokens,
         )
         try:
             self._on_progress(progress)

@@ -13,6 +13,7 @@ from support.scripted_provider import DONE, Answer, Provider, chunk, submit, tex
 
 from aicity_fleet.journal import MemoryJournal
 from aicity_fleet.models import Delivered, ProviderFatal, ProviderTrouble, Rejected
+from aicity_fleet.stop_switch import Progress
 from aicity_fleet.team import open_model
 from aicity_fleet.team.review.brief import write_brief
 
@@ -221,6 +222,18 @@ async def test_a_server_that_never_streams_has_the_whole_time(run, provider: Pro
         assert isinstance((await run(model=model)).ending, Delivered)
         provider.will(whole.after(1.5))
         assert isinstance((await run(model=model)).ending, Delivered)
+
+
+async def test_progress_counts_the_tokens_of_the_answer_under_way(run, provider, patient):
+    provider.will(slowly(0.3, times=8))
+    seen: list[Progress] = []
+    assert isinstance((await run(model=patient, on_progress=seen.append)).ending, Delivered)
+    streamed = [progress.streamed_tokens for progress in seen]
+    growing = streamed[: streamed.index(max(streamed)) + 1]
+    assert growing == sorted(growing)
+    assert 0 < max(streamed) < len(ARGUMENTS)
+    assert streamed[-1] == 0, "the answer is whole, and counted among the others"
+    assert len(seen) < 12, "not at every piece"
 
 
 async def test_thoughts_are_no_part_of_the_answer(run, provider: Provider, marker_model):
