@@ -26,6 +26,7 @@ from aicity_fleet.team.model import autogen_logs
 from aicity_fleet.team.model.budget import Budget
 from aicity_fleet.team.model.journaled_client import JournaledClient
 from aicity_fleet.team.model.provider_errors import classify
+from aicity_fleet.team.model.short_brief import ShortBrief
 from aicity_fleet.team.replay.transcript import (
     TranscriptEvent,
     TranscriptListener,
@@ -105,6 +106,7 @@ class _Turns:
         self.route = models[spec.members[-1].model]
         """Where the latest model call went."""
         brief = write_brief(run.task, nonce=run.nonce, function_calling=self.route.function_calling)
+        self._short_brief = ShortBrief(brief)
         keys = [model.config.api_key for route in models.values() for model in route.models]
         secrets = worth_redacting(keys, run.secrets)
         self._redact = redactor(secrets)
@@ -143,7 +145,7 @@ class _Turns:
             on_answer=on_answer,
             redact=self._redact,
         )
-        client.on_tokens = self._on_tokens
+        client.on_tokens, client.brief = self._on_tokens, self._short_brief
         self._clients.append(client)
         workbench = None
         if route.function_calling and (is_last or member.tools):

@@ -11,8 +11,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-from collections.abc import AsyncIterator, Callable
-from typing import Any, NamedTuple
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any, NamedTuple, TypeVar
 
 from aicity_fleet.team.model.call_errors import CallError, ErrorObjectError, status_of
 from aicity_fleet.team.model.provider_errors import says_too_long
@@ -25,6 +25,8 @@ USAGE_SECONDS = 5.0
 
 _FIELDS = (b"data:", b"event:", b"id:", b"retry:", b":")
 """How a line of an event stream begins; no JSON text and no web page begins like that."""
+
+T = TypeVar("T")
 
 
 class Pace(NamedTuple):
@@ -70,6 +72,22 @@ class Clock:
         if self.has_begun:
             return f"the model stopped in mid-answer (no token for {self._pace.idle:g} s)"
         return f"the model did not begin to answer within {self._pace.first_token:g} s"
+
+
+async def within(seconds: float, call: Awaitable[T]) -> T:
+    """Wait for a call. The SDK's own timeout counts between two bytes: a trickle never reaches it.
+
+    Raises:
+        CallError: It took longer.
+    """
+    limit = asyncio.timeout(seconds)
+    try:
+        async with limit:
+            return await call
+    except TimeoutError as error:
+        if not limit.expired():
+            raise
+        raise CallError(f"the model took longer than {seconds:g} s") from error
 
 
 @contextlib.asynccontextmanager

@@ -4,7 +4,6 @@ Every model call passes here. So here it is answered from the journal or bought,
 before it crosses a bound; and here the original exception is kept, which AutoGen loses.
 """
 
-import asyncio
 import json
 import logging
 import time
@@ -40,13 +39,17 @@ from aicity_fleet.team.model.answers import (
 )
 from aicity_fleet.team.model.autogen_logs import CallNotes
 from aicity_fleet.team.model.budget import Budget
-from aicity_fleet.team.model.call_errors import CallError
 from aicity_fleet.team.model.clients import Model, Route
+from aicity_fleet.team.model.event_stream import within
 from aicity_fleet.team.model.live_call import LiveCall
 from aicity_fleet.team.model.provider_errors import classify
+from aicity_fleet.team.model.short_brief import ShortBrief, shortened_messages
 
 TROUBLE_REST_SECONDS, FATAL_REST_SECONDS = 30.0, 600.0
 """How long a model that was down, or needs a person to act, is asked after its stand-ins, in seconds."""
+
+PROMPT_SHARE = 0.75
+"""How much of a model's context a prompt may fill before its brief is shortened."""
 
 _Call = Coroutine[Any, Any, CreateResult]
 
@@ -81,6 +84,8 @@ class JournaledClient(ChatCompletionClient):
         """What stopped the run in here, before AutoGen wrapped it."""
         self.on_tokens: Callable[[int], None] = lambda _tokens: None
         """Called with an estimate of the tokens of the answer under way, at every piece of it."""
+        self.brief: ShortBrief | None = None
+        """The brief of the run, which becomes shorter where it does not fit; None to leave it as it is."""
         self._member, self.route, self._cursor = member, route, cursor
         self._budget, self._stop_switch = budget, stop_switch
         self._without_a_call, self._on_answer, self._redact = without_a_call, on_answer, redact
@@ -109,23 +114,22 @@ class JournaledClient(ChatCompletionClient):
                 raise self._cursor.failure
             entry = await self._cursor.replay("model", sha256)
             if entry is None:
-                estimate = prompt_tokens(request)
                 if self._stop_switch.is_draining:
                     raise StoppedError(DRAINING)
-                self._budget.check_call(estimate)
-                entry = await self._buy(
+                # What depends on the budget or on a model is added here, after the hash.
+                entry = await self._buy_shortened(
                     sha256,
-                    # What depends on the budget or the alias is added here, after the hash.
-                    lambda model: model.client.create(
-                        messages,
+                    messages,
+                    request,
+                    lambda model, asked, bounds: model.client.create(
+                        asked,
                         tools=tools,
                         tool_choice=tool_choice,
                         json_output=json_output,
-                        extra_create_args={**extra_create_args, **self._bounds(model, estimate)},
+                        extra_create_args={**extra_create_args, **bounds},
                         cancellation_token=cancellation_token,
                     ),
-                    estimate=estimate,
-                    token=cancellation_token,
+                    cancellation_token,
                 )
             if entry.finish_reason in REFUSALS:
                 raise StoppedError(REFUSED)
@@ -134,6 +138,45 @@ class JournaledClient(ChatCompletionClient):
             raise
         self._on_answer(entry.answer)
         return to_result(entry.answer, entry.finish_reason)
+
+    async def _buy_shortened(
+        self,
+        sha256: str,
+        messages: Sequence[LLMMessage],
+        request: JsonObject,
+        call: Callable[[Model, Sequence[LLMMessage], dict[str, Any]], _Call],
+        token: CancellationToken | None,
+    ) -> Entry:
+        """Buy an answer; where the messages do not fit, with a shorter brief.
+
+        Raises:
+            StoppedError: The budget does not allow it, or not even the shortest brief fits.
+            Exception: What the provider's client raised.
+        """
+        while True:
+            asked = shortened_messages(messages, self.brief)
+            shown = [message.model_dump(mode="json") for message in asked]
+            estimate = prompt_tokens({**request, "messages": shown})
+            # What is measured here costs no request: small steps keep more of the brief.
+            if self._is_crowded(estimate) and self.brief and self.brief.shorten(0.8):
+                continue
+            self._budget.check_call(estimate)
+            try:
+                return await self._buy(
+                    sha256,
+                    lambda model: call(model, asked, self._bounds(model, estimate)),  # noqa: B023
+                    estimate=estimate,
+                    token=token,
+                )
+            except Exception as error:
+                is_too_long = self._cursor.failure is None and classify(error) == TOO_LONG
+                if not (is_too_long and self.brief and self.brief.shorten(0.5)):
+                    raise
+
+    def _is_crowded(self, estimate: int) -> bool:
+        """Whether a prompt leaves too little of every context for an answer, as far as they are known."""
+        contexts = [model.config.context_tokens or float("inf") for model in self.route.models]
+        return estimate > max(contexts) * PROMPT_SHARE
 
     def _bounds(self, model: Model, estimate: int) -> dict[str, Any]:
         """Return the arguments that limit an answer and set its temperature."""
@@ -185,7 +228,7 @@ class JournaledClient(ChatCompletionClient):
         started = time.monotonic()
         try:
             with CallNotes() as notes, LiveCall(self.on_tokens) as live:
-                result = await _within(model.config.timeout_seconds, call(model))
+                result = await within(model.config.timeout_seconds, call(model))
         except Exception:
             await self._budget.give_back()
             raise
@@ -259,22 +302,6 @@ class JournaledClient(ChatCompletionClient):
     def model_info(self) -> ModelInfo:
         """The first choice's."""
         return self.route.models[0].client.model_info
-
-
-async def _within(seconds: float, call: _Call) -> CreateResult:
-    """Wait for a call. The SDK's own timeout counts between two bytes: a trickle never reaches it.
-
-    Raises:
-        CallError: It took longer.
-    """
-    limit = asyncio.timeout(seconds)
-    try:
-        async with limit:
-            return await call
-    except TimeoutError as error:
-        if not limit.expired():
-            raise
-        raise CallError(f"the model took longer than {seconds:g} s") from error
 
 
 def _rest_seconds(ending: ProviderTrouble | ProviderFatal) -> float:

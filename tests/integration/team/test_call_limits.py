@@ -8,7 +8,7 @@ from decimal import Decimal
 
 import pytest
 from support.samples import GOOD_GENERAL, order
-from support.scripted_provider import Provider, submit, text, until
+from support.scripted_provider import Provider, error, submit, text, until
 
 from aicity_fleet.journal import MemoryJournal
 from aicity_fleet.models import Delivered, Interrupted, Rejected
@@ -61,11 +61,65 @@ async def test_dollars_limit_the_answer(run, provider: Provider, config):
     assert provider.requests[0]["max_tokens"] == 500
 
 
-async def test_a_prompt_beyond_the_context_is_not_sent(run, provider: Provider, config):
-    async with open_model(dataclasses.replace(config, context_tokens=1000)) as model:
-        result = await run(order(description="word " * 2000), model=model)
+@pytest.mark.parametrize("chars", [100, 100_000])
+async def test_a_prompt_beyond_the_context_is_not_sent(run, provider: Provider, config, chars):
+    async with open_model(dataclasses.replace(config, context_tokens=300)) as model:
+        result = await run(order(description="word " * (chars // 5)), model=model)
     assert result.ending == Rejected("internal", "The task is larger than the model can take in.")
     assert provider.requests == []
+
+
+LONG = "".join(f"value_{n} = compute({n})\n" for n in range(4000))
+
+
+def block(provider: Provider, name: str) -> str:
+    """The buyer's text of this name in the latest request."""
+    (brief,) = [text for text in provider.texts() if "BEGIN BUYER TEXT" in text]
+    _, _, rest = brief.partition(f": {name}\n")
+    return rest.partition("\nEND BUYER TEXT")[0].strip()
+
+
+@pytest.mark.parametrize("knows", [True, False])
+async def test_a_shorter_brief_is_sent_to_a_small_model(run, provider, config, knows):
+    """Known in advance it costs no request; else the server says that the prompt is too long."""
+    room = 6000
+
+    def script(body):
+        if len(str(body["messages"])) > room * 4:
+            return error(400, "context_length_exceeded")
+        return submit(GOOD_GENERAL)
+
+    provider.script = script
+    journal, task = MemoryJournal(), order(code=LONG)
+    small = dataclasses.replace(config, context_tokens=room if knows else None)
+    async with open_model(small) as model:
+        result = await run(task, model=model, journal=journal)
+        assert result.ending == Delivered(GOOD_GENERAL, 100)
+        sent = len(provider.requests)
+        assert (sent == 1) == knows
+        code, description = block(provider, "code"), block(provider, "description")
+        assert code.startswith("value_0 = ")
+        assert code.endswith("value_3999 = compute(3999)")
+        assert "\n<...>\n" in code
+        assert len(code) > room, "more than was needed was left out"
+        assert description == task.description
+        assert "The next block is shortened" in str(provider.requests[-1]["messages"])
+        again = await run(task, model=model, journal=journal)
+    assert again.ending == result.ending
+    assert len(provider.requests) == sent, "the journal replays"
+
+
+async def test_what_was_found_too_long_is_not_sent_again(run, provider: Provider):
+    def script(body):
+        if len(str(body["messages"])) > 24_000:
+            return error(400, "context_length_exceeded")
+        return text("thinking") if len(body["messages"]) < 4 else submit(GOOD_GENERAL)
+
+    provider.script = script
+    assert isinstance((await run(order(code=LONG))).ending, Delivered)
+    long = [len(str(request["messages"])) > 24_000 for request in provider.requests]
+    assert long == sorted(long, reverse=True)
+    assert long.count(False) == 2
 
 
 async def test_a_stand_in_with_a_larger_context_is_asked(run, provider: Provider, config):
