@@ -195,11 +195,17 @@ class _Turns:
             await asyncio.wait({turn, abort}, timeout=left, return_when=asyncio.FIRST_COMPLETED)
             if not turn.done():
                 await self._cancel(turn, token)
-                return self._stopped() or PAST_DEADLINE
+                return self._stopped() or self._past_deadline()
         except asyncio.CancelledError:
             await self._cancel(turn, token)
             raise
         return self._after(turn)
+
+    def _past_deadline(self) -> Ending:
+        """A job whose call got no slot in time did not fail: it comes back when its model is less busy."""
+        if any(client.is_waiting for client in self._clients):
+            return ProviderTrouble("the model was busy with other calls until the job's deadline")
+        return PAST_DEADLINE
 
     def _after(self, turn: asyncio.Future[bool]) -> Ending | None:
         if turn.cancelled():

@@ -84,6 +84,8 @@ class JournaledClient(ChatCompletionClient):
         """What stopped the run in here, before AutoGen wrapped it."""
         self.on_tokens: Callable[[int], None] = lambda _tokens: None
         """Called with an estimate of the tokens of the answer under way, at every piece of it."""
+        self.is_waiting = False
+        """Whether the latest call waits, or ended while it waited, for a slot of its model."""
         self.brief: ShortBrief | None = None
         """The brief of the run, which becomes shorter where it does not fit; None to leave it as it is."""
         self._member, self.route, self._cursor = member, route, cursor
@@ -203,7 +205,9 @@ class JournaledClient(ChatCompletionClient):
             if first is not None and self._stop_switch.is_draining:
                 raise StoppedError(DRAINING)
             try:
+                self.is_waiting = True
                 async with model.slots.one(self._stop_switch, token):
+                    self.is_waiting = False
                     return await self._buy_from(model, sha256, call, estimate=estimate)
             except Exception as error:
                 if self._cursor.failure is not None:

@@ -23,13 +23,14 @@ class LiveCall:
     def __init__(self, on_tokens: Callable[[int], None] = lambda _tokens: None) -> None:
         self.finish_reason = ""
         """Why the fleet itself ended the answer; empty when it did not."""
+        self.tokens = 0
+        """An estimate of the tokens of the answer that came so far."""
         self._on_tokens = on_tokens
-        self._tokens = 0
 
     def took(self, text: str) -> None:
         """Count a piece of the answer."""
-        self._tokens += estimated_tokens(text)
-        self._on_tokens(self._tokens)
+        self.tokens += estimated_tokens(text)
+        self._on_tokens(self.tokens)
 
     def __enter__(self) -> LiveCall:
         self._token = _CALL.set(self)

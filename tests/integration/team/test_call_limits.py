@@ -11,7 +11,7 @@ from support.samples import GOOD_GENERAL, order
 from support.scripted_provider import Provider, error, submit, text, until
 
 from aicity_fleet.journal import MemoryJournal
-from aicity_fleet.models import Delivered, Interrupted, Rejected
+from aicity_fleet.models import Delivered, Interrupted, ProviderTrouble, Rejected
 from aicity_fleet.stop_switch import StopSwitch
 from aicity_fleet.team import Limits, open_model
 from aicity_fleet.team.model.clients import Route
@@ -185,6 +185,22 @@ async def test_a_drain_ends_the_wait_for_a_slot(run, provider: Provider, config)
         assert isinstance((await first).ending, Delivered)
         assert isinstance((await run(model=model)).ending, Delivered), "the slot is free again"
     assert len(provider.requests) == 2
+
+
+async def test_a_deadline_during_the_wait_fails_no_job(run, provider: Provider, config):
+    provider.will(submit(GOOD_GENERAL).after(1.2))
+    async with open_model(dataclasses.replace(config, max_concurrent_calls=1)) as model:
+        first = asyncio.ensure_future(run(model=model))
+        await until(lambda: len(provider.requests) == 1, "the first call")
+        second = await run(model=model, limits=Limits(0.4))
+        assert second.ending == ProviderTrouble(
+            "the model was busy with other calls until the job's deadline"
+        )
+        assert isinstance((await first).ending, Delivered)
+        late = await run(model=model, limits=Limits(0.4))
+        assert late.ending == Rejected("deadline", "The work was not finished in time."), (
+            "its own slowness is its own"
+        )
 
 
 async def test_an_abort_ends_the_wait_for_a_slot(run, provider: Provider, config):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
 import json
 import time
@@ -12,8 +13,8 @@ from support.samples import GOOD_GENERAL, NONCE, order
 from support.scripted_provider import DONE, Answer, Provider, chunk, submit, text, until
 
 from aicity_fleet.journal import MemoryJournal
-from aicity_fleet.models import Delivered, ProviderFatal, ProviderTrouble, Rejected
-from aicity_fleet.stop_switch import Progress
+from aicity_fleet.models import Delivered, Interrupted, ProviderFatal, ProviderTrouble, Rejected
+from aicity_fleet.stop_switch import Progress, StopSwitch
 from aicity_fleet.team import open_model
 from aicity_fleet.team.review.brief import write_brief
 
@@ -222,6 +223,17 @@ async def test_a_server_that_never_streams_has_the_whole_time(run, provider: Pro
         assert isinstance((await run(model=model)).ending, Delivered)
         provider.will(whole.after(1.5))
         assert isinstance((await run(model=model)).ending, Delivered)
+
+
+async def test_a_stop_ends_an_answer_under_way(run, provider: Provider):
+    provider.will(stream(chunk(called(arguments=ARGUMENTS[:HALF])), 20.0, *END))
+    stop_switch = StopSwitch()
+    seen: list[Progress] = []
+    running = asyncio.ensure_future(run(stop_switch=stop_switch, on_progress=seen.append))
+    await until(lambda: any(p.streamed_tokens for p in seen), "the answer has begun")
+    stop_switch.abort("lease_lost")
+    assert (await running).ending == Interrupted("lease_lost")
+    await until(lambda: provider.disconnects == 1, "the server sees the disconnect")
 
 
 async def test_progress_counts_the_tokens_of_the_answer_under_way(run, provider, patient):
