@@ -125,6 +125,8 @@ class ProviderFatal:
     """The provider will not serve us until a person acts (bad key, no quota, unknown model)."""
 
     message: str
+    is_of_setup: bool = False
+    """Whether the model's setup is wrong for every job, and other calls may still be served."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -1,6 +1,7 @@
-"""Reads the Retry-After header of AI City and of model providers."""
+"""Reads how long AI City or a model's provider asks its client to wait."""
 
 import math
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -14,11 +15,14 @@ def retry_after_seconds(headers: Mapping[str, str], *, at_most: float) -> float 
         at_most: The longest wait that a server can impose, in seconds. A longer one is cut to this.
 
     Returns:
-        A number from 0 to ``at_most``; None when the header is missing or makes no sense.
+        A number from 0 to ``at_most``; None when no header says it, or what it says makes no sense.
 
-    Source: RFC 9110 section 10.2.3 (seconds or a date); ``retry-after-ms`` is OpenAI's.
+    Source: RFC 9110 section 10.2.3 (seconds or a date); platform.openai.com/docs/guides/rate-limits for
+    ``retry-after-ms`` and, where neither is sent, for ``x-ratelimit-reset-requests`` and ``-tokens``.
     """
     seconds = _seconds(headers)
+    if seconds is None:
+        seconds = _reset_seconds(headers)
     return None if seconds is None else min(max(seconds, 0.0), at_most)
 
 
@@ -35,3 +39,26 @@ def _seconds(headers: Mapping[str, str]) -> float | None:
         return None
     at = at if at.tzinfo else at.replace(tzinfo=UTC)
     return (at - datetime.now(UTC)).total_seconds()
+
+
+_DURATION = re.compile(
+    r"(?:(\d{1,4})h)?(?:(\d{1,6})m)?(?:(\d{1,9}(?:\.\d{1,9})?)s)?(?:(\d{1,9}(?:\.\d{1,9})?)ms)?"
+)
+"""A time as OpenAI and Groq write it, such as "6m0s", "7.66s" or "20ms"; Azure sends seconds alone."""
+
+
+def _reset_seconds(headers: Mapping[str, str]) -> float | None:
+    """Return when the limit that was reached is reset: the latest of those with nothing left.
+
+    Where no header says what is left, the first reset is worth a try.
+    """
+    resets: dict[bool, list[float]] = {True: [], False: []}
+    for what in ("requests", "tokens"):
+        text = headers.get(f"x-ratelimit-reset-{what}", "")
+        found = _DURATION.fullmatch(f"{text}s" if text[-1:].isdecimal() else text)
+        if found is None or not any(found.groups()):
+            continue
+        hours, minutes, seconds, ms = (float(part or 0) for part in found.groups())
+        is_used_up = headers.get(f"x-ratelimit-remaining-{what}", "").strip() == "0"
+        resets[is_used_up].append(hours * 3600 + minutes * 60 + seconds + ms / 1000)
+    return max(resets[True]) if resets[True] else min(resets[False], default=None)

@@ -106,8 +106,35 @@ class Settings(BaseModel):
     """An OpenAI-compatible endpoint to use instead of OpenAI's own."""
     model: str = Field("gpt-4o-mini", alias="FLEET_MODEL", min_length=1, max_length=100)
     """The model that the team uses. The default is the guide's choice."""
-    model_timeout_seconds: float = Field(120, alias="FLEET_MODEL_TIMEOUT_SECONDS", gt=0, le=3600)
+    model_timeout_seconds: float = Field(600, alias="FLEET_MODEL_TIMEOUT_SECONDS", gt=0, le=3600)
     """The longest that one model call may take."""
+    model_first_token_seconds: float = Field(
+        300, alias="FLEET_MODEL_FIRST_TOKEN_SECONDS", gt=0, le=3600
+    )
+    """How long a model may take to begin its answer, or for all of it if its server does not stream."""
+    model_idle_seconds: float = Field(60, alias="FLEET_MODEL_IDLE_SECONDS", gt=0, le=3600)
+    """How long a model may pause within an answer."""
+    model_max_output_tokens: int | None = Field(
+        None, alias="FLEET_MODEL_MAX_OUTPUT_TOKENS", ge=64, le=1_000_000
+    )
+    """The most tokens of one answer, thoughts included. The default is each team's own (16384)."""
+    model_context_tokens: int | None = Field(
+        None, alias="FLEET_MODEL_CONTEXT_TOKENS", ge=1000, le=100_000_000
+    )
+    """How many tokens the model can take in, prompt and answer together. A longer prompt is not sent."""
+    model_temperature: float | None = Field(None, alias="FLEET_MODEL_TEMPERATURE", ge=0, le=2)
+    """How random the answers are, from 0 to 2. The default is the provider's own."""
+    model_max_concurrent_calls: int | None = Field(
+        None, alias="FLEET_MODEL_MAX_CONCURRENT_CALLS", ge=0, le=10_000
+    )
+    """How many calls a worker process makes at once; 0 means any number. The default is 4 for a server of
+    your own, and any number for a provider's."""
+    model_input_usd: Decimal | None = Field(None, alias="FLEET_MODEL_INPUT_USD", ge=0, le=100_000)
+    """Your price of a million tokens in, in US dollars. Set both prices or none."""
+    model_output_usd: Decimal | None = Field(None, alias="FLEET_MODEL_OUTPUT_USD", ge=0, le=100_000)
+    """Your price of a million tokens out, in US dollars."""
+    model_list_prices: bool = Field(False, alias="FLEET_MODEL_LIST_PRICES")
+    """Whether OpenAI's list prices hold at ``OPENAI_BASE_URL``, as behind a gateway to OpenAI."""
     model_tools: bool = Field(True, alias="FLEET_MODEL_TOOLS")
     """Whether the model can call functions. If not, it ends a hand-in with a marker line."""
     models_file: Path | None = Field(None, alias="FLEET_MODELS_FILE")

@@ -6,6 +6,7 @@ It knows nothing of teams. The worker holds one per job, and ``team/run.py`` wai
 import asyncio
 import dataclasses
 import threading
+from collections.abc import Callable, Iterable
 from typing import Literal
 
 AbortReason = Literal["drain", "lease_lost", "cancelled"]
@@ -26,18 +27,24 @@ class Progress:
     """Model calls of this job that got an answer, replayed ones included."""
     tokens: int
     """Tokens of these calls, prompt and completion."""
+    streamed_tokens: int = 0
+    """An estimate of the tokens that the call under way got so far; 0 before the first one."""
+
+
+_Waiter = tuple[asyncio.AbstractEventLoop, asyncio.Event]
 
 
 class StopSwitch:
     """The stop switch of one run. Setters are thread-safe; the first reason to abort stands."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # a signal's handler may drain while its thread holds it
         self._is_draining = False
         self.progress: Progress | None = None
         """Where the run stands, as it said last; None before its first turn."""
         self._abort_reason: AbortReason | None = None
-        self._waiters: list[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = []
+        self._waiters: list[_Waiter] = []
+        self._drain_waiters: list[_Waiter] = []
 
     @property
     def is_draining(self) -> bool:
@@ -55,7 +62,10 @@ class StopSwitch:
 
     def drain(self) -> None:
         """Ask the run to stop before its next model call; one in flight may finish."""
-        self._is_draining = True
+        with self._lock:
+            self._is_draining = True
+            waiters = list(self._drain_waiters)
+        _wake(waiters)
 
     def abort(self, reason: AbortReason) -> None:
         """Stop the run now, also within a model call or a tool."""
@@ -64,28 +74,39 @@ class StopSwitch:
                 return
             self._abort_reason = reason
             waiters = list(self._waiters)
-        for loop, event in waiters:
-            try:
-                loop.call_soon_threadsafe(event.set)
-            except RuntimeError:  # that loop was closed: nothing waits there any more
-                continue
+        _wake(waiters)
 
     async def wait_for_abort(self) -> AbortReason:
         """Wait, on the running loop, until somebody aborts; returns the reason."""
+        await self._wait_in(self._waiters, lambda: self._abort_reason is not None)
+        return self._reason()
+
+    async def wait_for_drain(self) -> None:
+        """Wait, on the running loop, until no further model call may begin."""
+        await self._wait_in(self._drain_waiters, lambda: self._is_draining)
+
+    async def _wait_in(self, waiters: list[_Waiter], has_happened: Callable[[], bool]) -> None:
         event = asyncio.Event()
         waiter = (asyncio.get_running_loop(), event)
         with self._lock:
-            if self._abort_reason is not None:
-                return self._abort_reason
-            self._waiters.append(waiter)
+            if has_happened():
+                return
+            waiters.append(waiter)
         try:
             await event.wait()
         finally:
             with self._lock:
-                self._waiters.remove(waiter)
-        return self._reason()
+                waiters.remove(waiter)
 
     def _reason(self) -> AbortReason:
         if self._abort_reason is None:  # pragma: no cover -- the event is set after the reason
             raise AssertionError("woken without a reason")
         return self._abort_reason
+
+
+def _wake(waiters: Iterable[_Waiter]) -> None:
+    for loop, event in waiters:
+        try:
+            loop.call_soon_threadsafe(event.set)
+        except RuntimeError:  # that loop was closed: nothing waits there any more
+            continue

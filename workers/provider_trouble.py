@@ -41,6 +41,8 @@ def after_trouble(
         endpoint: The name of the breaker of the model that was called last.
     """
     match trouble:
+        case ProviderFatal(is_of_setup=True):
+            return _needs_a_person(attempt, trouble, endpoint)
         case ProviderTrouble(is_of_job=True):
             attempt.worker.ledger.controls.provider_works(endpoint)
             return _own_trouble(attempt, trouble.message)
@@ -57,10 +59,15 @@ def after_trouble(
         case ProviderTrouble(retry_after_seconds=wait):
             closed_seconds, _ = _note_trouble(attempt, trouble, endpoint)
             return _send_back(attempt, trouble.message, max(wait or 0.0, closed_seconds))
-        case ProviderFatal(message=why):
-            log.error("provider.fatal", job_id=attempt.lease.job_id, message=why)
-            closed_seconds, _ = _note_trouble(attempt, trouble, endpoint)
-            return attempt.release(why, closed_seconds)
+        case ProviderFatal():
+            return _needs_a_person(attempt, trouble, endpoint)
+
+
+def _needs_a_person(attempt: Attempt, trouble: ProviderFatal, endpoint: str) -> JsonObject:
+    """Have every job wait there until a person has acted."""
+    log.error("provider.fatal", job_id=attempt.lease.job_id, message=trouble.message)
+    closed_seconds, _ = _note_trouble(attempt, trouble, endpoint)
+    return attempt.release(trouble.message, closed_seconds)
 
 
 def _note_trouble(

@@ -53,10 +53,16 @@ def progress_line(job: Job) -> Text:
             f"turn {progress['turn']}, {progress['speaker']}",
             count(progress["rounds"], "hand-in"),
             count(progress["model_calls"], "model call"),
-            f"{progress['tokens']} tokens",
+            f"{progress['tokens']} tokens{_streamed(progress)}",
             f"cost {cost_text(job.cost)}",
         ]
     return foreign(f"running, {', '.join(parts)}")
+
+
+def _streamed(progress: JsonObject) -> str:
+    """Return how many tokens the answer under way has so far; empty before its first one."""
+    tokens = progress.get("streamed_tokens")
+    return f" and {tokens} of the next answer" if tokens else ""
 
 
 def _follow(ledger: Ledger, job_id: str, show: Callable[[Job], None]) -> Job:

@@ -5,10 +5,17 @@ store over it that a team is handed.
 """
 
 from aicity_fleet.journal.cursor import JournalCursor
-from aicity_fleet.journal.entry import Entry, ModelCall, canonical_sha256, estimated_tokens
+from aicity_fleet.journal.entry import (
+    REPEATED,
+    Entry,
+    ModelCall,
+    canonical_sha256,
+    estimated_tokens,
+)
 from aicity_fleet.journal.store import Journal, MemoryJournal
 
 __all__ = [
+    "REPEATED",
     "Entry",
     "Journal",
     "JournalCursor",

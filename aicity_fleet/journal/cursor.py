@@ -5,7 +5,7 @@ from collections.abc import Callable
 from decimal import Decimal
 from typing import Any, Literal
 
-from aicity_fleet.journal.entry import NO_MODEL_CALL, Entry, ModelCall
+from aicity_fleet.journal.entry import NO_MODEL_CALL, REPEATED, Entry, ModelCall
 from aicity_fleet.journal.store import Journal
 from aicity_fleet.models import JsonObject, Usage
 from aicity_fleet.money.cost import Cost
@@ -43,7 +43,7 @@ class JournalCursor:
         self.model = ""
         """The model that answered last."""
         self.finish_reason = ""
-        """Why the model ended its latest answer."""
+        """Why the model ended its latest answer; ``length`` also where the fleet ended a repetition."""
         self.failure: Exception | None = None
         """What the journal raised; the run cannot continue after it."""
 
@@ -109,7 +109,9 @@ class JournalCursor:
         if entry.kind == "model":
             self.model_calls += 1
             self.tokens += entry.prompt_tokens + entry.completion_tokens + entry.estimated_tokens
-            self.finish_reason = entry.finish_reason
+            self.finish_reason = (
+                "length" if entry.finish_reason == REPEATED else entry.finish_reason
+            )
             self.model = entry.model
 
     async def _ask(self, call: Callable[[], Any]) -> Any:

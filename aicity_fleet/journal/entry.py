@@ -20,6 +20,10 @@ CHARS_PER_TOKEN = 4
 downloads its tables within the event loop, without a timeout."""
 
 
+REPEATED = "repeated"
+"""The finish reason of an answer that repeated itself until the fleet ended it."""
+
+
 @dataclasses.dataclass(frozen=True, slots=True)
 class Entry:
     """One call and its answer, as plain JSON-serialisable data."""

@@ -40,6 +40,7 @@ def find_prices(
     provider: str,
     base_url: str | None = None,
     own: tuple[Decimal | None, Decimal | None] = (None, None),
+    by_name: bool = True,
 ) -> PriceTable | None:
     """Find what a model charges; None if unknown.
 
@@ -50,6 +51,8 @@ def find_prices(
         provider: The protocol that the endpoint speaks, see ``team.ModelConfig``.
         base_url: Where the endpoint is; None for the provider's own address.
         own: The owner's prices of a million tokens in and out, in US dollars.
+        by_name: Whether the names of provider and model alone find a list price. On a server of one's own
+            they do not, unless its owner says so.
     """
     input_usd, output_usd = own
     if input_usd is not None and output_usd is not None:
@@ -57,7 +60,7 @@ def find_prices(
     places = []
     if base_url is not None:
         places.append({"provider_api_url": base_url})
-    if provider in LISTED:  # also behind a gateway: its models bear the provider's names
+    if by_name and provider in LISTED:
         places.append({"provider_id": LISTED[provider]})
     for where in places:
         list_usd = partial(_list_usd, model, where)

@@ -1,6 +1,7 @@
 """The keys that a simulator accepts, and the settings that point a fleet at it.
 
-A fleet does not know that it is simulated. It is given the same four settings as for the real AI City.
+A fleet does not know that it is simulated. It is given the same settings as for the real AI City, and those
+of a model behind a gateway.
 """
 
 import importlib.util
@@ -24,6 +25,8 @@ def fleet_environment(url: str) -> dict[str, str]:
         "AGENT_CITY_API_KEY": AGENT_KEY,
         "OPENAI_BASE_URL": f"{url}/v1",
         "OPENAI_API_KEY": MODEL_KEY,
+        "FLEET_MODEL_LIST_PRICES": "true",  # so that the demo shows costs
+        "FLEET_MODEL_MAX_CONCURRENT_CALLS": "0",
     }
 
 

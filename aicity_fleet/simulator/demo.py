@@ -32,9 +32,12 @@ START_SECONDS = 20.0
 LOOK_SECONDS = 0.3
 """How often the demo looks at the ledger, in seconds."""
 
-KEPT_VARIABLES = (
-    *("OPENAI_API_KEY", "OPENAI_API_KEY_FILE", "OPENAI_BASE_URL", "FLEET_MODEL"),
-    *("FLEET_MODEL_TOOLS", "FLEET_MODEL_TIMEOUT_SECONDS", "FLEET_JOB_DEADLINE_SECONDS"),
+KEPT_VARIABLES = frozenset(
+    {
+        *("OPENAI_API_KEY", "OPENAI_API_KEY_FILE", "OPENAI_BASE_URL"),
+        *("FLEET_MODEL", "FLEET_JOB_DEADLINE_SECONDS"),
+        *(str(f.alias) for f in Settings.model_fields.values() if "_MODEL_" in str(f.alias)),
+    }
 )
 """The user's settings that a demo obeys: those of the model. It must never reach the real AI City."""
 

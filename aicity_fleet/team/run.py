@@ -26,6 +26,7 @@ from aicity_fleet.team.model import autogen_logs
 from aicity_fleet.team.model.budget import Budget
 from aicity_fleet.team.model.journaled_client import JournaledClient
 from aicity_fleet.team.model.provider_errors import classify
+from aicity_fleet.team.model.short_brief import ShortBrief
 from aicity_fleet.team.replay.transcript import (
     TranscriptEvent,
     TranscriptListener,
@@ -37,7 +38,10 @@ from aicity_fleet.team.review.review import HandInSlot, Review
 from aicity_fleet.team.team import TeamRun
 
 ProgressListener = Callable[[Progress], None]
-"""Called at every turn and every answer."""
+"""Called at every turn, at every answer, and now and then while an answer is streamed."""
+
+STREAM_REPORT_SECONDS = 0.5
+"""How often progress is reported while an answer is streamed, in seconds."""
 
 logger = logging.getLogger(__name__)
 
@@ -54,7 +58,7 @@ async def run_team(
     """Run a team on a task.
 
     Args:
-        on_progress: Called at every turn and answer; what it raises is logged and dropped.
+        on_progress: See ``ProgressListener``; what it raises is logged and dropped.
         on_event: Called with every transcript event; what it raises is logged and dropped.
 
     Raises:
@@ -95,6 +99,8 @@ class _Turns:
         self._on_progress, self._on_event = on_progress, on_event
         self._turns = 0
         self.team_name = spec.name
+        self._streamed_tokens = 0
+        self._next_report = 0.0
         self._limits = run.limits.within(spec)
         self._deadline = time.monotonic() + self._limits.deadline_seconds
         self.cursor = JournalCursor(run.journal, team.journal_version, team.origin.to_json())
@@ -102,6 +108,7 @@ class _Turns:
         self.route = models[spec.members[-1].model]
         """Where the latest model call went."""
         brief = write_brief(run.task, nonce=run.nonce, function_calling=self.route.function_calling)
+        self._short_brief = ShortBrief(brief)
         keys = [model.config.api_key for route in models.values() for model in route.models]
         secrets = worth_redacting(keys, run.secrets)
         self._redact = redactor(secrets)
@@ -125,6 +132,7 @@ class _Turns:
 
         def on_answer(answer: JsonObject) -> None:
             self.route = route
+            self._streamed_tokens = 0
             for event in events_of_answer(member.name, answer):
                 self._emit(event)
             self._report_progress()
@@ -139,6 +147,7 @@ class _Turns:
             on_answer=on_answer,
             redact=self._redact,
         )
+        client.on_tokens, client.brief = self._on_tokens, self._short_brief
         self._clients.append(client)
         workbench = None
         if route.function_calling and (is_last or member.tools):
@@ -188,11 +197,17 @@ class _Turns:
             await asyncio.wait({turn, abort}, timeout=left, return_when=asyncio.FIRST_COMPLETED)
             if not turn.done():
                 await self._cancel(turn, token)
-                return self._stopped() or PAST_DEADLINE
+                return self._stopped() or self._past_deadline()
         except asyncio.CancelledError:
             await self._cancel(turn, token)
             raise
         return self._after(turn)
+
+    def _past_deadline(self) -> Ending:
+        """A job whose call got no slot in time did not fail: it comes back when its model is less busy."""
+        if any(client.is_waiting for client in self._clients):
+            return ProviderTrouble("the model was busy with other calls until the job's deadline")
+        return PAST_DEADLINE
 
     def _after(self, turn: asyncio.Future[bool]) -> Ending | None:
         if turn.cancelled():
@@ -234,6 +249,13 @@ class _Turns:
         names = self._team.spec.agents
         return names[(self._turns - 1) % len(names)]
 
+    def _on_tokens(self, tokens: int) -> None:
+        """Note how far the answer under way is, and say so now and then."""
+        self._streamed_tokens = tokens
+        if time.monotonic() >= self._next_report:
+            self._next_report = time.monotonic() + STREAM_REPORT_SECONDS
+            self._report_progress()
+
     def _report_progress(self) -> None:
         if self._on_progress is None:
             return
@@ -243,6 +265,7 @@ class _Turns:
             self.review.rounds,
             self.cursor.model_calls,
             self.cursor.tokens,
+            self._streamed_tokens,
         )
         try:
             self._on_progress(progress)

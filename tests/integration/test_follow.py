@@ -102,6 +102,9 @@ def test_a_job_shows_where_it_stands_and_what_it_cost_so_far(env, ledger, lease,
     assert where in shown
     data = json.loads(run_cli(*CLI, "job", "a", "--json", env=env, cwd=empty_folder).stdout)
     assert data["progress"]["speaker"] == "Reviewer"
+    tell(ledger, lease, dataclasses.replace(HALFWAY, streamed_tokens=350))
+    shown = run_cli(*CLI, "job", "a", env=env, cwd=empty_folder).stdout
+    assert "1805 tokens and 350 of the next answer, cost" in shown
     assert data["cost_usd"] == "0.00045"
 
 

@@ -12,13 +12,13 @@ import json
 import socket
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import uvicorn
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 
@@ -35,6 +35,12 @@ class Answer:
     headers: dict[str, str] = dataclasses.field(default_factory=dict)
     delay_seconds: float = 0.0
     hangs: bool = False
+    streams: bool = True
+    """Whether a stream is given where one is asked for; else the answer comes in one piece."""
+    events: tuple[Any, ...] | None = None
+    """Instead of a completion: the events of a stream, each a JSON value, a text, or seconds to wait."""
+    breaks: bool = False
+    """Whether the connection breaks after the last event."""
     usage: Any = dataclasses.field(
         default_factory=lambda: {"prompt_tokens": 100, "completion_tokens": 20, "total_tokens": 120}
     )
@@ -138,6 +144,97 @@ def anthropic_message(answer: Answer, model: str) -> dict[str, Any]:
     }
 
 
+def completion(answer: Answer, model: str, number: int) -> dict[str, Any]:
+    """The whole answer in OpenAI's form."""
+    return {
+        "id": f"chatcmpl-{number}",
+        "object": "chat.completion",
+        "created": 1,
+        "model": model,
+        "choices": [{"index": 0, "message": answer.message, "finish_reason": answer.finish_reason}],
+        "usage": answer.usage,
+    }
+
+
+def chunk(delta: dict[str, Any], finish_reason: str | None = None, **more: Any) -> dict[str, Any]:
+    """One piece of a streamed completion."""
+    return {
+        "id": "chatcmpl-1",
+        "object": "chat.completion.chunk",
+        "created": 1,
+        "model": "scripted-1",
+        "choices": [{"index": 0, "delta": delta, "finish_reason": finish_reason}],
+        **more,
+    }
+
+
+DONE = "data: [DONE]\n\n"
+"""What ends a stream of OpenAI's."""
+
+
+def completion_events(whole: dict[str, Any], options: dict[str, Any] | None) -> list[Any]:
+    """The same answer as a stream: its texts in pieces, and the token counts if they were asked for.
+
+    Source: platform.openai.com/docs/api-reference/chat-streaming.
+    """
+    message = dict(whole["choices"][0]["message"])
+    deltas: list[dict[str, Any]] = [{"role": "assistant"}]
+    calls = message.pop("tool_calls", None) or ()
+    for name, value in message.items():
+        pieces = pieces_of(value) if isinstance(value, str) else [value]
+        deltas += [{name: piece} for piece in pieces if name != "role"]
+    for place, call in enumerate(calls):
+        arguments = call["function"]["arguments"]
+        first, *rest = pieces_of(arguments) if isinstance(arguments, str) else [arguments]
+        function = {"name": call["function"]["name"], "arguments": first}
+        deltas.append({"tool_calls": [{**call, "index": place, "function": function}]})
+        for piece in rest:
+            more = {"index": place, "function": {"arguments": piece}}
+            deltas.append({"tool_calls": [more]})
+    events = [chunk(delta, model=whole["model"]) for delta in deltas]
+    events.append(chunk({}, whole["choices"][0]["finish_reason"], model=whole["model"]))
+    if (options or {}).get("include_usage"):
+        events.append({**chunk({}), "choices": [], "usage": whole["usage"]})
+    return [*events, DONE]
+
+
+def pieces_of(text: str, count: int = 4) -> list[str]:
+    """A text in a few pieces."""
+    size = max(1, -(-len(text) // count))
+    return [text[at : at + size] for at in range(0, len(text), size)] or [""]
+
+
+def anthropic_events(whole: dict[str, Any]) -> list[Any]:
+    """The same answer as Anthropic's stream.
+
+    Source: docs.anthropic.com/en/docs/build-with-claude/streaming.
+    """
+    start = {
+        **whole,
+        "content": [],
+        "stop_reason": None,
+        "usage": {**whole["usage"], "output_tokens": 1},
+    }
+    events: list[Any] = [{"type": "message_start", "message": start}, {"type": "ping"}]
+    for index, block in enumerate(whole["content"]):
+        is_text = block["type"] == "text"
+        empty = {**block, "text": ""} if is_text else {**block, "input": {}}
+        events.append({"type": "content_block_start", "index": index, "content_block": empty})
+        written = block["text"] if is_text else json.dumps(block["input"])
+        for piece in pieces_of(written):
+            delta = (
+                {"type": "text_delta", "text": piece}
+                if is_text
+                else {"type": "input_json_delta", "partial_json": piece}
+            )
+            events.append({"type": "content_block_delta", "index": index, "delta": delta})
+        events.append({"type": "content_block_stop", "index": index})
+    usage = {"output_tokens": whole["usage"]["output_tokens"]}
+    ending = {"stop_reason": whole["stop_reason"], "stop_sequence": None}
+    events.append({"type": "message_delta", "delta": ending, "usage": usage})
+    return [*events, {"type": "message_stop"}]
+
+
 class Provider:
     """One test's share of the server."""
 
@@ -145,6 +242,8 @@ class Provider:
         self.base_url = base_url
         self.requests: list[dict[str, Any]] = []
         self.disconnects = 0
+        self.under_way = 0
+        """Requests that wait for their answer, the one that is being scripted included."""
         self.script: Script = lambda _: error(500, message="nothing is scripted")
 
     def will(self, *answers: Answer) -> None:
@@ -207,6 +306,13 @@ class ProviderServer:
         provider.requests.append(body)
         if has_unreadable_call(body):
             return JSONResponse({"error": UNREADABLE_HISTORY}, 500)
+        provider.under_way += 1
+        try:
+            return await self._answer(provider, request, body)
+        finally:
+            provider.under_way -= 1
+
+    async def _answer(self, provider: Provider, request: Request, body: dict[str, Any]) -> Response:
         answer = provider.script(body)
         if answer.hangs or answer.delay_seconds:
             until = time.monotonic() + (30 if answer.hangs else answer.delay_seconds)
@@ -221,21 +327,41 @@ class ProviderServer:
             )
         if answer.body is not None:
             return JSONResponse(answer.body, answer.status, answer.headers)
-        if request.url.path.endswith(ANTHROPIC_PATH):
-            return JSONResponse(anthropic_message(answer, body["model"]), headers=answer.headers)
-        return JSONResponse(
-            {
-                "id": f"chatcmpl-{len(provider.requests)}",
-                "object": "chat.completion",
-                "created": 1,
-                "model": body["model"],
-                "choices": [
-                    {"index": 0, "message": answer.message, "finish_reason": answer.finish_reason}
-                ],
-                "usage": answer.usage,
-            },
+        if answer.events is not None:
+            whole, events = {}, list(answer.events)
+        elif request.url.path.endswith(ANTHROPIC_PATH):
+            whole = anthropic_message(answer, body["model"])
+            events = anthropic_events(whole)
+        else:
+            whole = completion(answer, body["model"], len(provider.requests))
+            events = completion_events(whole, body.get("stream_options"))
+        if answer.events is None and not (answer.streams and body.get("stream")):
+            return JSONResponse(whole, headers=answer.headers)
+        return StreamingResponse(
+            self._stream(provider, request, events, breaks=answer.breaks),
             headers=answer.headers,
+            media_type="text/event-stream",
         )
+
+    async def _stream(
+        self, provider: Provider, request: Request, events: list[Any], *, breaks: bool
+    ) -> AsyncIterator[str]:
+        try:
+            for event in events:
+                await asyncio.sleep(0)  # so that a disconnect is noticed
+                if isinstance(event, int | float):
+                    await asyncio.sleep(event)
+                elif isinstance(event, str):
+                    yield event
+                else:
+                    kind = event.get("type") if isinstance(event, dict) else None
+                    yield f"event: {kind}\n" if kind else ""
+                    yield f"data: {json.dumps(event)}\n\n"
+        except asyncio.CancelledError:
+            provider.disconnects += 1
+            raise
+        if breaks:
+            raise ConnectionError("the test wants the connection to break")
 
 
 async def until(condition: Callable[[], object], description: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import socket
 from decimal import Decimal
 from typing import Any
@@ -12,6 +13,8 @@ from hypothesis import strategies as st
 
 from aicity_fleet.money.cost import from_picodollars, picodollars
 from aicity_fleet.money.prices import find_prices
+from aicity_fleet.team import ModelConfig
+from aicity_fleet.team.model.budget import prices_of
 
 GROQ = "https://api.groq.com/openai/v1"
 
@@ -64,8 +67,38 @@ def test_what_nobody_knows_is_none(case):
 
 def test_the_address_decides_and_then_the_provider_s_name():
     assert usd("llama-3.3-70b-versatile", 1000, 500, provider="compatible", base_url=GROQ)
-    assert usd("gpt-4o-mini", 1000, 500, base_url="http://gateway.example/v1"), "a gateway"
     assert usd("gpt-4o-mini", 1000, 500, provider="azure", base_url="https://x.openai.azure.com")
+
+
+OWN_SERVERS = [
+    ("openai", "http://127.0.0.1:8080/v1"),
+    ("openai", "https://gateway.example/v1"),
+    ("anthropic", "http://127.0.0.1:4000"),
+]
+
+
+@pytest.mark.parametrize(("provider", "base_url"), OWN_SERVERS)
+def test_a_server_of_one_s_own_has_a_list_price_only_if_its_owner_says_so(provider, base_url):
+    name = {"openai": "gpt-4o-mini", "anthropic": "claude-sonnet-4-5"}[provider]
+    config = ModelConfig(name, base_url, "k", 5.0, provider=provider)
+    assert config.is_own_server
+    assert prices_of(config) is None
+    assert prices_of(dataclasses.replace(config, list_prices=True))
+
+
+@pytest.mark.parametrize(
+    ("provider", "base_url"),
+    [
+        ("openai", None),
+        ("openai", "https://api.openai.com/v1"),
+        ("openai", "https://eu.api.openai.com/v1"),
+        ("azure", "https://x.openai.azure.com"),
+    ],
+)
+def test_a_provider_s_own_address_has_its_list_price(provider, base_url):
+    config = ModelConfig("gpt-4o-mini", base_url, "k", 5.0, provider=provider)
+    assert not config.is_own_server
+    assert prices_of(config)
 
 
 dollars = st.decimals(0, 100_000, places=6)

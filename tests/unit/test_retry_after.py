@@ -31,6 +31,35 @@ def test_a_number_of_seconds(headers, seconds):
     assert retry_after_seconds(headers, at_most=AT_MOST) == seconds
 
 
+def resets(**values: str) -> dict[str, str]:
+    return {f"x-ratelimit-{name.replace('_', '-')}": value for name, value in values.items()}
+
+
+@pytest.mark.parametrize(
+    ("headers", "seconds"),
+    [
+        (resets(reset_requests="6m0s"), 360.0),
+        (resets(reset_requests="1h2m3.5s"), AT_MOST),
+        (resets(reset_tokens="20ms"), 0.02),
+        (resets(reset_tokens="1s500ms"), 1.5),
+        (resets(reset_tokens="7"), 7.0),
+        (resets(reset_tokens="9s", remaining_tokens="0", reset_requests="2s"), 9.0),
+        (resets(reset_tokens="9s", remaining_tokens="5", reset_requests="2s"), 2.0),
+        (resets(reset_tokens="9s", remaining_tokens="0", reset_requests="20s",
+                remaining_requests="0"), 20.0),
+        ({**resets(reset_tokens="9s"), "retry-after": "3"}, 3.0),
+        ({**resets(reset_tokens="9s"), "retry-after": "0"}, 0.0),
+        (resets(reset_tokens=""), None),
+        (resets(reset_tokens="soon"), None),
+        (resets(reset_tokens="-5s"), None),
+        (resets(reset_tokens="2026-11-29T12:00:00Z"), None),
+        (resets(reset_tokens="9" * 100_000), None),
+    ],
+)  # fmt: skip
+def test_the_reset_of_a_limit_that_was_reached(headers, seconds):
+    assert retry_after_seconds(headers, at_most=AT_MOST) == seconds
+
+
 @pytest.mark.parametrize("minutes", [1, 60])
 def test_a_date(minutes):
     later = format_datetime(datetime.now(UTC) + timedelta(minutes=minutes), usegmt=True)

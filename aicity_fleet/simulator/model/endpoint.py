@@ -7,7 +7,7 @@ import asyncio
 import hashlib
 import json
 from collections import Counter
-from typing import Any, Literal
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -23,14 +23,14 @@ CREATED = 1767225600
 
 
 class ChatRequest(BaseModel):
-    """What the model reads of a request; it does not stream."""
+    """What the model reads of a request. A stream always ends with the token counts."""
 
     model_config = ConfigDict(strict=True)
 
     model: str = Field(min_length=1)
     messages: list[dict[Any, Any]] = Field(min_length=1)
     tools: list[Any] | None = None
-    stream: Literal[False] | None = None
+    stream: bool | None = None
 
 
 class ModelEndpoint:

@@ -1,4 +1,4 @@
-"""The OpenAI-compatible routes, under ``/v1``: chat completions without streaming, and the models.
+"""The OpenAI-compatible routes, under ``/v1``: chat completions, whole or streamed, and the models.
 
 Errors have the provider's own form. Source: platform.openai.com/docs/api-reference/chat.
 """
@@ -17,6 +17,7 @@ from aicity_fleet.simulator.bodies import CityRefusedError, parse
 from aicity_fleet.simulator.faults import Fault
 from aicity_fleet.simulator.model.brief import read_brief
 from aicity_fleet.simulator.model.endpoint import CREATED, ChatRequest
+from aicity_fleet.simulator.model.stream import StreamReply
 from aicity_fleet.simulator.replies import INJECTED, JsonReply, instead, json_body
 
 if TYPE_CHECKING:
@@ -78,7 +79,9 @@ class ModelRoutes:
             model.abandoned += 1
             return JsonReply(answer)
         model.count(brief, answer)
-        return await instead(plan.ending, _injected) if plan.ending else JsonReply(answer)
+        if plan.ending:
+            return await instead(plan.ending, _injected)
+        return StreamReply(answer) if asked.stream else JsonReply(answer)
 
 
 def _has_key(request: Request) -> bool:

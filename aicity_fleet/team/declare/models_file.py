@@ -22,7 +22,7 @@ from pydantic import (
     model_validator,
 )
 
-from aicity_fleet.errors import TeamError
+from aicity_fleet.errors import SettingsError, TeamError
 from aicity_fleet.faults import fault_list, faults_of, read_toml
 from aicity_fleet.redaction import KEY_VARIABLE, NOT_FOR_MODELS, read_secret
 from aicity_fleet.settings import Settings
@@ -62,9 +62,16 @@ class _Alias(BaseModel):
     key: str | None = Field(default=None, pattern=KEY_VARIABLE)
     api_version: str | None = None
     timeout_seconds: float | None = Field(default=None, gt=0, le=3600)
+    first_token_seconds: float | None = Field(default=None, gt=0, le=3600)
+    idle_seconds: float | None = Field(default=None, gt=0, le=3600)
     function_calling: bool = True
+    max_output_tokens: int | None = Field(default=None, ge=64, le=1_000_000)
+    temperature: float | None = Field(default=None, ge=0, le=2)
+    context_tokens: int | None = Field(default=None, ge=1000, le=100_000_000)
+    max_concurrent_calls: int | None = Field(default=None, ge=0, le=10_000)
     input_usd_per_million: Usd | None = None
     output_usd_per_million: Usd | None = None
+    list_prices: bool = False
     fallback: tuple[str, ...] = ()
 
     @field_validator("fallback", mode="before")
@@ -90,6 +97,8 @@ class _Alias(BaseModel):
             raise ValueError("compatible needs base_url: the address of the server")
         if (self.input_usd_per_million is None) != (self.output_usd_per_million is None):
             raise ValueError("give both prices or none")
+        if self.list_prices and self.provider not in NEEDS_KEY:
+            raise ValueError(f"list_prices: {self.provider} has no price list; give both prices")
         return self
 
 
@@ -112,11 +121,10 @@ def read_aliases(
     if file is None:
         return aliases
     entries = _read(file)
-    timeout = default.timeout_seconds if default is not None else 120.0
     env = os.environ if environ is None else environ
     faults: list[str] = []
     configs = {
-        alias: _config(alias, entry, env, timeout, faults) for alias, entry in entries.items()
+        alias: _config(alias, entry, env, default, faults) for alias, entry in entries.items()
     }
     known = {**{alias: found[0] for alias, found in aliases.items()}, **configs}
     for alias, entry in entries.items():
@@ -138,11 +146,13 @@ def models_of(settings: Settings) -> Aliases:
     """Return the models that these settings name, by alias.
 
     Raises:
-        SettingsError: No model key is set, and no file names models.
+        SettingsError: No model key is set, and no file names models; or one of two prices is missing.
         TeamError: The models file is wrong.
     """
     if settings.models_file is None:
         settings.require("OPENAI_API_KEY")
+    if (settings.model_input_usd is None) != (settings.model_output_usd is None):
+        raise SettingsError("Set FLEET_MODEL_INPUT_USD and FLEET_MODEL_OUTPUT_USD, or neither.")
     default = None
     if settings.openai_key is not None:
         default = ModelConfig(
@@ -150,7 +160,16 @@ def models_of(settings: Settings) -> Aliases:
             base_url=settings.openai_base_url,
             api_key=settings.openai_key.get_secret_value(),
             timeout_seconds=settings.model_timeout_seconds,
+            first_token_seconds=settings.model_first_token_seconds,
+            idle_seconds=settings.model_idle_seconds,
             function_calling=settings.model_tools,
+            max_output_tokens=settings.model_max_output_tokens,
+            temperature=settings.model_temperature,
+            context_tokens=settings.model_context_tokens,
+            max_concurrent_calls=settings.model_max_concurrent_calls,
+            input_usd_per_million=settings.model_input_usd,
+            output_usd_per_million=settings.model_output_usd,
+            list_prices=settings.model_list_prices,
         )
     return read_aliases(settings.models_file, default)
 
@@ -177,10 +196,17 @@ def _read(file: Path) -> dict[str, _Alias]:
 
 
 def _config(
-    alias: str, entry: _Alias, env: Mapping[str, str], timeout: float, faults: list[str]
+    alias: str,
+    entry: _Alias,
+    env: Mapping[str, str],
+    default: ModelConfig | None,
+    faults: list[str],
 ) -> ModelConfig:
     options: dict[str, Any] = entry.model_dump(exclude={"model", "key", "fallback"})
-    options["timeout_seconds"] = entry.timeout_seconds or timeout
+    for name in ("timeout_seconds", "first_token_seconds", "idle_seconds"):
+        if options[name] is None:  # then as for the model of the settings
+            del options[name]
+            options |= {} if default is None else {name: getattr(default, name)}
     variable = entry.key or ("OPENAI_API_KEY" if entry.provider == "openai" else None)
     unreadable: list[str] = []
     key = (read_secret(variable, env, unreadable) or "").strip() if variable else ""

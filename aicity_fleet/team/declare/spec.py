@@ -10,6 +10,7 @@ import dataclasses
 import hashlib
 from decimal import Decimal
 from typing import Literal
+from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
@@ -75,6 +76,8 @@ class TeamSpec(_Strict):
     """How long one attempt may take; the fleet's own limit where that is shorter, or none is given."""
     max_tokens: int | None = Field(default=None, ge=1000)
     """How many tokens, in and out, one job may buy; the fleet's own limit where that is lower."""
+    max_output_tokens: int = Field(default=16_384, ge=64, le=1_000_000)
+    """How many tokens one answer may have, thoughts included; a model's alias may set another limit."""
     pass_mark: int = Field(default=70, ge=0, le=100)
     """Lowest score of the gate that passes.
 
@@ -112,6 +115,12 @@ class TeamSpec(_Strict):
 Provider = Literal["openai", "azure", "anthropic", "ollama", "compatible"]
 """Whose protocol an endpoint speaks; ``compatible`` is any server that speaks OpenAI's."""
 
+PROVIDER_HOSTS = {"openai": "api.openai.com", "anthropic": "api.anthropic.com"}
+"""The host of each provider whose protocol other servers speak as well."""
+
+DEFAULT_TIMEOUT_SECONDS, DEFAULT_FIRST_TOKEN_SECONDS, DEFAULT_IDLE_SECONDS = 600.0, 300.0, 60.0
+"""How long a model call, its wait for the first token, and a pause between tokens may take, in seconds."""
+
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class ModelConfig:
@@ -121,7 +130,7 @@ class ModelConfig:
     base_url: str | None
     """Where the endpoint is; None means the provider's own address."""
     api_key: str = dataclasses.field(repr=False)
-    timeout_seconds: float
+    timeout_seconds: float = DEFAULT_TIMEOUT_SECONDS
     """Longest time for one model call, from its start to the last byte."""
     function_calling: bool = True
     """Whether the model can call tools; without, it hands in with a marker."""
@@ -132,6 +141,29 @@ class ModelConfig:
     """The owner's price of a million tokens in, in US dollars; None leaves it to the list prices."""
     output_usd_per_million: Decimal | None = None
     """The owner's price of a million tokens out, in US dollars."""
+    list_prices: bool = False
+    """Whether the list prices of the provider also hold at an address that is not the provider's."""
+    first_token_seconds: float = DEFAULT_FIRST_TOKEN_SECONDS
+    """Longest time until the answer begins, or until it is whole if the server does not stream."""
+    idle_seconds: float = DEFAULT_IDLE_SECONDS
+    """Longest pause within an answer that has begun."""
+    max_output_tokens: int | None = None
+    """Most tokens of one answer; None leaves it to the team."""
+    temperature: float | None = None
+    """How random the answers are, from 0 to 2; None leaves it to the provider."""
+    context_tokens: int | None = None
+    """How many tokens of prompt and answer together the model can take in; None if unknown."""
+    max_concurrent_calls: int | None = None
+    """Most calls of one process at a time; 0 for any number, and None for what suits the provider."""
+
+    @property
+    def is_own_server(self) -> bool:
+        """Whether the endpoint is not the provider's own, so that its prices and capacity are unknown."""
+        if self.provider in ("ollama", "compatible"):
+            return True
+        host = (urlsplit(self.base_url or "").hostname or "").lower()
+        own = PROVIDER_HOSTS.get(self.provider)
+        return bool(host and own) and host != own and not host.endswith(f".{own}")
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -146,6 +178,8 @@ class Limits:
     """Token budget of the job, replayed calls included; None for none."""
     max_model_calls: int | None = None
     """Model calls of the job, replayed ones included; None for any number."""
+    max_output_tokens: int | None = None
+    """Tokens of one answer of a model whose alias sets no limit of its own; None for any number."""
     max_usd: Decimal | None = None
     """Most that the job may spend, replayed calls included, in US dollars; None for any amount."""
     earns_usd: Decimal | None = None
@@ -160,6 +194,7 @@ class Limits:
             deadline_seconds=min(self.deadline_seconds, spec.deadline_seconds or float("inf")),
             max_total_tokens=_tighter(self.max_total_tokens, spec.max_tokens),
             max_model_calls=_tighter(self.max_model_calls, spec.max_model_calls),
+            max_output_tokens=_tighter(self.max_output_tokens, spec.max_output_tokens),
         )
 
 

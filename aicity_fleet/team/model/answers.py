@@ -10,7 +10,7 @@ from autogen_core.models import CreateResult, FinishReasons, LLMMessage, Request
 from autogen_core.tools import Tool, ToolSchema
 from pydantic import BaseModel
 
-from aicity_fleet.journal import estimated_tokens
+from aicity_fleet.journal import REPEATED, estimated_tokens
 from aicity_fleet.models import JsonObject
 from aicity_fleet.team.engines.workbench import UNREADABLE_ARGUMENTS
 from aicity_fleet.team.model.autogen_logs import CallNotes
@@ -25,6 +25,7 @@ _FINISH_REASONS: Mapping[str, FinishReasons] = {
     "end_turn": "stop",
     "stop_sequence": "stop",
     "max_tokens": "length",
+    REPEATED: "length",
     "model_context_window_exceeded": "length",
     "tool_use": "function_calls",
 }

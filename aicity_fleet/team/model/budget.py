@@ -1,8 +1,8 @@
 """The budget of a run, checked before each model call. No AutoGen here.
 
-The length of an answer is unknown in advance. A call may be made when its prompt alone still fits, so a job
-can exceed its cap by one answer. A provider may charge for a call whose answer is lost on the way: such
-a call is booked by an estimate.
+The prompt is estimated, and the answer is limited to what is left. So a job exceeds its cap by no more than
+the error of that estimate, unless a server ignores the limit. A provider may charge for a call whose answer
+is lost on the way: such a call is booked by an estimate.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -16,7 +16,10 @@ from aicity_fleet.money.earnings import agent_share_usd
 from aicity_fleet.money.prices import PriceTable, find_prices
 from aicity_fleet.settings import Settings
 from aicity_fleet.team.declare.spec import Limits, ModelConfig, TeamSpec
-from aicity_fleet.team.endings import DAY_CAP, OVER_BUDGET, UNPROFITABLE, StoppedError
+from aicity_fleet.team.endings import DAY_CAP, OVER_BUDGET, TOO_LONG, UNPROFITABLE, StoppedError
+
+LEAST_ANSWER_TOKENS = 64
+"""The shortest answer that is worth its prompt, in tokens: a call with less room for it is not made."""
 
 RESERVED_SECONDS = 60.0
 """How long a reservation outlasts the timeout of its call, in seconds. By then the process that made it has
@@ -96,7 +99,8 @@ class Budget:
         calls = self._limits.max_model_calls
         if calls is not None and self._cursor.model_calls >= calls:
             raise StoppedError(OVER_BUDGET)
-        if self._limits.max_total_tokens is not None and prompt_tokens > self.tokens_left:
+        least = prompt_tokens + LEAST_ANSWER_TOKENS
+        if self._limits.max_total_tokens is not None and least > self.tokens_left:
             raise StoppedError(OVER_BUDGET)
 
     @property
@@ -130,8 +134,34 @@ class Budget:
             raise crossed[0]
         return found
 
+    def output_tokens(self, model: PricedModel, prompt_tokens: int) -> int | None:
+        """Return how many tokens the answer to this prompt may have; None for any number.
+
+        It is the alias's limit or else the team's, and never more than the job's tokens and dollars or the
+        model's context have left. It depends on what was spent, so it must not be part of a request's hash.
+
+        Raises:
+            StoppedError: The context is too small for the prompt.
+        """
+        config, limits = model.config, self._limits
+        room = [config.max_output_tokens or limits.max_output_tokens]
+        if limits.max_total_tokens is not None:
+            room.append(self.tokens_left - prompt_tokens)
+        if config.context_tokens is not None:
+            room.append(config.context_tokens - prompt_tokens)
+            if config.context_tokens - prompt_tokens < LEAST_ANSWER_TOKENS:
+                raise StoppedError(TOO_LONG)
+        caps = [cap for cap in (limits.max_usd, limits.earns_usd) if cap is not None]
+        per_token = _usd_per_token_out(model, prompt_tokens)
+        if caps and per_token:
+            left = min(caps) - self.spent_usd - _prompt_usd(model, prompt_tokens)
+            room.append(int(left / per_token))
+        known = [tokens for tokens in room if tokens is not None]
+        return max(min(known), LEAST_ANSWER_TOKENS) if known else None
+
     def _crossed(self, model: PricedModel, prompt_tokens: int) -> StoppedError | None:
-        after = self.spent_usd + _prompt_usd(model, prompt_tokens)
+        least = _usd_per_token_out(model, prompt_tokens) * LEAST_ANSWER_TOKENS
+        after = self.spent_usd + _prompt_usd(model, prompt_tokens) + least
         if self._limits.max_usd is not None and after > self._limits.max_usd:
             return StoppedError(OVER_BUDGET)
         if self._limits.earns_usd is not None and after > self._limits.earns_usd:
@@ -199,6 +229,14 @@ def _prompt_usd(model: PricedModel, prompt_tokens: int) -> Decimal:
     return known or Decimal(0)
 
 
+def _usd_per_token_out(model: PricedModel, prompt_tokens: int) -> Decimal:
+    """Return the price of one more token of an answer; 0 when it is unknown."""
+    if model.prices is None:
+        return Decimal(0)
+    known = (model.prices.usd(prompt_tokens, 0), model.prices.usd(prompt_tokens, 1000))
+    return Decimal(0) if None in known else (known[1] - known[0]) / 1000  # type: ignore[operator]
+
+
 def prices_of(config: ModelConfig) -> PriceTable | None:
     """Find what a model charges: the owner's prices, else list prices, else None.
 
@@ -209,6 +247,7 @@ def prices_of(config: ModelConfig) -> PriceTable | None:
         provider=config.provider,
         base_url=config.base_url,
         own=(config.input_usd_per_million, config.output_usd_per_million),
+        by_name=config.list_prices or not config.is_own_server,
     )
 
 
@@ -268,8 +307,10 @@ def require_prices(
                     f"{' and '.join(caps)} cannot be kept: no price is known for these models.",
                     *dict.fromkeys(unpriced),
                     "Give each its input_usd_per_million and output_usd_per_million in the file of "
-                    'FLEET_MODELS_FILE ("0" for one that costs nothing; the model of FLEET_MODEL is '
-                    "[default] there), or unset what cannot be kept.",
+                    'FLEET_MODELS_FILE ("0" for one that costs nothing), or list_prices = true behind a '
+                    "gateway to the provider; the model of FLEET_MODEL has FLEET_MODEL_INPUT_USD, "
+                    "FLEET_MODEL_OUTPUT_USD and FLEET_MODEL_LIST_PRICES for it. Or unset what cannot "
+                    "be kept.",
                 ]
             )
         )

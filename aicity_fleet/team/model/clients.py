@@ -14,7 +14,10 @@ from aicity_fleet.money.prices import PriceTable
 from aicity_fleet.team.declare.spec import DEFAULT_MODEL, ModelConfig
 from aicity_fleet.team.model import autogen_logs
 from aicity_fleet.team.model.budget import prices_of
+from aicity_fleet.team.model.dialect import Dialect
+from aicity_fleet.team.model.event_stream import Pace
 from aicity_fleet.team.model.openai_answers import AzureClient, OpenAIClient
+from aicity_fleet.team.model.slots import Slots
 
 BASE_URLS = {
     "openai": "https://api.openai.com/v1",
@@ -23,9 +26,6 @@ BASE_URLS = {
 }
 """The address of each provider without a base URL. It is always passed on: without one, AutoGen sends the
 key of a "claude-" or "gemini-" model elsewhere."""
-
-MAX_ANTHROPIC_TOKENS = 8192
-"""The longest answer that Anthropic is asked for, in tokens. Its API requires a number."""
 
 CONNECT_TIMEOUT_SECONDS = 10.0
 """How long a host may take to accept a connection, in seconds."""
@@ -44,7 +44,10 @@ class Model:
         self.config = config
         self.client = client
         self.prices = prices
+        self.slots = Slots(config)
+        """How many calls it gets at a time."""
         self._rests_until = 0.0
+        self._alive_at = float("-inf")
 
     @property
     def name(self) -> str:
@@ -64,6 +67,14 @@ class Model:
     def rest(self, seconds: float) -> None:
         """Ask the stand-ins first for this long."""
         self._rests_until = time.monotonic() + seconds
+
+    def note_life(self) -> None:
+        """Note that a piece of an answer came: it serves."""
+        self._alive_at = time.monotonic()
+
+    def is_alive(self, seconds: float) -> bool:
+        """Whether a piece of an answer came within the last seconds."""
+        return time.monotonic() - self._alive_at < seconds
 
     async def close(self) -> None:
         """Close the connections; the model cannot be used afterwards."""
@@ -174,6 +185,7 @@ def _client(config: ModelConfig, info: ModelInfo | None) -> ChatCompletionClient
         if config.provider != "anthropic":
             # Some servers refuse the field; the brief says who speaks.
             options["include_name_in_message"] = False
+            options |= {"dialect": Dialect(config), "pace": _pace(config)}
         match config.provider:
             case "openai" | "ollama" | "compatible":
                 return OpenAIClient(base_url=address(config), **options)
@@ -195,11 +207,18 @@ def _client(config: ModelConfig, info: ModelInfo | None) -> ChatCompletionClient
 def _anthropic(config: ModelConfig, options: dict[str, Any]) -> ChatCompletionClient:
     # Half a second that few fleets need. Its Timeout is another class than openai's.
     from anthropic import Timeout  # noqa: PLC0415
-    from autogen_ext.models.anthropic import AnthropicChatCompletionClient  # noqa: PLC0415
+
+    from aicity_fleet.team.model.anthropic_answers import AnthropicClient  # noqa: PLC0415
 
     timeout = Timeout(config.timeout_seconds, connect=CONNECT_TIMEOUT_SECONDS)
-    own = {"base_url": address(config), "max_tokens": MAX_ANTHROPIC_TOKENS, "timeout": timeout}
-    return AnthropicChatCompletionClient(**{**options, **own})
+    own = {"base_url": address(config), "timeout": timeout}
+    dialect = Dialect(config, needs_limit=True)
+    return AnthropicClient(**{**options, **own}, dialect=dialect, pace=_pace(config))
+
+
+def _pace(config: ModelConfig) -> Pace:
+    total = config.timeout_seconds
+    return Pace(min(config.first_token_seconds, total), min(config.idle_seconds, total), total)
 
 
 def _model_info(config: ModelConfig, known: ChatCompletionClient | None) -> ModelInfo:

@@ -29,7 +29,7 @@ from aicity_fleet.money.prices import charge_for
 from aicity_fleet.redaction import Redact
 from aicity_fleet.stop_switch import StopSwitch
 from aicity_fleet.team.declare.spec import Member
-from aicity_fleet.team.endings import DRAINING, REFUSED, StoppedError
+from aicity_fleet.team.endings import DRAINING, REFUSED, TOO_LONG, StoppedError
 from aicity_fleet.team.model.answers import (
     REFUSALS,
     canonical_request,
@@ -41,10 +41,16 @@ from aicity_fleet.team.model.answers import (
 from aicity_fleet.team.model.autogen_logs import CallNotes
 from aicity_fleet.team.model.budget import Budget
 from aicity_fleet.team.model.clients import Model, Route
+from aicity_fleet.team.model.event_stream import within
+from aicity_fleet.team.model.live_call import LiveCall
 from aicity_fleet.team.model.provider_errors import classify, may_cost
+from aicity_fleet.team.model.short_brief import ShortBrief, shortened_messages
 
 TROUBLE_REST_SECONDS, FATAL_REST_SECONDS = 30.0, 600.0
 """How long a model that was down, or needs a person to act, is asked after its stand-ins, in seconds."""
+
+PROMPT_SHARE = 0.75
+"""How much of a model's context a prompt may fill before its brief is shortened."""
 
 _Call = Coroutine[Any, Any, CreateResult]
 
@@ -77,6 +83,12 @@ class JournaledClient(ChatCompletionClient):
         """
         self.failure: Exception | None = None
         """What stopped the run in here, before AutoGen wrapped it."""
+        self.on_tokens: Callable[[int], None] = lambda _tokens: None
+        """Called with an estimate of the tokens of the answer under way, at every piece of it."""
+        self.is_waiting = False
+        """Whether the latest call waits, or ended while it waited, for a slot of its model."""
+        self.brief: ShortBrief | None = None
+        """The brief of the run, which becomes shorter where it does not fit; None to leave it as it is."""
         self._member, self.route, self._cursor = member, route, cursor
         self._budget, self._stop_switch = budget, stop_switch
         self._without_a_call, self._on_answer, self._redact = without_a_call, on_answer, redact
@@ -105,21 +117,22 @@ class JournaledClient(ChatCompletionClient):
                 raise self._cursor.failure
             entry = await self._cursor.replay("model", sha256)
             if entry is None:
-                estimate = prompt_tokens(request)
                 if self._stop_switch.is_draining:
                     raise StoppedError(DRAINING)
-                self._budget.check_call(estimate)
-                entry = await self._buy(
+                # What depends on the budget or on a model is added here, after the hash.
+                entry = await self._buy_shortened(
                     sha256,
-                    lambda model: model.client.create(
-                        messages,
+                    messages,
+                    request,
+                    lambda model, asked, bounds: model.client.create(
+                        asked,
                         tools=tools,
                         tool_choice=tool_choice,
                         json_output=json_output,
-                        extra_create_args=extra_create_args,
+                        extra_create_args={**extra_create_args, **bounds},
                         cancellation_token=cancellation_token,
                     ),
-                    estimate=estimate,
+                    cancellation_token,
                 )
             if entry.finish_reason in REFUSALS:
                 raise StoppedError(REFUSED)
@@ -129,7 +142,59 @@ class JournaledClient(ChatCompletionClient):
         self._on_answer(entry.answer)
         return to_result(entry.answer, entry.finish_reason)
 
-    async def _buy(self, sha256: str, call: Callable[[Model], _Call], *, estimate: int) -> Entry:
+    async def _buy_shortened(
+        self,
+        sha256: str,
+        messages: Sequence[LLMMessage],
+        request: JsonObject,
+        call: Callable[[Model, Sequence[LLMMessage], dict[str, Any]], _Call],
+        token: CancellationToken | None,
+    ) -> Entry:
+        """Buy an answer; where the messages do not fit, with a shorter brief.
+
+        Raises:
+            StoppedError: The budget does not allow it, or not even the shortest brief fits.
+            Exception: What the provider's client raised.
+        """
+        while True:
+            asked = shortened_messages(messages, self.brief)
+            shown = [message.model_dump(mode="json") for message in asked]
+            estimate = prompt_tokens({**request, "messages": shown})
+            # What is measured here costs no request: small steps keep more of the brief.
+            if self._is_crowded(estimate) and self.brief and self.brief.shorten(0.8):
+                continue
+            self._budget.check_call(estimate)
+            try:
+                return await self._buy(
+                    sha256,
+                    lambda model: call(model, asked, self._bounds(model, estimate)),  # noqa: B023
+                    estimate=estimate,
+                    token=token,
+                )
+            except Exception as error:
+                is_too_long = self._cursor.failure is None and classify(error) == TOO_LONG
+                if not (is_too_long and self.brief and self.brief.shorten(0.5)):
+                    raise
+
+    def _is_crowded(self, estimate: int) -> bool:
+        """Whether a prompt leaves too little of every context for an answer, as far as they are known."""
+        contexts = [model.config.context_tokens or float("inf") for model in self.route.models]
+        return estimate > max(contexts) * PROMPT_SHARE
+
+    def _bounds(self, model: Model, estimate: int) -> dict[str, Any]:
+        """Return the arguments that limit an answer and set its temperature."""
+        tokens, temperature = self._budget.output_tokens(model, estimate), model.config.temperature
+        found = {"max_tokens": tokens, "temperature": temperature}
+        return {name: value for name, value in found.items() if value is not None}
+
+    async def _buy(
+        self,
+        sha256: str,
+        call: Callable[[Model], _Call],
+        *,
+        estimate: int,
+        token: CancellationToken | None,
+    ) -> Entry:
         """Buy an answer from the first model of the route that gives one.
 
         Raises:
@@ -142,37 +207,46 @@ class JournaledClient(ChatCompletionClient):
                 if self._stop_switch.is_draining:
                     raise StoppedError(DRAINING)
                 self._budget.affordable([model], estimate)  # the calls before may be charged
-            await self._budget.reserve(model, estimate)
             try:
-                return await self._buy_from(model, sha256, call(model), estimate=estimate)
-            except asyncio.CancelledError:
-                # The call was on its way. The cancellation goes on when it is booked.
-                await asyncio.shield(self._budget.book_unanswered(model, estimate, 0))
-                raise
+                self.is_waiting = True
+                async with model.slots.one(self._stop_switch, token):
+                    self.is_waiting = False
+                    return await self._buy_from(model, sha256, call, estimate=estimate)
             except Exception as error:
                 if self._cursor.failure is not None:
                     raise
-                if may_cost(error):
-                    await self._budget.book_unanswered(model, estimate, 0)
-                else:
-                    await self._budget.give_back()
                 ending = classify(error)
-                if not isinstance(ending, ProviderTrouble | ProviderFatal):
+                if isinstance(ending, ProviderTrouble | ProviderFatal):
+                    if len(self.route.models) > 1:
+                        model.rest(_rest_seconds(ending))
+                        why = ending.message
+                        logger.warning("model.down endpoint=%s why=%s", model.endpoint, why)
+                elif ending != TOO_LONG:  # the context of a stand-in may be larger
                     raise
-                if len(self.route.models) > 1:
-                    model.rest(_rest_seconds(ending))
-                    logger.warning("model.down endpoint=%s why=%s", model.endpoint, ending.message)
-                if first is None or isinstance(classify(first), ProviderFatal):
+                if first is None or not isinstance(classify(first), ProviderTrouble):
                     first = error
         assert first is not None  # noqa: S101 -- a route has a model
         raise first
 
-    async def _buy_from(self, model: Model, sha256: str, call: _Call, *, estimate: int) -> Entry:
+    async def _buy_from(
+        self, model: Model, sha256: str, call: Callable[[Model], _Call], *, estimate: int
+    ) -> Entry:
+        await self._budget.reserve(model, estimate)
         started = time.monotonic()
-        # The SDK's own timeout counts between two bytes: a server that dribbles never reaches it.
-        with CallNotes() as notes:
-            async with asyncio.timeout(model.config.timeout_seconds):
-                result = await call
+        live = LiveCall(lambda tokens: self._took(model, tokens))
+        try:
+            with CallNotes() as notes, live:
+                result = await within(model.config.timeout_seconds, call(model))
+        except asyncio.CancelledError:
+            # The call was on its way. The cancellation goes on when it is booked.
+            await asyncio.shield(self._budget.book_unanswered(model, estimate, live.tokens))
+            raise
+        except Exception as error:
+            if may_cost(error):
+                await self._budget.book_unanswered(model, estimate, live.tokens)
+            else:
+                await self._budget.give_back()
+            raise
         answer = self._redact(to_answer(result, ordinal=self._cursor.model_calls))
         usage = (result.usage.prompt_tokens or 0, result.usage.completion_tokens or 0)
         answer_estimate = estimated_tokens(json.dumps(answer, ensure_ascii=False))
@@ -185,10 +259,15 @@ class JournaledClient(ChatCompletionClient):
                 model=model.name,
                 usage=usage,
                 estimated_tokens=estimate + answer_estimate,
-                finish_reason=finish_reason_of(result, notes),
+                finish_reason=live.finish_reason or finish_reason_of(result, notes),
                 charge=charge_for(model.prices, usage, estimate=(estimate, answer_estimate)),
             ),
         )
+
+    def _took(self, model: Model, tokens: int) -> None:
+        """Note a piece of an answer."""
+        model.note_life()
+        self.on_tokens(tokens)
 
     async def create_stream(
         self,

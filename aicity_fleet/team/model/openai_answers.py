@@ -1,7 +1,8 @@
-"""OpenAI's answers as servers really give them: the form may differ from the protocol's.
+"""OpenAI's answers as servers really give them: streamed, and not always in the protocol's form.
 
-Without this, a good answer with one odd field counts as unreadable, and is bought again. Only its form
-changes, and never what the model said.
+AutoGen asks for whole answers. Here each becomes a stream, so that a slow model is told from a dead one.
+A good answer with one odd field would count as unreadable, and be bought again. Only its form changes, and
+never what the model said.
 """
 
 import json
@@ -9,6 +10,7 @@ from collections.abc import Iterator
 from functools import cached_property
 from typing import Any
 
+import openai
 from autogen_ext.models.openai import (
     AzureOpenAIChatCompletionClient,
     BaseOpenAIChatCompletionClient,
@@ -16,13 +18,26 @@ from autogen_ext.models.openai import (
 )
 from openai.resources.chat import AsyncChat
 from openai.resources.chat.completions import AsyncCompletions
+from openai.types.chat import ChatCompletion
+
+from aicity_fleet.team.model import live_call
+from aicity_fleet.team.model.call_errors import CallError, ErrorObjectError
+from aicity_fleet.team.model.dialect import Dialect
+from aicity_fleet.team.model.event_stream import (
+    Pace,
+    as_status_error,
+    json_object,
+    read_answer,
+    timed,
+)
+from aicity_fleet.team.model.openai_stream import Assembly
 
 
 class _FormReading(BaseOpenAIChatCompletionClient):
-    def __init__(self, **options: Any) -> None:
+    def __init__(self, *, dialect: Dialect, pace: Pace, **options: Any) -> None:
         super().__init__(**options)
         # A cached property, so it can be set.
-        self._client.chat = _Chat(self._client)  # type: ignore[misc]
+        self._client.chat = _Chat(self._client, dialect, pace)  # type: ignore[misc]
 
 
 class OpenAIClient(_FormReading, OpenAIChatCompletionClient):
@@ -34,18 +49,75 @@ class AzureClient(_FormReading, AzureOpenAIChatCompletionClient):
 
 
 class _Chat(AsyncChat):
+    def __init__(self, client: openai.AsyncOpenAI, dialect: Dialect, pace: Pace) -> None:
+        super().__init__(client)
+        self._dialect, self._pace = dialect, pace
+
     @cached_property
     def completions(self) -> AsyncCompletions:
-        return _Completions(self._client)
+        return _Completions(self._client, self._dialect, self._pace)
 
 
 class _Completions(AsyncCompletions):
-    async def create(self, *args: Any, **options: Any) -> Any:
-        answer = await super().create(*args, **options)
-        for choice in getattr(answer, "choices", None) or ():
+    def __init__(self, client: openai.AsyncOpenAI, dialect: Dialect, pace: Pace) -> None:
+        super().__init__(client)
+        self._dialect, self._pace = dialect, pace
+        self._raw = AsyncCompletions(client).with_streaming_response
+
+    async def create(self, **options: Any) -> Any:
+        """Ask for a stream, and once more without each parameter that the server refuses."""
+        options |= {"stream": True, "stream_options": {"include_usage": True}}
+        while True:
+            asked = self._dialect.request(options)
+            try:
+                answer = ChatCompletion.construct(**await self._ask(asked))
+                break
+            except openai.APIStatusError as refusal:
+                if not self._dialect.learn(refusal.status_code, refusal.body, asked, options):
+                    raise
+        for choice in answer.choices:
             normalise_message(choice.message)
         normalise_usage(answer)
         return answer
+
+    async def _ask(self, asked: dict[str, Any]) -> dict[str, Any]:
+        """Return an answer in the protocol's form.
+
+        Raises:
+            CallError: The answer is late, broken off, or no answer.
+            openai.APIError: The server refused, or the connection failed.
+        """
+        pace = self._pace
+        if self._dialect.answers_whole or not asked["stream"]:
+            pace = pace._replace(first_token=pace.total)
+        assembly = Assembly(live_call.current())
+        try:
+            async with timed(pace) as clock, self._raw.create(**asked) as response:
+                assembly.clock = clock
+                try:
+                    whole = await read_answer(response.iter_bytes(), assembly.take)
+                    self._dialect.answers_whole = whole is not None
+                    return assembly.completion() if whole is None else _whole(whole)
+                except ErrorObjectError as found:
+                    raise as_status_error(found, self._client, response.http_response) from found
+        except CallError:
+            if not assembly.is_finished:  # else only its token counts are missing
+                raise
+            return assembly.completion()
+
+
+def _whole(body: bytes) -> dict[str, Any]:
+    """Return an answer that came in one piece.
+
+    Raises:
+        CallError: It is no answer.
+    """
+    answer = json_object(body)
+    choices = answer.get("choices")
+    first = choices[0] if isinstance(choices, list) and choices else None
+    if not isinstance(first, dict) or not isinstance(first.get("message"), dict):
+        raise CallError("the model's answer held nothing")
+    return answer
 
 
 def normalise_usage(answer: Any) -> None:

@@ -1,7 +1,8 @@
 """Turns the exception of a model call into an ending. It reads types and codes, not messages.
 
 The messages of providers name keys, prompts and hosts, and they change with every release. So only types,
-statuses and machine-readable codes are read (and parts of a few messages), and none is passed on.
+statuses and machine-readable codes are read, and a few parts of messages of servers without codes. None is
+passed on.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, cast
 from aicity_fleet.models import Ending, ProviderFatal, ProviderTrouble, Rejected
 from aicity_fleet.retry_after import retry_after_seconds
 from aicity_fleet.team.endings import REFUSED, TOO_LONG, StoppedError
+from aicity_fleet.team.model.call_errors import CallError
 
 if TYPE_CHECKING:  # half a second, and only its errors' names are needed
     import openai
@@ -42,18 +44,29 @@ _MISCALLED = frozenset({"tool_use_failed"})  # Groq's: console.groq.com/docs/too
 
 _NO_QUOTA_TEXT = "credit balance is too low"
 _TOO_LONG_TEXTS = (
-    *("prompt is too long", "maximum context length", "available context size"),
+    *("prompt is too long", "exceed context limit"),  # Anthropic
+    *("maximum context length", "context length is only"),  # OpenAI, vLLM, OpenRouter, Mistral
+    "available context size",  # older llama.cpp
+    "exceeds the maximum number of tokens allowed",  # Google
     "request too large for",  # OpenAI, with the status 429: it is longer than a minute's quota
 )
-_MISCALLED_TEXTS = ("failed to parse input at pos", "failed to parse tool call")
-"""Parts of messages, in lower case: Anthropic, vLLM, OpenRouter and llama.cpp have no code for these. No
-other message is read, and none is passed on."""
+_NO_TOOLS_TEXTS = (
+    "does not support tools",  # Ollama
+    "--enable-auto-tool-choice",  # vLLM
+    *("requires --jinja", "unsupported param: tools"),  # llama.cpp, with the status 500
+    "support tool use",  # OpenRouter, with the status 404
+)
+_MISCALLED_TEXTS = ("failed to parse input at pos", "failed to parse tool call")  # llama.cpp
+"""Parts of messages, in lower case: these servers have no code for them. No other message is read, and none
+is passed on."""
 
 
 def classify(failure: BaseException) -> Ending:
     """Return the ending that an exception of a model call leads to."""
     if isinstance(failure, StoppedError):
         return failure.ending
+    if isinstance(failure, CallError):
+        return ProviderTrouble(str(failure))
     kinds = {kind.__name__ for kind in type(failure).__mro__ if kind.__module__ in _SDKS}
     if isinstance(failure, TimeoutError) or "APITimeoutError" in kinds:
         return ProviderTrouble("the model call timed out")
@@ -77,19 +90,10 @@ def may_cost(failure: BaseException) -> bool:
 
 
 def _classify_status(failure: openai.APIStatusError) -> Ending:
-    status, codes = failure.status_code, _codes(failure)
-    if "invalid_request_error" in codes and _says(failure, _NO_QUOTA_TEXT):
-        return ProviderFatal("the model's provider reports that the credit is used up")
-    if codes & _REFUSED:
-        return REFUSED
-    if codes & _NO_QUOTA:
-        return ProviderFatal(f"the model's provider reports that the quota is used up ({status})")
-    if codes & _MISCALLED or any(_says(failure, text) for text in _MISCALLED_TEXTS):
-        return ProviderTrouble(
-            "the provider could not read the model's own tool call", is_of_job=True
-        )
-    if codes & _TOO_LONG or any(_says(failure, text) for text in _TOO_LONG_TEXTS):
-        return TOO_LONG
+    told = _classify_words(failure)
+    if told is not None:
+        return told
+    status = failure.status_code
     match status:
         case 401 | 403:
             return ProviderFatal(f"the model's provider refuses the key ({status})")
@@ -106,9 +110,35 @@ def _classify_status(failure: openai.APIStatusError) -> Ending:
         case _ if status >= 500:
             message = f"the model's provider is down ({status})"
             return ProviderTrouble(message, _wait_seconds(failure))
-    if codes & _OUR_FAULT:
-        return ProviderFatal(f"the model's provider refuses the form of our requests ({status})")
+    if _codes(failure) & _OUR_FAULT:
+        return ProviderFatal(
+            f"the model's provider refuses the form of our requests ({status})", is_of_setup=True
+        )
     return Rejected("internal", "The model's provider did not accept this task.")
+
+
+def _classify_words(failure: openai.APIStatusError) -> Ending | None:
+    """Return the ending that the error's codes or words lead to, whatever its status; None without one."""
+    status, codes = failure.status_code, _codes(failure)
+    if "invalid_request_error" in codes and _says(failure, _NO_QUOTA_TEXT):
+        return ProviderFatal("the model's provider reports that the credit is used up")
+    if codes & _REFUSED:
+        return REFUSED
+    if codes & _NO_QUOTA:
+        return ProviderFatal(f"the model's provider reports that the quota is used up ({status})")
+    if codes & _MISCALLED or any(_says(failure, text) for text in _MISCALLED_TEXTS):
+        return ProviderTrouble(
+            "the provider could not read the model's own tool call", is_of_job=True
+        )
+    if codes & _TOO_LONG or says_too_long(failure.body):
+        return TOO_LONG
+    if any(_says(failure, text) for text in _NO_TOOLS_TEXTS):
+        return ProviderFatal(
+            "the model's server does not let it call tools: turn tools on there, or set "
+            "function_calling (FLEET_MODEL_TOOLS) to false",
+            is_of_setup=True,
+        )
+    return None
 
 
 def _wait_seconds(failure: openai.APIStatusError) -> float | None:
@@ -123,6 +153,12 @@ def _codes(failure: openai.APIStatusError) -> frozenset[str]:
         found |= {str(body.get("code")), str(body.get("type")), str(body.get("status"))}
         body = body.get("error") or body.get("innererror")
     return frozenset(code.lower() for code in found)
+
+
+def says_too_long(error: object) -> bool:
+    """Return whether an error's text says that the prompt does not fit into the model's context."""
+    text = str(error).lower()
+    return any(words in text for words in _TOO_LONG_TEXTS)
 
 
 def _says(failure: openai.APIStatusError, words: str) -> bool:

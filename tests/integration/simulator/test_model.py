@@ -1,6 +1,7 @@
 import asyncio
 import json
 from itertools import count
+from typing import Any
 
 import httpx
 import openai
@@ -211,7 +212,7 @@ def test_an_answer_that_nobody_waits_for_is_not_counted_as_bought():
         {"model": "", "messages": [SYSTEM]},
         {"model": "x", "messages": []},
         {"model": "x", "messages": ["hi"]},
-        {"model": "x", "messages": [SYSTEM], "stream": True},
+        {"model": "x", "messages": [SYSTEM], "stream": "yes"},
         {"model": "x", "messages": [SYSTEM], "tools": 5},
     ],
 )
@@ -235,6 +236,17 @@ def test_the_official_client_can_read_it(url):
         )
         assert "garden" in (answer.choices[0].message.content or "")
         assert answer.usage is not None
+
+
+def test_the_official_client_can_stream_it(url):
+    asked: Any = {"model": "simulated", "messages": [{"role": "user", "content": "Plan a garden."}]}
+    with openai.OpenAI(base_url=f"{url}/v1", api_key="x", max_retries=0) as client:
+        whole = client.chat.completions.create(**asked)
+        pieces = list(client.chat.completions.create(**asked, stream=True))
+    text = "".join(p.choices[0].delta.content or "" for p in pieces if p.choices)
+    assert text == whole.choices[0].message.content
+    assert [p.choices[0].finish_reason for p in pieces if p.choices][-1] == "stop"
+    assert pieces[-1].usage == whole.usage
 
 
 def test_the_guides_prompt_is_understood(model):

@@ -3,11 +3,22 @@
 from __future__ import annotations
 
 import dataclasses
+import json
+from typing import Any
 
 import pytest
 from support.samples import GOOD_GENERAL
-from support.scripted_provider import Answer, Provider, calls, error, submit, text
+from support.scripted_provider import (
+    Answer,
+    Provider,
+    anthropic_message,
+    calls,
+    error,
+    submit,
+    text,
+)
 
+from aicity_fleet.journal import MemoryJournal
 from aicity_fleet.models import Delivered, ProviderFatal, ProviderTrouble, Rejected, Usage
 from aicity_fleet.team import open_model
 
@@ -32,7 +43,8 @@ async def test_work_is_delivered_and_counted(run, provider: Provider, claude):
     assert result.model == "claude-new-1"
     first = provider.requests[0]
     assert "You are a specialist" in str(first["system"])
-    assert first["max_tokens"] == 8192
+    assert first["max_tokens"] == 16_384
+    assert first["stream"] is True
 
 
 async def test_an_answer_cut_off_in_a_hand_in_is_not_delivered(run, provider: Provider, claude):
@@ -91,6 +103,99 @@ async def test_errors_lead_to_the_same_endings(run, provider: Provider, claude, 
     assert "boom" not in found.message
 
 
+START = {
+    "type": "message_start",
+    "message": {
+        "id": "msg_1",
+        "type": "message",
+        "role": "assistant",
+        "model": "claude-new-1",
+        "content": [],
+        "stop_reason": None,
+        "stop_sequence": None,
+        "usage": {"input_tokens": 10, "output_tokens": 1},
+    },
+}
+BLOCK = {"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": ""}}
+
+
+def words(text_: str) -> dict[str, Any]:
+    delta = {"type": "text_delta", "text": text_}
+    return {"type": "content_block_delta", "index": 0, "delta": delta}
+
+
+TROUBLES: dict[str, tuple[Answer, str]] = {
+    "dead from the start": (Answer(hangs=True), "the model did not begin to answer within 1 s"),
+    "pings alone": (
+        Answer(events=(START, *[{"type": "ping"}, 0.2] * 20)),
+        "the model did not begin to answer within 1 s",
+    ),
+    "dead in mid-answer": (
+        Answer(events=(START, BLOCK, words("Well"), 20.0)),
+        "the model stopped in mid-answer (no token for 0.5 s)",
+    ),
+    "cut off": (Answer(events=(START, BLOCK, words("Well"))), "the model's answer broke off"),
+    "a broken connection": (
+        Answer(events=(START, BLOCK, words("Well")), breaks=True),
+        "the connection broke in mid-answer",
+    ),
+    "overloaded in mid-answer": (
+        Answer(
+            events=(
+                START, BLOCK, words("Well"),
+                {"type": "error", "error": {"type": "overloaded_error", "message": "boom"}},
+            )
+        ),
+        "the model's provider is down (503)",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("trouble", TROUBLES)
+async def test_half_an_answer_is_trouble_and_says_which(run, provider, claude, trouble):
+    answer, message = TROUBLES[trouble]
+    provider.will(answer)
+    impatient = dataclasses.replace(claude.config, first_token_seconds=1.0, idle_seconds=0.5)
+    async with open_model(impatient) as model:
+        assert (await run(model=model)).ending == ProviderTrouble(message)
+    assert len(provider.requests) == 1
+
+
+async def test_a_slow_answer_is_waited_for(run, provider: Provider, claude):
+    (whole,) = anthropic_message(submit(GOOD_GENERAL), "claude-new-1")["content"]
+    arguments = json.dumps(whole["input"])
+    size = len(arguments) // 6 + 1
+    start = {**BLOCK, "content_block": {**whole, "input": {}}}
+    events: list[Any] = [START, start]
+    for at in range(0, len(arguments), size):
+        delta = {"type": "input_json_delta", "partial_json": arguments[at : at + size]}
+        events += [0.3, {"type": "content_block_delta", "index": 0, "delta": delta}]
+    ending = {"stop_reason": "tool_use", "stop_sequence": None}
+    events.append({"type": "message_delta", "delta": ending, "usage": {"output_tokens": 9}})
+    provider.will(Answer(events=(*events, {"type": "message_stop"})))
+    impatient = dataclasses.replace(claude.config, first_token_seconds=1.0, idle_seconds=0.9)
+    async with open_model(impatient) as model:
+        result = await run(model=model)
+    assert result.ending == Delivered(GOOD_GENERAL, 100)
+    assert (result.usage.prompt_tokens, result.usage.completion_tokens) == (10, 9)
+
+
+async def test_an_answer_in_one_piece_is_read(run, provider: Provider, claude):
+    provider.will(dataclasses.replace(submit(GOOD_GENERAL), streams=False))
+    result = await run(model=claude)
+    assert result.ending == Delivered(GOOD_GENERAL, 100)
+    assert result.usage == Usage(1, 100, 20)
+
+
+async def test_a_model_that_repeats_itself_is_stopped_early(run, provider: Provider, claude):
+    loop = [words("and then again the same words. ") for _ in range(2000)]
+    provider.will(Answer(events=(START, BLOCK, *loop)), submit(GOOD_GENERAL))
+    journal = MemoryJournal()
+    assert isinstance((await run(model=claude, journal=journal)).ending, Delivered)
+    assert journal.entries[0].finish_reason == "repeated"
+    assert journal.entries[0].estimated_tokens > 1000
+
+
 async def test_its_rate_limit_says_when(run, provider: Provider, claude):
     provider.will(fault(429, "rate_limit_error", headers={"retry-after": "20"}))
     result = await run(model=claude)
@@ -100,4 +205,4 @@ async def test_its_rate_limit_says_when(run, provider: Provider, claude):
 async def test_a_call_that_never_ends_is_cut(run, provider: Provider, claude):
     provider.will(text("late").after(20))
     claude.config = dataclasses.replace(claude.config, timeout_seconds=0.3)
-    assert (await run(model=claude)).ending == ProviderTrouble("the model call timed out")
+    assert (await run(model=claude)).ending == ProviderTrouble("the model took longer than 0.3 s")

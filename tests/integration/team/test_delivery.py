@@ -224,7 +224,7 @@ async def test_progress_tells_where_the_run_stands_and_nothing_said(run, provide
     provider.will(text("still thinking"), submit(GOOD_GENERAL))
     seen: list[Progress] = []
     await run(on_progress=seen.append)
-    assert [(p.turn, p.speaker) for p in seen if not p.model_calls] == [
+    assert [(p.turn, p.speaker) for p in seen if not p.model_calls + p.streamed_tokens] == [
         (1, "Coordinator"),
         (2, "Worker"),
     ]

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 from decimal import Decimal
 
 import pytest
 
-from aicity_fleet.errors import TeamError
-from aicity_fleet.team.declare.models_file import alias_names, read_aliases
+from aicity_fleet.errors import SettingsError, TeamError
+from aicity_fleet.settings import Settings
+from aicity_fleet.team.declare.models_file import alias_names, models_of, read_aliases
 from aicity_fleet.team.declare.spec import ModelConfig
 
 DEFAULT = ModelConfig("gpt-4o-mini", None, "sk-default", 120.0)
@@ -60,6 +62,73 @@ def test_a_file_adds_aliases_with_their_stand_ins(read):
     assert default is DEFAULT
     assert found["office"][0].api_version == "2024-10-21"
     assert found["default"] == (DEFAULT,)
+
+
+BOUNDS = """\
+[x]
+provider = "ollama"
+model = "m"
+timeout_seconds = 900
+max_output_tokens = 2000
+context_tokens = 8192
+temperature = 0.2
+max_concurrent_calls = 0
+first_token_seconds = 600.5
+"""
+
+
+def test_an_alias_has_bounds_of_its_own_and_the_settings_others(read):
+    given = dataclasses.replace(DEFAULT, idle_seconds=7.0, max_output_tokens=1000, temperature=1.0)
+    (config,) = read(BOUNDS, default=given)["x"]
+    assert (config.max_output_tokens, config.context_tokens) == (2000, 8192)
+    assert (config.temperature, config.max_concurrent_calls) == (0.2, 0)
+    assert (config.timeout_seconds, config.first_token_seconds) == (900.0, 600.5)
+    assert config.idle_seconds == 7.0, "as for the model of the settings"
+    (bare,) = read('[x]\nprovider = "ollama"\nmodel = "m"\n', default=given)["x"]
+    assert (bare.max_output_tokens, bare.temperature) == (None, None), "those of another model"
+    (alone,) = read('[default]\nprovider = "ollama"\nmodel = "m"\n', default=None)["default"]
+    assert (alone.timeout_seconds, alone.first_token_seconds, alone.idle_seconds) == (600, 300, 60)
+
+
+def test_the_settings_bound_their_model():
+    settings = Settings.load(
+        {
+            "OPENAI_API_KEY": "k",
+            "OPENAI_BASE_URL": "http://127.0.0.1:8080/v1",
+            "FLEET_MODEL_TIMEOUT_SECONDS": "900",
+            "FLEET_MODEL_FIRST_TOKEN_SECONDS": "800",
+            "FLEET_MODEL_IDLE_SECONDS": "70",
+            "FLEET_MODEL_MAX_OUTPUT_TOKENS": "2000",
+            "FLEET_MODEL_CONTEXT_TOKENS": "8192",
+            "FLEET_MODEL_TEMPERATURE": "0.2",
+            "FLEET_MODEL_MAX_CONCURRENT_CALLS": "1",
+            "FLEET_MODEL_INPUT_USD": "0.15",
+            "FLEET_MODEL_OUTPUT_USD": "0.6",
+            "FLEET_MODEL_LIST_PRICES": "true",
+        }
+    )
+    (config,) = models_of(settings)["default"]
+    assert config == ModelConfig(
+        "gpt-4o-mini",
+        "http://127.0.0.1:8080/v1",
+        "k",
+        900.0,
+        first_token_seconds=800.0,
+        idle_seconds=70.0,
+        max_output_tokens=2000,
+        context_tokens=8192,
+        temperature=0.2,
+        max_concurrent_calls=1,
+        input_usd_per_million=Decimal("0.15"),
+        output_usd_per_million=Decimal("0.6"),
+        list_prices=True,
+    )
+
+
+def test_half_a_price_in_the_settings_is_a_fault():
+    settings = Settings.load({"OPENAI_API_KEY": "k", "FLEET_MODEL_INPUT_USD": "0.15"})
+    with pytest.raises(SettingsError, match="FLEET_MODEL_OUTPUT_USD"):
+        models_of(settings)
 
 
 def test_a_key_may_come_from_a_file(read, tmp_path):
@@ -123,6 +192,9 @@ def test_names_can_be_had_without_keys(tmp_path):
         ('[x]\nprovider = "ollama"\nmodel = "m"\nbase_url = "http://u:p@h"\n', "without user name"),
         ('[x]\nprovider = "ollama"\nmodel = "m"\nfallback = ["y"]\n', "there is no alias 'y'"),
         ('[x]\nprovider = "ollama"\nmodel = "m"\ninput_usd_per_million = "1"\n', "both prices"),
+        ('[x]\nprovider = "ollama"\nmodel = "m"\nlist_prices = true\n', "has no price list"),
+        ('[x]\nprovider = "ollama"\nmodel = "m"\nmax_output_tokens = 0\n', "x.max_output_tokens"),
+        ('[x]\nprovider = "ollama"\nmodel = "m"\ntemperature = 3.0\n', "x.temperature"),
         (
             '[x]\nprovider = "ollama"\nmodel = "m"\ninput_usd_per_million = 0.15\n'
             'output_usd_per_million = "1"\n',

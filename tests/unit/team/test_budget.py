@@ -14,7 +14,7 @@ from aicity_fleet.money.cost import Charge
 from aicity_fleet.money.prices import PriceTable, charge_for, find_prices
 from aicity_fleet.settings import Settings
 from aicity_fleet.team import Limits, ModelConfig, team_for
-from aicity_fleet.team.endings import StoppedError
+from aicity_fleet.team.endings import TOO_LONG, StoppedError
 from aicity_fleet.team.model.budget import Budget, require_prices
 
 CONFIG = ModelConfig("m", "http://127.0.0.1/v1", "k", 5.0)
@@ -57,6 +57,33 @@ def test_a_call_whose_prompt_would_cross_the_cap_is_not_made():
 def test_a_stand_in_that_is_too_dear_is_left_out_and_the_others_are_asked():
     assert budget(max_usd="0.05").affordable((DEAR, CHEAP, FREE), 1000) == (CHEAP, FREE)
     assert budget(max_usd="0.05").affordable((UNKNOWN,), 1000) == (UNKNOWN,)
+
+
+def test_an_answer_gets_what_is_left_and_no_more():
+    """Of the alias, the team, the job's tokens and dollars, and the context, the tightest holds."""
+    limits = Limits(10, max_total_tokens=10_000, max_output_tokens=5000)
+    made = Budget(limits, JournalCursor(MemoryJournal()), None)
+    own = dataclasses.replace(CONFIG, max_output_tokens=7000)
+    assert made.output_tokens(Priced(None), 1000) == 5000
+    assert made.output_tokens(Priced(None, own), 1000) == 7000, (
+        "the alias's comes before the team's"
+    )
+    assert made.output_tokens(Priced(None, own), 4000) == 6000
+    narrow = dataclasses.replace(CONFIG, context_tokens=4096)
+    assert made.output_tokens(Priced(None, narrow), 1000) == 3096
+    with pytest.raises(StoppedError) as caught:
+        made.output_tokens(Priced(None, narrow), 4090)
+    assert caught.value.ending == TOO_LONG
+    assert budget().output_tokens(UNKNOWN, 1000) is None
+
+
+def test_dollars_limit_an_answer_by_the_price_of_its_tokens():
+    dear = costing("10", "100")  # a cent for 1000 tokens in, and for 100 out
+    assert budget(max_usd="0.03").output_tokens(dear, 1000) == 200
+    assert budget(max_usd="1", earns_usd="0.03").output_tokens(dear, 1000) == 200
+    assert budget(max_usd="0.03").output_tokens(UNKNOWN, 1000) is None
+    assert stopped(budget(max_usd="0.0164"), dear) is None
+    assert stopped(budget(max_usd="0.0163"), dear) == "over_budget", "no answer is worth its prompt"
 
 
 def test_a_job_that_would_cost_more_than_it_earns_stops_with_its_own_code():
@@ -105,7 +132,7 @@ def test_a_bound_in_dollars_needs_a_price_of_every_model_that_may_be_called(cap,
     require_prices(settings, {"default": (OWN,)}, SPECS)
     with pytest.raises(SettingsError) as caught:
         require_prices(settings, {"default": (OWN, STAND_IN)}, SPECS)
-    for part in (f"{cap}={value}", "stand-in (ollama)", "input_usd_per_million", "or unset"):
+    for part in (f"{cap}={value}", "stand-in (ollama)", "input_usd_per_million", "Or unset"):
         assert part in str(caught.value)
     assert "priced-1" not in str(caught.value)
 

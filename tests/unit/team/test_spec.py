@@ -209,12 +209,13 @@ def test_what_a_team_names_has_to_exist(prompts):
 def test_a_team_s_limits_hold_where_they_are_tighter(prompts):
     spec = read(TWO, prompts)
     assert Limits(900, max_total_tokens=200_000).within(spec) == Limits(
-        60, max_total_tokens=5000, max_model_calls=24
+        60, max_total_tokens=5000, max_model_calls=24, max_output_tokens=16_384
     )
     assert Limits(10, max_total_tokens=1000).within(spec) == Limits(
-        10, max_total_tokens=1000, max_model_calls=24
+        10, max_total_tokens=1000, max_model_calls=24, max_output_tokens=16_384
     )
-    assert Limits(10).within(team_for("general")) == Limits(10, max_model_calls=24)
+    general = Limits(10).within(team_for("general"))
+    assert general == Limits(10, max_model_calls=24, max_output_tokens=16_384)
     assert Limits(10, max_model_calls=5).within(team_for("general")).max_model_calls == 5
 
 

@@ -1,0 +1,219 @@
+"""Parameters that a server refuses: the call is made again without, and the process remembers."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import pytest
+from support.samples import GOOD_GENERAL
+from support.scripted_provider import Answer, Provider, submit
+
+from aicity_fleet.models import Delivered, ProviderFatal, ProviderTrouble, Rejected
+from aicity_fleet.team import open_model
+
+Body = dict[str, Any]
+
+
+def refusal(message: str, *, status: int = 400, **fields: Any) -> Answer:
+    error = {"message": message, "type": "invalid_request_error", "param": None, **fields}
+    return Answer(status=status, body={"error": error})
+
+
+OPENAI_LIMIT = refusal(
+    "Unsupported parameter: 'max_tokens' is not supported with this model. "
+    "Use 'max_completion_tokens' instead.",
+    param="max_tokens",
+    code="unsupported_parameter",
+)
+OPENAI_TEMPERATURE = refusal(
+    "Unsupported value: 'temperature' does not support 0.3 with this model.",
+    param="temperature",
+    code="unsupported_value",
+)
+AZURE_OPTIONS = refusal("Unrecognized request argument supplied: stream_options")
+OPENAI_STREAM = refusal(
+    "Your organization must be verified to stream this model.",
+    param="stream",
+    code="unsupported_value",
+)
+MISTRAL_OPTIONS = Answer(
+    status=422,
+    body={
+        "object": "error",
+        "message": {
+            "detail": [
+                {
+                    "type": "extra_forbidden",
+                    "loc": ["body", "stream_options"],
+                    "msg": "not permitted",
+                }
+            ]
+        },
+    },
+)
+
+REFUSALS: dict[str, tuple[Any, Answer, Any]] = {
+    "max_tokens": (lambda body: "max_tokens" in body, OPENAI_LIMIT, {"max_completion_tokens": 16_384}),
+    "temperature": (lambda body: "temperature" in body, OPENAI_TEMPERATURE, {"max_tokens": 16_384}),
+    "stream_options": (lambda body: "stream_options" in body, AZURE_OPTIONS, {"stream": True}),
+    "stream_options, with details": (
+        lambda body: "stream_options" in body, MISTRAL_OPTIONS, {"stream": True},
+    ),
+    "stream": (lambda body: body["stream"], OPENAI_STREAM, {"stream": False}),
+    "too long an answer": (
+        lambda body: body["max_tokens"] > 4096,
+        refusal(
+            "max_tokens is too large: 16384. This model supports at most 4096 completion tokens, "
+            "whereas you provided 16384.",
+            param="max_tokens",
+        ),
+        {"max_tokens": 4096},
+    ),
+    "above a bound": (
+        lambda body: body["max_tokens"] > 12_288,
+        refusal(
+            "The parameter `max_tokens` specified in the request are not valid: integer above maximum "
+            "value, expected a value <= 12288, but got 16384 instead.",
+            param="max_tokens",
+        ),
+        {"max_tokens": 12_288},
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", REFUSALS)
+async def test_the_call_is_made_again_without_it_and_never_with_it(run, provider, config, name):
+    refuses, answer, accepted = REFUSALS[name]
+    provider.script = lambda body: answer if refuses(body) else submit(GOOD_GENERAL)
+    async with open_model(dataclasses.replace(config, temperature=0.3)) as model:
+        assert isinstance((await run(model=model)).ending, Delivered)
+        assert len(provider.requests) == 2
+        assert accepted.items() <= provider.requests[1].items()
+        assert isinstance((await run(model=model)).ending, Delivered)
+        assert len(provider.requests) == 3, "the refusal is remembered"
+
+
+async def test_several_refusals_are_learnt_one_after_another(run, provider: Provider, config):
+    def script(body: Body) -> Answer:
+        for name, answer in (
+            ("max_tokens", OPENAI_LIMIT), ("temperature", OPENAI_TEMPERATURE),
+            ("stream_options", AZURE_OPTIONS),
+        ):  # fmt: skip
+            if name in body:
+                return answer
+        return submit(GOOD_GENERAL)
+
+    provider.script = script
+    async with open_model(dataclasses.replace(config, temperature=0.3)) as model:
+        assert isinstance((await run(model=model)).ending, Delivered)
+    assert len(provider.requests) == 4
+
+
+async def test_a_server_that_refuses_all_gets_no_endless_calls(run, provider: Provider, config):
+    provider.script = lambda body: refusal(f"I do not know max_tokens, temperature, {list(body)}")
+    async with open_model(dataclasses.replace(config, temperature=0.3)) as model:
+        ending = (await run(model=model)).ending
+    assert isinstance(ending, Rejected | ProviderFatal)
+    assert len(provider.requests) < 8
+
+
+async def test_openai_itself_gets_the_new_name(config):
+    async with open_model(dataclasses.replace(config, name="gpt-5", base_url=None)) as model:
+        dialect = model.client._client.chat.completions._dialect  # type: ignore[attr-defined]
+        assert dialect.request({"max_tokens": 9}) == {"max_completion_tokens": 9}
+
+
+SUMS = {
+    "vLLM": "This model's maximum context length is 20000 tokens. However, you requested 16384 output "
+    "tokens and your prompt contains at least 4000 input tokens, for a total of at least 20384 tokens.",
+    "an older vLLM": "'max_tokens' or 'max_completion_tokens' is too large: 16384. This model's maximum "
+    "context length is 20000 tokens and your request has 4000 input tokens (16384 > 20000 - 4000).",
+    "OpenAI": "This model's maximum context length is 20000 tokens. However, you requested 20384 tokens "
+    "(4000 in the messages, 16384 in the completion).",
+}
+
+
+@pytest.mark.parametrize("server", SUMS)
+async def test_prompt_and_limit_that_do_not_fit_together_are_no_overflow(run, provider, server):
+    answer = refusal(SUMS[server])
+    provider.script = lambda body: answer if "max_tokens" in body else submit(GOOD_GENERAL)
+    assert isinstance((await run()).ending, Delivered)
+    assert len(provider.requests) == 2
+
+
+@pytest.mark.parametrize("server", SUMS)
+async def test_a_prompt_that_does_not_fit_without_a_limit_is_an_overflow(run, provider, server):
+    provider.will(refusal(SUMS[server]))
+    assert (await run()).ending == Rejected(
+        "internal", "The task is larger than the model can take in."
+    )
+    assert len(provider.requests) == 2
+
+
+NO_TOOLS = {
+    "Ollama": refusal("registry.ollama.ai/library/gemma:2b does not support tools"),
+    "vLLM": refusal('"auto" tool choice requires --enable-auto-tool-choice and --tool-call-parser'),
+    "llama.cpp": refusal("tools param requires --jinja flag", status=500),
+    "an older llama.cpp": refusal("Unsupported param: tools", status=500),
+    "OpenRouter": refusal("No endpoints found that support tool use.", status=404),
+}
+
+
+@pytest.mark.parametrize("server", NO_TOOLS)
+async def test_a_server_without_tools_needs_a_person_and_fails_no_job(run, provider, server):
+    provider.will(NO_TOOLS[server])
+    ending = (await run()).ending
+    assert isinstance(ending, ProviderFatal)
+    assert "FLEET_MODEL_TOOLS" in ending.message
+
+
+async def test_the_reset_of_a_rate_limit_is_obeyed(run, provider: Provider):
+    provider.will(
+        Answer(
+            status=429,
+            body={"error": {"code": "rate_limit_exceeded"}},
+            headers={
+                "x-ratelimit-remaining-requests": "12",
+                "x-ratelimit-reset-requests": "20ms",
+                "x-ratelimit-remaining-tokens": "0",
+                "x-ratelimit-reset-tokens": "1m7.5s",
+            },
+        )
+    )
+    assert (await run()).ending == ProviderTrouble("the model's provider is busy (429)", 67.5)
+
+
+class TestAnthropic:
+    @pytest.fixture
+    async def claude(self, config, provider: Provider):
+        url = provider.base_url.removesuffix("/v1")
+        claude = dataclasses.replace(
+            config, name="claude-new-1", provider="anthropic", base_url=url, temperature=0.3
+        )
+        async with open_model(claude) as model:
+            yield model
+
+    async def test_its_refusals_are_learnt(self, run, provider: Provider, claude):
+        def script(body: Body) -> Answer:
+            if body["max_tokens"] > 8192:
+                return refusal(
+                    "max_tokens: 16384 > 8192, which is the maximum allowed number of output tokens"
+                )
+            return submit(GOOD_GENERAL)
+
+        provider.script = script
+        assert isinstance((await run(model=claude)).ending, Delivered)
+        assert isinstance((await run(model=claude)).ending, Delivered)
+        assert [body["max_tokens"] for body in provider.requests] == [16_384, 8192, 8192]
+
+    async def test_its_limit_shrinks_to_what_the_context_has_left(self, run, provider, claude):
+        answer = refusal(
+            "input length and `max_tokens` exceed context limit: 190000 + 16384 > 200000, decrease "
+            "input length or `max_tokens` and try again"
+        )
+        provider.script = lambda body: (
+            answer if body["max_tokens"] > 10_000 else submit(GOOD_GENERAL)
+        )
+        assert isinstance((await run(model=claude)).ending, Delivered)
+        assert [body["max_tokens"] for body in provider.requests] == [16_384, 10_000]
