@@ -157,7 +157,9 @@ async def test_half_an_answer_is_trouble_and_says_which(run, provider, claude, t
     provider.will(answer)
     impatient = dataclasses.replace(claude.config, first_token_seconds=1.0, idle_seconds=0.5)
     async with open_model(impatient) as model:
-        assert (await run(model=model)).ending == ProviderTrouble(message)
+        ending = (await run(model=model)).ending
+    assert isinstance(ending, ProviderTrouble)
+    assert ending.message == message
     assert len(provider.requests) == 1
 
 
@@ -199,7 +201,9 @@ async def test_a_model_that_repeats_itself_is_stopped_early(run, provider: Provi
 async def test_its_rate_limit_says_when(run, provider: Provider, claude):
     provider.will(fault(429, "rate_limit_error", headers={"retry-after": "20"}))
     result = await run(model=claude)
-    assert result.ending == ProviderTrouble("the model's provider is busy (429)", 20.0)
+    assert result.ending == ProviderTrouble(
+        "the model's provider is busy (429)", 20.0, is_busy=True
+    )
 
 
 async def test_a_call_that_never_ends_is_cut(run, provider: Provider, claude):

@@ -181,7 +181,9 @@ async def test_the_reset_of_a_rate_limit_is_obeyed(run, provider: Provider):
             },
         )
     )
-    assert (await run()).ending == ProviderTrouble("the model's provider is busy (429)", 67.5)
+    assert (await run()).ending == ProviderTrouble(
+        "the model's provider is busy (429)", 67.5, is_busy=True
+    )
 
 
 class TestAnthropic:
