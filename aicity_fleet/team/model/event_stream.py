@@ -50,9 +50,10 @@ class Clock:
         self._has_finished = False
 
     def begin(self) -> None:
-        """Note that a token came: from here on pauses count."""
-        self.has_begun = True
-        self.go_on()
+        """Note the first token: from here on pauses count."""
+        if not self.has_begun:
+            self.has_begun = True
+            self.go_on()
 
     def go_on(self) -> None:
         """Note any sign of life. Before the first token it grants no more time."""

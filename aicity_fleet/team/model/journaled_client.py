@@ -279,7 +279,7 @@ class JournaledClient(ChatCompletionClient):
         extra_create_args: Mapping[str, Any] = {},
         cancellation_token: CancellationToken | None = None,
     ) -> AsyncGenerator[str | CreateResult, None]:
-        """Answer in one piece: nothing reads the chunks, and streams lose the usage."""
+        """Answer in one piece: nothing reads the chunks, and AutoGen's streams lose the usage."""
         yield await self.create(
             messages,
             tools=tools,

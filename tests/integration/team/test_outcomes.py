@@ -89,6 +89,34 @@ TABLE: dict[str, tuple[Answer, type[Ending], str]] = {
         Rejected,
         "internal",
     ),
+    "400 a newer vLLM's context": (
+        error(
+            400,
+            "BadRequestError",
+            "You passed 202753 input tokens and requested 0 output tokens. However, the model's "
+            "context length is only 202752 tokens.",
+        ),
+        Rejected,
+        "internal",
+    ),
+    "400 Anthropic's sum behind a gateway": (
+        error(
+            400,
+            "invalid_request_error",
+            "input length and `max_tokens` exceed context limit: 300000 + 16384 > 200000",
+        ),
+        Rejected,
+        "internal",
+    ),
+    "400 Google's context": (
+        error(
+            400,
+            "INVALID_ARGUMENT",
+            "The input token count (1300000) exceeds the maximum number of tokens allowed (1048576).",
+        ),
+        Rejected,
+        "internal",
+    ),
     "400 unsupported parameter": (error(400, "unsupported_parameter"), ProviderFatal, ""),
     "400 other": (error(400), Rejected, "internal"),
     "413": (error(413), Rejected, "internal"),

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from decimal import Decimal
 
 import pytest
+from support.source_files import ROOT
 
 from aicity_fleet.errors import SettingsError, TeamError
 from aicity_fleet.settings import Settings
@@ -123,6 +125,20 @@ def test_the_settings_bound_their_model():
         output_usd_per_million=Decimal("0.6"),
         list_prices=True,
     )
+
+
+def documented_files() -> list[str]:
+    """The models files that the documentation shows."""
+    blocks = re.findall(r"^```toml\n(.*?)^```", (ROOT / "docs/teams.md").read_text(), re.M | re.S)
+    readme = re.findall(r"<<'END'\n(.*?)^END$", (ROOT / "README.md").read_text(), re.M | re.S)
+    return [block for block in (*blocks, *readme) if "provider = " in block]
+
+
+@pytest.mark.parametrize("text", documented_files(), ids=lambda text: text.splitlines()[0])
+def test_the_models_files_of_the_documentation_are_right(read, text):
+    assert len(documented_files()) == 3
+    found = read(text, {"STRONG_API_KEY": "k"})
+    assert any(config.is_own_server for configs in found.values() for config in configs)
 
 
 def test_half_a_price_in_the_settings_is_a_fault():
