@@ -21,7 +21,7 @@ from aicity_fleet.team.declare.spec import Member
 from aicity_fleet.team.endings import INTERNAL, JOURNAL_FULL, PAST_DEADLINE
 from aicity_fleet.team.engines import ENGINES
 from aicity_fleet.team.engines.engine import Participant
-from aicity_fleet.team.engines.workbench import GuardedWorkbench
+from aicity_fleet.team.engines.workbench import GuardedWorkbench, MisCalls
 from aicity_fleet.team.model import autogen_logs
 from aicity_fleet.team.model.budget import Budget
 from aicity_fleet.team.model.journaled_client import JournaledClient
@@ -75,6 +75,8 @@ async def run_team(
         rounds=turns.review.rounds,
         endpoint=turns.route.name,
         cost=cursor.cost,
+        hand_in=turns.review.hand_in,
+        ignores_tools=turns.review.ignores_tools,
     )
 
 
@@ -106,6 +108,7 @@ class _Turns:
         self.review = Review(run.task, spec, brief, forbidden=secrets)
         self._slot = HandInSlot()
         self._coordinator = Coordinator(self.review, self._slot, self.cursor, self._emit)
+        self._mis_calls = MisCalls()
         self._clients: list[JournaledClient] = []
         participants = [self._participant(member) for member in spec.members]
         self._engine = ENGINES[team.engine](self._coordinator, participants)
@@ -116,10 +119,13 @@ class _Turns:
         is_last = member is spec.members[-1]
         route = self._team.models[member.model]
 
-        def without_a_call() -> str | None:
-            if is_last:
-                return "Handed in." if self._slot.is_taken else None
-            return "Nothing to add." if self._coordinator.has_judged else None
+        def needs_no_call(within_turn: bool) -> bool:
+            if within_turn and self._mis_calls.are_too_many:
+                return True
+            if not is_last:
+                return self._coordinator.has_judged
+            # A call that was cut off is asked for again by the coordinator, who counts.
+            return self._slot.is_taken or (within_turn and self.cursor.finish_reason == "length")
 
         def on_answer(answer: JsonObject) -> None:
             self.route = route
@@ -133,7 +139,7 @@ class _Turns:
             self.cursor,
             self._budget,
             self._stop_switch,
-            without_a_call=without_a_call,
+            needs_no_call=needs_no_call,
             on_answer=on_answer,
             redact=self._redact,
         )
@@ -145,6 +151,7 @@ class _Turns:
                 self.cursor,
                 tools=[self._team.tools[name] for name in member.tools],
                 timeout_seconds=spec.tool_timeout_seconds,
+                mis_calls=self._mis_calls,
                 on_call=lambda tool, text: self._emit(
                     TranscriptEvent(member.name, "result", text, tool)
                 ),
