@@ -10,7 +10,15 @@ from rich.table import Table
 from rich.text import Text
 
 from aicity_fleet.cli.connection import open_ledger, read_settings
-from aicity_fleet.cli.display import AsJson, console, foreign, moment, print_json, state_text
+from aicity_fleet.cli.display import (
+    HAND_IN_NAMES,
+    AsJson,
+    console,
+    foreign,
+    moment,
+    print_json,
+    state_text,
+)
 from aicity_fleet.cli.follow import follow as follow_job
 from aicity_fleet.cli.follow import progress_line
 from aicity_fleet.cli.money import (
@@ -147,6 +155,8 @@ def _show(ledger: Ledger, found: Job, *, as_json: bool) -> None:
     table.add_row("type", Text(found.task_type or "?"))
     table.add_row("attempts", f"{found.attempt} ({found.lapses} lapsed leases)")
     table.add_row("model", Text(found.model or "-"))
+    if found.hand_in:
+        table.add_row("hand-in", HAND_IN_NAMES.get(found.hand_in, found.hand_in))
     table.add_row("model calls", str(found.model_calls))
     table.add_row("tokens", f"{found.prompt_tokens} in, {found.completion_tokens} out")
     table.add_row("cost", cost_text(cost, found.prices))

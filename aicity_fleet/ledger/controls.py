@@ -35,6 +35,11 @@ UNAUTHORIZED_PROBE_SECONDS = (30.0, 600.0)
 """After how long one poll tries a refused key again, first and at the longest, in seconds; doubled each
 time. A 401 may also be AI City's mistake."""
 
+HAND_IN_SECONDS = 86_400.0
+"""For how long a hand-in without the tool is told to people, in seconds."""
+
+_HAND_IN = "hand_in:"
+
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Switch:
@@ -81,6 +86,8 @@ class Controls:
     breakers: tuple[Breaker, ...]
     availability: str
     """What AI City was told last; empty when it was told nothing."""
+    ignores_tools: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    """How the models hand in that were offered the tool and did not use it in the last day, by endpoint."""
 
     @property
     def guard_is_closed(self) -> bool:
@@ -122,6 +129,7 @@ class ControlPanel:
                 for endpoint, text in zip(breakers[::2], breakers[1::2], strict=True)
             ),
             availability=values.get("availability", ""),
+            ignores_tools=_ignores_tools(values, now),
         )
 
     def pause(self, what: Pausable, why: str) -> bool:
@@ -199,9 +207,27 @@ class ControlPanel:
         """Record a run that got its answers there; True when that ends a trouble."""
         return bool(self._scripts.run("provider_works", endpoint))
 
+    def note_hand_in(self, endpoint: str, without_tool: str) -> None:
+        """Remember how a model hands in that was offered the tool.
+
+        Args:
+            without_tool: ``marker`` or ``plain``; empty when it used the tool.
+        """
+        self._scripts.run("note_hand_in", endpoint, without_tool)
+
     def note_availability(self, availability: str) -> None:
         """Remember which availability AI City was told."""
         self._scripts.run("note_availability", availability)
+
+
+def _ignores_tools(values: Mapping[str, str], now_ms: int) -> Mapping[str, str]:
+    notes = {
+        name.removeprefix(_HAND_IN): json.loads(text)
+        for name, text in sorted(values.items())
+        if name.startswith(_HAND_IN)
+    }
+    since_ms = now_ms - HAND_IN_SECONDS * 1000
+    return {name: str(note["how"]) for name, note in notes.items() if note["at"] > since_ms}
 
 
 def _switch(text: str) -> Switch:

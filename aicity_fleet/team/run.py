@@ -7,10 +7,11 @@ tool. The engine decides who hears whom.
 import asyncio
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from autogen_core import CancellationToken
+from autogen_core.models import LLMMessage
 
 from aicity_fleet.errors import JournalFullError
 from aicity_fleet.journal import JournalCursor
@@ -21,10 +22,11 @@ from aicity_fleet.team.declare.spec import Member
 from aicity_fleet.team.endings import INTERNAL, JOURNAL_FULL, PAST_DEADLINE
 from aicity_fleet.team.engines import ENGINES
 from aicity_fleet.team.engines.engine import Participant
-from aicity_fleet.team.engines.workbench import GuardedWorkbench, MisCalls
+from aicity_fleet.team.engines.workbench import GuardedWorkbench
 from aicity_fleet.team.model import autogen_logs
 from aicity_fleet.team.model.budget import Budget
 from aicity_fleet.team.model.journaled_client import JournaledClient
+from aicity_fleet.team.model.mis_calls import MisCalls
 from aicity_fleet.team.model.provider_errors import classify
 from aicity_fleet.team.replay.transcript import (
     TranscriptEvent,
@@ -119,7 +121,8 @@ class _Turns:
         is_last = member is spec.members[-1]
         route = self._team.models[member.model]
 
-        def needs_no_call(within_turn: bool) -> bool:
+        def needs_no_call(messages: Sequence[LLMMessage]) -> bool:
+            within_turn = self._mis_calls.note(messages)
             if within_turn and self._mis_calls.are_too_many:
                 return True
             if not is_last:
@@ -151,7 +154,6 @@ class _Turns:
                 self.cursor,
                 tools=[self._team.tools[name] for name in member.tools],
                 timeout_seconds=spec.tool_timeout_seconds,
-                mis_calls=self._mis_calls,
                 on_call=lambda tool, text: self._emit(
                     TranscriptEvent(member.name, "result", text, tool)
                 ),

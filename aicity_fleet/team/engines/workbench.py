@@ -57,32 +57,6 @@ _NOT_READ = (
     "Call the tool again with all of its arguments."
 )
 
-MAX_MIS_CALLS = 3
-"""After how many mis-called tools in a row a turn ends. So a mis-call is explained to the model twice."""
-
-
-class MisCalls:
-    """Counts calls in a row that did nothing: mis-called, failed, or the same call once more.
-
-    The members of a run share one, because a run may spend only so much on explanations.
-    """
-
-    def __init__(self) -> None:
-        self.in_a_row = 0
-        self._latest = ""
-
-    @property
-    def are_too_many(self) -> bool:
-        """Whether the turn should end."""
-        return self.in_a_row >= MAX_MIS_CALLS
-
-    def note(self, name: str, arguments: Mapping[str, Any] | None, *, is_error: bool) -> None:
-        """Count the result of a call."""
-        call = canonical_sha256({"tool": name, "arguments": dict(arguments or {})})
-        has_done_nothing = is_error or call == self._latest
-        self.in_a_row = self.in_a_row + 1 if has_done_nothing else 0
-        self._latest = call
-
 
 class GuardedWorkbench(Workbench):
     """The tools of one member. Tools run one after another, in the journal's order.
@@ -90,7 +64,6 @@ class GuardedWorkbench(Workbench):
     Args:
         slot: Where ``submit`` puts what is handed in; None for a member that hands nothing in.
         tools: What else the member may call.
-        mis_calls: Counts the calls that did nothing.
         on_call: Called with the name and result of each tool but ``submit``.
         redact: Takes our own secrets out of a result.
     """
@@ -104,13 +77,11 @@ class GuardedWorkbench(Workbench):
         *,
         tools: Sequence[Tool] = (),
         timeout_seconds: float,
-        mis_calls: MisCalls | None = None,
         on_call: Callable[[str, str], None] = lambda _name, _text: None,
         redact: Redact = dict,
     ) -> None:
         self._slot = slot
         self._cursor = cursor
-        self._mis_calls = mis_calls or MisCalls()
         self._on_call = on_call
         self._redact = redact
         self._tools = {tool.name: tool for tool in tools}
@@ -137,9 +108,7 @@ class GuardedWorkbench(Workbench):
         """Run a tool; never raises, and ends soon after its timeout or the token's cancellation."""
         try:
             async with self._turn:
-                result = await self._answer(name, arguments, cancellation_token)
-                self._mis_calls.note(name, arguments, is_error=result.is_error)
-                return result
+                return await self._answer(name, arguments, cancellation_token)
         except asyncio.CancelledError:
             return _result(name, "The tool was stopped.", is_error=True)
         except Exception as error:  # noqa: BLE001 -- see the module's docstring

@@ -16,7 +16,6 @@ from autogen_core.models import (
     AssistantMessage,
     ChatCompletionClient,
     CreateResult,
-    FunctionExecutionResultMessage,
     LLMMessage,
     ModelCapabilities,  # type: ignore[attr-defined,unused-ignore]
     ModelInfo,
@@ -69,7 +68,7 @@ class JournaledClient(ChatCompletionClient):
         budget: Budget,
         stop_switch: StopSwitch,
         *,
-        needs_no_call: Callable[[bool], bool] = lambda _within_turn: False,
+        needs_no_call: Callable[[Sequence[LLMMessage]], bool] = lambda _messages: False,
         on_answer: Callable[[JsonObject], None] = lambda _answer: None,
         redact: Redact = dict,
     ) -> None:
@@ -77,8 +76,8 @@ class JournaledClient(ChatCompletionClient):
 
         Args:
             stop_switch: Says when to drain.
-            needs_no_call: Whether the member has nothing to say now, so that its turn ends without a call.
-                It is told whether the turn has begun already.
+            needs_no_call: Whether the member has nothing to say to these messages, so that its turn ends
+                without a call.
             redact: Takes our own secrets out of an answer before anything is done with it.
         """
         self.failure: Exception | None = None
@@ -98,7 +97,7 @@ class JournaledClient(ChatCompletionClient):
         cancellation_token: CancellationToken | None = None,
     ) -> CreateResult:
         """Answer from the journal, or buy an answer and write it down."""
-        if self._needs_no_call(isinstance(messages[-1], FunctionExecutionResultMessage)):
+        if self._needs_no_call(messages):
             return to_result({"content": NO_WORDS}, "stop")
         messages = [message for message in messages if not _is_silence(message)]
         request = canonical_request(messages, tools, tool_choice, json_output, extra_create_args)
