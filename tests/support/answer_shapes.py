@@ -23,6 +23,7 @@ MARKER = "{marker}"
 ARGUMENTS = json.dumps({"content": GOOD_GENERAL})
 CALL = json.dumps({"name": "submit", "arguments": {"content": GOOD_GENERAL}})
 CHATTER = "I would begin with the oldest lighthouses. Shall I go on?"
+OFF_TOPIC = "[insert the text here] TODO: " + "this and that, and so on. " * 3
 REFUSAL = "I'm sorry, but I can't help with that."
 NO_FIT, NOTHING = "did not fit the length", "No finished deliverable"
 
@@ -192,10 +193,13 @@ SHAPES: dict[str, Shape] = {
     "H3": Shape((WITH_MARKER,), **NO_TOOLS),
     "H4": Shape((text(GOOD_GENERAL),), calls=3, hand_in="plain", function_calling=False),
     "H5": Shape((text(""),), calls=3, fails=NOTHING, hand_in=None),
-    "H6": Shape((text("Hm, yes."),), calls=5, fails="quality checks", hand_in="plain"),
-    "H7": Shape((text("Hm."), text("Hm."), text("Hm."), text(GOOD_GENERAL)), calls=4, hand_in="plain"),
+    "H6": Shape((text(OFF_TOPIC),), calls=5, fails="quality checks", hand_in="plain"),
+    "H7": Shape(
+        (text(OFF_TOPIC), text(OFF_TOPIC), text(OFF_TOPIC), text(GOOD_GENERAL)), calls=4, hand_in="plain"
+    ),
     "H8": Shape((text(REFUSAL),), calls=2, fails="as it was ordered", hand_in=None),
-    "H9": Shape((text(CHATTER), text(CHATTER), GOOD), calls=3),
+    "H9": Shape((text("Of course, here it is."),), calls=3, fails=NOTHING, hand_in=None),
+    "H10": Shape((text(CHATTER), text(CHATTER), GOOD), calls=3),
     "C1": Shape((text(GOOD_GENERAL[:60], "length"), GOOD), calls=2),
     "C2": Shape((text(GOOD_GENERAL[:60], "length"),), calls=2, fails=NO_FIT, hand_in=None),
     "C3": Shape((calls(("submit", '{"content": "Ligh'), finish_reason="length"), GOOD), calls=2),

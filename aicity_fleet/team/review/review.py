@@ -22,6 +22,9 @@ continues a cut text badly, and a cut tool call not at all."""
 PLAIN_AFTER_MISSES = 2
 """After how many turns without a hand-in the specialist's whole answer counts as one."""
 
+MIN_PLAIN_CHARS = 60
+"""A shorter plain answer is taken for a remark, in characters: nothing but its length tells them apart."""
+
 MAX_FINDINGS_TOLD = 3
 """The most findings that are named to the buyer when a run is given up."""
 
@@ -130,7 +133,7 @@ class Review:
         how: HandIn = "tool"
         if handed_in is None:
             how, handed_in = "marker", _above_marker(said, self.brief.marker)
-        if handed_in is None and self._takes_whole_answer and _is_text(said):
+        if handed_in is None and self._takes_whole_answer and _may_be_deliverable(said):
             how, handed_in = "plain", said
         if handed_in is not None:
             self.hand_in = how
@@ -156,9 +159,9 @@ class Review:
         return None
 
 
-def _is_text(said: str) -> bool:
-    """Whether an answer may be a deliverable: a call that nobody could read is none."""
-    return bool(said.strip()) and not begins_like_call(said)
+def _may_be_deliverable(said: str) -> bool:
+    """Whether a plain answer may be a deliverable: a remark is none, nor a call that nobody could read."""
+    return len(said.strip()) >= MIN_PLAIN_CHARS and not begins_like_call(said)
 
 
 def _above_marker(said: str, marker: str) -> str | None:

@@ -46,7 +46,7 @@ async def test_runs_side_by_side_stop_at_the_cap_and_none_fails(run, ledger, pro
         stop_switch = StopSwitch()
         return await run(
             lease.task,
-            bounds={"reminders": 9, "rounds": 10},
+            bounds={"reminders": 9},
             stop_switch=stop_switch,
             journal=LedgerJournal(ledger, lease, stop_switch),
             limiter=LedgerSpendingLimiter(ledger, cap, lease, stop_switch),

@@ -66,7 +66,7 @@ async def test_what_a_call_cost_is_journaled_exactly(run, provider: Provider):
 
 async def test_the_cap_in_dollars_stops_before_the_call_that_would_cross_it(run, provider):
     provider.will(text("thinking"))
-    result = await run(bounds={"reminders": 9, "rounds": 10}, limits=limits(max_usd="0.02"))
+    result = await run(bounds={"reminders": 9}, limits=limits(max_usd="0.02"))
     assert result.ending == Rejected(
         "over_budget", "The task needs more work than its budget allows."
     )
@@ -77,7 +77,7 @@ async def test_the_cap_in_dollars_stops_before_the_call_that_would_cross_it(run,
 async def test_one_answer_at_most_goes_beyond_the_cap(run, provider: Provider):
     dear = {"prompt_tokens": 100, "completion_tokens": 50_000, "total_tokens": 50_100}
     provider.will(text("thinking", usage=dear))
-    result = await run(bounds={"reminders": 9, "rounds": 10}, limits=limits(max_usd="0.02"))
+    result = await run(bounds={"reminders": 9}, limits=limits(max_usd="0.02"))
     assert result.ending.code == "over_budget"
     assert len(provider.requests) == 1
 
@@ -103,7 +103,7 @@ async def test_what_was_bought_before_counts_and_is_not_bought_again(run, provid
 
 async def test_a_job_that_can_no_longer_earn_stops_and_tells_none_of_our_prices(run, provider):
     provider.will(text("thinking"))
-    result = await run(bounds={"reminders": 9, "rounds": 10}, limits=limits(earns_usd="0.02"))
+    result = await run(bounds={"reminders": 9}, limits=limits(earns_usd="0.02"))
     assert result.ending == Rejected(
         "unprofitable", "The task needs more work than its price covers."
     )
@@ -138,7 +138,7 @@ async def test_a_model_of_unknown_price_costs_nobody_knows_what(run, provider: P
 
 async def test_tokens_that_the_provider_does_not_count_still_reach_the_cap(run, provider):
     provider.will(text("x" * 4000, usage=None))
-    result = await run(bounds={"reminders": 9, "rounds": 10}, limits=limits(max_usd="0.05"))
+    result = await run(bounds={"reminders": 9}, limits=limits(max_usd="0.05"))
     assert result.ending.code == "over_budget"
     assert (result.cost.usd, result.cost.unpriced_calls) == (0, len(provider.requests))
     assert 1 <= len(provider.requests) < 4
