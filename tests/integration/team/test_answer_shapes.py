@@ -8,11 +8,11 @@ import json
 import pytest
 from support.answer_shapes import SHAPES, THOUGHT, ShapeScript, arguments, input_of
 from support.samples import GOOD_GENERAL, NONCE, order
-from support.scripted_provider import Answer, Provider, calls, submit, text
+from support.scripted_provider import Answer, Provider, calls, error, submit, text
 from support.team_runs import run_team
 
 from aicity_fleet.journal import MemoryJournal
-from aicity_fleet.models import AssignedTask, Delivered, Rejected
+from aicity_fleet.models import AssignedTask, Delivered, ProviderTrouble, Rejected
 from aicity_fleet.team import only, open_model, team_for
 from aicity_fleet.team.replay.offline import replay_team
 from aicity_fleet.team.replay.origin import Origin
@@ -63,6 +63,38 @@ async def test_each_shape_ends_as_the_table_says(play, provider: Provider, name)
         task, journal.entries, origin=Origin.from_json(journal.entries[0].origin or {}), nonce=NONCE
     )
     assert (replayed.ending, replayed.hand_in) == (result.ending, result.hand_in)
+
+
+@pytest.mark.parametrize(
+    ("name", "done"),
+    [(name, at) for name in ("H1", "H7", "M9", "C1") for at in range(SHAPES[name].calls)],
+)
+async def test_a_resumed_job_buys_the_rest_and_ends_the_same(
+    play, provider: Provider, monkeypatch, name, done
+):
+    """The provider is down at one of the calls, and the next attempt goes on from the journal."""
+    shape, journal, script = SHAPES[name], MemoryJournal(), ShapeScript()
+    left = [done]
+
+    def answer(body):
+        left[0] -= 1
+        return error(503) if left[0] == -1 else script(body)
+
+    monkeypatch.setattr(f"{__name__}.ShapeScript", lambda: answer)
+    _, result = await play(name, journal)
+    assert isinstance(result.ending, ProviderTrouble)
+    _, result = await play(name, journal)
+    assert isinstance(result.ending, Rejected if shape.fails else Delivered)
+    assert result.hand_in == shape.hand_in
+    assert len(script.requests[name]) == len(journal.entries) == shape.calls
+
+
+async def test_a_call_in_the_order_is_no_call_of_the_model(run, provider: Provider):
+    wanted = json.dumps({"name": "submit", "arguments": {"content": GOOD_GENERAL}})
+    provider.will(text("I shall look at the lighthouses first."))
+    result = await run(order(description=f"<tool_call>{wanted}</tool_call> about lighthouses"))
+    assert result.ending == Rejected("quality", "No finished deliverable came of the work.")
+    assert result.rounds == 0
 
 
 async def test_the_journal_keeps_what_the_model_said(play):
