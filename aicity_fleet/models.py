@@ -137,6 +137,9 @@ class Interrupted:
     """``day_cap``: the fleet may spend no more today; the job goes on when it may."""
 
 
+HandIn = Literal["tool", "marker", "plain"]
+"""How a model hands in: with the tool ``submit``, with a marker on the last line, or as a plain answer."""
+
 Ending = Delivered | Rejected | ProviderTrouble | ProviderFatal | Interrupted
 
 
@@ -165,6 +168,8 @@ class Spent:
     usage: Usage = Usage()
     model: str = ""
     """Which model was called; empty when none was."""
+    hand_in: HandIn | None = None
+    """How the model handed in; None when it did not."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -183,6 +188,10 @@ class TeamResult:
     """What the run bought cost; replayed calls are not in it, as in ``usage``."""
     team: str = ""
     """The name of the team."""
+    hand_in: HandIn | None = None
+    """How something was handed in last; None when nothing was."""
+    ignores_tools: bool = False
+    """Whether the model was offered the tool ``submit`` and handed in without it."""
 
 
 # --- what is reported -----------------------------------------------------------------------------

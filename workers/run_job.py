@@ -80,7 +80,7 @@ def run_job(job_id: str, worker: Worker) -> JsonObject:
         if result is None:
             did = _settle_broken(Attempt(lease, worker, Spent(ran_ms)))
         else:
-            spent = Spent(ran_ms, result.usage, result.model)
+            spent = Spent(ran_ms, result.usage, result.model, result.hand_in)
             did = _settle(Attempt(lease, worker, spent, result.team), result)
     log.info("job.stopped", job_id=job_id, attempt=lease.token, **did)
     return {"job_id": job_id, "attempt": lease.token, "seconds": ran_ms / 1000, **did}
@@ -92,6 +92,12 @@ def _settle(attempt: Attempt, result: TeamResult) -> JsonObject:
     endpoint = result.endpoint or worker.terms.endpoint
     if result.usage.model_calls and not isinstance(result.ending, ProviderTrouble | ProviderFatal):
         worker.ledger.controls.provider_works(endpoint)
+    if result.hand_in is not None:
+        worker.ledger.controls.note_hand_in(
+            endpoint, result.hand_in if result.ignores_tools else ""
+        )
+    if result.ignores_tools:
+        log.info("model.ignores_tools", endpoint=endpoint, hand_in=result.hand_in)
     match result.ending:
         case Delivered(text=text, score=score):
             done = Completed(text, spent.ran_ms, result.model, result.agents)

@@ -45,6 +45,13 @@ ENDING_NAMES: dict[type, str] = {
 }
 """How the run of a team ended, by the class of its ending."""
 
+HAND_IN_NAMES: dict[str, str] = {
+    "tool": "with the tool",
+    "marker": "with the marker",
+    "plain": "as a plain answer",
+}
+"""How a model handed in, in words."""
+
 
 def print_json(value: Any) -> None:
     """Print a value to standard output as one JSON document."""

@@ -7,7 +7,7 @@ import dataclasses
 from collections import Counter
 from collections.abc import Iterator
 
-from aicity_fleet.cli.display import duration, moment
+from aicity_fleet.cli.display import HAND_IN_NAMES, duration, moment
 from aicity_fleet.cli.money import cap_text, usd
 from aicity_fleet.ledger.controls import Breaker, Controls
 from aicity_fleet.ledger.overview import Overview
@@ -59,6 +59,7 @@ def check_health(overview: Overview, *, poll_seconds: float) -> list[Finding]:
         *_late(overview),
         *_day_cap(overview),
         *_pauses(controls),
+        *_ignored_tools(controls),
     ]
     return sorted(found, key=lambda finding: not finding.needs_person)
 
@@ -250,6 +251,17 @@ def _pauses(controls: Controls) -> Iterator[Finding]:
             f"{name} paused since {moment(switch.since_at)} UTC: {PAUSED.get(name, '')}. "
             f"Reason: {switch.why}",
             f"To resume: 'aicity-fleet resume {name}'.",
+            needs_person=False,
+        )
+
+
+def _ignored_tools(controls: Controls) -> Iterator[Finding]:
+    for endpoint, how in controls.ignores_tools.items():
+        yield Finding(
+            f"The model at {endpoint} is offered tools and hands in without them "
+            f"({HAND_IN_NAMES.get(how, how)}). Each of its jobs spends one or two calls on reminders.",
+            "Set FLEET_MODEL_TOOLS=false, or function_calling = false for it in FLEET_MODELS_FILE, and "
+            "restart the workers. If its server reads tool calls with an option, switch that on instead.",
             needs_person=False,
         )
 

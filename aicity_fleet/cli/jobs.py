@@ -1,6 +1,7 @@
 """Commands that read the ledger: ``jobs`` lists the jobs, ``job`` shows one with its audit trail."""
 
 import json
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -10,7 +11,15 @@ from rich.table import Table
 from rich.text import Text
 
 from aicity_fleet.cli.connection import open_ledger, read_settings
-from aicity_fleet.cli.display import AsJson, console, foreign, moment, print_json, state_text
+from aicity_fleet.cli.display import (
+    HAND_IN_NAMES,
+    AsJson,
+    console,
+    foreign,
+    moment,
+    print_json,
+    state_text,
+)
 from aicity_fleet.cli.follow import follow as follow_job
 from aicity_fleet.cli.follow import progress_line
 from aicity_fleet.cli.money import (
@@ -146,42 +155,13 @@ def _show(ledger: Ledger, found: Job, *, as_json: bool) -> None:
     job_id = found.job_id
     trail = ledger.audit(job_id)
     words = last_words(ledger.journal(job_id)) if isinstance(found.outcome, Failed) else ""
-    cost, now = found.cost, ledger.now()
+    now = ledger.now()
     if as_json:
         money = money_json(found, now)
         more = {"cost_usd": money["cost_usd"], "money": money, "audit": trail, "last_words": words}
         print_json({**found.to_json(), **more})
         return
-    table = Table(title=Text(f"job {job_id}"), show_header=False, title_justify="left")
-    table.add_row("state", state_text(found.state))
-    if found.progress is not None:
-        table.add_row("progress", progress_line(found))
-    table.add_row("type", Text(found.task_type or "?"))
-    table.add_row("attempts", f"{found.attempt} ({found.lapses} lapsed leases)")
-    table.add_row("model", Text(found.model or "-"))
-    table.add_row("model calls", str(found.model_calls))
-    table.add_row("tokens", f"{found.prompt_tokens} in, {found.completion_tokens} out")
-    table.add_row("cost", cost_text(cost, found.prices))
-    if found.unanswered_calls:
-        about = f"{found.unanswered_calls}, which may have cost about {usd(found.unanswered_usd)}"
-        table.add_row("calls without an answer", about)
-    earned = found.earnings(now)
-    table.add_row("earns", earnings_text(earned))
-    table.add_row("margin", margin_text(earned, cost))
-    table.add_row("ran", f"{found.ran_ms / 1000:.1f} s")
-    table.add_row("ending", Text(ending_of(found)))
-    if found.reason:
-        table.add_row("reason", foreign(found.reason))
-    if found.score is not None:
-        table.add_row("gate", f"{found.score} of 100")
-    for name, value in plain_lines(found.receipt or {}):
-        table.add_row(foreign(f"AI City: {name}"), foreign(value))
-    if found.seen is not None:
-        seen = f"{found.seen['status'] or 'no status'} (read {moment(found.seen['at'])} UTC)"
-        table.add_row("AI City now", foreign(seen))
-    for event in found.later:
-        table.add_row(f"later, {moment(event['at'])}", foreign(later_text(event)))
-    console.print(table)
+    console.print(_facts(found, now))
     steps = Table("at (UTC)", "event", "detail", box=None)
     for line in trail:
         steps.add_row(moment(line["at"]), line["event"], foreign(_detail(str(line["detail"]))))
@@ -198,6 +178,42 @@ def _show(ledger: Ledger, found: Job, *, as_json: bool) -> None:
             if words:
                 console.rule("the model's last words (not sent to AI City)")
                 console.print(foreign(words))
+
+
+def _facts(found: Job, now: datetime) -> Table:
+    """Return what is known of a job, a row for each fact."""
+    table = Table(title=Text(f"job {found.job_id}"), show_header=False, title_justify="left")
+    table.add_row("state", state_text(found.state))
+    if found.progress is not None:
+        table.add_row("progress", progress_line(found))
+    table.add_row("type", Text(found.task_type or "?"))
+    table.add_row("attempts", f"{found.attempt} ({found.lapses} lapsed leases)")
+    table.add_row("model", Text(found.model or "-"))
+    if found.hand_in:
+        table.add_row("hand-in", HAND_IN_NAMES.get(found.hand_in, found.hand_in))
+    table.add_row("model calls", str(found.model_calls))
+    table.add_row("tokens", f"{found.prompt_tokens} in, {found.completion_tokens} out")
+    table.add_row("cost", cost_text(found.cost, found.prices))
+    if found.unanswered_calls:
+        about = f"{found.unanswered_calls}, which may have cost about {usd(found.unanswered_usd)}"
+        table.add_row("calls without an answer", about)
+    earned = found.earnings(now)
+    table.add_row("earns", earnings_text(earned))
+    table.add_row("margin", margin_text(earned, found.cost))
+    table.add_row("ran", f"{found.ran_ms / 1000:.1f} s")
+    table.add_row("ending", Text(ending_of(found)))
+    if found.reason:
+        table.add_row("reason", foreign(found.reason))
+    if found.score is not None:
+        table.add_row("gate", f"{found.score} of 100")
+    for name, value in plain_lines(found.receipt or {}):
+        table.add_row(foreign(f"AI City: {name}"), foreign(value))
+    if found.seen is not None:
+        seen = f"{found.seen['status'] or 'no status'} (read {moment(found.seen['at'])} UTC)"
+        table.add_row("AI City now", foreign(seen))
+    for event in found.later:
+        table.add_row(f"later, {moment(event['at'])}", foreign(later_text(event)))
+    return table
 
 
 def later_text(event: JsonObject) -> str:

@@ -16,7 +16,15 @@ from rich.table import Table
 from rich.text import Text
 
 from aicity_fleet.aicity.task import parse_task
-from aicity_fleet.cli.display import ENDING_NAMES, AsJson, console, foreign, notes, print_json
+from aicity_fleet.cli.display import (
+    ENDING_NAMES,
+    HAND_IN_NAMES,
+    AsJson,
+    console,
+    foreign,
+    notes,
+    print_json,
+)
 from aicity_fleet.cli.money import cost_text
 from aicity_fleet.cli.transcript import print_event
 from aicity_fleet.errors import SettingsError, TaskRefusedError
@@ -226,6 +234,7 @@ def _facts(result: TeamResult, seconds: float) -> dict[str, Any]:
         "score": getattr(ending, "score", None),
         "deliverable": getattr(ending, "text", None),
         "rounds": result.rounds,
+        "hand_in": result.hand_in,
         "agents": result.agents,
         "model": result.model,
         "model_calls": usage.model_calls,
@@ -244,7 +253,8 @@ def _show_result(facts: Mapping[str, Any], cost: Cost) -> None:
     else:
         why = ": ".join(str(facts[name]) for name in ("code", "message") if facts[name])
         table.add_row("ending", foreign(f"{facts['ending']} ({why})"))
-    table.add_row("hand-ins", str(facts["rounds"]))
+    how = f" ({HAND_IN_NAMES[facts['hand_in']]})" if facts["hand_in"] else ""
+    table.add_row("hand-ins", f"{facts['rounds']}{how}")
     table.add_row("model calls", f"{facts['model_calls']} ({facts['model']})")
     table.add_row("tokens", f"{facts['prompt_tokens']} in, {facts['completion_tokens']} out")
     table.add_row("cost", cost_text(cost))

@@ -41,6 +41,11 @@ UNAUTHORIZED_PROBE_SECONDS = (30.0, 600.0)
 """After how long one poll tries a refused key again, first and at the longest, in seconds; doubled each
 time. A 401 may also be AI City's mistake."""
 
+HAND_IN_SECONDS = 86_400.0
+"""For how long a hand-in without the tool is told to people, in seconds."""
+
+_HAND_IN = "hand_in:"
+
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Switch:
@@ -101,6 +106,8 @@ class Controls:
     """Whether jobs start one at a time, because too many of the latest failed."""
     recent_endings: tuple[str, ...] = ()
     """How the latest jobs ended, newest first: ``complete``, or ``fail`` with the team and the model."""
+    ignores_tools: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    """How the models hand in that were offered the tool and did not use it in the last day, by endpoint."""
 
     @property
     def guard_is_closed(self) -> bool:
@@ -146,6 +153,7 @@ class ControlPanel:
             availability=values.get("availability", ""),
             is_braked=bool(braked),
             recent_endings=tuple(endings),
+            ignores_tools=_ignores_tools(values, now),
         )
 
     def pause(self, what: Pausable, why: str) -> bool:
@@ -233,9 +241,27 @@ class ControlPanel:
         """Record a run that got its answers there; True when that ends a trouble."""
         return bool(self._scripts.run("provider_works", endpoint))
 
+    def note_hand_in(self, endpoint: str, without_tool: str) -> None:
+        """Remember how a model hands in that was offered the tool.
+
+        Args:
+            without_tool: ``marker`` or ``plain``; empty when it used the tool.
+        """
+        self._scripts.run("note_hand_in", endpoint, without_tool)
+
     def note_availability(self, availability: str) -> None:
         """Remember which availability AI City was told."""
         self._scripts.run("note_availability", availability)
+
+
+def _ignores_tools(values: Mapping[str, str], now_ms: int) -> Mapping[str, str]:
+    notes = {
+        name.removeprefix(_HAND_IN): json.loads(text)
+        for name, text in sorted(values.items())
+        if name.startswith(_HAND_IN)
+    }
+    since_ms = now_ms - HAND_IN_SECONDS * 1000
+    return {name: str(note["how"]) for name, note in notes.items() if note["at"] > since_ms}
 
 
 def _switch(text: str) -> Switch:

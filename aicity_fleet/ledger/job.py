@@ -51,6 +51,8 @@ class Job:
     """How long all its attempts ran, in milliseconds."""
     model: str
     """The model that its team called last."""
+    hand_in: str
+    """How that model handed in last: ``tool``, ``marker`` or ``plain``; empty when it did not."""
     model_calls: int
     prompt_tokens: int
     completion_tokens: int
@@ -112,6 +114,7 @@ class Job:
             progress=progress,
             ran_ms=number("ran_ms"),
             model=fields.get("model", ""),
+            hand_in=fields.get("hand_in", ""),
             model_calls=number("model_calls"),
             prompt_tokens=number("prompt_tokens"),
             completion_tokens=number("completion_tokens"),

@@ -172,6 +172,7 @@ def _usage_args(spent: Spent) -> dict[str, str | int | None]:
     usage = spent.usage
     return {
         "model": spent.model,
+        "hand_in": spent.hand_in,
         "model_calls": usage.model_calls,
         "prompt_tokens": usage.prompt_tokens,
         "completion_tokens": usage.completion_tokens,

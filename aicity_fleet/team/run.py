@@ -7,10 +7,11 @@ tool. The engine decides who hears whom.
 import asyncio
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from autogen_core import CancellationToken
+from autogen_core.models import LLMMessage
 
 from aicity_fleet.errors import JournalFullError
 from aicity_fleet.journal import JournalCursor
@@ -25,6 +26,7 @@ from aicity_fleet.team.engines.workbench import GuardedWorkbench
 from aicity_fleet.team.model import autogen_logs
 from aicity_fleet.team.model.budget import Budget
 from aicity_fleet.team.model.journaled_client import JournaledClient
+from aicity_fleet.team.model.mis_calls import MisCalls
 from aicity_fleet.team.model.provider_errors import classify
 from aicity_fleet.team.model.short_brief import ShortBrief
 from aicity_fleet.team.replay.transcript import (
@@ -80,6 +82,8 @@ async def run_team(
         endpoint=turns.route.name,
         cost=cursor.cost,
         team=turns.team_name,
+        hand_in=turns.review.hand_in,
+        ignores_tools=turns.review.ignores_tools,
     )
 
 
@@ -115,6 +119,7 @@ class _Turns:
         self.review = Review(run.task, spec, brief, forbidden=secrets)
         self._slot = HandInSlot()
         self._coordinator = Coordinator(self.review, self._slot, self.cursor, self._emit)
+        self._mis_calls = MisCalls()
         self._clients: list[JournaledClient] = []
         participants = [self._participant(member) for member in spec.members]
         self._engine = ENGINES[team.engine](self._coordinator, participants)
@@ -125,10 +130,14 @@ class _Turns:
         is_last = member is spec.members[-1]
         route = self._team.models[member.model]
 
-        def without_a_call() -> str | None:
-            if is_last:
-                return "Handed in." if self._slot.is_taken else None
-            return "Nothing to add." if self._coordinator.has_judged else None
+        def needs_no_call(messages: Sequence[LLMMessage]) -> bool:
+            within_turn = self._mis_calls.note(messages)
+            if within_turn and self._mis_calls.are_too_many:
+                return True
+            if not is_last:
+                return self._coordinator.has_judged
+            # A call that was cut off is asked for again by the coordinator, who counts.
+            return self._slot.is_taken or (within_turn and self.cursor.finish_reason == "length")
 
         def on_answer(answer: JsonObject) -> None:
             self.route = route
@@ -143,7 +152,7 @@ class _Turns:
             self.cursor,
             self._budget,
             self._stop_switch,
-            without_a_call=without_a_call,
+            needs_no_call=needs_no_call,
             on_answer=on_answer,
             redact=self._redact,
         )

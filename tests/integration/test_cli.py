@@ -45,7 +45,8 @@ def two_jobs(ledger):
         assert isinstance(lease, Lease)
         entry = json.dumps(Entry(0, "model", "hash", {"content": "words"}).to_json())
         assert ledger.journals.append(lease, 0, entry, Charge(Decimal("0.00045"), None, "list"))
-        ledger.finish(lease, outcome, Spent(1500, Usage(2, 1000, 500), "gpt-4o-mini"), score=90)
+        spent = Spent(1500, Usage(2, 1000, 500), "gpt-4o-mini", "plain")
+        ledger.finish(lease, outcome, spent, score=90)
 
 
 def test_help_names_every_command(empty_folder):
@@ -82,8 +83,9 @@ def test_one_job_shows_states_attempts_calls_cost_and_deliverable(env, empty_fol
     shown = run(env, empty_folder, "job", "clx-done").stdout
     for part in ("claimed", "finished", "1000 in, 500 out", "$0.00045", "The deliverable."):
         assert part in shown
+    assert "as a plain answer" in shown
     data = json.loads(run(env, empty_folder, "job", "clx-done", "--json").stdout)
-    assert data["cost_usd"] == "0.00045"
+    assert (data["cost_usd"], data["hand_in"]) == ("0.00045", "plain")
     assert [line["event"] for line in data["audit"]] == ["accepted", "claimed", "finished"]
     assert "It took too long." in run(env, empty_folder, "job", "clx-failed").stdout
 

@@ -399,6 +399,20 @@ def test_a_success_in_between_begins_the_count_anew(ledger):
     assert trouble(ledger, "other-2") == 0
 
 
+def test_a_model_that_ignores_its_tools_is_told_of_for_a_day(ledger, monkeypatch):
+    assert ledger.controls.read().ignores_tools == {}
+    ledger.controls.note_hand_in(HERE, "marker")
+    ledger.controls.note_hand_in("https://other.example", "plain")
+    assert ledger.controls.read().ignores_tools == {
+        HERE: "marker",
+        "https://other.example": "plain",
+    }
+    ledger.controls.note_hand_in(HERE, "")
+    assert ledger.controls.read().ignores_tools == {"https://other.example": "plain"}
+    monkeypatch.setattr(controls_module, "HAND_IN_SECONDS", 0.0)
+    assert ledger.controls.read().ignores_tools == {}
+
+
 def test_half_open_it_lets_one_through_whose_success_closes_it(ledger, others, quick):
     accept(ledger, "a", "b", "c")
     troubles(ledger)

@@ -59,6 +59,8 @@ def worker(ledger, leases):
                 on_run(stop_switch)
             if isinstance(ending, Exception):
                 raise ending
+            if isinstance(ending, TeamResult):
+                return ending
             return TeamResult(ending, Usage(3, 20, 10), "gpt-4o-mini")
 
         return function_worker(
@@ -84,6 +86,17 @@ def test_a_deliverable_goes_into_the_outbox_and_its_report_is_sent(worker, ledge
     assert isinstance(found.outcome, Completed)
     assert (found.outcome.text, found.score, found.model_calls) == ("The text.", 88, 3)
     assert worker.messages.sent == [(REPORT, "t1")]
+
+
+@pytest.mark.parametrize(("ignores_tools", "told"), [(True, {"here m-1": "plain"}), (False, {})])
+def test_how_the_model_handed_in_is_recorded(worker, ledger, ignores_tools, told):
+    result = TeamResult(
+        Delivered("The text.", 88), Usage(3, 20, 10), "m-1",
+        endpoint="here m-1", hand_in="plain", ignores_tools=ignores_tools,
+    )  # fmt: skip
+    run_job("t1", worker(result))
+    assert job(ledger).hand_in == "plain"
+    assert ledger.controls.read().ignores_tools == told
 
 
 @pytest.mark.parametrize("code", ["quality", "refused", "over_budget", "deadline"])

@@ -42,6 +42,7 @@ def overview(**changes) -> Overview:
         "now": NOW, "paused": {}, "stopped": None, "quiet_seconds": 0.0, "failures_in_a_row": 0,
         "failures_assumed": 0, "guard_is_new": False, "jobs_in_hand": 0, "breakers": (), "availability": "",
         "is_braked": False, "recent_endings": (),
+        "ignores_tools": {},
     }  # fmt: skip
     controls = {name: changes.pop(name, value) for name, value in controls.items()}
     counts = {**dict.fromkeys(JobState, 0), **changes.pop("counts", {})}
@@ -128,6 +129,10 @@ REMARKS = [
         "cap for today is reached: $9.99 of $10.00, $0.005 in flight; resets at 2026-07-02 00:00:00 UTC",
     ),
     ({"last_poll": {**POLL, "status": "error", "message": "HTTP 503"}}, "failed: HTTP 503"),
+    (
+        {"ignores_tools": {"model.example m-1": "plain"}},
+        "model.example m-1 is offered tools and hands in without them (as a plain answer)",
+    ),
 ]
 
 

@@ -259,11 +259,13 @@ local function into_outbox(id, outcome, kind, due)
 end
 
 -- Add what an attempt used to the job's totals.
--- Named: model (or ''), model_calls, prompt_tokens, completion_tokens, ran_ms
+-- Named: model (or ''), hand_in (or ''), model_calls, prompt_tokens, completion_tokens, ran_ms
 local function add_usage(id, arg)
   local job = key('job', id)
-  if arg.model ~= '' then
-    redis.call('HSET', job, 'model', arg.model)
+  for _, name in ipairs({'model', 'hand_in'}) do
+    if arg[name] ~= '' then
+      redis.call('HSET', job, name, arg[name])
+    end
   end
   for _, total in ipairs({'model_calls', 'prompt_tokens', 'completion_tokens', 'ran_ms'}) do
     redis.call('HINCRBY', job, total, arg[total])

@@ -24,6 +24,7 @@ from aicity_fleet.journal import JournalCursor, canonical_sha256
 from aicity_fleet.redaction import Redact
 from aicity_fleet.team.review.review import HandInSlot
 from aicity_fleet.team.tools import Tool
+from aicity_fleet.team.tools.arguments import MisCallError
 
 SUBMIT = "submit"
 """The name of the tool that hands in the deliverable."""
@@ -107,19 +108,34 @@ class GuardedWorkbench(Workbench):
         """Run a tool; never raises, and ends soon after its timeout or the token's cancellation."""
         try:
             async with self._turn:
-                if (
-                    arguments == UNREADABLE_ARGUMENTS
-                ):  # the model did not finish this call, so nothing runs
-                    return _result(name, _NOT_READ, is_error=True)
-                if name == SUBMIT and self._slot is not None:
-                    return _submit(self._slot, arguments)
-                if name not in self._tools:  # nothing ran, so nothing is journaled
-                    return _result(name, "There is no such tool.", is_error=True)
-                return await self._call(name, arguments or {}, cancellation_token)
+                return await self._answer(name, arguments, cancellation_token)
         except asyncio.CancelledError:
             return _result(name, "The tool was stopped.", is_error=True)
         except Exception as error:  # noqa: BLE001 -- see the module's docstring
             return _result(name, f"The tool failed ({type(error).__name__}).", is_error=True)
+
+    async def _answer(
+        self, name: str, arguments: Mapping[str, Any] | None, token: CancellationToken | None
+    ) -> ToolResult:
+        # Of a mis-call nothing runs, so nothing is journaled.
+        if arguments == UNREADABLE_ARGUMENTS:
+            return _result(name, _NOT_READ, is_error=True)
+        if name == SUBMIT and self._slot is not None:
+            return _submit(self._slot, arguments)
+        tool = self._tools.get(name)
+        if tool is None:
+            return _result(name, f"There is no such tool. {self._offered}", is_error=True)
+        given = arguments or {}
+        missing = [each for each in tool.parameters.get("required", ()) if each not in given]
+        if missing:
+            text = f"Nothing was done: the call needs {' and '.join(missing)}."
+            return _result(name, text, is_error=True)
+        return await self._call(name, given, token)
+
+    @property
+    def _offered(self) -> str:
+        names = [SUBMIT] if self._slot is not None else []
+        return f"Your tools are: {', '.join([*names, *self._tools])}."
 
     async def _call(
         self, name: str, arguments: Mapping[str, Any], token: CancellationToken | None
@@ -162,6 +178,8 @@ class GuardedWorkbench(Workbench):
         if work.cancelled():
             return "The tool was stopped.", True
         error = work.exception()
+        if isinstance(error, MisCallError):
+            return str(error), True
         if error is not None:
             return f"The tool failed ({type(error).__name__}).", True
         return str(work.result())[:MAX_RESULT_CHARS], False
@@ -191,7 +209,8 @@ def _submit(slot: HandInSlot, arguments: Mapping[str, Any] | None) -> ToolResult
     ):  # the deliverable under a name of the model's own
         (content,) = given.values()
     if not isinstance(content, str) or not content.strip():
-        return _result(SUBMIT, "Nothing was handed in: content must be a text.", is_error=True)
+        text = "Nothing was handed in: content must be a text, the whole deliverable."
+        return _result(SUBMIT, text, is_error=True)
     slot.hand_in(content)
     return _result(SUBMIT, "Handed in. The coordinator will check it.")
 

@@ -1,8 +1,11 @@
-"""AutoGen's requests and answers as plain JSON: what the journal stores, and what the history gets."""
+"""AutoGen's requests and answers as plain JSON: what the journal stores, and what the history gets.
+
+The journal keeps an answer as the model gave it. ``to_result`` reads it afterwards, live and in a replay.
+"""
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Literal
 
 from autogen_core import FunctionCall
@@ -12,8 +15,10 @@ from pydantic import BaseModel
 
 from aicity_fleet.journal import REPEATED, estimated_tokens
 from aicity_fleet.models import JsonObject
-from aicity_fleet.team.engines.workbench import UNREADABLE_ARGUMENTS
+from aicity_fleet.team.engines.workbench import SUBMIT, UNREADABLE_ARGUMENTS
 from aicity_fleet.team.model.autogen_logs import CallNotes
+from aicity_fleet.team.model.reasoning import without_leading_blocks, without_reasoning
+from aicity_fleet.team.model.written_calls import read_calls
 
 _FINISH_REASONS: Mapping[str, FinishReasons] = {
     "stop": "stop",
@@ -28,6 +33,9 @@ _FINISH_REASONS: Mapping[str, FinishReasons] = {
     REPEATED: "length",
     "model_context_window_exceeded": "length",
     "tool_use": "function_calls",
+    # Text Generation Inference, and Mistral.
+    "eos_token": "stop",
+    "model_length": "length",
 }
 
 REFUSALS = frozenset({"content_filter", "refusal"})
@@ -100,21 +108,65 @@ def finish_reason_of(result: CreateResult, notes: CallNotes) -> str:
     """Return why the model ended its answer, by the provider's own word where AutoGen changes it."""
     if notes.finish_reason == "refusal" or (notes.refusal and not result.content):
         return "refusal"
-    return _FINISH_REASONS.get(notes.finish_reason, result.finish_reason)
+    return _FINISH_REASONS.get(notes.finish_reason.lower(), result.finish_reason)
 
 
-def to_result(answer: JsonObject, finish_reason: str) -> CreateResult:
-    """Return a journaled answer in the form that goes into the history."""
+def names_of(tools: Sequence[Tool | ToolSchema]) -> frozenset[str]:
+    """Return the names of the tools that a request offers."""
+    return frozenset(tool["name"] if isinstance(tool, dict) else tool.name for tool in tools)
+
+
+def to_result(
+    answer: JsonObject, finish_reason: str, *, ordinal: int = 0, tools: Collection[str] = ()
+) -> CreateResult:
+    """Return a journaled answer in the form that goes into the history.
+
+    It holds no reasoning, and a call that the model wrote as text has become a call.
+
+    Args:
+        ordinal: The answer's place in the journal; names the calls that have no id.
+        tools: The names of the tools that the model was offered.
+    """
     content = answer["content"]
-    if not isinstance(content, str):
+    thought = None  # beside a text, AutoGen puts nothing but reasoning here
+    if isinstance(content, str):
+        content = without_reasoning(content)
+        written = read_calls(content, tools)
+        content = [
+            FunctionCall(
+                f"call_{ordinal}_{place}",
+                _readable_arguments(_encodable(call.arguments)),
+                call.name,
+            )
+            for place, call in enumerate(written)
+        ] or content
+    else:
         content = [
             FunctionCall(call["id"], _readable_arguments(call["arguments"]), call["name"])
             for call in content
         ]
+        thought = without_reasoning(answer.get("thought") or "") or None
+    if not isinstance(content, str):
+        content = [_without_reasoning(call) if call.name == SUBMIT else call for call in content]
     return CreateResult(
         finish_reason=_FINISH_REASONS.get(finish_reason, "unknown"),
         content=content,
         usage=RequestUsage(0, 0),
         cached=False,
-        thought=answer.get("thought"),
+        thought=thought,
     )
+
+
+def _without_reasoning(call: FunctionCall) -> FunctionCall:
+    """Return a hand-in without the reasoning at the start of its texts.
+
+    A tag that is closed and never opened stays: in a deliverable it may be what was ordered.
+    """
+    given = json.loads(call.arguments)
+    kept = {
+        name: without_leading_blocks(text) if isinstance(text, str) else text
+        for name, text in given.items()
+    }
+    if kept == given:
+        return call
+    return FunctionCall(call.id, json.dumps(kept, ensure_ascii=False), call.name)

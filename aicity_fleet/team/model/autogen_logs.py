@@ -10,6 +10,7 @@ import contextvars
 import logging
 import os
 import warnings
+from typing import Any
 
 # Read when a runtime is built. 65 spans per four-turn job become 7.
 os.environ.setdefault("AUTOGEN_DISABLE_RUNTIME_TRACING", "true")
@@ -25,6 +26,8 @@ class CallNotes:
         """The provider's own word; AutoGen makes ``function_calls`` of ``length`` in tool calls."""
         self.refusal = ""
         """The model's refusal, which AutoGen drops."""
+        self.reasoning = ""
+        """The model's reasoning, where AutoGen drops it. It is no part of the answer, but is paid for."""
 
     def __enter__(self) -> CallNotes:
         self._token = _CALL.set(self)
@@ -54,9 +57,21 @@ class _CallTap(logging.Filter):
         try:
             choice = details["response"]["choices"][0]
             notes.finish_reason = str(choice.get("finish_reason") or "")
-            notes.refusal = str(choice["message"].get("refusal") or "")
+            message = choice["message"]
+            notes.refusal = str(message.get("refusal") or "")
+            notes.reasoning = _dropped_reasoning(message)
         except (KeyError, IndexError, TypeError, AttributeError):
             return  # not the shape of an answer: the client itself will say so
+
+
+def _dropped_reasoning(message: dict[str, Any]) -> str:
+    """Return the reasoning in a message. AutoGen keeps ``reasoning_content``, but not beside calls.
+
+    Source: openrouter.ai/docs and docs.vllm.ai (``reasoning``); api-docs.deepseek.com (the other).
+    """
+    if message.get("reasoning_content") and not message.get("tool_calls"):
+        return ""
+    return str(message.get("reasoning") or message.get("reasoning_content") or "")
 
 
 def silence() -> None:

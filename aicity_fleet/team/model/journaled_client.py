@@ -13,12 +13,14 @@ from typing import Any, Literal
 
 from autogen_core import CancellationToken
 from autogen_core.models import (
+    AssistantMessage,
     ChatCompletionClient,
     CreateResult,
     LLMMessage,
     ModelCapabilities,  # type: ignore[attr-defined,unused-ignore]
     ModelInfo,
     RequestUsage,
+    UserMessage,
 )
 from autogen_core.tools import Tool, ToolSchema
 from pydantic import BaseModel
@@ -34,6 +36,7 @@ from aicity_fleet.team.model.answers import (
     REFUSALS,
     canonical_request,
     finish_reason_of,
+    names_of,
     prompt_tokens,
     to_answer,
     to_result,
@@ -45,6 +48,7 @@ from aicity_fleet.team.model.event_stream import within
 from aicity_fleet.team.model.live_call import LiveCall
 from aicity_fleet.team.model.provider_errors import classify, may_cost
 from aicity_fleet.team.model.short_brief import ShortBrief, shortened_messages
+from aicity_fleet.team.review.coordinator import NO_WORDS
 
 TROUBLE_REST_SECONDS, FATAL_REST_SECONDS = 30.0, 600.0
 """How long a model that was down, or needs a person to act, is asked after its stand-ins, in seconds."""
@@ -70,7 +74,7 @@ class JournaledClient(ChatCompletionClient):
         budget: Budget,
         stop_switch: StopSwitch,
         *,
-        without_a_call: Callable[[], str | None] = lambda: None,
+        needs_no_call: Callable[[Sequence[LLMMessage]], bool] = lambda _messages: False,
         on_answer: Callable[[JsonObject], None] = lambda _answer: None,
         redact: Redact = dict,
     ) -> None:
@@ -78,7 +82,8 @@ class JournaledClient(ChatCompletionClient):
 
         Args:
             stop_switch: Says when to drain.
-            without_a_call: Returns the member's words when no call is worth its price, else None.
+            needs_no_call: Whether the member has nothing to say to these messages, so that its turn ends
+                without a call.
             redact: Takes our own secrets out of an answer before anything is done with it.
         """
         self.failure: Exception | None = None
@@ -91,7 +96,7 @@ class JournaledClient(ChatCompletionClient):
         """The brief of the run, which becomes shorter where it does not fit; None to leave it as it is."""
         self._member, self.route, self._cursor = member, route, cursor
         self._budget, self._stop_switch = budget, stop_switch
-        self._without_a_call, self._on_answer, self._redact = without_a_call, on_answer, redact
+        self._needs_no_call, self._on_answer, self._redact = needs_no_call, on_answer, redact
 
     async def create(
         self,
@@ -104,9 +109,9 @@ class JournaledClient(ChatCompletionClient):
         cancellation_token: CancellationToken | None = None,
     ) -> CreateResult:
         """Answer from the journal, or buy an answer and write it down."""
-        words = self._without_a_call()
-        if words is not None:
-            return to_result({"content": words}, "stop")
+        if self._needs_no_call(messages):
+            return to_result({"content": NO_WORDS}, "stop")
+        messages = [message for message in messages if not _is_silence(message)]
         request = canonical_request(messages, tools, tool_choice, json_output, extra_create_args)
         # The alias and not the model: what one answered is not bought again from its stand-in.
         sha256 = canonical_sha256(
@@ -140,7 +145,9 @@ class JournaledClient(ChatCompletionClient):
             self.failure = error
             raise
         self._on_answer(entry.answer)
-        return to_result(entry.answer, entry.finish_reason)
+        return to_result(
+            entry.answer, entry.finish_reason, ordinal=entry.ordinal, tools=names_of(tools)
+        )
 
     async def _buy_shortened(
         self,
@@ -249,7 +256,8 @@ class JournaledClient(ChatCompletionClient):
             raise
         answer = self._redact(to_answer(result, ordinal=self._cursor.model_calls))
         usage = (result.usage.prompt_tokens or 0, result.usage.completion_tokens or 0)
-        answer_estimate = estimated_tokens(json.dumps(answer, ensure_ascii=False))
+        written = json.dumps(answer, ensure_ascii=False)
+        answer_estimate = estimated_tokens(written) + estimated_tokens(notes.reasoning)
         return await self._cursor.record(
             "model",
             sha256,
@@ -322,6 +330,11 @@ class JournaledClient(ChatCompletionClient):
     def model_info(self) -> ModelInfo:
         """The first choice's."""
         return self.route.models[0].client.model_info
+
+
+def _is_silence(message: LLMMessage) -> bool:
+    """Whether a message stands for a turn in which a member said nothing. No model needs to read it."""
+    return isinstance(message, AssistantMessage | UserMessage) and message.content == NO_WORDS
 
 
 def _rest_seconds(ending: ProviderTrouble | ProviderFatal) -> float:

@@ -19,6 +19,10 @@ from autogen_ext.models.openai import (
 from openai.resources.chat import AsyncChat
 from openai.resources.chat.completions import AsyncCompletions
 from openai.types.chat import ChatCompletion
+from openai.types.chat.chat_completion_message_function_tool_call import (
+    ChatCompletionMessageFunctionToolCall,
+    Function,
+)
 
 from aicity_fleet.team.model import live_call
 from aicity_fleet.team.model.call_errors import CallError, ErrorObjectError
@@ -138,6 +142,16 @@ def normalise_message(message: Any) -> None:
         return
     if isinstance(message.content, list):
         message.content = "".join(_texts(message.content))
+    named = message.function_call
+    if named is not None:  # the protocol's form before tool_calls
+        message.function_call = None
+        message.tool_calls = message.tool_calls or [
+            ChatCompletionMessageFunctionToolCall(
+                id="",
+                function=Function(name=named.name, arguments=_as_text(named.arguments)),
+                type="function",
+            )
+        ]
     for call in message.tool_calls or ():
         if call.function is not None:
             call.function.arguments = _as_text(call.function.arguments)

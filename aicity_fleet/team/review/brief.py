@@ -49,6 +49,14 @@ _SUBMIT = """\
 Hand in the finished deliverable by calling the tool submit once, with the whole text as content.
 Only what you pass to submit reaches the buyer; what you write outside of it does not."""
 
+_OR_MARKER = """\
+If you cannot call tools, answer with the whole deliverable, and with this marker on the last line:
+{marker}"""
+
+_PLAIN = """\
+Reply with the finished deliverable and nothing else. Your whole reply goes to the buyer: no greeting, no
+comment, no tool call."""
+
 _MARKER = """\
 Write the finished deliverable as your whole answer, and put this marker alone on the last line:
 {marker}
@@ -64,7 +72,7 @@ def private_lines(instructions: str) -> tuple[str, ...]:
     return tuple(line for line in lines if len(line) >= MIN_PRIVATE_LINE_CHARS and "{" not in line)
 
 
-_RULES = private_lines("\n".join((_INSTRUCTIONS, _SUBMIT, _MARKER)))
+_RULES = private_lines("\n".join((_INSTRUCTIONS, _SUBMIT, _OR_MARKER, _PLAIN, _MARKER)))
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -73,13 +81,15 @@ class Brief:
 
     text: str
     nonce: str
-    marker: str | None
-    """The line that ends a hand-in; None when the specialist has the submit tool."""
+    marker: str
+    """The line that ends a hand-in without the tool."""
+    function_calling: bool
+    """Whether the specialist has the tool ``submit``; otherwise the brief names the marker."""
 
     @property
     def private_texts(self) -> tuple[str, ...]:
         """Texts of ours that no deliverable may hold; a line of the rules may not either."""
-        return (self.nonce, self.marker, *_RULES) if self.marker else (self.nonce, *_RULES)
+        return (self.nonce, self.marker, *_RULES)
 
 
 def write_brief(task: AssignedTask, *, nonce: str, function_calling: bool) -> Brief:
@@ -109,24 +119,36 @@ def write_brief(task: AssignedTask, *, nonce: str, function_calling: bool) -> Br
             text,
             f"END BUYER TEXT {nonce}",
         ]
-    return Brief("\n".join(lines), nonce, None if function_calling else marker)
+    return Brief("\n".join(lines), nonce, marker, function_calling)
 
 
-def write_revision(findings: tuple[str, ...]) -> str:
-    """Ask for a revision, with what the gate found."""
+def write_revision(findings: tuple[str, ...], *, is_plain: bool = False) -> str:
+    """Ask for a revision, with what the gate found.
+
+    Args:
+        is_plain: Whether the whole answer will count as the deliverable.
+    """
     lines = ["Revise: your hand-in did not pass.", *(f"- {finding}" for finding in findings)]
-    return "\n".join(
-        [*lines, "", "Hand in the whole corrected deliverable again, in the same way."]
-    )
+    again = "Hand in the whole corrected deliverable again, in the same way."
+    return "\n".join([*lines, "", _PLAIN if is_plain else again])
 
 
-def write_reminder(brief: Brief, *, was_cut: bool) -> str:
-    """Ask for the hand-in that a turn ended without."""
-    lines = ["Nothing was handed in: what you wrote did not reach anybody."]
+def write_reminder(brief: Brief, *, was_cut: bool, is_plain: bool = False) -> str:
+    """Ask for the hand-in that a turn ended without.
+
+    Args:
+        was_cut: Whether the answer was cut off at the length limit.
+        is_plain: Whether the whole answer will count as the deliverable, because the model has used neither
+            the tool nor the marker.
+    """
+    lines = [] if is_plain else ["Nothing was handed in: what you wrote did not reach anybody."]
     if was_cut:
         lines.append("Your answer was cut off at the length limit; hand in a shorter one.")
-    if brief.marker is None:
+    if is_plain:
+        lines.append(_PLAIN)
+    elif brief.function_calling:
         lines.append("Call the tool submit with the whole deliverable as content.")
+        lines.append(_OR_MARKER.format(marker=brief.marker))
     else:
         lines.append("Answer with the whole deliverable, and with this marker on the last line:")
         lines.append(brief.marker)

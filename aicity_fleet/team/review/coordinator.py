@@ -7,6 +7,10 @@ from aicity_fleet.team.review.review import Ask, HandInSlot, Review
 
 COORDINATOR = AGENT_NAMES[0]
 
+NO_WORDS = "(no words)"
+"""What a member says in a turn that needs no model call, because an engine wants a text for every turn. It
+reaches neither a model nor the review."""
+
 
 class Coordinator:
     """Gives out the brief first, and judges at each later turn."""
@@ -35,6 +39,7 @@ class Coordinator:
             self._emit(TranscriptEvent(COORDINATOR, "order", self._review.brief.text))
             return self._review.brief.text
         self.has_judged = True
+        said = "" if said == NO_WORDS else said
         step = self._review.judge(self._slot.take(), said, finish_reason=self._cursor.finish_reason)
         if isinstance(step, Ask):
             self._emit(TranscriptEvent(COORDINATOR, "ask", step.text))

@@ -6,16 +6,31 @@ gate, and either asks again or ends the run.
 
 import dataclasses
 
-from aicity_fleet.models import AssignedTask, Delivered, Rejected
+from aicity_fleet.models import AssignedTask, Delivered, HandIn, Rejected
 from aicity_fleet.team import gate
 from aicity_fleet.team.declare.spec import TeamSpec
+from aicity_fleet.team.model.written_calls import begins_like_call
 from aicity_fleet.team.review.brief import Brief, private_lines, write_reminder, write_revision
 
 MAX_REFUSALS = 2
 """Refusals in a row after which the task counts as refused."""
 
+MAX_CUTS = 1
+"""How many answers may be cut off at the length limit. Each is asked for again, as a shorter one: a model
+continues a cut text badly, and a cut tool call not at all."""
+
+PLAIN_AFTER_MISSES = 2
+"""After how many turns without a hand-in the specialist's whole answer counts as one."""
+
+MIN_PLAIN_CHARS = 60
+"""A shorter plain answer is taken for a remark, in characters: nothing but its length tells them apart."""
+
 MAX_FINDINGS_TOLD = 3
 """The most findings that are named to the buyer when a run is given up."""
+
+
+TOO_LONG_TO_WRITE = Rejected("quality", "The work did not fit the length that the model can write.")
+NOTHING_HANDED_IN = Rejected("quality", "No finished deliverable came of the work.")
 
 
 class HandInSlot:
@@ -60,12 +75,21 @@ class Review:
         self.brief = brief
         self.rounds = 0
         """How often something was handed in."""
+        self.hand_in: HandIn | None = None
+        """How the specialist handed in last."""
         self._task = task
         self._spec = spec
         self._misses = 0
+        self._cuts = 0
+        self._takes_whole_answer = False
         self._refusals = 0
         prompts = "\n".join(member.system_prompt for member in spec.members)
         self._forbidden = (*forbidden, *brief.private_texts, *private_lines(prompts))
+
+    @property
+    def ignores_tools(self) -> bool:
+        """Whether the specialist has the tool ``submit`` and handed in without it."""
+        return self.brief.function_calling and self.hand_in in {"marker", "plain"}
 
     def judge(
         self, handed_in: str | None, said: str, *, finish_reason: str
@@ -77,10 +101,13 @@ class Review:
             said: What it said besides; holds the deliverable when it hands in with a marker.
             finish_reason: Why the model ended its answer.
         """
-        if handed_in is None and self.brief.marker is not None:
-            handed_in = _above_marker(said, self.brief.marker)
+        was_cut = finish_reason == "length"
+        self._cuts += was_cut
+        if self._cuts > MAX_CUTS:
+            return TOO_LONG_TO_WRITE
+        handed_in = self._found(handed_in, said)
         if handed_in is None:
-            return self._missed(said, was_cut=finish_reason == "length")
+            return self._missed(said, was_cut=was_cut)
         self.rounds += 1
         verdict = gate.check(
             self._task.task_type,
@@ -99,7 +126,19 @@ class Review:
         if self.rounds >= self._spec.rounds:
             told = " ".join(messages[:MAX_FINDINGS_TOLD])
             return Rejected("quality", f"The work did not pass our quality checks. {told}")
-        return Ask(write_revision(messages))
+        return Ask(write_revision(messages, is_plain=self._takes_whole_answer))
+
+    def _found(self, handed_in: str | None, said: str) -> str | None:
+        """Return what was handed in, in whichever way; None if nothing was."""
+        how: HandIn = "tool"
+        if handed_in is None:
+            how, handed_in = "marker", _above_marker(said, self.brief.marker)
+        if handed_in is None and self._takes_whole_answer and _may_be_deliverable(said):
+            how, handed_in = "plain", said
+        if handed_in is not None:
+            self.hand_in = how
+            self._takes_whole_answer = how == "plain"
+        return handed_in
 
     def _missed(self, said: str, *, was_cut: bool) -> Ask | Rejected:
         self._misses += 1
@@ -107,18 +146,22 @@ class Review:
         if refused is not None:
             return refused
         if self._misses > self._spec.reminders:
-            if was_cut:
-                return Rejected(
-                    "quality", "The work did not fit the length that the model can write."
-                )
-            return Rejected("quality", "No finished deliverable came of the work.")
-        return Ask(write_reminder(self.brief, was_cut=was_cut))
+            return TOO_LONG_TO_WRITE if was_cut else NOTHING_HANDED_IN
+        # The last reminder always asks in the simplest way.
+        self._takes_whole_answer = self._misses >= min(PLAIN_AFTER_MISSES, self._spec.reminders)
+        reminder = write_reminder(self.brief, was_cut=was_cut, is_plain=self._takes_whole_answer)
+        return Ask(reminder)
 
     def _counts_as_refused(self, text: str) -> Rejected | None:
         self._refusals = self._refusals + 1 if gate.is_refusal(text) else 0
         if self._refusals >= MAX_REFUSALS:
             return Rejected("refused", "The task could not be done as it was ordered.")
         return None
+
+
+def _may_be_deliverable(said: str) -> bool:
+    """Whether a plain answer may be a deliverable: a remark is none, nor a call that nobody could read."""
+    return len(said.strip()) >= MIN_PLAIN_CHARS and not begins_like_call(said)
 
 
 def _above_marker(said: str, marker: str) -> str | None:

@@ -16,6 +16,7 @@ from aicity_fleet.errors import ToolError
 from aicity_fleet.models import AssignedTask, JsonObject
 from aicity_fleet.team.review.brief import readable
 from aicity_fleet.team.tools import Described, Tool, repository, search
+from aicity_fleet.team.tools.arguments import MisCallError
 from aicity_fleet.team.tools.bandit import BANDIT
 from aicity_fleet.team.tools.confined import Confinement
 from aicity_fleet.team.tools.download import Downloader
@@ -106,10 +107,16 @@ class _Bounded:
         self._work = work
 
     async def run(self, arguments: Mapping[str, Any]) -> str:
-        """Do it in time, and answer with a text whatever happens."""
+        """Do it in time, and answer with a text whatever happens.
+
+        Raises:
+            MisCallError: The arguments are not what the tool takes.
+        """
         try:
             async with asyncio.timeout(SECONDS):
                 text = await self._work(arguments)
+        except MisCallError:
+            raise
         except ToolError as trouble:
             text = str(trouble)
         except TimeoutError:

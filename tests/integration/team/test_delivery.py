@@ -61,13 +61,16 @@ async def test_rounds_used_up_end_with_the_top_findings(run, provider: Provider)
     assert len(provider.requests) == 3
 
 
-async def test_text_without_submit_is_no_deliverable(run, provider: Provider):
-    provider.will(text(GOOD_GENERAL))
+async def test_text_without_submit_is_no_deliverable_until_it_is_asked_for(run, provider: Provider):
+    provider.will(
+        text("I would write about lighthouses, and how they guided ships."), text(GOOD_GENERAL)
+    )
     result = await run()
-    assert result.ending == Rejected("quality", "No finished deliverable came of the work.")
-    assert result.rounds == 0
+    assert result.ending == Delivered(GOOD_GENERAL, 100)
+    assert (result.rounds, result.hand_in, result.ignores_tools) == (1, "plain", True)
     assert len(provider.requests) == 3
     assert "Call the tool submit" in provider.texts(1)[-1]
+    assert provider.texts(2)[-1].startswith("Reply with the finished deliverable and nothing else.")
 
 
 async def test_a_reminder_brings_the_hand_in(run, provider: Provider):
@@ -98,7 +101,9 @@ async def test_a_cut_tool_call_that_still_parses_is_no_deliverable(run, provider
     provider.will(submit(GOOD_GENERAL, finish_reason="length"))
     result = await run()
     assert result.ending.code == "quality"
-    assert "cut off" in result.ending.message
+    assert "did not fit the length" in result.ending.message
+    assert len(provider.requests) == 2
+    assert "cut off" in provider.texts(1)[-1]
 
 
 async def test_a_cut_tool_call_that_does_not_parse_is_asked_for_again(run, provider: Provider):
@@ -212,12 +217,13 @@ async def test_markers_stand_in_for_tools(run, marker_model, provider: Provider)
     assert "tools" not in provider.requests[0]
 
 
-async def test_a_text_without_the_marker_is_no_deliverable(run, marker_model, provider: Provider):
+async def test_a_text_without_the_marker_is_asked_for_again(run, marker_model, provider: Provider):
     provider.will(text(f"{GOOD_GENERAL}\nTASK_COMPLETE"))
     result = await run(model=marker_model)
     assert result.ending.code == "quality"
-    assert result.rounds == 0
+    assert result.rounds == 3, "the gate rejects the control word in the plain answer"
     assert "marker on the last line" in provider.texts(1)[-1]
+    assert len(provider.requests) == 5
 
 
 async def test_progress_tells_where_the_run_stands_and_nothing_said(run, provider: Provider):

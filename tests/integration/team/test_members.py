@@ -86,6 +86,7 @@ async def test_a_draft_is_never_the_deliverable(pair, provider: Provider):
     provider.script = answer
     result = await pair()
     assert result.ending == Rejected("quality", "No finished deliverable came of the work.")
+    assert len(provider.requests) == 4
 
 
 async def test_a_draft_with_the_marker_is_never_the_deliverable(pair, provider, marker_model):

@@ -154,7 +154,7 @@ TABLE: dict[str, tuple[Answer, type[Ending], str]] = {
         "refused",
     ),
     "dripping slowly": (submit(GOOD_GENERAL).after(30), ProviderTrouble, ""),
-    "no submit": (text(GOOD_GENERAL), Rejected, "quality"),
+    "no submit": (text(GOOD_GENERAL), Delivered, ""),
     "cut": (text(GOOD_GENERAL, "length"), Rejected, "quality"),
     "empty": (text(""), Rejected, "quality"),
     "control word only": (text("TASK_COMPLETE"), Rejected, "quality"),

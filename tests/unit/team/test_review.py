@@ -42,8 +42,8 @@ def test_a_hand_in_after_a_failed_one_may_pass():
 
 def test_reminders_are_bounded():
     run = review(reminders=1)
-    assert isinstance(judge(run, said="thinking"), Ask)
-    assert isinstance(judge(run, said="thinking"), Rejected)
+    assert isinstance(judge(run), Ask)
+    assert isinstance(judge(run), Rejected)
 
 
 def test_a_refusal_followed_by_work_is_forgotten():

@@ -11,6 +11,7 @@ from support.forge import HOSTS, PUBLIC, REPO, Forge, ToForge, known
 from support.samples import order
 
 from aicity_fleet.team.tools import toolbox
+from aicity_fleet.team.tools.arguments import MisCallError
 from aicity_fleet.team.tools.download import Downloader
 from aicity_fleet.team.tools.folders import PrivateFolders
 from aicity_fleet.team.tools.toolbox import MAX_RESULT_CHARS, Toolbox
@@ -37,7 +38,10 @@ def job(folders: Path) -> Iterator[Callable[..., Call]]:
             tools = stack.enter_context(box.tools_for(order("code_review", **parts)))
 
             async def call(tool: str, **arguments: Any) -> str:
-                told = await tools[tool].run(arguments)
+                try:
+                    told = await tools[tool].run(arguments)
+                except MisCallError as error:
+                    told = str(error)
                 assert len(told) < MAX_RESULT_CHARS + 100
                 assert str(folders.parent) not in told, "a path of this machine was told"
                 return told
