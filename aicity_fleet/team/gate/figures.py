@@ -1,0 +1,288 @@
+"""Whether the figures of an analysis are in the order's data, or follow from them.
+
+What follows is computed ahead: sums, means and other aggregates, of all rows and of groups; differences,
+shares and changes; and what rounding makes of them. A figure that is none of these may still be right, so
+only a deliverable most of whose figures are unexplained is rejected.
+"""
+
+import bisect
+import itertools
+import math
+import re
+import statistics
+from collections.abc import Iterable, Iterator
+
+from aicity_fleet.team.gate.material import strings
+from aicity_fleet.team.gate.numbers import MAX_NUMBERS, Number, Table, find_numbers, tables_in
+from aicity_fleet.team.gate.verdict import Finding, Submission
+
+MIN_DATA = 5
+"""With fewer numbers in the order there are no data to check against."""
+
+MIN_UNEXPLAINED = 4
+"""So many different figures have no explanation at least before that costs anything."""
+
+MOST_UNEXPLAINED = 0.5
+"""A larger share of unexplained figures rejects."""
+
+MAX_FIGURES = 300
+"""How many figures of a deliverable are looked at, from its start."""
+
+MAX_PAIRED = 40
+"""Longer columns are aggregated, and their numbers not compared one with another."""
+
+_NO_DATA_NEEDED = re.compile(
+    r"\b(?:generat|simulat|synthe|invent|mock|dummy|hypothe|forecast|predict|projec|estimat|scenario|sample data"
+    r"|bootstrap|monte carlo|fictional|made-up|look up|research|benchmark)\w*",
+    re.I,
+)
+_NO_CLAIM = re.compile(
+    r"\b(?:should|recommend\w*|suggest\w*|targets?|threshold|goal|aim|if|assum\w*|forecast\w*|project\w*|expect\w*"
+    r"|would|could|might|next|benchmark|industry|e\.g\.|for example|hypothetical\w*|scenario|confidence|significan\w*"
+    r"|p ?[<=>]|alpha|limit|budget|rule of thumb|at least|cut-?off|version|section|step|row|line)\b",
+    re.I,
+)
+_UNIT_OF_TIME = re.compile(
+    r"[ -]?(?:days?|weeks?|months?|hours?|minutes?|quarters?|years?|st|nd|rd|th|σ|sigma|x iqr|steps?)\b"
+    r"|\s?[×x*]\s?(?:iqr|std|σ)",
+    re.I,
+)
+_ABOUT = re.compile(
+    r"(?:about|around|roughly|approximately|approx\.?|nearly|almost|over|under|more than|less than|some|just|ca\.?|~|≈|>|<)"
+    r"\s{0,2}[$€£]?$",
+    re.I,
+)
+_SHOWN = frozenset({"", "text", "txt", "csv", "markdown", "md", "plaintext", "tsv", "output"})
+
+
+def figures_follow(submission: Submission) -> Iterator[Finding]:
+    """Most figures of an analysis are in the data of the order, or follow from them.
+
+    Left out: years, counts up to a dozen, dates, and figures in sentences that recommend, assume or forecast.
+
+    Source: docs.aicity.dev/docs/guides/disputes (``data_analysis``: accuracy).
+    """
+    task = submission.task
+    if task.repo or _NO_DATA_NEEDED.search(task.description):
+        return
+    tables = tables_in([task.description, task.code, *strings(task.details)], task.details)
+    amount = sum(len(column) for table in tables for column in table.columns)
+    if not MIN_DATA <= amount <= MAX_NUMBERS:
+        return
+    shown = "\n".join(
+        [submission.prose, *(b.code for b in submission.blocks if b.language in _SHOWN)]
+    )
+    figures = list(itertools.islice(claims(shown), MAX_FIGURES))
+    explained = Explained(tables)
+    different = {figure.values[0]: figure for figure, _ in figures}
+    about = {figure.values[0]: is_about for figure, is_about in figures}
+    unexplained = sum(
+        not explained.has(figure, is_about=about[value]) for value, figure in different.items()
+    )
+    if unexplained < MIN_UNEXPLAINED:
+        return
+    if unexplained > MOST_UNEXPLAINED * len(different):
+        yield Finding(
+            "unexplained_figures",
+            "Most figures are not in the data of the order and do not follow from them; compute them "
+            "from the data.",
+            40,
+        )
+
+
+def claims(text: str) -> Iterator[tuple[Number, bool]]:
+    """Yield the figures that a text claims of the data, each with whether it is only about right."""
+    for line in text.split("\n"):
+        parts = [line[:5_000]] if line.lstrip().startswith("|") else re.split(r"(?<=[.;!?])\s", line[:5_000])
+        for part in parts:
+            if _NO_CLAIM.search(part) and not part.lstrip().startswith("|"):
+                continue
+            body = re.sub(r"^\s*(?:#{1,6}\s*)?(?:[-*]\s*)?\d{1,3}[.)]\s", " ", part)
+            for number in find_numbers(body):
+                if not _is_incidental(number, body):
+                    yield number, bool(_ABOUT.search(body[max(0, number.start - 16) : number.start + 1]))
+
+
+def _is_incidental(number: Number, text: str) -> bool:
+    value = abs(number.values[0])
+    tail = text[number.start : number.start + 40]
+    digits = re.match(r"[-+\u2212\u2013]?[$€£¥]? ?[\d.,'\u202f\u00a0 ]*\d ?", tail)
+    after = tail[digits.end() :] if digits else ""
+    if number.step == 1 and not number.is_percent:
+        if value <= 12 or 1900 <= value <= 2100:
+            return True
+        if _UNIT_OF_TIME.match(after):
+            return True
+    return value in {0, 1, 100} or (number.is_percent and value in {50, 95, 99, 90})
+
+
+class Explained:
+    """The numbers that are in some tables or follow from them, as two sorted lists.
+
+    Args:
+        tables: The data.
+    """
+
+    def __init__(self, tables: Iterable[Table]) -> None:
+        absolute: set[float] = set()
+        ratios: set[float] = set()
+        totals: list[float] = []
+        for table in tables:
+            self.rows = max(map(len, table.columns), default=0)
+            absolute.update(range(self.rows + 2))
+            columns = [column for column in table.columns if column][:30]
+            for column in columns:
+                _of_column(column, absolute, ratios)
+                totals += [sum(column), statistics.fmean(column)]
+            for first, second in itertools.islice(itertools.permutations(columns, 2), 200):
+                if len(first) == len(second):
+                    _of_pair(first, second, absolute, ratios)
+            for groups in _groups(table):
+                _of_groups(groups, absolute, ratios)
+        _compared(totals[:60], absolute, ratios)
+        self._absolute = sorted(abs(value) for value in absolute if math.isfinite(value))
+        self._ratios = sorted(abs(value) for value in ratios if math.isfinite(value))
+
+    def has(self, figure: Number, *, is_about: bool = False) -> bool:
+        """Whether a figure is among them, as exactly as it is given."""
+        for value in map(abs, figure.values):
+            step = figure.step if figure.step != 1 or value < 1000 else _coarse(value)
+            slack = max(0.51 * figure.step if value < 1000 else 0.75 * step, 0.002 * value)
+            slack = max(slack, 0.06 * value) if is_about else slack
+            if _near(self._absolute, value, slack):
+                return True
+            if figure.is_percent:
+                if _near(self._ratios, value / 100, slack / 100):
+                    return True
+            elif _near(self._ratios, value, slack):
+                return True
+        return False
+
+
+def _coarse(value: float) -> float:
+    """The worth of the last digit of a large whole number that is not zero, a tenth of it at most."""
+    step = 1.0
+    while value % (step * 10) == 0 and step * 100 < value:
+        step *= 10
+    return step
+
+
+def _near(values: list[float], value: float, slack: float) -> bool:
+    at = bisect.bisect_left(values, value - slack)
+    return at < len(values) and values[at] <= value + slack
+
+
+def _of_column(column: list[float], absolute: set[float], ratios: set[float]) -> None:
+    total, mean = sum(column), statistics.fmean(column)
+    ordered = sorted(column)
+    aggregates = [total, mean, statistics.median(ordered), ordered[0], ordered[-1], ordered[-1] - ordered[0]]
+    if len(column) > 1:
+        deviations = [statistics.stdev(column), statistics.pstdev(column)]
+        aggregates += [*deviations, *(deviation**2 for deviation in deviations)]
+        for method in ("inclusive", "exclusive"):
+            quartiles = statistics.quantiles(ordered, n=4, method=method)  # type: ignore[arg-type]
+            spread = quartiles[2] - quartiles[0]
+            aggregates += [*quartiles, spread, quartiles[2] + 1.5 * spread, quartiles[0] - 1.5 * spread]
+        aggregates += statistics.quantiles(ordered, n=20)
+        ratios.update(deviation / mean for deviation in deviations if mean)
+        ratios.update((value - mean) / deviations[0] for value in column if deviations[0])
+        if column[0] > 0 and column[-1] > 0:
+            growth = column[-1] / column[0]
+            ratios.update(growth ** (1 / periods) - 1 for periods in (len(column) - 1, len(column)))
+    absolute.update(column, aggregates)
+    absolute.update(itertools.accumulate(column))
+    absolute.update(itertools.accumulate(ordered))
+    absolute.update(itertools.accumulate(reversed(ordered)))
+    for before, after in itertools.pairwise(column):
+        absolute.update((after - before, after + before))
+        if before:
+            ratios.add((after - before) / before)
+    if total:
+        ratios.update(value / total for value in column)
+        ratios.update(part / total for part in itertools.accumulate(reversed(ordered)))
+        ratios.update(part / total for part in itertools.accumulate(column))
+    _part_of(column, absolute, ratios)
+    if len(column) <= MAX_PAIRED:
+        _compared([*column, *aggregates[:5]], absolute, ratios)
+        for size in range(2, min(len(column), 13)):
+            windows = [column[at : at + size] for at in range(len(column) - size + 1)]
+            sums = [sum(window) for window in windows]
+            absolute.update(sums, (part / size for part in sums))
+            if size in {3, 4, 6} and len(column) % size == 0:
+                _compared(sums[::size], absolute, ratios)
+        absolute.update((total - value for value in column), (
+            (total - value) / (len(column) - 1) for value in column if len(column) > 1
+        ))
+
+
+def _part_of(column: list[float], absolute: set[float], ratios: set[float]) -> None:
+    """How many values are above and below each other, and their share."""
+    ratios.update(part / len(column) for part in range(min(len(column), 500) + 1))
+    absolute.update(value * 100 for value in column if abs(value) <= 1)
+
+
+def _compared(values: list[float], absolute: set[float], ratios: set[float]) -> None:
+    for one, other in itertools.permutations(dict.fromkeys(values), 2):
+        absolute.add(one - other)
+        if other:
+            ratios.add(one / other)
+            ratios.add((one - other) / other)
+
+
+def _of_pair(first: list[float], second: list[float], absolute: set[float], ratios: set[float]) -> None:
+    products = [one * other for one, other in zip(first, second, strict=True)]
+    differences = [one - other for one, other in zip(first, second, strict=True)]
+    quotients = [one / other for one, other in zip(first, second, strict=True) if other]
+    absolute.update(products, differences, [sum(products), sum(differences)])
+    absolute.update(sum(products) / sum(weights) for weights in (first, second) if sum(weights))
+    absolute.update((statistics.fmean(products), statistics.fmean(differences)))
+    ratios.update(quotients)
+    ratios.update(1 - value for value in quotients)
+    ratios.update(value * 1000 for value in quotients)
+    if quotients:
+        ratios.update((statistics.fmean(quotients), statistics.median(quotients)))
+    if len(first) <= MAX_PAIRED:
+        _compared(quotients[:MAX_PAIRED], ratios, ratios)
+        _compared(products[:MAX_PAIRED] + [sum(products)], absolute, ratios)
+        _compared(differences[:MAX_PAIRED] + [sum(differences)], absolute, ratios)
+    if sum(second):
+        share = sum(first) / sum(second)
+        ratios.update((share, 1 - share, sum(products) / sum(second)))
+    if len(first) > 2 and len(set(first)) > 1 and len(set(second)) > 1:
+        slope, intercept = statistics.linear_regression(first, second)
+        related = statistics.correlation(first, second)
+        ratios.update((related, related**2))
+        absolute.update((slope, intercept))
+
+
+def _groups(table: Table) -> Iterator[dict[str, list[float]]]:
+    """The values of each column by the words of each column beside it."""
+    for keys, column in itertools.islice(itertools.product(table.keys, table.columns), 100):
+        if not 0 <= len(keys) - len(column) <= 1 or len(set(keys)) > 100:
+            continue
+        groups: dict[str, list[float]] = {}
+        for key, value in zip(keys[len(keys) - len(column) :], column, strict=True):
+            groups.setdefault(key, []).append(value)
+        if 1 < len(groups) < len(column):
+            yield groups
+
+
+def _of_groups(groups: dict[str, list[float]], absolute: set[float], ratios: set[float]) -> None:
+    sums = [sum(values) for values in groups.values()]
+    means = [statistics.fmean(values) for values in groups.values()]
+    counts = [float(len(values)) for values in groups.values()]
+    for values in groups.values():
+        absolute.update((statistics.median(values), min(values), max(values), max(values) - min(values)))
+        for before, after in itertools.pairwise(values):
+            absolute.add(after - before)
+            if before:
+                ratios.add((after - before) / before)
+        if len(values) > 1:
+            absolute.add(statistics.stdev(values))
+            if values[0]:
+                ratios.add((values[-1] - values[0]) / values[0])
+    for numbers in (sums, means, counts):
+        absolute.update(numbers)
+        _compared(numbers[:MAX_PAIRED], absolute, ratios)
+        if total := sum(numbers):
+            ratios.update(value / total for value in numbers)
