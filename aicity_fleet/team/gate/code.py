@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 
 from aicity_fleet.team.gate import diffs, material, programming
-from aicity_fleet.team.gate.assertions import TestCount, count_other, count_python
+from aicity_fleet.team.gate.assertions import ASSERTION, TestCount, count_other, count_python
 from aicity_fleet.team.gate.fixes import is_same_code
 from aicity_fleet.team.gate.markdown import Block
 from aicity_fleet.team.gate.stubs import count_stubs
@@ -44,9 +44,7 @@ _MAY_STAY = re.compile(
 )
 """Orders whose answer may be the same code: they ask whether, or only for its looks."""
 
-_WANTS_TESTS = re.compile(
-    r"\b(?:with|including|include|and|plus|add|write)\b[^.\n]{0,30}\btests?\b", re.I
-)
+_WANTS_TESTS = re.compile(r"\b(?:unit |regression )?tests?\b|\bminitest\b|\bpytest\b", re.I)
 _NOT_THE_WORK = frozenset({"yaml", "yml", "json", "toml", "ini", "console", "output", "xml", "env"})
 
 
@@ -236,9 +234,12 @@ def asserts(submission: Submission) -> Iterator[Finding]:
 
     Source: docs.aicity.dev/docs/guides/disputes (``testing``: coverage).
     """
+    if material.orders_skeleton(submission):
+        return
     count = _count_tests(submission)
     code = "\n".join(block.code for block in submission.blocks) or submission.text
-    if count.idle * 2 >= count.tests > 0 or not (count.tests or _TESTS.search(code.lower())):
+    has_any = count.tests or _TESTS.search(code.lower()) or ASSERTION.search(code)
+    if count.idle * 2 >= count.tests > 0 or not has_any:
         yield Finding("no_asserts", "The tests check nothing: add assertions.", 35)
 
 
@@ -277,7 +278,8 @@ def where_code_is_ordered(check: Check) -> Check:
     """Return a check of code for the categories whose orders need not be for code."""
 
     def only_there(submission: Submission) -> Iterator[Finding]:
-        if submission.blocks and material.orders_code(submission):
+        is_about_code = submission.task.code.strip() or material.orders_code(submission)
+        if submission.blocks and is_about_code:
             yield from check(submission)
 
     only_there.__doc__, only_there.__name__ = check.__doc__, check.__name__

@@ -78,11 +78,13 @@ _ASKED = {
     language: re.compile(
         rf"\b(?:in|into|to|using|with|auf|en|nach)\s{{1,3}}(?:(?:plain|pure|idiomatic|modern|vanilla|strict"
         rf"|strictly|only|safe|standard|our|the|an?)\s{{1,3}}){{0,3}}(?:{name}){_END}"
-        rf"|(?<![\w.-])(?:{name})\s{{1,3}}(?:[\w-]{{1,20}}\s{{1,3}}){{0,2}}?{_THINGS}",
+        rf"|(?<![\w.-])(?:{name})\s{{1,3}}(?!(?:through|over|ahead|back|deep|to|and|the|this|on|for)\b)(?:[\w-]{{1,20}}\s{{1,3}}){{0,2}}?{_THINGS}"
+        rf"|\A\W{{0,3}}(?:{name})(?:\s?[:,–]| -)",
         re.I,
     )
     for language, name in _NAMES
 }
+_C_BY_YEAR = re.compile(r"\b(?:ANSI C|C(?:89|99|11|17|23))\b")
 _CONVERTS = re.compile(
     r"\b(?:port|translat\w+|convert\w*|rewrit\w+|migrat\w+|transpil\w+|re-?implement\w*|turn|transform)\b",
     re.I,
@@ -101,10 +103,10 @@ _MENTIONED = {
     if language not in {"c", "r", "go"}
 }
 _TOOLS = {
-    "python": re.compile(r"\b(?:pytest|unittest|django|flask|fastapi|pandas|numpy|pydantic)\b", re.I),
+    "python": re.compile(r"\b(?:pytest|unittest|django|flask|fastapi|pandas|numpy|pydantic|docstrings?)\b", re.I),
     "javascript": re.compile(r"\b(?:jest|vitest|mocha|express|react|vue|svelte|next\.js|npm|cypress"
-                             r"|playwright|k6)\b", re.I),
-    "java": re.compile(r"\b(?:junit|spring boot|mockito|maven)\b", re.I),
+                             r"|playwright|k6|jsdoc)\b", re.I),
+    "java": re.compile(r"\b(?:junit|javadoc|spring boot|mockito|maven)\b", re.I),
     "ruby": re.compile(r"\b(?:rspec|rails|minitest)\b", re.I),
     "php": re.compile(r"\b(?:phpunit|laravel|symfony)\b", re.I),
     "shell": re.compile(r"\b(?:curl|bats|cron job)\b", re.I),
@@ -202,7 +204,8 @@ def asked_languages(description: str) -> frozenset[str]:
         targets = {name for name, pattern in _TARGET.items() if _is_meant(name, pattern, text)}
         if targets:
             return frozenset(targets)
-    return frozenset(name for name, pattern in _ASKED.items() if _is_meant(name, pattern, text))
+    asked = {name for name, pattern in _ASKED.items() if _is_meant(name, pattern, text)}
+    return frozenset(asked | {"c"} if _C_BY_YEAR.search(text) else asked)
 
 
 def mentioned_languages(description: str) -> frozenset[str]:

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator
 
-from aicity_fleet.team.gate.code import WITHIN
+from aicity_fleet.team.gate.code import WITHIN, concerns_code
 from aicity_fleet.team.gate.figures import figures_follow
 from aicity_fleet.team.gate.language import extent, is_english
 from aicity_fleet.team.gate.markdown import count_headings, count_list_items
@@ -177,4 +177,4 @@ CONTENT: tuple[Check, ...] = (thin_content, structured, relevant)
 RESEARCH: tuple[Check, ...] = (sourced, real_sources, headed, thin_report, relevant)
 DESIGN: tuple[Check, ...] = (structured, usable, thin_content, relevant)
 DEVOPS: tuple[Check, ...] = (operable, structured, *WITHIN)
-GENERAL: tuple[Check, ...] = (thin_answer, relevant, *WITHIN)
+GENERAL: tuple[Check, ...] = (thin_answer, relevant, concerns_code, *WITHIN)

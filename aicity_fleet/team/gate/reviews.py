@@ -40,7 +40,7 @@ _LABELLED = re.compile(
     r"severity\W{1,6}(?:critical|high|medium|low|info\w*|minor|major|blocker)\b"
     r"|\b(?:critical|high|medium|low|info\w*|minor|major|blocker)\W{1,4}severity\b"
     r"|^\W{0,8}(?:[#\d.]{1,4}\W{0,4})?(?:critical|high|medium|low|minor|major|blocker|info)\b"
-    r"|[\[(*|:]\W{0,3}(?:critical|high|medium|low|minor|major|blocker|info)\W{0,3}[\])*|:]",
+    r"|[\[(*|:,]\W{0,3}(?:critical|high|medium|low|minor|major|blocker|info)\W{0,3}[\])*|:]",
     re.I | re.M,
 )
 _PROBLEMS = (
@@ -140,7 +140,8 @@ def quotes_exist(submission: Submission) -> Iterator[Finding]:
         return
     prose = submission.prose[:MAX_NAMES_CHARS]
     shared = subwords(known) & set(_WORD.findall(submission.lower))
-    if len(shared) < MIN_SHARED_WORDS and not known & names_in(submission.text):
+    whole = {name for name in known & names_in(submission.text) if len(name) > 4}
+    if len(shared) < MIN_SHARED_WORDS and not whole:
         yield Finding("other_code", "The review does not name anything of the code.", 35)
         return
     quoted = {name for span in _QUOTED.findall(prose) for name in names_in(span)}
