@@ -278,7 +278,11 @@ def where_code_is_ordered(check: Check) -> Check:
     """Return a check of code for the categories whose orders need not be for code."""
 
     def only_there(submission: Submission) -> Iterator[Finding]:
-        is_about_code = submission.task.code.strip() or material.orders_code(submission)
+        is_about_code = (
+            submission.task.code.strip()
+            or material.orders_code(submission)
+            or programming.asked_languages(submission.task.description)
+        )
         if submission.blocks and is_about_code:
             yield from check(submission)
 

@@ -22,8 +22,11 @@ MIN_DATA = 5
 MIN_UNEXPLAINED = 4
 """So many different figures have no explanation at least before that costs anything."""
 
-MOST_UNEXPLAINED = 0.5
+MOST_UNEXPLAINED = 0.45
 """A larger share of unexplained figures rejects."""
+
+MOST_PLAIN_RATIO = 50
+"""A larger number is no ratio, unless it is marked as a percentage."""
 
 MAX_FIGURES = 300
 """How many figures of a deliverable are looked at, from its start."""
@@ -137,7 +140,7 @@ class Explained:
             for first, second in itertools.islice(itertools.permutations(columns, 2), 200):
                 if len(first) == len(second):
                     _of_pair(first, second, absolute, ratios)
-            for groups in _groups(table):
+            for groups in _groups(table, _products(columns)):
                 _of_groups(groups, absolute, ratios)
         _compared(totals[:60], absolute, ratios)
         self._absolute = sorted(abs(value) for value in absolute if math.isfinite(value))
@@ -145,18 +148,22 @@ class Explained:
 
     def has(self, figure: Number, *, is_about: bool = False) -> bool:
         """Whether a figure is among them, as exactly as it is given."""
-        for value in map(abs, figure.values):
-            step = figure.step if figure.step != 1 or value < 1000 else _coarse(value)
-            slack = max(0.51 * figure.step if value < 1000 else 0.75 * step, 0.002 * value)
-            slack = max(slack, 0.06 * value) if is_about else slack
-            if _near(self._absolute, value, slack):
-                return True
-            if figure.is_percent:
-                if _near(self._ratios, value / 100, slack / 100):
-                    return True
-            elif _near(self._ratios, value, slack):
-                return True
-        return False
+        units = {1.0, 1e3, 1e6, figure.scale} if figure.scale > 1 else {1.0}  # "EUR m" in a heading
+        return any(
+            self._has(abs(value) / unit, figure.step / unit, figure.is_percent, is_about)
+            for value in figure.values
+            for unit in units
+        )
+
+    def _has(self, value: float, step: float, is_percent: bool, is_about: bool) -> bool:
+        coarse = step if step != 1 or value < 1000 else _coarse(value)
+        slack = max(0.51 * step if value < 1000 else 0.75 * coarse, 0.0006 * value)
+        slack = max(slack, 0.06 * value) if is_about else slack
+        if _near(self._absolute, value, slack):
+            return True
+        if is_percent:
+            return _near(self._ratios, value / 100, slack / 100)
+        return value < MOST_PLAIN_RATIO and _near(self._ratios, value, slack)
 
 
 def _coarse(value: float) -> float:
@@ -238,12 +245,12 @@ def _of_pair(first: list[float], second: list[float], absolute: set[float], rati
     absolute.update((statistics.fmean(products), statistics.fmean(differences)))
     ratios.update(quotients)
     ratios.update(1 - value for value in quotients)
-    ratios.update(value * 1000 for value in quotients)
+    absolute.update(value * 1000 for value in quotients if value < 1)  # such as a price per thousand
     if quotients:
         ratios.update((statistics.fmean(quotients), statistics.median(quotients)))
     if len(first) <= MAX_PAIRED:
         _compared(quotients[:MAX_PAIRED], ratios, ratios)
-        _compared(products[:MAX_PAIRED] + [sum(products)], absolute, ratios)
+        _compared(products[:MAX_PAIRED] + [sum(products)], set(), ratios)
         _compared(differences[:MAX_PAIRED] + [sum(differences)], absolute, ratios)
     if sum(second):
         share = sum(first) / sum(second)
@@ -255,9 +262,19 @@ def _of_pair(first: list[float], second: list[float], absolute: set[float], rati
         absolute.update((slope, intercept))
 
 
-def _groups(table: Table) -> Iterator[dict[str, list[float]]]:
+def _products(columns: list[list[float]]) -> list[list[float]]:
+    """The columns, and the products of two: quantity and price."""
+    pairs = itertools.islice(itertools.combinations(columns, 2), 10)
+    return columns + [
+        [one * other for one, other in zip(first, second, strict=True)]
+        for first, second in pairs
+        if len(first) == len(second)
+    ]
+
+
+def _groups(table: Table, columns: list[list[float]]) -> Iterator[dict[str, list[float]]]:
     """The values of each column by the words of each column beside it."""
-    for keys, column in itertools.islice(itertools.product(table.keys, table.columns), 100):
+    for keys, column in itertools.islice(itertools.product(table.keys, columns), 100):
         if not 0 <= len(keys) - len(column) <= 1 or len(set(keys)) > 100:
             continue
         groups: dict[str, list[float]] = {}

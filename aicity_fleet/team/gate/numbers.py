@@ -28,6 +28,8 @@ class Number:
     """What it can be: ``1,234`` may be a thousand or one and a bit."""
     step: float
     """The worth of its last digit."""
+    scale: float
+    """1, or what a word or letter behind the number makes of it, such as a million; ``values`` has it."""
     is_percent: bool
     start: int
     """Where it begins, in characters from the start of the text."""
@@ -54,6 +56,7 @@ def find_numbers(text: str) -> Iterator[Number]:
         yield Number(
             tuple(sign * value * scale for value, _ in readings),
             10.0**-decimals * scale,
+            scale,
             bool(match["percent"]),
             match.start(),
             len(re.sub(r"\D", "", digits).strip("0") if not decimals else re.sub(r"\D", "", digits).lstrip("0")),
@@ -73,7 +76,9 @@ def _readings(digits: str) -> list[tuple[float, int]]:
     fraction = (float(f"{whole}.{last}"), 3)
     if len(marks) > 1 or marks[0] not in ".,":
         return [grouped]
-    return [grouped, fraction] if marks[0] == "," else [fraction, grouped]
+    if marks[0] == ",":
+        return [fraction] if whole == "0" else [grouped]
+    return [fraction, grouped]
 
 
 def value_of(cell: str) -> float | None:

@@ -79,7 +79,8 @@ _ASKED = {
         rf"\b(?:in|into|to|using|with|auf|en|nach)\s{{1,3}}(?:(?:plain|pure|idiomatic|modern|vanilla|strict"
         rf"|strictly|only|safe|standard|our|the|an?)\s{{1,3}}){{0,3}}(?:{name}){_END}"
         rf"|(?<![\w.-])(?:{name})\s{{1,3}}(?!(?:through|over|ahead|back|deep|to|and|the|this|on|for)\b)(?:[\w-]{{1,20}}\s{{1,3}}){{0,2}}?{_THINGS}"
-        rf"|\A\W{{0,3}}(?:{name})(?:\s?[:,–]| -)",
+        rf"|\A\W{{0,3}}(?:{name})(?:\s?[:,–]| -)"
+        rf"|\b(?:show|include|share|give|provide|attach)\s(?:me\s|us\s)?(?:the|your|all)\s(?:{name}){_END}",
         re.I,
     )
     for language, name in _NAMES
@@ -103,15 +104,22 @@ _MENTIONED = {
     if language not in {"c", "r", "go"}
 }
 _TOOLS = {
-    "python": re.compile(r"\b(?:pytest|unittest|django|flask|fastapi|pandas|numpy|pydantic|docstrings?)\b", re.I),
-    "javascript": re.compile(r"\b(?:jest|vitest|mocha|express|react|vue|svelte|next\.js|npm|cypress"
-                             r"|playwright|k6|jsdoc)\b", re.I),
-    "java": re.compile(r"\b(?:junit|javadoc|spring boot|mockito|maven)\b", re.I),
-    "ruby": re.compile(r"\b(?:rspec|rails|minitest)\b", re.I),
-    "php": re.compile(r"\b(?:phpunit|laravel|symfony)\b", re.I),
-    "shell": re.compile(r"\b(?:curl|bats|cron job)\b", re.I),
-    "go": re.compile(r"\b(?:goroutines?|testify|go\.mod|net/http)\b", re.I),
-    "rust": re.compile(r"\b(?:cargo|tokio|serde)\b", re.I),
+    language: re.compile(rf"\b(?:{words})\b", re.I)
+    for language, words in {
+        "python": "pytest|unittest|django|flask|fastapi|pandas|numpy|pydantic|docstrings?|pyspark|asyncio",
+        "javascript": r"jest|vitest|mocha|express|react|vue|svelte|next\.js|npm|cypress|playwright|k6|jsdoc"
+                      "|angular|nestjs",
+        "java": "junit|javadoc|spring boot|mockito|maven",
+        "kotlin": "jetpack compose|ktor|kotest",
+        "swift": "swiftui|uikit|xctest",
+        "c#": r"asp\.net|xunit|nunit|blazor|entity framework",
+        "c++": "gtest|googletest|catch2",
+        "ruby": "rspec|rails|minitest",
+        "php": "phpunit|laravel|symfony|wordpress",
+        "shell": "curl|bats|cron job",
+        "go": r"goroutines?|testify|go\.mod|net/http",
+        "rust": "cargo|tokio|serde",
+    }.items()
 }  # fmt: skip
 """What is written in one language: the order that names it names the language too."""
 

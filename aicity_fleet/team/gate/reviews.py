@@ -13,6 +13,9 @@ MIN_CODE_NAMES = 8
 MIN_SHARED_WORDS = 2
 """Words of such names that a review shares with the code when it quotes no name whole."""
 
+MIN_SHARED_AT_ODDS = 4
+"""The same where most of the names that are quoted are not in the code: they may be proposals."""
+
 MIN_QUOTED = 4
 """So many names are quoted at least before their share in the code says something."""
 
@@ -147,7 +150,7 @@ def quotes_exist(submission: Submission) -> Iterator[Finding]:
     quoted = {name for span in _QUOTED.findall(prose) for name in names_in(span)}
     quoted |= set(_CODE_NAME.findall(prose))
     found = sum(name in known or name.lower() in submission.order for name in quoted)
-    if len(quoted) >= MIN_QUOTED and found * 4 < len(quoted):
+    if len(quoted) >= MIN_QUOTED and found * 4 < len(quoted) and len(shared) < MIN_SHARED_AT_ODDS:
         yield Finding(
             "wrong_names", "Names that the review quotes are not in the code of the order.", 35
         )

@@ -29,6 +29,28 @@ _FUNCTIONS: Mapping[str, frozenset[str]] = MappingProxyType(
 )  # fmt: skip
 
 
+_HEAD = re.compile(
+    r"(?<!\w)(?!(?:if|for|foreach|while|switch|catch|using|lock|return|when|match|elseif|function)\b)[~A-Za-z_]\w{0,60}"
+    r"\([^(){}\n]{0,300}\)[ \t\w:<>\[\]?*&,.-]{0,80}\n?[ \t]{0,40}\{"
+    r"|^[ \t]{0,40}def [\w.?!=]{1,60}",
+    re.M,
+)
+_COMMENT = re.compile(r"//|/\*|#")
+_REMARK = r"(?:(?://|#)[^\n]{0,300}\n|/\*[^*]{0,600}\*/)\s{0,60}"
+_EXIT = (
+    r"(?:throw (?:new )?\w+\([^()\n]{0,200}\)|return(?: (?:0|-1|null|NULL|nullptr|nil|false|true|\"\"|''|\[\]|default))?"
+    r"|fatalError\([^()\n]{0,200}\)|TODO\([^()\n]{0,200}\))[;\s]{0,40}"
+)
+_BODY = re.compile(
+    rf"\)[ \t\w:<>\[\]?*&,.-]{{0,80}}\n?[ \t]{{0,40}}\{{\s{{0,60}}+(?:{_REMARK}){{0,4}}(?:{_EXIT})?\s{{0,20}}(?:{_REMARK})?\}}"
+)
+_RUBY_BODY = re.compile(
+    r"^[ \t]{0,40}def [\w.?!=]{1,60}[^\n]{0,200}\n(?:[ \t]{0,40}#[^\n]{0,300}\n){0,4}"
+    r"(?:[ \t]{0,40}(?:raise NotImplementedError[^\n]{0,200}|nil)\n)?[ \t]{0,40}end\b",
+    re.M,
+)
+
+
 @dataclasses.dataclass(slots=True)
 class StubCount:
     """How many functions a deliverable defines, and how many of them are stubs."""
@@ -54,7 +76,19 @@ def count_stubs(language: str, code: str) -> StubCount:
         return _count_python(tree) if tree else StubCount()
     kinds = _FUNCTIONS.get(language)
     root = syntax_tree(language, code) if kinds else None
-    return _count_in_tree(root, kinds) if root and kinds else StubCount()
+    if root and kinds:
+        return _count_in_tree(root, kinds)
+    return _count_in_text(code)
+
+
+def _count_in_text(code: str) -> StubCount:
+    """Count by the looks of a body, where there is no grammar; a body without a word is none."""
+    count = StubCount(len(_HEAD.findall(code)))
+    for match in (*_BODY.finditer(code), *_RUBY_BODY.finditer(code)):
+        is_marked = _UNWRITTEN.search(match.group())
+        count.marked += bool(is_marked)
+        count.hollow += not is_marked and bool(_COMMENT.search(match.group()))
+    return count
 
 
 def _count_python(tree: ast.Module) -> StubCount:
