@@ -18,7 +18,7 @@ _TEST_CASE = re.compile(
 ASSERTION = re.compile(
     r"\bexpect\w*\s{0,3}[({]|\bassert\w*|\bshould\b|\bt\.(?:Error|Fatal|Fail)|\brequire\.|\bverify\w*\("
     r"|\bthen\(|\bEXPECT_|\bASSERT_|\bcheck\(|\.to\(|\bmust_|should_panic|\bcmp\.Diff"
-    r"|\bXCT\w+|\[ .{1,80} \]|\bt\.(?:is|deepEqual|throws)\b|\btoThrow|\bStepVerifier|\brun_fails|\bfail\(",
+    r"|\bXCT\w+|\[ .{1,80} \]|\bt\.(?:is|deepEqual|throws)\b|\btoThrow|\bStepVerifier|\bcy\.contains|\brun_fails|\bfail\(",
     re.M,
 )
 _TRIVIAL = re.compile(

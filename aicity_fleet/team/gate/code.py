@@ -239,7 +239,7 @@ def asserts(submission: Submission) -> Iterator[Finding]:
     count = _count_tests(submission)
     code = "\n".join(block.code for block in submission.blocks) or submission.text
     has_any = count.tests or _TESTS.search(code.lower()) or ASSERTION.search(code)
-    if count.idle * 2 >= count.tests > 0 or not has_any:
+    if count.idle * 2 > count.tests or not has_any:
         yield Finding("no_asserts", "The tests check nothing: add assertions.", 35)
 
 

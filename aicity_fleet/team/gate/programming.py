@@ -92,7 +92,7 @@ _CONVERTS = re.compile(
 )
 _TARGET = {
     language: re.compile(
-        rf"\b(?:to|into|in)\s{{1,3}}(?:(?:plain|pure|idiomatic|modern|vanilla|strict|safe|standard|an?)"
+        rf"\b(?:to|into|in|as)\s{{1,3}}(?:(?:plain|pure|idiomatic|modern|vanilla|strict|safe|standard|an?)"
         rf"\s{{1,3}}){{0,2}}(?:{name}){_END}",
         re.I,
     )

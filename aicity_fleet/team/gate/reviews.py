@@ -144,7 +144,7 @@ def quotes_exist(submission: Submission) -> Iterator[Finding]:
     prose = submission.prose[:MAX_NAMES_CHARS]
     shared = subwords(known) & set(_WORD.findall(submission.lower))
     whole = {name for name in known & names_in(submission.text) if len(name) > 4}
-    if len(shared) < MIN_SHARED_WORDS and not whole:
+    if submission.is_english and len(shared) < MIN_SHARED_WORDS and not whole:
         yield Finding("other_code", "The review does not name anything of the code.", 35)
         return
     quoted = {name for span in _QUOTED.findall(prose) for name in names_in(span)}

@@ -68,7 +68,7 @@ def real_sources(submission: Submission) -> Iterator[Finding]:
     empty = sum(map(_is_made_up, addresses))
     plain = _ADDRESS.sub(" ", text)
     blanks = [
-        match.group() for match in _BLANKS.finditer(plain) if match.group().lower() not in order
+        match.group() for match in _BLANKS.finditer(plain) if match.group().lower()[:7] not in order
     ]
     entries = _ENTRY.findall(text)
     titled = sum(bool(_TITLED.search(entry)) for entry in entries)

@@ -51,6 +51,12 @@ _RUBY_BODY = re.compile(
 )
 
 
+_CONSTANT = re.compile(
+    r"return (?:null|undefined|nil|0|false|\"\"|''|\{\}|\[\]|None)(?:, (?:nil|false))?;?"
+)
+"""All that a function does which has parameters and is no stub by its looks."""
+
+
 @dataclasses.dataclass(slots=True)
 class StubCount:
     """How many functions a deliverable defines, and how many of them are stubs."""
@@ -124,9 +130,9 @@ def _kind_of_body(node: ast.FunctionDef | ast.AsyncFunctionDef) -> str:
     if not body:
         return "hollow"
     if len(body) > 1:
-        return "marked" if _raises_unwritten(body[-1]) and all(map(_is_idle, body[:-1])) else ""
+        return "marked" if _says_unwritten(body[-1]) and all(map(_is_idle, body[:-1])) else ""
     (only,) = body
-    if _raises_unwritten(only):
+    if _says_unwritten(only):
         return "marked"
     if _is_idle(only):
         return "hollow"
@@ -138,13 +144,13 @@ def _kind_of_body(node: ast.FunctionDef | ast.AsyncFunctionDef) -> str:
     return "hollow" if is_constant and (has_arguments or ast.get_docstring(node)) else ""
 
 
-def _raises_unwritten(node: ast.stmt) -> bool:
-    if not isinstance(node, ast.Raise) or node.exc is None:
-        return False
-    call = node.exc
-    if _name(call) == "NotImplementedError":
+def _says_unwritten(node: ast.stmt) -> bool:
+    """Whether a statement raises, prints or logs that the rest is still to be written."""
+    call = node.exc if isinstance(node, ast.Raise) else getattr(node, "value", None)
+    if isinstance(node, ast.Raise) and call and _name(call) == "NotImplementedError":
         return True
-    return isinstance(call, ast.Call) and any(
+    is_said = isinstance(node, ast.Raise | ast.Expr | ast.Return)
+    return is_said and isinstance(call, ast.Call) and any(
         isinstance(arg, ast.Constant)
         and isinstance(arg.value, str)
         and _UNWRITTEN.search(arg.value[:200])
@@ -196,8 +202,12 @@ def _count_in_tree(root: tree_sitter.Node, kinds: frozenset[str]) -> StubCount:
         count.functions += 1
         if is_short and is_unwritten and (not statements or _ends_there(statements[0])):
             count.marked += 1
-        elif not statements and node.type != "arrow_function":
-            count.hollow += 1
+        elif node.type != "arrow_function":
+            has_parameters = bool(
+                (parameters := node.child_by_field_name("parameters")) and parameters.named_children
+            )
+            is_constant = has_parameters and is_short and bool(_CONSTANT.fullmatch(said.decode("utf-8", "replace").strip()))
+            count.hollow += not statements or is_constant
     return count
 
 
