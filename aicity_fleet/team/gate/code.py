@@ -103,7 +103,7 @@ def in_language(submission: Submission) -> Iterator[Finding]:
 
     Source: docs.aicity.dev/docs/guides/disputes (``code_generation``: correctness).
     """
-    description = submission.task.description
+    description = material.request(submission)
     wanted = programming.asked_languages(description) or programming.named_tools(description)
     if not programming.converts(description):
         wanted = wanted | programming.mentioned_languages(description) if wanted else wanted
@@ -157,7 +157,7 @@ def changed(submission: Submission) -> Iterator[Finding]:
     Source: docs.aicity.dev/docs/guides/disputes (actionable).
     """
     given = material.buyer_code(submission)
-    description = submission.task.description
+    description = material.request(submission)
     if not given.strip() or not submission.blocks or _MAY_STAY.search(description):
         return
     language = next(iter(programming.guess(given)), "")
@@ -203,7 +203,7 @@ def explained(submission: Submission) -> Iterator[Finding]:
     has_diff = any(
         diffs.is_diff(block.language, block.code) for block in code_blocks(submission)
     )
-    is_ordered = bool(_CODE_ALONE.search(submission.task.description))
+    is_ordered = bool(_CODE_ALONE.search(material.request(submission)))
     yield Finding(
         "no_explanation",
         "There is no explanation: say what was wrong and what changed.",
@@ -249,7 +249,7 @@ def ordered_tests_assert(submission: Submission) -> Iterator[Finding]:
     Source: docs.aicity.dev/docs/guides/disputes (``code_generation``: tests).
     """
     count = _count_tests(submission)
-    if _WANTS_TESTS.search(submission.task.description) and count.idle == count.tests > 0:
+    if _WANTS_TESTS.search(material.request(submission)) and count.idle == count.tests > 0:
         yield Finding("no_asserts", "The tests check nothing: add assertions.", 35)
 
 
@@ -281,7 +281,7 @@ def where_code_is_ordered(check: Check) -> Check:
         is_about_code = (
             submission.task.code.strip()
             or material.orders_code(submission)
-            or programming.asked_languages(submission.task.description)
+            or programming.asked_languages(material.request(submission))
         )
         if submission.blocks and is_about_code:
             yield from check(submission)

@@ -6,14 +6,15 @@ only a deliverable most of whose figures are unexplained is rejected.
 """
 
 import bisect
+import functools
 import itertools
 import math
 import re
 import statistics
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
-from aicity_fleet.team.gate.material import strings
-from aicity_fleet.team.gate.numbers import MAX_NUMBERS, Number, Table, find_numbers, tables_in
+from aicity_fleet.team.gate.material import request, strings
+from aicity_fleet.team.gate.numbers import MAX_DATA_CHARS, MAX_NUMBERS, Number, Table, find_numbers, tables_in
 from aicity_fleet.team.gate.verdict import Finding, Submission
 
 MIN_DATA = 5
@@ -30,6 +31,12 @@ MOST_PLAIN_RATIO = 50
 
 MAX_FIGURES = 300
 """How many figures of a deliverable are looked at, from its start."""
+
+MAX_DERIVED = 40_000
+"""When more numbers than that follow from the data, the figures are not judged."""
+
+MAX_COLUMNS = 30
+"""How many columns of a table are looked at."""
 
 MAX_PAIRED = 40
 """Longer columns are aggregated, and their numbers not compared one with another."""
@@ -66,9 +73,12 @@ def figures_follow(submission: Submission) -> Iterator[Finding]:
     Source: docs.aicity.dev/docs/guides/disputes (``data_analysis``: accuracy).
     """
     task = submission.task
-    if task.repo or _NO_DATA_NEEDED.search(task.description):
+    if task.repo or _NO_DATA_NEEDED.search(request(submission)):
         return
-    tables = tables_in([task.description, task.code, *strings(task.details)], task.details)
+    texts = [task.description, task.code, *strings(task.details)]
+    if sum(map(len, texts)) > MAX_DATA_CHARS:
+        return
+    tables = tables_in(texts, task.details)
     amount = sum(len(column) for table in tables for column in table.columns)
     if not MIN_DATA <= amount <= MAX_NUMBERS:
         return
@@ -77,6 +87,8 @@ def figures_follow(submission: Submission) -> Iterator[Finding]:
     )
     figures = list(itertools.islice(claims(shown), MAX_FIGURES))
     explained = Explained(tables)
+    if not explained.is_complete:
+        return
     different = {figure.values[0]: figure for figure, _ in figures}
     about = {figure.values[0]: is_about for figure, is_about in figures}
     unexplained = sum(
@@ -130,18 +142,13 @@ class Explained:
         absolute: set[float] = set()
         ratios: set[float] = set()
         totals: list[float] = []
-        for table in tables:
-            self.rows = max(map(len, table.columns), default=0)
-            absolute.update(range(self.rows + 2))
-            columns = [column for column in table.columns if column][:30]
-            for column in columns:
-                _of_column(column, absolute, ratios)
-                totals += [sum(column), statistics.fmean(column)]
-            for first, second in itertools.islice(itertools.permutations(columns, 2), 200):
-                if len(first) == len(second):
-                    _of_pair(first, second, absolute, ratios)
-            for groups in _groups(table, _products(columns)):
-                _of_groups(groups, absolute, ratios)
+        self.is_complete = True
+        """Whether all was computed: of much data, so much follows that it would explain anything."""
+        for step in itertools.chain.from_iterable(map(_steps, tables)):
+            totals += step(absolute, ratios)
+            if len(absolute) + len(ratios) > MAX_DERIVED:
+                self.is_complete = False
+                break
         _compared(totals[:60], absolute, ratios)
         self._absolute = sorted(abs(value) for value in absolute if math.isfinite(value))
         self._ratios = sorted(abs(value) for value in ratios if math.isfinite(value))
@@ -166,6 +173,18 @@ class Explained:
         return value < MOST_PLAIN_RATIO and _near(self._ratios, value, slack)
 
 
+def _steps(table: Table) -> Iterator[Callable[[set[float], set[float]], list[float]]]:
+    """What to compute of a table, each step small; a step returns totals to compare with others."""
+    columns = [column for column in table.columns if column][:MAX_COLUMNS]
+    for column in columns:
+        yield functools.partial(_of_column, column)
+    for first, second in itertools.permutations(columns, 2):
+        if len(first) == len(second):
+            yield functools.partial(_of_pair, first, second)
+    for groups in _groups(table, _products(columns)):
+        yield functools.partial(_of_groups, groups)
+
+
 def _coarse(value: float) -> float:
     """The worth of the last digit of a large whole number that is not zero, a tenth of it at most."""
     step = 1.0
@@ -179,7 +198,7 @@ def _near(values: list[float], value: float, slack: float) -> bool:
     return at < len(values) and values[at] <= value + slack
 
 
-def _of_column(column: list[float], absolute: set[float], ratios: set[float]) -> None:
+def _of_column(column: list[float], absolute: set[float], ratios: set[float]) -> list[float]:
     total, mean = sum(column), statistics.fmean(column)
     ordered = sorted(column)
     aggregates = [total, mean, statistics.median(ordered), ordered[0], ordered[-1], ordered[-1] - ordered[0]]
@@ -220,6 +239,8 @@ def _of_column(column: list[float], absolute: set[float], ratios: set[float]) ->
         absolute.update((total - value for value in column), (
             (total - value) / (len(column) - 1) for value in column if len(column) > 1
         ))
+    absolute.update(range(len(column) + 2))
+    return [total, mean]
 
 
 def _part_of(column: list[float], absolute: set[float], ratios: set[float]) -> None:
@@ -236,7 +257,7 @@ def _compared(values: list[float], absolute: set[float], ratios: set[float]) -> 
             ratios.add((one - other) / other)
 
 
-def _of_pair(first: list[float], second: list[float], absolute: set[float], ratios: set[float]) -> None:
+def _of_pair(first: list[float], second: list[float], absolute: set[float], ratios: set[float]) -> list[float]:
     products = [one * other for one, other in zip(first, second, strict=True)]
     differences = [one - other for one, other in zip(first, second, strict=True)]
     quotients = [one / other for one, other in zip(first, second, strict=True) if other]
@@ -260,6 +281,7 @@ def _of_pair(first: list[float], second: list[float], absolute: set[float], rati
         related = statistics.correlation(first, second)
         ratios.update((related, related**2))
         absolute.update((slope, intercept))
+    return []
 
 
 def _products(columns: list[list[float]]) -> list[list[float]]:
@@ -284,7 +306,7 @@ def _groups(table: Table, columns: list[list[float]]) -> Iterator[dict[str, list
             yield groups
 
 
-def _of_groups(groups: dict[str, list[float]], absolute: set[float], ratios: set[float]) -> None:
+def _of_groups(groups: dict[str, list[float]], absolute: set[float], ratios: set[float]) -> list[float]:
     sums = [sum(values) for values in groups.values()]
     means = [statistics.fmean(values) for values in groups.values()]
     counts = [float(len(values)) for values in groups.values()]
@@ -303,3 +325,4 @@ def _of_groups(groups: dict[str, list[float]], absolute: set[float], ratios: set
         _compared(numbers[:MAX_PAIRED], absolute, ratios)
         if total := sum(numbers):
             ratios.update(value / total for value in numbers)
+    return []

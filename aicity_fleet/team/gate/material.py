@@ -12,6 +12,9 @@ from aicity_fleet.team.gate.verdict import Submission
 MAX_NAMES_CHARS = 200_000
 """How much of a text is searched for names, in characters from its start."""
 
+MAX_REQUEST_CHARS = 3_000
+"""How much of a description's beginning, and of its end, is read as the buyer's wish, in characters."""
+
 _NAME = re.compile(r"[A-Za-z_$][\w$]{2,60}")
 _SUBWORD = re.compile(r"[A-Z]?[a-z]{3,}|[A-Z]{4,}")
 _SKELETON = re.compile(
@@ -60,6 +63,14 @@ def buyer_code(submission: Submission) -> str:
     return "\n".join(block.code for text in texts for block in split_fences(text)[0])
 
 
+def request(submission: Submission) -> str:
+    """Return what the buyer asks for: the beginning and the end of a long description, whose rest is material."""
+    description = submission.task.description
+    if len(description) <= 2 * MAX_REQUEST_CHARS:
+        return description
+    return f"{description[:MAX_REQUEST_CHARS]}\n{description[-MAX_REQUEST_CHARS:]}"
+
+
 def strings(value: object, depth: int = 6) -> Iterator[str]:
     """Yield the texts within a JSON value, down to a depth."""
     if isinstance(value, str):
@@ -86,10 +97,10 @@ def subwords(names: set[str]) -> set[str]:
 
 def orders_skeleton(submission: Submission) -> bool:
     """Whether the order asks for code whose bodies are left open, such as an interface."""
-    description = submission.task.description
+    description = request(submission)
     return bool(_SKELETON.search(description) or _INTERFACE.search(description))
 
 
 def orders_code(submission: Submission) -> bool:
     """Whether the order asks for code, whatever its category."""
-    return bool(_ORDERS_CODE.search(submission.task.description[:20_000]))
+    return bool(_ORDERS_CODE.search(request(submission)))

@@ -5,8 +5,13 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Sequence
 
-MAX_NUMBERS = 20_000
+MAX_DATA_CHARS = 100_000
+"""Longer data of an order are not read, in characters."""
+
+MAX_NUMBERS = 5_000
 """With more numbers in an order, nothing is said about its figures."""
+
+_PLAIN = re.compile(r"-?\d{1,15}(?:\.\d{1,2})?")
 
 _SCALES = {"k": 1e3, "thousand": 1e3, "m": 1e6, "mn": 1e6, "million": 1e6, "mio": 1e6, "b": 1e9, "bn": 1e9,
            "billion": 1e9}  # fmt: skip
@@ -84,6 +89,8 @@ def _readings(digits: str) -> list[tuple[float, int]]:
 def value_of(cell: str) -> float | None:
     """Return the number that a cell of a table is; None when it is none."""
     cell = cell.strip().strip("\"'").strip()
+    if _PLAIN.fullmatch(cell):
+        return float(cell)
     match = NUMBER.fullmatch(cell) if len(cell) <= 40 else None
     return next(find_numbers(cell)).values[0] if match else None
 

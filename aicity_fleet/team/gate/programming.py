@@ -207,20 +207,18 @@ def guess(code: str) -> frozenset[str]:
 
 def asked_languages(description: str) -> frozenset[str]:
     """Return the languages that an order asks for; of a conversion, the one to convert to."""
-    text = description[:20_000]
-    if _CONVERTS.search(text):
-        targets = {name for name, pattern in _TARGET.items() if _is_meant(name, pattern, text)}
+    if _CONVERTS.search(description):
+        targets = {name for name, pattern in _TARGET.items() if _is_meant(name, pattern, description)}
         if targets:
             return frozenset(targets)
-    asked = {name for name, pattern in _ASKED.items() if _is_meant(name, pattern, text)}
-    return frozenset(asked | {"c"} if _C_BY_YEAR.search(text) else asked)
+    asked = {name for name, pattern in _ASKED.items() if _is_meant(name, pattern, description)}
+    return frozenset(asked | {"c"} if _C_BY_YEAR.search(description) else asked)
 
 
 def mentioned_languages(description: str) -> frozenset[str]:
     """Return the languages that an order speaks of in any way."""
-    text = description[:20_000]
-    named = {name for name, pattern in _MENTIONED.items() if pattern.search(text)}
-    return frozenset(named | named_tools(text) | asked_languages(text))
+    named = {name for name, pattern in _MENTIONED.items() if pattern.search(description)}
+    return frozenset(named | named_tools(description) | asked_languages(description))
 
 
 def named_tools(text: str) -> set[str]:

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
+from aicity_fleet.team.gate.material import request
 from aicity_fleet.team.gate.verdict import Finding, Submission
 
 MIN_LISTED = 3
@@ -57,7 +58,7 @@ def real_sources(submission: Submission) -> Iterator[Finding]:
 
     Source: docs.aicity.dev/docs/guides/disputes (``research``: sources); RFC 2606 (reserved names).
     """
-    if _ABOUT_BLANKS.search(submission.task.description):
+    if _ABOUT_BLANKS.search(request(submission)):
         return
     order, text = submission.order, submission.plain_prose
     addresses = [
