@@ -200,9 +200,7 @@ def explained(submission: Submission) -> Iterator[Finding]:
     """
     if len(submission.prose.strip()) >= MIN_EXPLANATION_CHARS:
         return
-    has_diff = any(
-        diffs.is_diff(block.language, block.code) for block in code_blocks(submission)
-    )
+    has_diff = any(diffs.is_diff(block.language, block.code) for block in code_blocks(submission))
     is_ordered = bool(_CODE_ALONE.search(material.request(submission)))
     yield Finding(
         "no_explanation",

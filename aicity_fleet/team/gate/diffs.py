@@ -12,7 +12,9 @@ _LABELS = frozenset({"diff", "patch", "udiff"})
 _HUNK = re.compile(r"^@@(?: -\d|.{0,80}@@|\s*$)", re.M)
 _OLD_FILE = re.compile(r"^--- \S", re.M)
 _NEW_FILE = re.compile(r"^\+\+\+ \S", re.M)
-_HEADER = re.compile(r"(?:--- |\+\+\+ |diff |index |\\ No newline|new file|deleted file|similarity )")
+_HEADER = re.compile(
+    r"(?:--- |\+\+\+ |diff |index |\\ No newline|new file|deleted file|similarity )"
+)
 
 
 def is_diff(language: str, text: str) -> bool:

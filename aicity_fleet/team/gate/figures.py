@@ -14,7 +14,14 @@ import statistics
 from collections.abc import Callable, Iterable, Iterator
 
 from aicity_fleet.team.gate.material import request, strings
-from aicity_fleet.team.gate.numbers import MAX_DATA_CHARS, MAX_NUMBERS, Number, Table, find_numbers, tables_in
+from aicity_fleet.team.gate.numbers import (
+    MAX_DATA_CHARS,
+    MAX_NUMBERS,
+    Number,
+    Table,
+    find_numbers,
+    tables_in,
+)
 from aicity_fleet.team.gate.verdict import Finding, Submission
 
 MIN_DATA = 5
@@ -31,6 +38,9 @@ MOST_PLAIN_RATIO = 50
 
 MAX_FIGURES = 300
 """How many figures of a deliverable are looked at, from its start."""
+
+MAX_SHOWN_CHARS = 60_000
+"""How much of a deliverable is looked at, in characters from its start."""
 
 MAX_DERIVED = 40_000
 """When more numbers than that follow from the data, the figures are not judged."""
@@ -49,7 +59,7 @@ _NO_DATA_NEEDED = re.compile(
 _NO_CLAIM = re.compile(
     r"\b(?:should|recommend\w*|suggest\w*|targets?|threshold|goal|aim|if|assum\w*|forecast\w*|project\w*|expect\w*"
     r"|would|could|might|next|benchmark|industry|e\.g\.|for example|hypothetical\w*|scenario|confidence|significan\w*"
-    r"|p ?[<=>]|alpha|limit|budget|rule of thumb|at least|cut-?off|version|section|step|row|line)\b",
+    r"|p ?[<=>]|alpha|limit|budget|rule of thumb|cut-?off|version|section|step|row|line)\b",
     re.I,
 )
 _UNIT_OF_TIME = re.compile(
@@ -85,7 +95,7 @@ def figures_follow(submission: Submission) -> Iterator[Finding]:
     shown = "\n".join(
         [submission.prose, *(b.code for b in submission.blocks if b.language in _SHOWN)]
     )
-    figures = list(itertools.islice(claims(shown), MAX_FIGURES))
+    figures = list(itertools.islice(claims(shown[:MAX_SHOWN_CHARS]), MAX_FIGURES))
     explained = Explained(tables)
     if not explained.is_complete:
         return
@@ -108,14 +118,21 @@ def figures_follow(submission: Submission) -> Iterator[Finding]:
 def claims(text: str) -> Iterator[tuple[Number, bool]]:
     """Yield the figures that a text claims of the data, each with whether it is only about right."""
     for line in text.split("\n"):
-        parts = [line[:5_000]] if line.lstrip().startswith("|") else re.split(r"(?<=[.;!?])\s", line[:5_000])
+        parts = (
+            [line[:5_000]]
+            if line.lstrip().startswith("|")
+            else re.split(r"(?<=[.;!?])\s", line[:5_000])
+        )
         for part in parts:
             if _NO_CLAIM.search(part) and not part.lstrip().startswith("|"):
                 continue
             body = re.sub(r"^\s*(?:#{1,6}\s*)?(?:[-*]\s*)?\d{1,3}[.)]\s", " ", part)
             for number in find_numbers(body):
                 if not _is_incidental(number, body):
-                    yield number, bool(_ABOUT.search(body[max(0, number.start - 16) : number.start + 1]))
+                    yield (
+                        number,
+                        bool(_ABOUT.search(body[max(0, number.start - 16) : number.start])),
+                    )
 
 
 def _is_incidental(number: Number, text: str) -> bool:
@@ -201,14 +218,26 @@ def _near(values: list[float], value: float, slack: float) -> bool:
 def _of_column(column: list[float], absolute: set[float], ratios: set[float]) -> list[float]:
     total, mean = sum(column), statistics.fmean(column)
     ordered = sorted(column)
-    aggregates = [total, mean, statistics.median(ordered), ordered[0], ordered[-1], ordered[-1] - ordered[0]]
+    aggregates = [
+        total,
+        mean,
+        statistics.median(ordered),
+        ordered[0],
+        ordered[-1],
+        ordered[-1] - ordered[0],
+    ]
     if len(column) > 1:
         deviations = [statistics.stdev(column), statistics.pstdev(column)]
         aggregates += [*deviations, *(deviation**2 for deviation in deviations)]
         for method in ("inclusive", "exclusive"):
             quartiles = statistics.quantiles(ordered, n=4, method=method)  # type: ignore[arg-type]
             spread = quartiles[2] - quartiles[0]
-            aggregates += [*quartiles, spread, quartiles[2] + 1.5 * spread, quartiles[0] - 1.5 * spread]
+            aggregates += [
+                *quartiles,
+                spread,
+                quartiles[2] + 1.5 * spread,
+                quartiles[0] - 1.5 * spread,
+            ]
         aggregates += statistics.quantiles(ordered, n=20)
         ratios.update(deviation / mean for deviation in deviations if mean)
         ratios.update((value - mean) / deviations[0] for value in column if deviations[0])
@@ -236,9 +265,10 @@ def _of_column(column: list[float], absolute: set[float], ratios: set[float]) ->
             absolute.update(sums, (part / size for part in sums))
             if size in {3, 4, 6} and len(column) % size == 0:
                 _compared(sums[::size], absolute, ratios)
-        absolute.update((total - value for value in column), (
-            (total - value) / (len(column) - 1) for value in column if len(column) > 1
-        ))
+        absolute.update(
+            (total - value for value in column),
+            ((total - value) / (len(column) - 1) for value in column if len(column) > 1),
+        )
     absolute.update(range(len(column) + 2))
     return [total, mean]
 
@@ -257,7 +287,9 @@ def _compared(values: list[float], absolute: set[float], ratios: set[float]) -> 
             ratios.add((one - other) / other)
 
 
-def _of_pair(first: list[float], second: list[float], absolute: set[float], ratios: set[float]) -> list[float]:
+def _of_pair(
+    first: list[float], second: list[float], absolute: set[float], ratios: set[float]
+) -> list[float]:
     products = [one * other for one, other in zip(first, second, strict=True)]
     differences = [one - other for one, other in zip(first, second, strict=True)]
     quotients = [one / other for one, other in zip(first, second, strict=True) if other]
@@ -266,7 +298,9 @@ def _of_pair(first: list[float], second: list[float], absolute: set[float], rati
     absolute.update((statistics.fmean(products), statistics.fmean(differences)))
     ratios.update(quotients)
     ratios.update(1 - value for value in quotients)
-    absolute.update(value * 1000 for value in quotients if value < 1)  # such as a price per thousand
+    absolute.update(
+        value * 1000 for value in quotients if value < 1
+    )  # such as a price per thousand
     if quotients:
         ratios.update((statistics.fmean(quotients), statistics.median(quotients)))
     if len(first) <= MAX_PAIRED:
@@ -306,12 +340,16 @@ def _groups(table: Table, columns: list[list[float]]) -> Iterator[dict[str, list
             yield groups
 
 
-def _of_groups(groups: dict[str, list[float]], absolute: set[float], ratios: set[float]) -> list[float]:
+def _of_groups(
+    groups: dict[str, list[float]], absolute: set[float], ratios: set[float]
+) -> list[float]:
     sums = [sum(values) for values in groups.values()]
     means = [statistics.fmean(values) for values in groups.values()]
     counts = [float(len(values)) for values in groups.values()]
     for values in groups.values():
-        absolute.update((statistics.median(values), min(values), max(values), max(values) - min(values)))
+        absolute.update(
+            (statistics.median(values), min(values), max(values), max(values) - min(values))
+        )
         for before, after in itertools.pairwise(values):
             absolute.add(after - before)
             if before:

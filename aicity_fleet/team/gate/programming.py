@@ -208,7 +208,9 @@ def guess(code: str) -> frozenset[str]:
 def asked_languages(description: str) -> frozenset[str]:
     """Return the languages that an order asks for; of a conversion, the one to convert to."""
     if _CONVERTS.search(description):
-        targets = {name for name, pattern in _TARGET.items() if _is_meant(name, pattern, description)}
+        targets = {
+            name for name, pattern in _TARGET.items() if _is_meant(name, pattern, description)
+        }
         if targets:
             return frozenset(targets)
     asked = {name for name, pattern in _ASKED.items() if _is_meant(name, pattern, description)}

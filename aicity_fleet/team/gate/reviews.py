@@ -22,7 +22,9 @@ MIN_QUOTED = 4
 _CITED_LINE = re.compile(
     r"\blines?\s{0,2}#?(\d{1,6})|\bL(\d{1,6})\b|\.[A-Za-z]{1,5}:(\d{1,6})\b", re.I
 )
-_EXTENSION = r"(?:py|jsx?|tsx?|mjs|go|rs|java|kt|cs?|h|cpp|cc|hpp|rb|php|sql|sh|swift|scala|vue|ya?ml|tf)"
+_EXTENSION = (
+    r"(?:py|jsx?|tsx?|mjs|go|rs|java|kt|cs?|h|cpp|cc|hpp|rb|php|sql|sh|swift|scala|vue|ya?ml|tf)"
+)
 _PLACE = re.compile(
     rf"\b([\w-]{{1,60}}\.{_EXTENSION})\b`?(?=:\d|#L\d|[\s(,*]{{1,3}}lines?\b)"
     rf"|\b(?:file|location|where|place|path)\b[\s:*`]{{1,6}}(?:[\w.-]{{1,40}}/){{0,6}}([\w-]{{1,60}}\.{_EXTENSION})\b",
@@ -30,6 +32,7 @@ _PLACE = re.compile(
 )
 """A file that is named as the place of a finding, not one that is proposed."""
 
+_FILE = re.compile(rf"\b[\w-]{{1,60}}\.{_EXTENSION}\b")
 _QUOTED = re.compile(r"`([^`\n]{3,80})`")
 _WORD = re.compile(r"[a-z]{4,30}")
 _CODE_NAME = re.compile(r"\b(?:[a-z]\w{0,30}_\w{1,30}|[a-z]{2,20}[A-Z]\w{1,30}|\w{3,40}(?=\(\)))")
@@ -102,10 +105,9 @@ def cited_places_exist(submission: Submission) -> Iterator[Finding]:
             "wrong_lines", f"The code has {last} lines; a cited line is beyond it.", share
         )
     named = _cited_files(submission.prose)
-    # Nobody told the name of a single file: then a review may call it what it likes.
-    given = {name for name in named if name in submission.order} or (
-        named if len(named) == 1 else set()
-    )
+    given = set(_FILE.findall(submission.order[:MAX_NAMES_CHARS]))
+    if not given and len(named) == 1:
+        given = named  # an order without a file name: a review may call the one file what it likes
     wrong = [bool(files := _cited_files(part)) and not given & files for part in findings]
     if any(wrong):
         yield Finding(

@@ -11,7 +11,9 @@ MIN_LISTED = 3
 """So many entries with one and the same address are no list of sources."""
 
 _ADDRESS = re.compile(r"https?://[^\s<>\"'\])]{1,2000}", re.I)
-_RESERVED = re.compile(r"(?:^|\.)(?:example(?:\.(?:com|net|org|edu))?|test|invalid|localhost)$", re.I)
+_RESERVED = re.compile(
+    r"(?:^|\.)(?:example(?:\.(?:com|net|org|edu))?|test|invalid|localhost)$", re.I
+)
 """Source: RFC 2606 and RFC 6761."""
 
 _MADE_UP_HOST = re.compile(

@@ -150,11 +150,15 @@ def _says_unwritten(node: ast.stmt) -> bool:
     if isinstance(node, ast.Raise) and call and _name(call) == "NotImplementedError":
         return True
     is_said = isinstance(node, ast.Raise | ast.Expr | ast.Return)
-    return is_said and isinstance(call, ast.Call) and any(
-        isinstance(arg, ast.Constant)
-        and isinstance(arg.value, str)
-        and _UNWRITTEN.search(arg.value[:200])
-        for arg in call.args
+    return (
+        is_said
+        and isinstance(call, ast.Call)
+        and any(
+            isinstance(arg, ast.Constant)
+            and isinstance(arg.value, str)
+            and _UNWRITTEN.search(arg.value[:200])
+            for arg in call.args
+        )
     )
 
 
@@ -206,8 +210,11 @@ def _count_in_tree(root: tree_sitter.Node, kinds: frozenset[str]) -> StubCount:
             has_parameters = bool(
                 (parameters := node.child_by_field_name("parameters")) and parameters.named_children
             )
-            is_constant = has_parameters and is_short and bool(_CONSTANT.fullmatch(said.decode("utf-8", "replace").strip()))
-            count.hollow += not statements or is_constant
+            only = (statements[0].text or b"")[:60] if len(statements) == 1 else b""
+            is_constant = has_parameters and _CONSTANT.fullmatch(
+                only.decode("utf-8", "replace").strip()
+            )
+            count.hollow += not statements or bool(is_constant)
     return count
 
 
