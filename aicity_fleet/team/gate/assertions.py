@@ -22,14 +22,17 @@ _TEST_CASE = re.compile(
 ASSERTION = re.compile(
     r"\bexpect\w*\s{0,3}[({]|\bassert\w*|\bshould\b|\bt\.(?:Error|Fatal|Fail)|\brequire\.|\bverify\w*\("
     r"|\bthen\(|\bEXPECT_|\bASSERT_|\bcheck\(|\.to\(|\bmust_|should_panic|\bcmp\.Diff"
-    r"|\bXCT\w+|\[ .{1,80} \]|\bt\.(?:is|deepEqual|throws)\b|\btoThrow|\bStepVerifier|\bcy\.contains|\brun_fails|\bfail\(",
+    r"|\bXCT\w+|\[ .{1,80} \]|\bt\.(?:is|deepEqual|throws)\b|\btoThrow|\bStepVerifier|\bcy\.contains"
+    r"|\brun_fails|\bfail\(",
     re.M,
 )
 _TRIVIAL = re.compile(
     r"\bexpect\(\s{0,3}(true|1|false|null|undefined|'[^'\n]{0,20}')\s{0,3}\)\.\w+\(\s{0,3}\1?\s{0,3}\)"
     r"|\bexpect\(true\)\.(?:toBeTruthy|toBeDefined|toEqual|toBe|to\.be\.true)\b(?:\(true\)|\(\))?"
-    r"|\bassert(?:True|That)?\(\s{0,3}true\s{0,3}\)|\bassert!\(true\)|\bassert_eq!\(\s{0,3}(\w+),\s{0,3}\2\s{0,3}\)"
-    r"|\bassert(?:Equals?|\.(?:equal|strictEqual))?\(\s{0,3}(\w+),\s{0,3}\3\s{0,3}\)|\bassert\.(?:ok\()?true\b"
+    r"|\bassert(?:True|That)?\(\s{0,3}true\s{0,3}\)|\bassert!\(true\)"
+    r"|\bassert_eq!\(\s{0,3}(\w+),\s{0,3}\2\s{0,3}\)"
+    r"|\bassert(?:Equals?|\.(?:equal|strictEqual))?\(\s{0,3}(\w+),\s{0,3}\3\s{0,3}\)"
+    r"|\bassert\.(?:ok\()?true\b"
     r"|\bassert\.(?:True|ok)\((?:t,\s{0,3})?true\)|\bassert\(1\)",
 )
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from aicity_fleet.team.gate import diffs, material, programming
 from aicity_fleet.team.gate.assertions import ASSERTION, TestCount, count_other, count_python
 from aicity_fleet.team.gate.fixes import is_same_code
+from aicity_fleet.team.gate.language_looks import guess
 from aicity_fleet.team.gate.markdown import Block
 from aicity_fleet.team.gate.stubs import count_stubs
 from aicity_fleet.team.gate.syntax import MAX_READ_CHARS, syntax_fault
@@ -34,11 +35,13 @@ _EDGE_CASES = re.compile(
 )
 _CODE_ALONE = re.compile(
     r"\b(?:only|just|nothing but)\b[^.\n]{0,40}\b(?:code|diff|patch|function|file|script|quer(?:y|ies))\b"
-    r"|\b(?:diff|patch|code|file) only\b|\b(?:no|without|skip)\b[^.\n]{0,20}\b(?:explanations?|prose|comments?)\b",
+    r"|\b(?:diff|patch|code|file) only\b|\b(?:no|without|skip)\b[^.\n]{0,20}\b(?:explanations?|prose"
+    r"|comments?)\b",
     re.I,
 )
 _MAY_STAY = re.compile(
-    r"\b(?:if (?:there|it|any|needed|necessary)|whether|is there|are there|reformat\w*|comments?|docstrings?"
+    r"\b(?:if (?:there|it|any|needed|necessary)|whether|is there|are there|reformat\w*|comments?"
+    r"|docstrings?"
     r"|document\w*|annotat\w*|indentation|whitespace|pep ?8|lint\w*|unchanged|as it is|verbatim)\b",
     re.I,
 )
@@ -63,7 +66,7 @@ def has_code(submission: Submission) -> Iterator[Finding]:
         return
     lines = [line for line in submission.text.split("\n") if line.strip()]
     code_lines = sum(1 for line in lines if _CODE_LINE.match(line))
-    if diffs.is_diff("", submission.text) or programming.guess(submission.text):
+    if diffs.is_diff("", submission.text) or guess(submission.text):
         return
     if code_lines * 3 < len(lines) or not code_lines:
         yield Finding("no_code", "There is no code; give it in fenced code blocks.", 50)
@@ -108,7 +111,7 @@ def in_language(submission: Submission) -> Iterator[Finding]:
     if not programming.converts(description):
         wanted = wanted | programming.mentioned_languages(description) if wanted else wanted
     if not wanted and submission.task.task_type in {"bug_fix", "testing"}:
-        wanted = programming.guess(material.buyer_code(submission))
+        wanted = guess(material.buyer_code(submission))
     if not wanted:
         return
     lines_of = [
@@ -160,7 +163,7 @@ def changed(submission: Submission) -> Iterator[Finding]:
     description = material.request(submission)
     if not given.strip() or not submission.blocks or _MAY_STAY.search(description):
         return
-    language = next(iter(programming.guess(given)), "")
+    language = next(iter(guess(given)), "")
     judged = []
     for block in submission.blocks:
         if diffs.is_diff(block.language, block.code):
@@ -190,7 +193,7 @@ def concerns_code(submission: Submission) -> Iterator[Finding]:
 
 
 def _label_of(code: str) -> str:
-    return next((name for name in programming.guess(code) if name != "sql"), "")
+    return next((name for name in guess(code) if name != "sql"), "")
 
 
 def explained(submission: Submission) -> Iterator[Finding]:

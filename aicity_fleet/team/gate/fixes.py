@@ -71,7 +71,7 @@ def _dump(node: ast.AST) -> str:
         body = getattr(part, "body", None)
         if isinstance(part, (*_DEFINITIONS, ast.Module)) and isinstance(body, list) and body:
             first = body[0]
-            if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant):
-                if isinstance(first.value.value, str):
-                    part.body = body[1:]
+            value = getattr(first, "value", None) if isinstance(first, ast.Expr) else None
+            if isinstance(value, ast.Constant) and isinstance(value.value, str):
+                part.body = body[1:]
     return ast.dump(node)

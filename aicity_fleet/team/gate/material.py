@@ -32,7 +32,8 @@ _INTERFACE = re.compile(
     re.I,
 )
 _ORDERS_CODE = re.compile(
-    r"\b(?:write|creat|implement|build|develop|generat|fix|port|convert|code|program|rewrit|refactor)\w*\b"
+    r"\b(?:write|creat|implement|build|develop|generat|fix|port|convert|code|program|rewrit"
+    r"|refactor)\w*\b"
     r"[^.\n]{0,80}\b(?:function|script|program|class|module|code|quer(?:y|ies)|component|tests?|endpoint"
     r"|api|cli|regex|parser|macro|package|library|method)s?\b",
     re.I,
@@ -64,7 +65,7 @@ def buyer_code(submission: Submission) -> str:
 
 
 def request(submission: Submission) -> str:
-    """Return what the buyer asks for: the beginning and the end of a long description, whose rest is material."""
+    """Return what the buyer asks for: of a long description, the beginning and the end."""
     description = submission.task.description
     if len(description) <= 2 * MAX_REQUEST_CHARS:
         return description

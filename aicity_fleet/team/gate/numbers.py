@@ -16,13 +16,17 @@ _PLAIN = re.compile(r"-?\d{1,15}(?:\.\d{1,2})?")
 _SCALES = {"k": 1e3, "thousand": 1e3, "m": 1e6, "mn": 1e6, "million": 1e6, "mio": 1e6, "b": 1e9, "bn": 1e9,
            "billion": 1e9}  # fmt: skip
 NUMBER = re.compile(
-    r"(?<![\w.,/:#])(?<!\d[-/])(?P<sign>[-+\u2212\u2013]?)[$€£¥]? ?(?P<digits>\d{1,3}(?:[,.'\u202f\u00a0 ]\d{3}(?!\d))+(?:[.,]\d{1,6})?"
+    r"(?<![\w.,/:#])(?<!\d[-/])(?P<sign>[-+\u2212\u2013]?)[$€£¥]? ?"
+    r"(?P<digits>\d{1,3}(?:[,.'\u202f\u00a0 ]\d{3}(?!\d))+(?:[.,]\d{1,6})?"
     r"|\d{1,15}(?:[.,]\d{1,12})?)"
-    r"(?: ?(?P<scale>k|thousand|mn|m|million|mio|bn|b|billion)\b)?(?: ?(?P<percent>%|percent\b|per cent\b|pp\b|Prozent\b))?"
+    r"(?: ?(?P<scale>k|thousand|mn|m|million|mio|bn|b|billion)\b)?(?: ?(?P<percent>%|percent\b"
+    r"|per cent\b|pp\b|Prozent\b))?"
     r"(?![\w/:]|[.,-]\d)",
     re.I,
 )
-_PAIR = re.compile(r"([^\W\d_][\w'’-]{0,30})[ \t]{0,3}[:=(]?[ \t]{0,3}[$€£]?(\d[\d,.]{0,14}\d|\d)")
+_PAIR = re.compile(
+    r"([^\W\d_][\w'\u2019-]{0,30})[ \t]{0,3}[:=(]?[ \t]{0,3}[$€£]?(\d[\d,.]{0,14}\d|\d)"
+)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -100,7 +104,7 @@ def value_of(cell: str) -> float | None:
 
 
 def tables_in(texts: Iterable[str], values: object = None) -> list[Table]:
-    """Return the tables of some texts and of a JSON value: lines with separators, JSON, words with numbers."""
+    """Return the tables of some texts and of a JSON value."""
     tables: list[Table] = []
     for text in texts:
         data = _json(text)

@@ -27,7 +27,8 @@ _EXTENSION = (
 )
 _PLACE = re.compile(
     rf"\b([\w-]{{1,60}}\.{_EXTENSION})\b`?(?=:\d|#L\d|[\s(,*]{{1,3}}lines?\b)"
-    rf"|\b(?:file|location|where|place|path)\b[\s:*`]{{1,6}}(?:[\w.-]{{1,40}}/){{0,6}}([\w-]{{1,60}}\.{_EXTENSION})\b",
+    rf"|\b(?:file|location|where|place"
+    rf"|path)\b[\s:*`]{{1,6}}(?:[\w.-]{{1,40}}/){{0,6}}([\w-]{{1,60}}\.{_EXTENSION})\b",
     re.I,
 )
 """A file that is named as the place of a finding, not one that is proposed."""
@@ -38,7 +39,8 @@ _WORD = re.compile(r"[a-z]{4,30}")
 _CODE_NAME = re.compile(r"\b(?:[a-z]\w{0,30}_\w{1,30}|[a-z]{2,20}[A-Z]\w{1,30}|\w{3,40}(?=\(\)))")
 _CITED_FILE = re.compile(r"\b[\w/-]{1,80}\.(?:[a-z]{1,5})\b")
 _LABEL = re.compile(
-    r"(?:severity\W{1,6}(?:critical|high|medium|low|info\w*|minor|major|blocker)\b|^\W{0,8}(?:\d{1,3}[.)]?\W{0,4})?"
+    r"(?:severity\W{1,6}(?:critical|high|medium|low|info\w*|minor|major|blocker)\b"
+    r"|^\W{0,8}(?:\d{1,3}[.)]?\W{0,4})?"
     r"(?:critical|high|medium|low|minor|major|blocker)\b)",
     re.I | re.M,
 )

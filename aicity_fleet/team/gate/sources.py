@@ -17,9 +17,12 @@ _RESERVED = re.compile(
 """Source: RFC 2606 and RFC 6761."""
 
 _MADE_UP_HOST = re.compile(
-    r"(?:www\.)?(?:the|your|my|some|any|fake|dummy|sample|generic)?-?(?:source|reference|citation|website|webpage"
-    r"|site|domain|link|url|article|journal|study|paper|report|research|publication|news|placeholder|example"
-    r"|company|organization|organisation)(?:s|-?site|-?link|-?url|-?name|-?paper|-?article|-?study|-?\d{1,3}|-?[a-z])?"
+    r"(?:www\.)?(?:the|your|my|some|any|fake|dummy|sample|generic)?-?(?:source|reference|citation"
+    r"|website|webpage"
+    r"|site|domain|link|url|article|journal|study|paper|report|research|publication|news|placeholder"
+    r"|example"
+    r"|company|organization|organisation)(?:s|-?site|-?link|-?url|-?name|-?paper|-?article|-?study"
+    r"|-?\d{1,3}|-?[a-z])?"
     r"(?:-?\d{1,3})?\.(?:com|net|org|edu|info|gov)",
     re.I,
 )
@@ -34,21 +37,25 @@ _BLANKS = re.compile(
     r"(?:[ _-]?(?:\d{1,3}|[a-z]|x+|name|title|here|needed|link|url|to (?:be )?\w+))?\](?!\()"
     r"|\[(?:link|url|source|here|doi)\]\((?:#|url|link|\s*)\)"
     r"|\[(?:author|title|year|publisher|journal|date|publication|organi[sz]ation|website|institution)"
-    r"(?:\(?s\)?|['’]s)?(?: (?:name|title|last name|of \w+))?\]"
-    r"|\(?\bauthors?(?:['’]s)?(?: name)?(?:,? (?:[A-Z]\.){1,2})?(?: et al\.?)?,? ?\(?(?:(?:19|20)[\dxX]{2}|year|n\.d\.)\)?"
+    r"(?:\(?s\)?|['\u2019]s)?(?: (?:name|title|last name|of \w+))?\]"
+    r"|\(?\bauthors?(?:['\u2019]s)?(?: name)?(?:,? (?:[A-Z]\.){1,2})?(?: et al\.?)?,? ?\(?(?:(?:19"
+    r"|20)[\dxX]{2}|year|n\.d\.)\)?"
     r"|\((?:source|reference|citation|study|author)\s?[A-Z\d]?(?:, ?(?:year|date|(?:19|20)[\dxX]{2}))?\)"
     r"|\b(?:title|name) of (?:the )?(?:article|paper|book|study|source|report|journal|publication)\b"
     r"|\b(?:article|paper|book|journal|publisher|report) (?:title|name)(?: here)?\b(?=[.,\]*_\"”])"
     r"|\bjournal of (?:x{2,}|example|something|placeholder)\w*|\b(?:19|20)[xX]{2}\b|\barxiv:\s?x{4}"
-    r"|\bdoi:? ?x{2,}|\b10\.(?:x{4,5}|1234|12345|0000|00000|9999)/\S|\b10\.\d{4,5}/(?:x{3,}|abc\w{0,5}|12345\d*|example\w*"
+    r"|\bdoi:? ?x{2,}|\b10\.(?:x{4,5}|1234|12345|0000|00000|9999)/\S|\b10\.\d{4,5}/(?:x{3,}"
+    r"|abc\w{0,5}|12345\d*|example\w*"
     r"|placeholder|j\.example\S*)|\bisbn:? ?(?:0{3}|x{3}|123-?4)|\bpp?\. ?(?:xx|00)\b"
-    r"|\b(?:insert|add) (?:source|citation|reference|link)s? here\b|\bsource:? (?:tbd|todo|n/a|xyz|abc)\b",
+    r"|\b(?:insert|add) (?:source|citation|reference|link)s? here\b|\bsource:? (?:tbd|todo|n/a|xyz"
+    r"|abc)\b",
     re.I,
 )
 _ENTRY = re.compile(r"^[ \t]*(?:[-*+]|\d{1,3}[.)]|\[\d{1,3}\]:?) [^\n]{0,1500}", re.M)
 _TITLED = re.compile(r"\(?(?:19|20)\d\d[a-z]?\)?|https?://\S|\bdoi\b|\barxiv\b|\bisbn\b", re.I)
 _ABOUT_BLANKS = re.compile(
-    r"\bplaceholders?\b|\btemplates?\b|\bexample\.(?:com|org|net)\b|\brfc ?2606\b|\bcitation styles?\b|\bdummy\b",
+    r"\bplaceholders?\b|\btemplates?\b|\bexample\.(?:com|org|net)\b|\brfc ?2606\b"
+    r"|\bcitation styles?\b|\bdummy\b",
     re.I,
 )
 

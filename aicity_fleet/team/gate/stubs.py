@@ -30,7 +30,8 @@ _FUNCTIONS: Mapping[str, frozenset[str]] = MappingProxyType(
 
 
 _HEAD = re.compile(
-    r"(?<!\w)(?!(?:if|for|foreach|while|switch|catch|using|lock|return|when|match|elseif|function)\b)[~A-Za-z_]\w{0,60}"
+    r"(?<!\w)(?!(?:if|for|foreach|while|switch|catch|using|lock|return|when|match|elseif"
+    r"|function)\b)[~A-Za-z_]\w{0,60}"
     r"\([^(){}\n]{0,300}\)[ \t\w:<>\[\]?*&,.-]{0,80}\n?[ \t]{0,40}\{"
     r"|^[ \t]{0,40}def [\w.?!=]{1,60}",
     re.M,
@@ -38,11 +39,13 @@ _HEAD = re.compile(
 _COMMENT = re.compile(r"//|/\*|#")
 _REMARK = r"(?:(?://|#)[^\n]{0,300}\n|/\*[^*]{0,600}\*/)\s{0,60}"
 _EXIT = (
-    r"(?:throw (?:new )?\w+\([^()\n]{0,200}\)|return(?: (?:0|-1|null|NULL|nullptr|nil|false|true|\"\"|''|\[\]|default))?"
+    r"(?:throw (?:new )?\w+\([^()\n]{0,200}\)|return(?: (?:0|-1|null|NULL|nullptr|nil|false|true"
+    r"|\"\"|''|\[\]|default))?"
     r"|fatalError\([^()\n]{0,200}\)|TODO\([^()\n]{0,200}\))[;\s]{0,40}"
 )
 _BODY = re.compile(
-    rf"\)[ \t\w:<>\[\]?*&,.-]{{0,80}}\n?[ \t]{{0,40}}\{{\s{{0,60}}+(?:{_REMARK}){{0,4}}(?:{_EXIT})?\s{{0,20}}(?:{_REMARK})?\}}"
+    rf"\)[ \t\w:<>\[\]?*&,.-]{{0,80}}\n?[ \t]{{0,40}}\{{\s{{0,60}}+"
+    rf"(?:{_REMARK}){{0,4}}(?:{_EXIT})?\s{{0,20}}(?:{_REMARK})?\}}"
 )
 _RUBY_BODY = re.compile(
     r"^[ \t]{0,40}def [\w.?!=]{1,60}[^\n]{0,200}\n(?:[ \t]{0,40}#[^\n]{0,300}\n){0,4}"
@@ -222,7 +225,8 @@ def _ends_there(node: tree_sitter.Node) -> bool:
     """Whether a statement returns a constant, throws, panics or prints: the whole of a stub."""
     text = (node.text or b"")[:200].decode("utf-8", "replace").strip()
     return bool(re.match(
-        r"(?:throw\b|panic\(|todo!|unimplemented!|return\s*(?:null|undefined|nil|0|false|true|\"\"|''|\{\}|\[\])?"
+        r"(?:throw\b|panic\(|todo!|unimplemented!|return\s*(?:null|undefined|nil|0|false|true|\"\""
+        r"|''|\{\}|\[\])?"
         r"(?:,\s*(?:nil|errors\.New\([^)]*\)|fmt\.Errorf\([^)]*\)))?\s*;?$|console\.\w+\("
         r"|return .{0,40}errors\.New\(|\S{0,3}(?:nil|None)?$)", text
     ))  # fmt: skip

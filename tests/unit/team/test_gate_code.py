@@ -9,10 +9,10 @@ from aicity_fleet.team.gate import check
 from aicity_fleet.team.gate import diffs as the_diffs
 from aicity_fleet.team.gate.assertions import count_other, count_python
 from aicity_fleet.team.gate.fixes import is_same_code
+from aicity_fleet.team.gate.language_looks import guess
 from aicity_fleet.team.gate.markdown import Block
 from aicity_fleet.team.gate.programming import (
     asked_languages,
-    guess,
     language_of,
     mentioned_languages,
 )
@@ -163,7 +163,14 @@ def test_the_order_decides_whether_stubs_are_work(description, is_found):
 
 # --- fixes ------------------------------------------------------------------------------------------------
 
-BEFORE = "def mean(xs):\n    total = sum(xs)\n    return total / len(xs)\n\n\ndef top(xs):\n    return max(xs)\n"
+BEFORE = """def mean(xs):
+    total = sum(xs)
+    return total / len(xs)
+
+
+def top(xs):
+    return max(xs)
+"""
 PROSE = "The mean of an empty list divided by zero, which the corrected version no longer does at all.\n\n"
 
 
@@ -263,7 +270,9 @@ def test_a_test_checks_something_or_is_idle(body, is_idle):
 
 def test_a_helper_may_hold_the_assertion():
     code = "def same(a):\n    assert a == 1\n\n\ndef test_a():\n    same(f())\n"
-    assert count_python(code).idle == 0
+    count = count_python(code)
+    assert count is not None
+    assert count.idle == 0
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,8 @@ import pytest
 from support.samples import order
 
 from aicity_fleet.team.gate import check
-from aicity_fleet.team.gate.figures import Explained, claims
+from aicity_fleet.team.gate.derived import Explained
+from aicity_fleet.team.gate.figures import claims
 from aicity_fleet.team.gate.numbers import find_numbers, tables_in
 
 
@@ -64,7 +65,7 @@ def test_a_finding_about_no_file_of_the_order_does_not_count():
     [
         ("High, line 3: `fetch_user` has no timeout in `ApiClient`; see `base_url` and `retry_count`. "
          "Fix: add one.", "wrong_names"),
-        ("Severity: low. Line 5: variable naming could be better. Fix: use meaningful names.", "other_code"),
+        ("Severity: low. Line 5: naming could be better. Fix: use meaningful names.", "other_code"),
     ],
 )  # fmt: skip
 def test_a_review_is_of_the_code_in_the_order(text, finding):
