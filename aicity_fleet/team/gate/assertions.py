@@ -6,7 +6,7 @@ import re
 
 from aicity_fleet.team.gate.syntax import python_tree
 
-MAX_COUNTED_CHARS = 60_000
+MAX_COUNTED_CHARS = 25_000
 """How much of a block in another language is looked at, in characters from its start."""
 
 _REMARK = re.compile(r"^[ \t]*+(?://|#(?!\[)).*$", re.M)

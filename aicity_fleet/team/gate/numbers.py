@@ -1,11 +1,12 @@
 """Numbers in texts, with how exactly they are given, and the columns of numbers that an order brings."""
 
 import dataclasses
+import itertools
 import json
 import re
 from collections.abc import Iterable, Iterator, Sequence
 
-MAX_DATA_CHARS = 100_000
+MAX_DATA_CHARS = 60_000
 """Longer data of an order are not read, in characters."""
 
 MAX_NUMBERS = 5_000
@@ -205,12 +206,13 @@ def _named_numbers(text: str, tables: list[Table]) -> None:
     """Add the numbers of prose: all of them, those of each line, and those behind each word."""
     pairs = [(name.lower(), value_of(digits)) for name, digits in _PAIR.findall(text)]
     found = [(name, value) for name, value in pairs if value is not None]
-    numbers = [number.values[0] for number in find_numbers(text)]
+    found_first = itertools.islice(find_numbers(text), MAX_NUMBERS + 1)
+    numbers = [number.values[0] for number in found_first]
     if len(numbers) <= MAX_NUMBERS:
         tables.append(Table([numbers], []))
     if found:
         tables.append(Table([[value for _, value in found]], [[name for name, _ in found]]))
-    for line in text.split("\n"):
+    for line in text.split("\n") if len(numbers) <= MAX_NUMBERS else ():
         in_line = [number.values[0] for number in find_numbers(line)]
         if len(in_line) > 2:
             tables.append(Table([in_line], []))
