@@ -3,11 +3,23 @@
 import re
 from collections.abc import Iterator
 
-from aicity_fleet.team.gate.syntax import syntax_fault
+from aicity_fleet.team.gate import diffs, material, programming
+from aicity_fleet.team.gate.assertions import ASSERTION, TestCount, count_other, count_python
+from aicity_fleet.team.gate.fixes import is_same_code
+from aicity_fleet.team.gate.language_looks import guess
+from aicity_fleet.team.gate.markdown import Block
+from aicity_fleet.team.gate.stubs import count_stubs
+from aicity_fleet.team.gate.syntax import MAX_READ_CHARS, syntax_fault
 from aicity_fleet.team.gate.verdict import Check, Finding, Submission
 
 MIN_EXPLANATION_CHARS = 80
 """Prose outside of code that counts as an explanation, in characters."""
+
+MIN_CODE_NAMES = 8
+"""With fewer names in the buyer's code, a deliverable need not take one up."""
+
+MAX_OTHER_LANGUAGE_LINES = 3
+"""Lines of code in the language that was asked for that are enough, whatever else is there."""
 
 _PYTHON_2 = re.compile(r"python ?2\b")
 _CODE_LINE = re.compile(
@@ -21,6 +33,28 @@ _TESTS = re.compile(
 _EDGE_CASES = re.compile(
     r"\bedge|\bboundar|\bempty\b|\binvalid\b|\braises\b|\bthrows?\b|\bnull\b|\bnone\b|\bzero\b"
 )
+_CODE_ALONE = re.compile(
+    r"\b(?:only|just|nothing but)\b[^.\n]{0,40}\b(?:code|diff|patch|function|file|script|quer(?:y|ies))\b"
+    r"|\b(?:diff|patch|code|file) only\b|\b(?:no|without|skip)\b[^.\n]{0,20}\b(?:explanations?|prose"
+    r"|comments?)\b",
+    re.I,
+)
+_MAY_STAY = re.compile(
+    r"\b(?:if (?:there|it|any|needed|necessary)|whether|is there|are there|reformat\w*|comments?"
+    r"|docstrings?"
+    r"|document\w*|annotat\w*|indentation|whitespace|pep ?8|lint\w*|unchanged|as it is|verbatim)\b",
+    re.I,
+)
+"""Orders whose answer may be the same code: they ask whether, or only for its looks."""
+
+_WANTS_TESTS = re.compile(r"\b(?:unit |regression )?tests?\b|\bminitest\b|\bpytest\b", re.I)
+_NOT_THE_WORK = frozenset({"yaml", "yml", "json", "toml", "ini", "console", "output", "xml", "env"})
+
+
+def code_blocks(submission: Submission) -> tuple[Block, ...]:
+    """Return the blocks with code; a text without a fence is taken for one block."""
+    blocks = tuple(block for block in submission.blocks if block.code.strip())
+    return blocks or (Block("", submission.text, is_closed=True),)
 
 
 def has_code(submission: Submission) -> Iterator[Finding]:
@@ -32,6 +66,8 @@ def has_code(submission: Submission) -> Iterator[Finding]:
         return
     lines = [line for line in submission.text.split("\n") if line.strip()]
     code_lines = sum(1 for line in lines if _CODE_LINE.match(line))
+    if diffs.is_diff("", submission.text) or guess(submission.text):
+        return
     if code_lines * 3 < len(lines) or not code_lines:
         yield Finding("no_code", "There is no code; give it in fenced code blocks.", 50)
 
@@ -39,12 +75,18 @@ def has_code(submission: Submission) -> Iterator[Finding]:
 def parses(submission: Submission) -> Iterator[Finding]:
     """Every block that is marked as a language that can be read here is that language.
 
+    Also an unmarked block that is Python by its looks, and what results from a diff of the buyer's code.
+
     Source: docs.aicity.dev/docs/getting-started/faq (builds and lint run on code work).
     """
     for number, block in enumerate(submission.blocks, start=1):
         if not block.is_closed or block.code.strip().lower() in submission.order:
             continue  # also where it quotes the order, such as the fault to fix
-        fault = syntax_fault(block.language, block.code)
+        language, code = block.language, block.code
+        if diffs.is_diff(language, code):
+            patched = diffs.apply(code, submission.task.code)
+            code, language = patched or "", _label_of(submission.task.code)
+        fault = syntax_fault(language, code)
         if fault is None or (fault.language == "Python" and _PYTHON_2.search(submission.order)):
             continue
         yield Finding(
@@ -56,15 +98,118 @@ def parses(submission: Submission) -> Iterator[Finding]:
         return
 
 
+def in_language(submission: Submission) -> Iterator[Finding]:
+    """Code is in the language that the order asks for, or else in that of the buyer's code.
+
+    Code in another language is no delivery, however good it is. Any language that the order
+    names will do, unless it asks to convert code to one.
+
+    Source: docs.aicity.dev/docs/guides/disputes (``code_generation``: correctness).
+    """
+    description = material.request(submission)
+    wanted = programming.asked_languages(description) or programming.named_tools(description)
+    if not programming.converts(description):
+        wanted = wanted | programming.mentioned_languages(description) if wanted else wanted
+    if not wanted and submission.task.task_type in {"bug_fix", "testing"}:
+        wanted = guess(material.buyer_code(submission))
+    if not wanted:
+        return
+    lines_of = [
+        (programming.language_of(block), sum(bool(line.strip()) for line in block.code.split("\n")))
+        for block in code_blocks(submission)
+        if block.language not in _NOT_THE_WORK
+    ]
+    known = sum(lines for languages, lines in lines_of if languages)
+    right = sum(lines for languages, lines in lines_of if languages & wanted)
+    is_enough = right >= MAX_OTHER_LANGUAGE_LINES or right * 5 >= known
+    unknown = sum(lines for languages, lines in lines_of if not languages)
+    if known and not is_enough and (known > unknown or not right):
+        yield Finding(
+            "wrong_language", "The code is not in the programming language that was ordered.", 50
+        )
+
+
+def written_out(submission: Submission) -> Iterator[Finding]:
+    """Functions have bodies, unless the order asks for a skeleton, an interface or the like.
+
+    Source: docs.aicity.dev/docs/guides/disputes (``code_generation``: correctness).
+    """
+    if material.orders_skeleton(submission):
+        return
+    given = material.buyer_code(submission)
+    functions = marked = hollow = read = 0
+    for block in code_blocks(submission):
+        read += len(block.code)
+        if read > MAX_READ_CHARS:
+            break
+        if block.code.strip() and block.code.strip() in given:
+            continue
+        count = count_stubs(block.language, block.code)
+        functions += count.functions
+        marked += count.marked
+        hollow += count.hollow
+    if marked * 4 >= functions > 0 < marked or (marked + hollow) * 2 >= functions > 0:
+        yield Finding("stubs", "Functions have no body; write out what was ordered.", 50)
+    elif marked:
+        yield Finding("some_stubs", "A function has no body; write it out.", 15)
+
+
+def changed(submission: Submission) -> Iterator[Finding]:
+    """A fix differs from the buyer's code by more than blanks and comments, and a diff is of that code.
+
+    Source: docs.aicity.dev/docs/guides/disputes (actionable).
+    """
+    given = material.buyer_code(submission)
+    description = material.request(submission)
+    if not given.strip() or not submission.blocks or _MAY_STAY.search(description):
+        return
+    language = next(iter(guess(given)), "")
+    judged = []
+    for block in submission.blocks:
+        if diffs.is_diff(block.language, block.code):
+            judged.append(diffs.changed_lines(block.code) is not None)
+            if not diffs.mentions(block.code, given):
+                yield Finding("other_code", "The diff is not of the code in the order.", 35)
+                return
+        elif block.code.strip() and block.language not in _NOT_THE_WORK:
+            own = next(iter(programming.language_of(block)), language)
+            judged.append(not is_same_code(own, given, block.code))
+    if judged and not any(judged):
+        yield Finding("unchanged", "The code is the same as in the order; change it.", 50)
+
+
+def concerns_code(submission: Submission) -> Iterator[Finding]:
+    """What is written about code, or in its place, takes up a name of it.
+
+    Source: aicity.dev/blog/when-agents-do-bad-work (real issues).
+    """
+    names = material.names_in(material.buyer_code(submission))
+    words = material.subwords(names)
+    if len(names) < MIN_CODE_NAMES or len(words) < MIN_CODE_NAMES:
+        return
+    text = submission.lower
+    if not any(word in text for word in words):
+        yield Finding("other_code", "The text does not take up the code in the order.", 35)
+
+
+def _label_of(code: str) -> str:
+    return next((name for name in guess(code) if name != "sql"), "")
+
+
 def explained(submission: Submission) -> Iterator[Finding]:
-    """A fix says what was wrong and what changed.
+    """A fix says what was wrong and what changed; a diff and comments say a part of it.
 
     Source: docs.aicity.dev/docs/guides/disputes (actionable; documentation).
     """
-    if len(submission.prose.strip()) < MIN_EXPLANATION_CHARS:
-        yield Finding(
-            "no_explanation", "There is no explanation: say what was wrong and what changed.", 35
-        )
+    if len(submission.prose.strip()) >= MIN_EXPLANATION_CHARS:
+        return
+    has_diff = any(diffs.is_diff(block.language, block.code) for block in code_blocks(submission))
+    is_ordered = bool(_CODE_ALONE.search(material.request(submission)))
+    yield Finding(
+        "no_explanation",
+        "There is no explanation: say what was wrong and what changed.",
+        15 if has_diff or is_ordered else 35,
+    )
 
 
 def described(submission: Submission) -> Iterator[Finding]:
@@ -86,13 +231,39 @@ def tested(submission: Submission) -> Iterator[Finding]:
 
 
 def asserts(submission: Submission) -> Iterator[Finding]:
-    """Tests that check something.
+    """Tests that check something, more than half of them.
 
     Source: docs.aicity.dev/docs/guides/disputes (``testing``: coverage).
     """
+    if material.orders_skeleton(submission):
+        return
+    count = _count_tests(submission)
     code = "\n".join(block.code for block in submission.blocks) or submission.text
-    if not _TESTS.search(code.lower()):
+    has_any = count.tests or _TESTS.search(code.lower()) or ASSERTION.search(code)
+    if count.idle * 2 > count.tests or not has_any:
         yield Finding("no_asserts", "The tests check nothing: add assertions.", 35)
+
+
+def ordered_tests_assert(submission: Submission) -> Iterator[Finding]:
+    """Tests that were ordered beside other code check something as well.
+
+    Source: docs.aicity.dev/docs/guides/disputes (``code_generation``: tests).
+    """
+    count = _count_tests(submission)
+    if _WANTS_TESTS.search(material.request(submission)) and count.idle == count.tests > 0:
+        yield Finding("no_asserts", "The tests check nothing: add assertions.", 35)
+
+
+def _count_tests(submission: Submission) -> TestCount:
+    total = TestCount()
+    for block in code_blocks(submission):
+        count = None
+        if block.language in {"python", "python3", "py", ""}:
+            count = count_python(block.code)
+        count = count or count_other(block.code)
+        total.tests += count.tests
+        total.idle += count.idle
+    return total
 
 
 def edge_cases(submission: Submission) -> Iterator[Finding]:
@@ -104,6 +275,32 @@ def edge_cases(submission: Submission) -> Iterator[Finding]:
         yield Finding("no_edge_cases", "Cover edge cases: empty, invalid and boundary input.", 15)
 
 
-GENERATION: tuple[Check, ...] = (has_code, parses, tested, described)
-BUG_FIX: tuple[Check, ...] = (has_code, parses, explained)
-TESTING: tuple[Check, ...] = (has_code, parses, asserts, edge_cases, described)
+def where_code_is_ordered(check: Check) -> Check:
+    """Return a check of code for the categories whose orders need not be for code."""
+
+    def only_there(submission: Submission) -> Iterator[Finding]:
+        is_about_code = (
+            submission.task.code.strip()
+            or material.orders_code(submission)
+            or programming.asked_languages(material.request(submission))
+        )
+        if submission.blocks and is_about_code:
+            yield from check(submission)
+
+    only_there.__doc__, only_there.__name__ = check.__doc__, check.__name__
+    return only_there
+
+
+GENERATION: tuple[Check, ...] = (
+    *(has_code, parses, in_language, written_out, changed, ordered_tests_assert),
+    *(tested, described),
+)
+BUG_FIX: tuple[Check, ...] = (
+    *(has_code, parses, in_language, written_out, changed, concerns_code, ordered_tests_assert),
+    explained,
+)
+TESTING: tuple[Check, ...] = (
+    *(has_code, parses, in_language, concerns_code, asserts, edge_cases, described),
+)
+WITHIN: tuple[Check, ...] = tuple(map(where_code_is_ordered, (parses, in_language, written_out)))
+"""For the other categories."""

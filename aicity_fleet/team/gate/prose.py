@@ -3,8 +3,11 @@
 import re
 from collections.abc import Iterator
 
+from aicity_fleet.team.gate.code import WITHIN, concerns_code
+from aicity_fleet.team.gate.figures import figures_follow
 from aicity_fleet.team.gate.language import extent, is_english
 from aicity_fleet.team.gate.markdown import count_headings, count_list_items
+from aicity_fleet.team.gate.sources import real_sources
 from aicity_fleet.team.gate.verdict import Check, Finding, Submission
 
 MIN_REPORT_CHARS = 400
@@ -169,9 +172,9 @@ def relevant(submission: Submission) -> Iterator[Finding]:
         yield Finding("irrelevant", "The text does not take up what the order is about.", 25)
 
 
-DATA_ANALYSIS: tuple[Check, ...] = (quantified, methodical, structured)
+DATA_ANALYSIS: tuple[Check, ...] = (quantified, methodical, figures_follow, structured, *WITHIN)
 CONTENT: tuple[Check, ...] = (thin_content, structured, relevant)
-RESEARCH: tuple[Check, ...] = (sourced, headed, thin_report, relevant)
+RESEARCH: tuple[Check, ...] = (sourced, real_sources, headed, thin_report, relevant)
 DESIGN: tuple[Check, ...] = (structured, usable, thin_content, relevant)
-DEVOPS: tuple[Check, ...] = (operable, structured)
-GENERAL: tuple[Check, ...] = (thin_answer, relevant)
+DEVOPS: tuple[Check, ...] = (operable, structured, *WITHIN)
+GENERAL: tuple[Check, ...] = (thin_answer, relevant, concerns_code, *WITHIN)

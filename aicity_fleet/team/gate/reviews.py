@@ -2,16 +2,45 @@
 
 import itertools
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
+from aicity_fleet.team.gate.material import MAX_NAMES_CHARS, buyer_code, names_in, subwords
 from aicity_fleet.team.gate.verdict import Check, Finding, Submission
+
+MIN_CODE_NAMES = 8
+"""With fewer names in the buyer's code, a review need not take one up."""
+
+MIN_SHARED_WORDS = 2
+"""Words of such names that a review shares with the code when it quotes no name whole."""
+
+MIN_SHARED_AT_ODDS = 4
+"""The same where most of the names that are quoted are not in the code: they may be proposals."""
+
+MIN_QUOTED = 4
+"""So many names are quoted at least before their share in the code says something."""
 
 _CITED_LINE = re.compile(
     r"\blines?\s{0,2}#?(\d{1,6})|\bL(\d{1,6})\b|\.[A-Za-z]{1,5}:(\d{1,6})\b", re.I
 )
+_EXTENSION = (
+    r"(?:py|jsx?|tsx?|mjs|go|rs|java|kt|cs?|h|cpp|cc|hpp|rb|php|sql|sh|swift|scala|vue|ya?ml|tf)"
+)
+_PLACE = re.compile(
+    rf"\b([\w-]{{1,60}}\.{_EXTENSION})\b`?(?=:\d|#L\d|[\s(,*]{{1,3}}lines?\b)"
+    rf"|\b(?:file|location|where|place"
+    rf"|path)\b[\s:*`]{{1,6}}(?:[\w.-]{{1,40}}/){{0,6}}([\w-]{{1,60}}\.{_EXTENSION})\b",
+    re.I,
+)
+"""A file that is named as the place of a finding, not one that is proposed."""
+
+_FILE = re.compile(rf"\b[\w-]{{1,60}}\.{_EXTENSION}\b")
+_QUOTED = re.compile(r"`([^`\n]{3,80})`")
+_WORD = re.compile(r"[a-z]{4,30}")
+_CODE_NAME = re.compile(r"\b(?:[a-z]\w{0,30}_\w{1,30}|[a-z]{2,20}[A-Z]\w{1,30}|\w{3,40}(?=\(\)))")
 _CITED_FILE = re.compile(r"\b[\w/-]{1,80}\.(?:[a-z]{1,5})\b")
 _LABEL = re.compile(
-    r"(?:severity\W{1,6}(?:critical|high|medium|low|info\w*|minor|major|blocker)\b|^\W{0,8}(?:\d{1,3}[.)]?\W{0,4})?"
+    r"(?:severity\W{1,6}(?:critical|high|medium|low|info\w*|minor|major|blocker)\b"
+    r"|^\W{0,8}(?:\d{1,3}[.)]?\W{0,4})?"
     r"(?:critical|high|medium|low|minor|major|blocker)\b)",
     re.I | re.M,
 )
@@ -19,7 +48,7 @@ _LABELLED = re.compile(
     r"severity\W{1,6}(?:critical|high|medium|low|info\w*|minor|major|blocker)\b"
     r"|\b(?:critical|high|medium|low|info\w*|minor|major|blocker)\W{1,4}severity\b"
     r"|^\W{0,8}(?:[#\d.]{1,4}\W{0,4})?(?:critical|high|medium|low|minor|major|blocker|info)\b"
-    r"|[\[(*|:]\W{0,3}(?:critical|high|medium|low|minor|major|blocker|info)\W{0,3}[\])*|:]",
+    r"|[\[(*|:,]\W{0,3}(?:critical|high|medium|low|minor|major|blocker|info)\W{0,3}[\])*|:]",
     re.I | re.M,
 )
 _PROBLEMS = (
@@ -59,21 +88,76 @@ def cites_lines(submission: Submission) -> Iterator[Finding]:
         yield Finding("no_places", "Name the files or places that each finding is about.", 15)
 
 
-def cited_lines_exist(submission: Submission) -> Iterator[Finding]:
-    """The lines that a review refers to are lines of the code.
+def cited_places_exist(submission: Submission) -> Iterator[Finding]:
+    """The lines and files that a review refers to are those of the code.
+
+    A finding with no other place does not count; when half of them do not, the review fails.
 
     Source: aicity.dev/blog/when-agents-do-bad-work (real issues).
     """
-    code = submission.task.code
+    code = buyer_code(submission)
     if not code.strip() or submission.task.repo:
         return
-    last = code.count("\n") + 1
-    cited = [
+    last = max(code.count("\n"), submission.task.code.count("\n")) + 1
+    findings = _labelled_sections(submission.prose) or [submission.prose]
+    beyond = [_cites_only(part, lambda line: line > last) for part in findings]
+    if any(max(_cited_lines(part), default=0) > last for part in findings):
+        share = 40 if sum(beyond) * 2 >= len(findings) else 20
+        yield Finding(
+            "wrong_lines", f"The code has {last} lines; a cited line is beyond it.", share
+        )
+    named = _cited_files(submission.prose)
+    given = set(_FILE.findall(submission.order[:MAX_NAMES_CHARS]))
+    if not given and len(named) == 1:
+        given = named  # an order without a file name: a review may call the one file what it likes
+    wrong = [bool(files := _cited_files(part)) and not given & files for part in findings]
+    if any(wrong):
+        yield Finding(
+            "wrong_files",
+            "A file that a finding names is not in the order; keep to the code that is.",
+            40 if sum(wrong) * 2 >= len(findings) else 15,
+        )
+
+
+def _cited_files(part: str) -> set[str]:
+    return {(match[1] or match[2]).lower() for match in _PLACE.finditer(part)}
+
+
+def _cited_lines(part: str) -> list[int]:
+    return [
         int(match.group(1) or match.group(2) or match.group(3))
-        for match in _CITED_LINE.finditer(submission.prose)
+        for match in _CITED_LINE.finditer(part)
     ]
-    if any(line > last for line in cited):
-        yield Finding("wrong_lines", f"The code has {last} lines; a cited line is beyond it.", 20)
+
+
+def _cites_only(part: str, is_wrong: Callable[[int], bool]) -> bool:
+    lines = _cited_lines(part)
+    return bool(lines) and all(map(is_wrong, lines))
+
+
+def quotes_exist(submission: Submission) -> Iterator[Finding]:
+    """A review names things of the code, and what it quotes as such is there.
+
+    Proposals quote what is not there yet, so that a quarter of what is quoted is enough.
+
+    Source: aicity.dev/blog/when-agents-do-bad-work (real issues).
+    """
+    known = names_in(buyer_code(submission))
+    if len(known) < MIN_CODE_NAMES:
+        return
+    prose = submission.prose[:MAX_NAMES_CHARS]
+    shared = subwords(known) & set(_WORD.findall(submission.lower))
+    whole = {name for name in known & names_in(submission.text) if len(name) > 4}
+    if submission.is_english and len(shared) < MIN_SHARED_WORDS and not whole:
+        yield Finding("other_code", "The review does not name anything of the code.", 35)
+        return
+    quoted = {name for span in _QUOTED.findall(prose) for name in names_in(span)}
+    quoted |= set(_CODE_NAME.findall(prose))
+    found = sum(name in known or name.lower() in submission.order for name in quoted)
+    if len(quoted) >= MIN_QUOTED and found * 4 < len(quoted) and len(shared) < MIN_SHARED_AT_ODDS:
+        yield Finding(
+            "wrong_names", "Names that the review quotes are not in the code of the order.", 35
+        )
 
 
 def severities(submission: Submission) -> Iterator[Finding]:
@@ -119,5 +203,7 @@ def _labelled_sections(text: str) -> list[str]:
     return sections
 
 
-REVIEW: tuple[Check, ...] = (cites_lines, cited_lines_exist, severities, recommendations)
-SECURITY: tuple[Check, ...] = (cites_lines, cited_lines_exist, severities, recommendations)
+REVIEW: tuple[Check, ...] = (
+    *(cites_lines, cited_places_exist, quotes_exist, severities, recommendations),
+)
+SECURITY: tuple[Check, ...] = REVIEW

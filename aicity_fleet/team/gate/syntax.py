@@ -109,19 +109,52 @@ def syntax_fault(language: str, code: str) -> SyntaxFault | None:
     return SyntaxFault(known.title, first or 1)
 
 
+def python_tree(code: str) -> ast.Module | None:
+    """Return the syntax tree of Python; None when it does not parse, or is too long or deep to read."""
+    if len(code) > MAX_PARSED_CHARS:
+        return None
+    try:
+        return _parsed(code)
+    except (SyntaxError, *_TOO_DEEP):
+        return None
+
+
+def syntax_tree(language: str, code: str) -> tree_sitter.Node | None:
+    """Return the root of a block's tree in its first reading that parses; None without one.
+
+    Args:
+        language: What the block is marked as, in lower case; unknown ones have no tree.
+    """
+    known = _LANGUAGES.get(language)
+    if known is None or len(code) > MAX_READ_CHARS:
+        return None
+    for reading in known.readings:
+        tree = _tree(known.module, reading, code)
+        if tree is None or not tree.root_node.has_error:
+            return tree.root_node if tree else None
+    return None
+
+
+_TOO_DEEP = (ValueError, RecursionError, MemoryError, SystemError)
+"""Not a fault of the code: too deep for the parser (SystemError: python/cpython#106905)."""
+
+
+def _parsed(code: str) -> ast.Module:
+    with warnings.catch_warnings():
+        # Such as invalid escapes: they would go to the log, and become errors under -W error.
+        warnings.simplefilter("ignore")
+        return ast.parse(textwrap.dedent(code))
+
+
 def _python_error_line(code: str) -> int | None:
     if len(code) > MAX_PARSED_CHARS or _NEWER_SYNTAX.search(code) or _SESSION.search(code):
         return None
     try:
-        with warnings.catch_warnings():
-            # Such as invalid escapes: they would go to the log, and become errors under -W error.
-            warnings.simplefilter("ignore")
-            ast.parse(textwrap.dedent(code))
+        _parsed(code)
     except SyntaxError as error:
         # Python 3.12 reads f-strings that earlier versions refuse.
         return None if str(error.msg).startswith("f-string") else error.lineno or 1
-    except (ValueError, RecursionError, MemoryError, SystemError):
-        # Not a fault of the code: too deep for the parser (SystemError: python/cpython#106905).
+    except _TOO_DEEP:
         return None
     return None
 
@@ -133,6 +166,14 @@ def _grammar(module: str, function: str) -> tree_sitter.Language:
 
 def _error_line(module: str, reading: _Reading, code: str) -> int | None:
     """Line of the first error in one reading; None without one, or when it takes too long to say."""
+    tree = _tree(module, reading, code)
+    if tree is None or not tree.root_node.has_error:
+        return None
+    return _first_error(tree.root_node) - reading[1].count("\n")
+
+
+def _tree(module: str, reading: _Reading, code: str) -> tree_sitter.Tree | None:
+    """The tree of one reading; None when it takes too long."""
     grammar, before, after = reading
     source = f"{before}{code}{after}".encode("utf-8", "replace")
     steps = 0
@@ -144,14 +185,11 @@ def _error_line(module: str, reading: _Reading, code: str) -> int | None:
 
     parser = tree_sitter.Parser(_grammar(module, grammar))
     try:
-        tree = parser.parse(
+        return parser.parse(
             lambda offset, _: source[offset : offset + 4096], progress_callback=is_enough
         )
     except ValueError:  # given up
         return None
-    if not tree.root_node.has_error:
-        return None
-    return _first_error(tree.root_node) - before.count("\n")
 
 
 def _first_error(node: tree_sitter.Node) -> int:

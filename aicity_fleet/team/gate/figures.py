@@ -1,0 +1,138 @@
+"""Whether the figures of an analysis are in the order's data, or follow from them.
+
+What follows is computed ahead: sums, means and other aggregates, of all rows and of groups; differences,
+shares and changes; and what rounding makes of them. A figure that is none of these may still be right, so
+only a deliverable most of whose figures are unexplained is rejected.
+"""
+
+import itertools
+import re
+from collections.abc import Iterator
+
+from aicity_fleet.team.gate.derived import Explained
+from aicity_fleet.team.gate.material import request, strings
+from aicity_fleet.team.gate.numbers import (
+    MAX_DATA_CHARS,
+    MAX_NUMBERS,
+    Number,
+    find_numbers,
+    tables_in,
+)
+from aicity_fleet.team.gate.verdict import Finding, Submission
+
+MIN_DATA = 5
+"""With fewer numbers in the order there are no data to check against."""
+
+MIN_UNEXPLAINED = 4
+"""So many different figures have no explanation at least before that costs anything."""
+
+MOST_UNEXPLAINED = 0.45
+"""A larger share of unexplained figures rejects."""
+
+MAX_FIGURES = 300
+"""How many figures of a deliverable are looked at, from its start."""
+
+MAX_SHOWN_CHARS = 60_000
+"""How much of a deliverable is looked at, in characters from its start."""
+
+_NO_DATA_NEEDED = re.compile(
+    r"\b(?:generat|simulat|synthe|invent|mock|dummy|hypothe|forecast|predict|projec|estimat|scenario"
+    r"|sample data"
+    r"|bootstrap|monte carlo|fictional|made-up|look up|research|benchmark)\w*",
+    re.I,
+)
+_NO_CLAIM = re.compile(
+    r"\b(?:should|recommend\w*|suggest\w*|targets?|threshold|goal|aim|if|assum\w*|forecast\w*"
+    r"|project\w*|expect\w*"
+    r"|would|could|might|next|benchmark|industry|e\.g\.|for example|hypothetical\w*|scenario"
+    r"|confidence|significan\w*"
+    r"|p ?[<=>]|alpha|limit|budget|rule of thumb|cut-?off|version|section|step|row|line)\b",
+    re.I,
+)
+_UNIT_OF_TIME = re.compile(
+    r"[ -]?(?:days?|weeks?|months?|hours?|minutes?|quarters?|years?|st|nd|rd|th|\u03c3|sigma|x iqr"
+    r"|steps?)\b"
+    r"|\s?[\u00d7x*]\s?(?:iqr|std|\u03c3)",
+    re.I,
+)
+_ABOUT = re.compile(
+    r"(?:about|around|roughly|approximately|approx\.?|nearly|almost|over|under|more than|less than"
+    r"|some|just|ca\.?|~|≈|>|<)"
+    r"\s{0,2}[$€£]?$",
+    re.I,
+)
+_SHOWN = frozenset({"", "text", "txt", "csv", "markdown", "md", "plaintext", "tsv", "output"})
+
+
+def figures_follow(submission: Submission) -> Iterator[Finding]:
+    """Most figures of an analysis are in the data of the order, or follow from them.
+
+    Left out: years, counts up to a dozen, dates, and figures in sentences that recommend, assume or
+    forecast.
+
+    Source: docs.aicity.dev/docs/guides/disputes (``data_analysis``: accuracy).
+    """
+    task = submission.task
+    if task.repo or _NO_DATA_NEEDED.search(request(submission)):
+        return
+    texts = [task.description, task.code, *strings(task.details)]
+    if sum(map(len, texts)) > MAX_DATA_CHARS:
+        return
+    tables = tables_in(texts, task.details)
+    amount = sum(len(column) for table in tables for column in table.columns)
+    if not MIN_DATA <= amount <= MAX_NUMBERS:
+        return
+    shown = "\n".join(
+        [submission.prose, *(b.code for b in submission.blocks if b.language in _SHOWN)]
+    )
+    figures = list(itertools.islice(claims(shown[:MAX_SHOWN_CHARS]), MAX_FIGURES))
+    explained = Explained(tables)
+    if not explained.is_complete:
+        return
+    different = {figure.values[0]: figure for figure, _ in figures}
+    about = {figure.values[0]: is_about for figure, is_about in figures}
+    unexplained = sum(
+        not explained.has(figure, is_about=about[value]) for value, figure in different.items()
+    )
+    if unexplained < MIN_UNEXPLAINED:
+        return
+    if unexplained > MOST_UNEXPLAINED * len(different):
+        yield Finding(
+            "unexplained_figures",
+            "Most figures are not in the data of the order and do not follow from them; compute them "
+            "from the data.",
+            40,
+        )
+
+
+def claims(text: str) -> Iterator[tuple[Number, bool]]:
+    """Yield the figures that a text claims of the data, each with whether it is only about right."""
+    for line in text.split("\n"):
+        parts = (
+            [line[:5_000]]
+            if line.lstrip().startswith("|")
+            else re.split(r"(?<=[.;!?])\s", line[:5_000])
+        )
+        for part in parts:
+            if _NO_CLAIM.search(part) and not part.lstrip().startswith("|"):
+                continue
+            body = re.sub(r"^\s*(?:#{1,6}\s*)?(?:[-*]\s*)?\d{1,3}[.)]\s", " ", part)
+            for number in find_numbers(body):
+                if not _is_incidental(number, body):
+                    yield (
+                        number,
+                        bool(_ABOUT.search(body[max(0, number.start - 16) : number.start])),
+                    )
+
+
+def _is_incidental(number: Number, text: str) -> bool:
+    value = abs(number.values[0])
+    tail = text[number.start : number.start + 40]
+    digits = re.match(r"[-+\u2212\u2013]?[$€£¥]? ?[\d.,'\u202f\u00a0 ]*\d ?", tail)
+    after = tail[digits.end() :] if digits else ""
+    if number.step == 1 and not number.is_percent:
+        if value <= 12 or 1900 <= value <= 2100:
+            return True
+        if _UNIT_OF_TIME.match(after):
+            return True
+    return value in {0, 1, 100} or (number.is_percent and value in {50, 95, 99, 90})
