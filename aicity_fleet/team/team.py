@@ -13,7 +13,7 @@ from aicity_fleet.team.model.clients import Routes
 from aicity_fleet.team.replay.origin import Origin
 from aicity_fleet.team.tools import Tool
 
-JOURNAL_FORMAT = 2
+JOURNAL_FORMAT = 3
 """Goes up when requests are hashed in another way: older journals are then not replayed."""
 
 

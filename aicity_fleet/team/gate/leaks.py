@@ -1,0 +1,271 @@
+"""Checks for what a model says to itself or to its tools, where the work should stand."""
+
+import bisect
+import json
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from aicity_fleet.team.gate.verdict import HARD, Check, Finding, Submission
+
+MAX_TOOL_CALL_CHARS = 100_000
+"""A longer text is not parsed as JSON: what a tool call looks like is seen at its start."""
+
+MIN_TAG_CHARS = 60
+"""A pair of tags within a sentence counts if it encloses more, in characters."""
+
+MONOLOGUE_CHARS = 1500
+"""Marks of a monologue count together within this many characters."""
+
+MONOLOGUE_SCORE = 5
+"""What the marks within ``MONOLOGUE_CHARS`` weigh together in a monologue. One alone weighs 3 at most:
+people think aloud in fiction, and users want things in a design."""
+
+# --- reasoning in tags --------------------------------------------------------------------------------
+
+_THOUGHTS = (
+    r"(?:antml:)?think(?:ing)?|thoughts?|reasoning|scratch_?pad|reflection|analysis|inner_monologue"
+    r"|internal_monologue|chain_of_thought|seed:think|plan|planning"
+)
+_OPENING_TAG = re.compile(rf"^[ \t>]{{0,8}}<({_THOUGHTS})>", re.M | re.I)
+_CLOSING_TAG = re.compile(rf"</({_THOUGHTS})>", re.I)
+_INLINE_TAG = re.compile(rf"<({_THOUGHTS})>", re.I)
+_OTHER_TAG = re.compile(
+    r"◁/?think▷|^\[/?(?:THINK|REASONING|THOUGHTS?)\]|<\|(?:channel|begin_of_thought|end_of_thought)\|>"
+    r"|<\|start_thinking\|>|<\|end_thinking\|>",
+    re.M | re.I,
+)
+_ORDERED_TAGS = re.compile(
+    r"</?think|</?reasoning|think(?:ing)?[ -](?:tag|block|token|section|trace)"
+    r"|reasoning[ -](?:tag|block|token|section|trace|model|output)|chain[ -]of[ -]thought|scratch ?pad"
+    r"|deepseek|\bxml\b|<plan|<analysis|<thought|<reflection"
+)
+
+
+def reasoning_tags(submission: Submission) -> Iterator[Finding]:
+    """Reasoning of the model in tags, unless the order speaks of such tags. Code may hold them.
+
+    Source: the chat templates of DeepSeek R1, Qwen3, Kimi and others, whose servers pass ``<think>`` on
+    when they do not parse it.
+    """
+    text = submission.plain_prose
+    if _ORDERED_TAGS.search(submission.order) or not _has_tags(text):
+        return
+    yield Finding(
+        "reasoning", "The text holds reasoning that is not part of the work; leave it out.", HARD
+    )
+
+
+def _has_tags(text: str) -> bool:
+    if _OTHER_TAG.search(text):
+        return True
+    if "<" not in text:
+        return False
+    if _OPENING_TAG.search(text):
+        return True
+    starts = [match.end() for match in _INLINE_TAG.finditer(text)]
+    for closing in _CLOSING_TAG.finditer(text):
+        place = bisect.bisect_right(starts, closing.start())
+        if not place or closing.start() - starts[place - 1] >= MIN_TAG_CHARS:
+            return True
+    return False
+
+
+# --- reasoning in words -------------------------------------------------------------------------------
+
+_WE = r"(?:i|we)"
+_ABOUT_THE_ORDER = (
+    # The order and who gave it, spoken of as one who reads it does.
+    r"\bthe (?:user|buyer|client|customer|person)(?:['\u2019]s)? (?:(?:is|was|has|just|also|only|really|probably"
+    r"|seems to|might|may|clearly|explicitly|specifically|here) ){0,2}(?:wants?|wanted|asks?|asked|asking|said"
+    r"|says|needs?|expects?|provided|gave|given|requests?|requested|mentions?|mentioned|specifie[sd]|"
+    r"query|request|looking for|didn['\u2019]t)\b(?: (?:me|us)\b)?"
+    r"|\b(?:the|this|their|my|our) (?:prompt|order|brief|task|instructions?|request|system prompt|query) "
+    r"(?:says?|said|asks?|wants?|requires?|specifie[sd]|is asking|mentions?|states?|is to|was to|tells? me)\b"
+    r"|\bthe (?:order|brief|task|prompt) (?:didn['\u2019]t|doesn['\u2019]t|does not|did not) "
+)
+_OKAY = r"(?:okay|ok|alright|all right|hmm+|so|right|well|now|got it|first)\b[,.:! \u2014-]{1,3}(?:so |now |then |well |first,? )?"
+_BUYER = r"(?:user|buyer|client|customer|requester)"
+_DO = (
+    r"(?:produce|write|answer|respond|create|output|craft|generate|provide|draft|translate|summari[sz]e|deliver|compose"
+    r"|come up with|figure out|make sure|parse|rewrite|explain)"
+)
+_OPENERS: tuple[tuple[int, re.Pattern[str]], ...] = (
+    (
+        5,
+        re.compile(
+            rf"\W{{0,4}}(?:{_OKAY}(?:the|this|our) {_BUYER}\b[^.\n]{{0,60}}\b(?:wants?|ask\w*|needs?|said|provided|gave|request\w*|order\w*|looking)\b"
+            rf"|{_OKAY}(?:the|this|my|our) (?:task|order|prompt|request|brief)\b"
+            rf"|{_OKAY}(?:i|we) (?:need|have|should|must|was asked|am asked|['\u2019]m asked|got)(?: to)? {_DO}\b"
+            rf"|the {_BUYER} (?:wants|is asking|asks|asked|has asked|has requested|is requesting|needs|would like|requests) (?:me|us)\b"
+            rf"|(?:thinking|reasoning|thought process|my thought process|analysis of the (?:request|order|task)|internal (?:notes?|reasoning))\s?:"
+            r"|(?:(?:okay|ok|also|gut|hm+)\b[,. ]{1,2})(?:also )?(?:der|die) (?:nutzer|benutzer|kunde|kundin|auftraggeber)(?:in)?\b"
+            r"|(?:der|die) (?:nutzer|benutzer|auftraggeber)(?:in)? (?:möchte|will|fragt|bittet|hat)\b"
+            r"|(?:d['\u2019]accord|bon|ok(?:ay)?|alors|très bien)[,. ]{1,2}(?:donc )?l['\u2019](?:utilisateur|utilisatrice|acheteur|auteur de la demande)\b"
+            r"|l['\u2019]utilisateur (?:veut|demande|souhaite|me demande)\b"
+            r"|(?:vale|bien|ok(?:ay)?|bueno|de acuerdo)[,. ]{1,2}(?:así que )?el (?:usuario|cliente|comprador)\b"
+            r"|el usuario (?:quiere|pide|me pide|solicita)\b|(?:l['\u2019]utente|o usuário|o utilizador) (?:vuole|chiede|quer|pede|pediu)\b"
+            r"|(?:好的|嗯|好)[,,。]{0,2}\s?(?:用户|让我|我需要)|用户(?:想|要求|希望|让我)|首先[,,]?我需要"
+            r"|(?:ユーザー|依頼者)(?:は|が)[^。]{0,60}(?:求め|望ん|依頼|欲し)|(?:(?:хорошо|так|итак)[,.]? )?пользователь (?:хочет|просит|попросил)"
+            r")"
+        ),
+    ),
+    (
+        4,
+        re.compile(
+            rf"\W{{0,4}}(?:(?:i|we) (?:need|have|should|must|are asked|was asked|am asked)(?: to)? {_DO} (?:an?|the|in|with|this|it|\d|to|something)\b"
+            rf"|the {_BUYER} (?:wants|is asking|asks|asked|has asked|has requested|is requesting|would like|requests)\b)"
+        ),
+    ),
+    (
+        3,
+        re.compile(
+            rf"\W{{0,4}}(?:{_OKAY}(?:let(?:['\u2019]s| me| us)\b|i(?:['\u2019]ll|['\u2019]m)? )"
+            r"|let(?:['\u2019]s| me) (?:think|start by|break|analy[sz]e|figure|see|work|parse|begin by|plan|first)\b|hmm+\b)"
+        ),
+    ),
+)
+"""How a monologue begins, and how much that weighs. From 4 up it speaks of the order by itself."""
+
+_ABOUT = re.compile(_ABOUT_THE_ORDER)
+_MARKS = re.compile(
+    r"(?:^|[.!?:…\n]\s{0,3})(?P<mark>"
+    r"(?:but |no, |oh )?wait\b[,.!…\u2014 -]|hmm+\b|(?:but |so |now |okay,? |ok,? |also,? )?let(?:['\u2019]s| me) "
+    r"(?:think|draft|write|start|count|check|recount|re-?read|see|reconsider|structure|outline|craft|try|double|"
+    r"verify|make sure|make it|do|add|go with|rewrite|consider|aim|figure|plan|break|also|revise|polish|tally|put)\b"
+    r"|actually,|okay,|ok,|alternatively,|maybe (?:i|we|something|start|a|the|use|add|mention)\b|perhaps (?:i|we|start|something)\b"
+    r"|(?:so |now |also,? |but |then |first,? |and )?(?:i|we) (?:should|need to|must|have to|could|can|might|will|want to) "
+    r"(?:also |probably |just |be careful|avoid |not )?(?:respond|answer|reply|produce|output|deliver|submit|hand|provide|write|"
+    r"draft|start|mention|include|make sure|check|keep|cover|add|use|avoid|aim|go|open|end|note|be|structure|consider|explain|format|"
+    r"think|figure|ensure|maybe|decide|list|translate|summari[sz]e|give|craft|say|do)\b"
+    r"|(?:i think|i guess) (?:i|the|that|we|this|it)\b|double-check|word count:|that['\u2019]s (?:about|around|roughly) \d+ words"
+    r"|(?:moment|warte|halt)[,.]|lass mich|ich (?:sollte|muss) |attends?[,.]|voyons|je dois |je devrais |espera[,.]|a ver[,.]|debo |déjame"
+    r"|等等|让我|我应该|待って|まず)",
+)
+_OWN_OUTPUT = re.compile(
+    r"\b(?:my|the) (?:final )?(?:answer|response|reply|output|deliverable|draft) (?:should|must|needs to|will|could|is going to)\b"
+    r"|\bfinal (?:answer|draft|version|output)\s?:|\bi(?:['\u2019]ll| will) (?:now )?(?:submit|hand (?:it|this) in|call (?:the )?submit)\b"
+    r"|\bcall (?:the )?submit\b|\bthe submit (?:tool|function)\b|\bnow,? (?:i['\u2019]ll |let['\u2019]s )?(?:draft|write it|produce)\b"
+)
+_ORDERED_MONOLOGUE = re.compile(
+    r"inner (?:monologue|voice)|stream[ -]of[ -]consciousness|think(?:s|ing)? (?:aloud|out loud)|monologue"
+    r"|user stor(?:y|ies)|chain[ -]of[ -]thought|\bdialog|\btranscript\b|inner(?:er|en) monolog|bewusstseinsstrom"
+)
+
+
+def spoken_reasoning(submission: Submission) -> Iterator[Finding]:
+    """Reasoning of the model in plain words, before, after or instead of the work.
+
+    Source: the published reasoning traces of DeepSeek R1, Qwen3 and gpt-oss: they speak of the user, of
+    what "I should" write, and correct themselves ("Wait, ...").
+    """
+    text = submission.plain_prose.lower()
+    if not _ORDERED_MONOLOGUE.search(submission.order) and _is_monologue(text):
+        yield Finding(
+            "reasoning", "The text holds thoughts about the task; leave only the work.", HARD
+        )
+
+
+def _is_monologue(text: str) -> bool:
+    """Whether the marks within any ``MONOLOGUE_CHARS`` weigh enough, one about the order among them."""
+    text = text.lstrip()
+    opening, start = 0, 0
+    for weight, pattern in _OPENERS:
+        if not opening and (match := pattern.match(text)):
+            opening, start = weight, match.end()
+    # Where, what it weighs as a mark about the order, and as any other mark.
+    marks = [(0, opening, 0) if opening > 3 else (0, 0, opening)]
+    marks += [
+        (match.start(), 2, 0)
+        for pattern in (_ABOUT, _OWN_OUTPUT)
+        for match in pattern.finditer(text, start)
+    ]
+    marks += [(match.start(), 0, 1) for match in _MARKS.finditer(text, start)]
+    marks.sort()
+    first = about = other = 0
+    for at, is_about, is_other in marks:
+        about += is_about
+        other += is_other
+        while marks[first][0] < at - MONOLOGUE_CHARS:
+            about -= marks[first][1]
+            other -= marks[first][2]
+            first += 1
+        if about >= 5 and opening > 4:
+            return True
+        if about and min(about, 4) + other >= MONOLOGUE_SCORE:
+            return True
+    return False
+
+
+# --- tool calls ---------------------------------------------------------------------------------------
+
+_CALL_MARKUP = re.compile(
+    r"</?tool_calls?>|<function=|</?function_calls?>|<invoke name=|</?tool_use>|\[/?TOOL_CALLS\]"
+    r"|<\|(?:tool_calls?|python_tag|tool_calls?_begin|tool_call_start)\|>|<\uff5ctool|\[TOOL_REQUEST\]"
+    r"|<tool name=|<submit>|<\|channel\|>commentary to=|\bto=functions\.\w|\bfunctions\.\w{1,40}\(\{"
+    r"|^Action: ?\w{1,40}\n+Action Input:|<parameter=\w|<parameter name=",
+    re.M,
+)
+_CALL_JSON = re.compile(
+    r"\{\s{0,40}\"(?:name|tool|function|tool_name|action|function_name|recipient_name)\"\s{0,9}:\s{0,9}\"[\w.-]{1,60}\"\s{0,9},\s{0,40}"
+    r"\"(?:arguments|parameters|input|tool_input|args|action_input|params)\"\s{0,9}:\s{0,9}[{\"]"
+)
+_CALL_PYTHON = re.compile(
+    r"^(?:print\()?(?:default_api\.|functions\.|tools?\.)?(?:submit|hand_in|deliver|final_answer|send_result|finish)"
+    r"\(\s{0,9}(?:\w{1,20}\s?=\s?)?[rf]?[\"'{]"
+)
+_ORDERED_CALLS = re.compile(
+    r"tool[ _-]?(?:call|use|calling|schema|definition)|function[ _-]call|\btools?\b[^.\n]{0,40}\bjson\b|\"arguments\"|\bmcp\b"
+    r"|<invoke|tool_call|openai(?:['\u2019]s)? (?:api|function)|json-rpc|\breact (?:prompt|agent)|\bagents?\b[^.\n]{0,60}\b(?:tools?|calls?)\b"
+)
+_NAMES = ("name", "tool", "function", "tool_name", "action", "function_name", "recipient_name")
+_ARGUMENTS = ("arguments", "parameters", "input", "tool_input", "args", "action_input", "params")
+_CODE_FENCES = frozenset(("", "json", "xml", "tool", "tool_call", "tool_code", "text", "plaintext"))
+
+
+def tool_call(submission: Submission) -> Iterator[Finding]:
+    """The call of a tool, written out as text, unless the order speaks of such calls.
+
+    Source: the formats of Qwen and Hermes (``<tool_call>``), Llama (``<function=``), Mistral
+    (``[TOOL_CALLS]``), ReAct prompts (``Action Input:``) and OpenAI (``name`` and ``arguments``).
+    """
+    if _ORDERED_CALLS.search(submission.order):
+        return
+    looked_at = [submission.plain_prose]
+    looked_at += [b.code for b in submission.blocks if b.language in _CODE_FENCES]
+    if any(_CALL_MARKUP.search(part) or _CALL_JSON.search(part) for part in looked_at) or _is_call(
+        submission.bare
+    ):
+        yield Finding("tool_call", "The text is the call of a tool; hand in the work itself.", HARD)
+
+
+def _is_call(text: str) -> bool:
+    """Whether a whole text is a call: JSON that names a tool and its arguments, or a line of Python."""
+    if _CALL_PYTHON.match(text):
+        return True
+    value = json_value(text)
+    if isinstance(value, list) and value:
+        value = value[0]
+    if not isinstance(value, dict):
+        return False
+    if "tool_calls" in value or "function_call" in value:
+        return True
+    inner = value.get("function")
+    if value.get("type") in ("function", "tool_use", "function_call") and (inner or "name" in value):
+        return True
+    is_named = any(isinstance(value.get(key), str) for key in _NAMES)
+    has_arguments = any(isinstance(value.get(key), dict | str) for key in _ARGUMENTS)
+    return is_named and has_arguments and len(value) <= 4
+
+
+def json_value(text: str) -> Any:
+    """Return what a text holds as JSON; ``None`` if it is none, too long or too deep."""
+    if len(text) > MAX_TOOL_CALL_CHARS or not text.startswith(("{", "[")):
+        return None
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+
+
+CHECKS: tuple[Check, ...] = (reasoning_tags, spoken_reasoning, tool_call)
