@@ -12,14 +12,20 @@ MIN_ECHO_WORDS = 8
 OPENING_WORDS = 8
 """The first words of the order: with them comes the order, without them what it is about."""
 
+INSTRUCTION_CHARS = 200
+"""Where an order says what to do with its material: in its first characters, or in a last line no longer."""
+
 ECHO_SHARE = 0.85
 """Share of a text that stands in the order, if the text is the order."""
+
+WHOLE_SHARE = 0.7
+"""The same if the text holds the whole order: a word before it and one after it do not matter."""
 
 COVERED_SHARE = 0.7
 """Share of the order's material that a copy of it holds: less is an excerpt."""
 
 _KEEPS = re.compile(
-    r"\b(?:proof-?read|correct|edit|format|fix|check|spell|extract|find|list|choose|pick|sort|select|clean|convert|quote|which|reorder|re-?order"
+    r"\b(?:proof-?read|correct|edit|format|fix|check|spell|extract|find|list|choose|pick|sort|select|clean|convert|quote|reorder|re-?order"
     r"|complete|continue|fill|arrange|punctuat|improve|polish|review|remove|replace|highlight|annotate|transcribe|typeset|typo|grammar|tidy|merge"
     r"|rearrange|split|redact|anonymi[sz]e|normali[sz]e|markdown|minimal|light(?:ly)? |copy-?edit|capitali[sz]|indent|classify|label|dedup|shorten|extend|expand|add )"
     r"|korrigier|korrektur|lektor|prüf|verbesser|formatier|corrig|révis|revis|relis|formate|mets en|correg|formata|校|修正|添削|исправ|popraw"
@@ -48,7 +54,11 @@ def echo(submission: Submission) -> Iterator[Finding]:
         return
     description = words_of(task.description)
     attached = "\n".join([task.code, *(v for v in task.details.values() if isinstance(v, str))])
-    is_kept = bool(_KEEPS.search(task.description.lower()))
+    lower = task.description.strip().lower()
+    last = lower.rpartition("\n")[2]
+    is_kept = bool(_KEEPS.search(lower, 0, INSTRUCTION_CHARS)) or (
+        len(last) <= INSTRUCTION_CHARS and bool(_KEEPS.search(last))
+    )
     if (
         _is_order(words, description)
         or _is_attached(submission.bare, task.code)
@@ -64,7 +74,9 @@ def _is_order(words: list[str], description: list[str]) -> bool:
     found = shingles(words)
     if not opening or not found or len(set(opening) & set(found[:200])) < len(opening) * 0.6:
         return False
-    return _contained(found, shingles(description)) >= ECHO_SHARE
+    given = shingles(description)
+    share = _contained(found, given)
+    return share >= ECHO_SHARE or (share >= WHOLE_SHARE and _contained(given, found) >= ECHO_SHARE)
 
 
 def _is_material(words: list[str], material: list[str]) -> bool:

@@ -46,7 +46,9 @@ _HEADLINE = re.compile(
     r"|\brequest could not be satisfied\b|\bwe['\u2019]re sorry, but something\b"
 )
 _MESSAGE = re.compile(
-    rf"\W{{0,6}}(?:(?:http )?{_STATUS}|(?:http|status|error|status code)[ :/]{{1,3}}(?:code )?[45]\d\d\b"
+    r"\W{0,6}(?:http/\d(?:\.\d)? [45]\d\d|(?:oops|whoops|sorry|we['\u2019]re sorry)[!,.: ]{1,3}(?:but )?(?:something|an (?:unexpected )?error|there was (?:an|a problem)|the (?:server|service|page))"
+    r"|thread '[^'\n]{1,60}' panicked|unhandled (?:promise rejection|exception)|exception in thread|traceback \(most recent|goroutine \d"
+    rf"|(?:http )?{_STATUS}|(?:http|status|error|status code)[ :/]{{1,3}}(?:code )?[45]\d\d\b"
     r"|(?:\w{1,30}\.){0,4}\w{0,40}(?:error|exception)(?:: | - |\[)|(?:fatal|panic|fehler|erreur|uncaught)\b[^\n]{0,20}: "
     r"|error (?:calling|while|during|in|from|processing|generating|connecting|code|\d)|upstream (?:connect|request|server)|no healthy upstream"
     r"|internal server error|bad gateway|service (?:temporarily )?unavailable|gateway time-?out|too many requests|rate limit"
@@ -69,7 +71,7 @@ _ASKS_LOG = re.compile(
 
 _TRACE_LINE = re.compile(
     r"\s{0,20}(?:traceback \(most recent call last\)|file \"[^\"\n]{1,300}\", line \d|at [\w$.<>\[\] ]{1,200}\(|at (?:async )?\S{1,200}:\d+(?::\d+)?\)?$|at \S{1,200} in \S"
-    r"|\.\.\. \d+ more|caused by: |exception in thread|goroutine \d+ \[|panic: |thread '[^'\n]{1,60}' panicked|from \S{1,200}:\d+:in |#\d+ +\S{1,200}(?:\(\d+\))?:? |stack backtrace:"
+    r"|\.\.\. \d+ more|caused by: |---> |unhandled exception|exception in thread|goroutine \d+ \[|panic: |thread '[^'\n]{1,60}' panicked|from \S{1,200}:\d+:in |#\d+ +\S{1,200}(?:\(\d+\))?:? |stack backtrace:"
     r"|\d+: +(?:0x[0-9a-f]+|\w+(?:::|\.))|(?:\w{1,40}\.){0,8}\w{0,60}(?:error|exception|warning|interrupt|exit)\b(?::|$)|raise \w|during handling of the above|the above exception was"
     r"|\S{1,200}\.(?:go|rs|py|js|ts|java|rb|php):\d+|node:internal|php fatal error|uncaught |stack trace:|\[\w{1,12}\] (?:error|exception)|\^+$|~*\^[~^]*$|node\.js v\d+|exit status \d+|process finished with exit code)"
 )
@@ -99,7 +101,8 @@ def _asks_for_text(order: str, text: str) -> bool:
     match = _MESSAGE.match(text.lower())
     named = match.group().strip(" \t\n:-#*\"'") if match else ""
     asks = re.search(r"\berror (?:message|text|copy|state)s?\b|\bux copy\b|\bmicrocopy\b", order)
-    return bool(asks) or (len(text) > MAX_MESSAGE_CHARS // 2 and named in order)
+    is_article = len(text) > MAX_MESSAGE_CHARS // 4 and bool(_ASKS_ERROR.search(order))
+    return bool(asks) or is_article or (bool(named) and named in order)
 
 
 def _is_page(text: str) -> bool:
@@ -134,7 +137,7 @@ _ENVELOPE = frozenset(
     error errors message msg code status statuscode status_code detail details type title instance
     timestamp path requestid request_id trace traceid trace_id reason success ok fault faultstring
     error_description error_code errorcode errormessage error_message documentation_url retry_after param
-    data result method exception stack hint cause description error_uri ray_id support_id innererror
+    data result method exception stack hint cause description error_uri ray_id support_id innererror object loc msg domain metadata statustext response server version method url
     """.split()  # noqa: SIM905 -- easier to read
 )
 _SIGN = re.compile(

@@ -38,6 +38,9 @@ SCRIPT_SWITCHES = 0.15
 SYMBOL_SHARE = 0.4
 """Most of the characters that are neither letters, digits, white space nor common punctuation."""
 
+CAMEL_SHARE = 0.4
+"""Most of the words with a capital within."""
+
 LONG_WORD_CHARS = 30
 """A run of letters and digits this long is no word, in characters."""
 
@@ -50,6 +53,8 @@ _ASKS_LIST = re.compile(
     r"\b(?:keywords?|tags?|hashtags?|names?|list|words|vocabulary|glossary|synonyms?|titles?|domains?|ingredients?|terms|inventory|csv|json|yaml|xml|html|css|sql|code|script|config\w*|function|program|table|headlines?|slogans?|wordlist|labels?|telegram|notes|keyword|stichw|liste)\b"
 )
 
+_ADDRESS = re.compile(r"https?://[^\s)>\]]+|\]\([^()\s]{0,2000}\)")
+_CAMEL = re.compile(r"[a-z][A-Z]")
 _WORD = re.compile(r"[^\W\d_]+(?:['\u2019][^\W\d_]+)*")
 _VOWELS = frozenset("aeiouyаеиоуыэюяіїєёæøœıαεηιουωάέήίόύώ")
 _LATIN_OR_CYRILLIC = re.compile(r"[a-zа-яёіїєґўђћџљњјæøœßłđðþı]+")
@@ -125,7 +130,7 @@ def gibberish(submission: Submission) -> Iterator[Finding]:
     """
     order = submission.task.description.lower()
     if not _ORDERED.search(order) and _is_gibberish(
-        submission.prose[:LOOKED_AT_CHARS], may_be_list=bool(_ASKS_LIST.search(order))
+        _ADDRESS.sub(" ", submission.plain_prose[:LOOKED_AT_CHARS]), may_be_list=bool(_ASKS_LIST.search(order))
     ):
         yield Finding("gibberish", "The text makes no sense; write it anew in sentences.", HARD)
 
@@ -134,7 +139,7 @@ def _is_gibberish(prose: str, may_be_list: bool) -> bool:
     if _is_symbols(prose) or _is_blob(prose):
         return True
     words = _WORD.findall(prose)
-    if _mixes_scripts(words) or _is_random_han(prose):
+    if _mixes_scripts(words) or _is_random_han(prose) or _is_camel_case(words):
         return True
     lower = [word.lower() for word in words if not word.isupper()]
     return (
@@ -176,6 +181,12 @@ def _script(word: str) -> str:
     """The script of a word: the first word of the name of its first letter, Japanese as one with Chinese."""
     name = unicodedata.name(word[0], "").split(" ")[0]
     return "CJK" if name in ("HIRAGANA", "KATAKANA") else name
+
+
+def _is_camel_case(words: list[str]) -> bool:
+    """Whether the text is a heap of identifiers, as the rare tokens of a model are."""
+    found = sum(bool(_CAMEL.search(word)) for word in words)
+    return len(words) >= MIN_WORDS and found > CAMEL_SHARE * len(words)
 
 
 def _is_random_han(prose: str) -> bool:

@@ -1,6 +1,7 @@
 """Checks for what a model says to itself or to its tools, where the work should stand."""
 
 import bisect
+import html
 import json
 import re
 from collections.abc import Iterator
@@ -48,7 +49,7 @@ def reasoning_tags(submission: Submission) -> Iterator[Finding]:
     Source: the chat templates of DeepSeek R1, Qwen3, Kimi and others, whose servers pass ``<think>`` on
     when they do not parse it.
     """
-    text = submission.plain_prose
+    text = html.unescape(submission.plain_prose)
     if _ORDERED_TAGS.search(submission.order) or not _has_tags(text):
         return
     yield Finding(
@@ -98,6 +99,7 @@ _OPENERS: tuple[tuple[int, re.Pattern[str]], ...] = (
             rf"|{_OKAY}(?:the|this|my|our) (?:task|order|prompt|request|brief)\b"
             rf"|{_OKAY}(?:i|we) (?:need|have|should|must|was asked|am asked|['\u2019]m asked|got)(?: to)? {_DO}\b"
             rf"|the {_BUYER} (?:wants|is asking|asks|asked|has asked|has requested|is requesting|needs|would like|requests) (?:me|us)\b"
+            rf"|{_BUYER} (?:wants|asks|asked|requests|requested|needs|is asking)\b|(?:done )?thinking\b ?(?:\.\.\.|…|about the (?:order|task|request))"
             rf"|(?:thinking|reasoning|thought process|my thought process|analysis of the (?:request|order|task)|internal (?:notes?|reasoning))\s?:"
             r"|(?:(?:okay|ok|also|gut|hm+)\b[,. ]{1,2})(?:also )?(?:der|die) (?:nutzer|benutzer|kunde|kundin|auftraggeber)(?:in)?\b"
             r"|(?:der|die) (?:nutzer|benutzer|auftraggeber)(?:in)? (?:möchte|will|fragt|bittet|hat)\b"
@@ -105,7 +107,7 @@ _OPENERS: tuple[tuple[int, re.Pattern[str]], ...] = (
             r"|l['\u2019]utilisateur (?:veut|demande|souhaite|me demande)\b"
             r"|(?:vale|bien|ok(?:ay)?|bueno|de acuerdo)[,. ]{1,2}(?:así que )?el (?:usuario|cliente|comprador)\b"
             r"|el usuario (?:quiere|pide|me pide|solicita)\b|(?:l['\u2019]utente|o usuário|o utilizador) (?:vuole|chiede|quer|pede|pediu)\b"
-            r"|(?:好的|嗯|好)[,,。]{0,2}\s?(?:用户|让我|我需要)|用户(?:想|要求|希望|让我)|首先[,,]?我需要"
+            r"|(?:好的|嗯|好)[,，。、]{0,2}\s?(?:用户|让我|我需要)|用户(?:想|要求|希望|让我)|首先[,，]?我需要"
             r"|(?:ユーザー|依頼者)(?:は|が)[^。]{0,60}(?:求め|望ん|依頼|欲し)|(?:(?:хорошо|так|итак)[,.]? )?пользователь (?:хочет|просит|попросил)"
             r")"
         ),
@@ -114,7 +116,9 @@ _OPENERS: tuple[tuple[int, re.Pattern[str]], ...] = (
         4,
         re.compile(
             rf"\W{{0,4}}(?:(?:i|we) (?:need|have|should|must|are asked|was asked|am asked)(?: to)? {_DO} (?:an?|the|in|with|this|it|\d|to|something)\b"
-            rf"|the {_BUYER} (?:wants|is asking|asks|asked|has asked|has requested|is requesting|would like|requests)\b)"
+            rf"|the {_BUYER} (?:wants|is asking|asks|asked|has asked|has requested|is requesting|would like|requests)\b"
+            r"|(?:the|this|my) (?:request|task|order|prompt|brief|assignment) ?(?:is (?:for|to|about|asking)\b|here is\b|:|asks\b|wants\b|says\b)"
+            r"|i(?:['\u2019]m| am| was|['\u2019]ve been) (?:being )?asked (?:to|for)\b)"
         ),
     ),
     (
@@ -133,7 +137,7 @@ _MARKS = re.compile(
     r"(?:but |no, |oh )?wait\b[,.!…\u2014 -]|hmm+\b|(?:but |so |now |okay,? |ok,? |also,? )?let(?:['\u2019]s| me) "
     r"(?:think|draft|write|start|count|check|recount|re-?read|see|reconsider|structure|outline|craft|try|double|"
     r"verify|make sure|make it|do|add|go with|rewrite|consider|aim|figure|plan|break|also|revise|polish|tally|put)\b"
-    r"|actually,|okay,|ok,|alternatively,|maybe (?:i|we|something|start|a|the|use|add|mention)\b|perhaps (?:i|we|start|something)\b"
+    r"|actually,|okay,|ok,|should i\b|do i\b|what do i\b|i['\u2019]ll (?:keep|go with|start|use|make|write|mention|say|include|avoid|assume|open|end|add)\b|i shouldn['\u2019]t\b|probably\b|possibly\b|(?:that|which) (?:works|is (?:nice|good|better|fine))\b|alternatively,|maybe (?:i|we|something|start|a|the|use|add|mention)\b|perhaps (?:i|we|start|something)\b"
     r"|(?:so |now |also,? |but |then |first,? |and )?(?:i|we) (?:should|need to|must|have to|could|can|might|will|want to) "
     r"(?:also |probably |just |be careful|avoid |not )?(?:respond|answer|reply|produce|output|deliver|submit|hand|provide|write|"
     r"draft|start|mention|include|make sure|check|keep|cover|add|use|avoid|aim|go|open|end|note|be|structure|consider|explain|format|"
@@ -145,11 +149,18 @@ _MARKS = re.compile(
 _OWN_OUTPUT = re.compile(
     r"\b(?:my|the) (?:final )?(?:answer|response|reply|output|deliverable|draft) (?:should|must|needs to|will|could|is going to)\b"
     r"|\bfinal (?:answer|draft|version|output)\s?:|\bi(?:['\u2019]ll| will) (?:now )?(?:submit|hand (?:it|this) in|call (?:the )?submit)\b"
+    r"|\b(?:i['\u2019]ll|i will|i can|now i can|let me) (?:now )?(?:just )?write (?:it|this|the (?:answer|response|text|article|post)|about \d|\d|two|three|something)\b|\bdone thinking\b|\bthink step by step\b"
     r"|\bcall (?:the )?submit\b|\bthe submit (?:tool|function)\b|\bnow,? (?:i['\u2019]ll |let['\u2019]s )?(?:draft|write it|produce)\b"
 )
 _ORDERED_MONOLOGUE = re.compile(
     r"inner (?:monologue|voice)|stream[ -]of[ -]consciousness|think(?:s|ing)? (?:aloud|out loud)|monologue"
     r"|user stor(?:y|ies)|chain[ -]of[ -]thought|\bdialog|\btranscript\b|inner(?:er|en) monolog|bewusstseinsstrom"
+)
+
+
+_FIRST_PERSON = re.compile(
+    r"\b(?:story|scene|fiction|novel|character|dialog\w*|diary|speech|talk|first person|essay|personal|column|script|opinion|letter|e-?mail|poem|song|lyrics|memoir|comedy|sketch|humou?r\w*|funny|play|journal|narrat\w+"
+    r"|geschichte|rede|tagebuch|histoire|journal intime|cuento|discurso)\b"
 )
 
 
@@ -160,14 +171,18 @@ def spoken_reasoning(submission: Submission) -> Iterator[Finding]:
     what "I should" write, and correct themselves ("Wait, ...").
     """
     text = submission.plain_prose.lower()
-    if not _ORDERED_MONOLOGUE.search(submission.order) and _is_monologue(text):
+    may_be_fiction = bool(_FIRST_PERSON.search(submission.order))
+    if not _ORDERED_MONOLOGUE.search(submission.order) and _is_monologue(text, may_be_fiction):
         yield Finding(
             "reasoning", "The text holds thoughts about the task; leave only the work.", HARD
         )
 
 
-def _is_monologue(text: str) -> bool:
-    """Whether the marks within any ``MONOLOGUE_CHARS`` weigh enough, one about the order among them."""
+def _is_monologue(text: str, may_be_fiction: bool) -> bool:
+    """Whether the marks within any ``MONOLOGUE_CHARS`` weigh enough.
+
+    Where somebody may think aloud, as in a story or a speech, one of them has to be about the order.
+    """
     text = text.lstrip()
     opening, start = 0, 0
     for weight, pattern in _OPENERS:
@@ -194,6 +209,8 @@ def _is_monologue(text: str) -> bool:
             return True
         if about and min(about, 4) + other >= MONOLOGUE_SCORE:
             return True
+        if not may_be_fiction and other >= MONOLOGUE_SCORE:
+            return True
     return False
 
 
@@ -203,6 +220,7 @@ _CALL_MARKUP = re.compile(
     r"</?tool_calls?>|<function=|</?function_calls?>|<invoke name=|</?tool_use>|\[/?TOOL_CALLS\]"
     r"|<\|(?:tool_calls?|python_tag|tool_calls?_begin|tool_call_start)\|>|<\uff5ctool|\[TOOL_REQUEST\]"
     r"|<tool name=|<submit>|<\|channel\|>commentary to=|\bto=functions\.\w|\bfunctions\.\w{1,40}\(\{"
+    r"|^(?:Calling|Invoking|Using|Tool|Function)(?: (?:tool|function))?: ?[`\w.]{1,60}\n+(?:Arguments|Parameters|Input|Args): ?"
     r"|^Action: ?\w{1,40}\n+Action Input:|<parameter=\w|<parameter name=",
     re.M,
 )
@@ -211,7 +229,7 @@ _CALL_JSON = re.compile(
     r"\"(?:arguments|parameters|input|tool_input|args|action_input|params)\"\s{0,9}:\s{0,9}[{\"]"
 )
 _CALL_PYTHON = re.compile(
-    r"^(?:print\()?(?:default_api\.|functions\.|tools?\.)?(?:submit|hand_in|deliver|final_answer|send_result|finish)"
+    r"^\[?(?:print\()?(?:default_api\.|functions\.|tools?\.)?(?:submit|hand_in|deliver|final_answer|send_result|finish)"
     r"\(\s{0,9}(?:\w{1,20}\s?=\s?)?[rf]?[\"'{]"
 )
 _ORDERED_CALLS = re.compile(

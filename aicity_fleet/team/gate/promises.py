@@ -16,17 +16,19 @@ _SENTENCE = re.compile(r"[^.!?。！？\n]{1,600}[.!?。！？]*")
 _I_WILL = r"(?:i['\u2019]ll|i will|we['\u2019]ll|we will|i['\u2019]m going to|i am going to|i shall|we shall|i plan to|i intend to|i can)"
 _LATER_DO = (
     r"(?:start|begin|get (?:started|going|to work|back|right|on (?:it|this))|work on|be working|deliver|send|have (?:it|the|this|your|a|everything)|prepare|complete|finish|write|draft"
-    r"|create|produce|put together|provide|research|submit|hand (?:it|this|over)|take care of|make sure|keep you|update you|let you know|follow up|share|turn|dive|compile|gather|tackle"
+    r"|create|produce|put together|provide|research|submit|hand (?:it|this|over)|take care of|make sure|keep you|notify|inform|update you|let you know|follow up|share|turn|dive|compile|gather|tackle"
     r"|review|analy[sz]e|revise|upload|return|translate|design|develop|do (?:my|this|the|it|some|that)|go (?:through|over)|set (?:aside|to work)|come back|outline|be (?:back|in touch|done|ready|delivering|sending|starting))"
 )
 _PROMISE = re.compile(
     rf"\b{_I_WILL} (?:then |now |also |first |immediately |gladly |personally |definitely |certainly |carefully |be happy to |happily |right away |start by |begin by |soon |shortly |next |just |have to |need to )?{_LATER_DO}\b"
     r"|\b(?:i['\u2019]m|i am|we['\u2019]re|we are) (?:currently |now |already |still |busy |just )?(?:working on|writing|preparing|drafting|starting|getting started|on it|researching|gathering|beginning|finali[sz]ing|processing)\b"
     r"|\b(?:i['\u2019]ve|i have|we have|we['\u2019]ve) (?:now |already |just )?(?:received|started|begun|accepted|read|noted|understood|scheduled|reviewed)\b[^.\n]{0,40}\b(?:your|the|this|it|work|working|order|brief)\b"
-    r"|\b(?:will|should|to) be (?:delivered|ready|sent|completed|finished|finali[sz]ed|with you|in your inbox|available|done|submitted|uploaded)\b"
+    r"|\b(?:it|this|that|they|everything|draft|article|report|text|document|post|story|translation|guide|mock-?ups?|wireframes|design|results?|version|deliverable|content|piece|analysis|explanation|overview|summary) (?:will|should|is going to) "
+    r"(?:then |also |soon )?(?:be (?:delivered|ready|sent|completed|finished|finali[sz]ed|with you|in your inbox|available|submitted|uploaded|structured|written|supported)|cover|include|explain|contain|have|follow)\b"
+    r"|\b(?:estimated|expected?) (?:completion|delivery|time of)\b|\bdelivery ?(?::|by|on|within|will|is)|\b(?:work|draft|article|report|research|text|writing)\b[^.\n]{0,50}\bhas (?:now |already )?(?:begun|started)\b"
     r"|\byou(?:['\u2019]ll| will| can| should)? (?:then )?(?:receive|have|get|expect|be receiving|hear from me|hear back|see)\b[^.\n]{0,60}"
     r"\b(?:by|within|tomorrow|shortly|soon|in (?:a|the|about|\d)|from me|end of|today|next|on (?:mon|tues|wednes|thurs|fri|satur|sun)|before|draft|later|ready|finished)"
-    r"|\bgetting (?:started|to work) (?:on|right|now|immediately|straight)|\b(?:work|the draft|this|it|your \w+) (?:is|are) (?:now |currently |already )?(?:in progress|under ?way|being (?:prepared|worked|written|processed)|in the works|on its way)\b"
+    r"|\bgetting (?:started|to work) (?:on|right|now|immediately|straight)|\b(?:is|are) (?:now |currently |already |still )?(?:in progress|under ?way|being (?:prepared|worked|written|processed)|in the works|on its way)\b"
     r"|\bi(?:['\u2019]d| would) (?:be (?:happy|glad|delighted|pleased)|love) to (?:help|write|do|work|take|create|assist|get|start|produce)\b"
     r"|\b(?:give|allow) me (?:a (?:moment|few|bit|day|couple)|some time|until|one|two|\d)|\bplease (?:allow|wait|bear with|stand by|hold on|be patient)\b|\bstay tuned\b|\bon it!|\bwork in progress\b"
     r"|\bich (?:werde|beginne|fange|mache mich|starte|kümmere|liefere|schicke|sende|melde mich|arbeite|setze mich)\b|\bwir (?:werden|beginnen|liefern|melden uns|arbeiten|kümmern)\b|\b(?:erhalten|bekommen) sie\b[^.\n]{0,60}\b(?:bis|in|am|morgen|spätestens|innerhalb|den|die|das)\b|\bin arbeit\b"
@@ -37,7 +39,7 @@ _PROMISE = re.compile(
     r"|(?:\bя (?:начну|приступлю|пришлю|сделаю|отправлю|подготовлю|уже работаю|напишу)|\bначну|\bприступаю|\bпришлю)\b|\b(?:zacznę|zaczynam|dostarczę|wyślę|przygotuję|napiszę)\b"
 )
 _SOFT = re.compile(
-    r"\bthank(?:s| you)\b|\bappreciate\b|\blooking forward\b|\blook forward\b|\bdon['\u2019]t hesitate\b|\bfeel free\b|\bplease (?:let me know|reach|contact|note)\b|\bbest regards\b|\bsincerely\b"
+    r"\((?:today|tomorrow|tonight|(?:mon|tues|wednes|thurs|fri|satur|sun)day|day \d|week \d)\)|\bnext steps?\b|\b(?:topic|subject|field|question|request|order|term|theme) is (?:very |quite |rather |too |so |extremely |fairly |a )?(?:broad|vague|wide|general|open|unclear|large)\b|\bdepend(?:s|ing) on\b|\bby (?:tomorrow|tonight|next|the end)\b|\bon (?:mon|tues|wednes|thurs|fri|satur|sun)day\b|\bplainly\b|\bthank(?:s| you)\b|\bappreciate\b|\blooking forward\b|\blook forward\b|\bdon['\u2019]t hesitate\b|\bfeel free\b|\bplease (?:let me know|reach|contact|note)\b|\bbest regards\b|\bsincerely\b"
     r"|\b(?:great|exciting|interesting|lovely|wonderful|fantastic) (?:project|topic|request|order|brief|idea|task|question|choice)\b|\bby (?:mon|tues|wednes|thurs|fri|satur|sun)day\b|\btomorrow\b|\bwithin \d|\bdeadline\b"
     r"|\bturnaround\b|\bend of (?:the )?(?:day|week|business)\b|\beod\b|\bi (?:fully |completely |clearly |totally |now )?(?:understand|understood|see|got|have a clear|know)\b|\bgot it\b|\bunderstood\b|\bsounds (?:good|great)\b|\bhappy to\b|\bsure\b|\bof course\b|\bcertainly\b|\babsolutely\b"
     r"|\bonce (?:i|you|we)\b|\bas soon as\b|\brest assured\b|\bhigh[- ]quality\b|\bmy (?:plan|approach|process|next step|workflow)\b|\bhi\b|\bhello\b|\bdear\b|\bhey\b|\bin the meantime\b|\bready\b|\b(?:first|final|complete|full) draft\b|\btimeline\b|\bconfident\b|\bdelighted\b|\bpatience\b"
@@ -51,22 +53,23 @@ _QUESTION = re.compile(
     r"|\bbefore (?:i|we) (?:can |could |get |do |go |am |are )?(?:start|begin|proceed|write|continue|started|dive|draft|going|go|able|move|put|do|commit|work|this|that|translate|so)"
     r"|\b(?:do|did|are|is|was|were) (?:you|there|this|it|the) [^?\n]{2,200}\?|\bshould (?:i|it|the|we|this) [^?\n]{2,200}\?"
     r"|\b(?:what|which|who|how|where|when|whose) [^?\n]{2,300}\?|\bmore (?:information|details|context|info|specifics)\b|\bno (?:file|text|attachment|document|material)\b[^.\n]{0,40}\b(?:attached|included|provided|came|with|here)\b|\b(?:wasn['\u2019]t|not|isn['\u2019]t|didn['\u2019]t) (?:attached|included|come through|attach|see|find|provided|enough)\b"
-    r"|\b(?:können|könnten|kannst|könntest|würden|möchten|sollen|soll|darf|haben|welche\w*|wie|was|wer|wann|wo|für wen) [^?\n]{2,300}\?|\bbitte (?:teilen|senden|schicken|geben|nennen|sagen|klären|präzisieren|ergänzen|laden)\b|\bbevor ich\b|\bich (?:brauche|benötige|bräuchte)\b"
+    r"|\b(?:können|könnten|kannst|könntest|würden|möchten|sollen|soll|darf|haben|welche\w*|wie|was|wer|wann|wo|für wen) [^?\n]{2,300}\?|\bbitte (?:teilen|senden|schicken|geben|nennen|sagen|klären|präzisieren|ergänzen|laden)\b|\bbevor ich\b|\bich (?:brauche|benötige|bräuchte)\b|\b(?:brauche|benötige|bräuchte) ich\b"
     r"|\b(?:pourriez|pouvez|pourrais|peux|souhaitez|voulez|quel\w*|qui|quand|combien|est-ce|faut-il|dois-je|avez|à qui|préférez)[ -][^?\n]{2,300}\?|\b(?:veuillez|merci de)\b|\bavant de (?:commencer|me lancer|rédiger)|\bj['\u2019]aurais besoin\b|\bj['\u2019]ai besoin\b"
     r"|¿[^?\n]{2,300}\?|\bpor favor[, ]|\bantes de (?:empezar|comenzar|escribir|começar)\b|\bnecesit(?:o|aría)\b|\b(?:poderia|pode|qual|quais|potrebbe|può|quale|quali|che) [^?\n]{2,300}\?|\bprima di (?:iniziare|cominciare)\b|\bkunt u\b|\bkan du\b|\bkönnten\b"
     r"|(?:教えてください|いただけますか|でしょうか|ください(?:ませ)?$|ですか|ますか|お知らせ|ご教示|ご指定|ご確認)|(?:请问|请提供|请告诉|请确认|能否|可否|麻烦您|您希望|您想|需要您)|[？]|(?:\bне могли бы|\bуточните|\bподскажите|\bкак(?:ой|ая|ие|им|ую)\b[^?\n]{0,200}\?)|\bczy (?:mógłby|mogłaby|może|chce)\b|\bproszę o\b"
 )
 _ASK = re.compile(
-    r"\b(?:clarif|specif|confirm|let me know|could you|can you|would you|please (?:provide|share|send|tell|paste|attach|upload|answer|advise|reply|resend)|before i|before we|i need|i(?:['\u2019]d| would) need|i(?:['\u2019]m| am) not sure|do you (?:want|prefer|have|need|mean)|would you (?:like|prefer)|should i\b|are you (?:looking|after|hoping))"
-    r"|\bkönn(?:en|ten) sie|\bkannst du|\bkönntest du|\bbevor ich|\bich (?:brauche|benötige|bräuchte)|\bbitte (?:teilen|senden|schicken|geben|nennen|sagen)|\b(?:soll ich|möchten sie|haben sie|wünschen sie)"
+    r"\b(?:(?:quick|few|some|couple of|following|these) (?:\w+ )?questions|once (?:i|you|we)|happy to help|to (?:tailor|get started|help you|write this|create this|do this|give you)|more information|clarif|specif|confirm|let me know|could you|can you|would you|please (?:provide|share|send|tell|paste|attach|upload|answer|advise|reply|resend)|before i|before we|i need|i(?:['\u2019]d| would) need|i(?:['\u2019]m| am) not sure|do you (?:want|prefer|have|need|mean)|would you (?:like|prefer)|should i\b|are you (?:looking|after|hoping))"
+    r"|\bkönn(?:en|ten) sie|\bkannst du|\bkönntest du|\bbevor ich|\bich (?:brauche|benötige|bräuchte)|\b(?:brauche|benötige|bräuchte) ich\b|\bbitte (?:teilen|senden|schicken|geben|nennen|sagen)|\b(?:soll ich|möchten sie|haben sie|wünschen sie)"
     r"|\bpourriez|\bpouvez-vous|\bveuillez|\bavant de (?:commencer|me lancer|rédiger)|\bdois-je|\bsouhaitez-vous|\bavez-vous|\bpréférez-vous|\bmerci de (?:préciser|me)|\bpodría|\bpuede[sn]? |\bantes de (?:empezar|comenzar|escribir|começar)|\bnecesit(?:o|aría)\b|\bprefiere|\bquiere[sn]? que|\bpoderia|\bpotrebbe|\bprima di"
     r"|教えて(?:ください|いただ)|いただけますか|よろしいでしょうか|ご教示|ご指定|请问|请提供|请告诉|请确认|能否|可否|您希望|не могли бы|уточните|подскажите|\bczy (?:mógłby|mogłaby)|\bkunt u\b|\bproszę o\b"
 )
 _ORDERED_LETTER = re.compile(
-    r"\b(?:e-?mails?|letters?|repl(?:y|ies)|messages?|notes?|announcements?|proposals?|plans?|pledges?|promises?|vows?|speech|contract|bid|cover|statement|dialog\w*|script|scenes?|auto-?reply|autorespon\w+|status update|roadmap|chat\w*|sms|text message"
+    r"\b(?:support|answer as|respond as|reply as|e-?mails?|letters?|repl(?:y|ies)|messages?|notes?|announcements?|proposals?|plans?|pledges?|promises?|vows?|speech|contract|bid|cover|statement|dialog\w*|script|scenes?|auto-?reply|autorespon\w+|status update|roadmap|chat\w*|sms|text message"
     r"|memo|notification|invitations?|schedule|toast|sermon|monologue|pitch|application|response|slack|newsletter|commitments?|resolutions?|postcard|voicemail|acceptance|apology|acknowledg\w+|confirmation|post|tweet|about (?:page|us)|bio|out[- ]of[- ]office|testimonial|prayer|poem|song|story|lyrics?|diary|journal"
     r"|brief|anschreiben|antwort|nachricht|brief|mail|projektplan|bewerbung|rede|lettre|courriel|message|réponse|plan de|carta|correo|mensaje|respuesta|discurso)\b|メール|手紙|返信|計画|邮件|信|计划|回复"
 )
+_YOU = re.compile(r"\b(?:you|your|sie|ihre?|du|dein|vous|votre|tu|ta|ton|usted|su|tus?|você|seu|lei|suo|uw|je)\b|[您你]|вы|ваш")
 _ORDERED_QUESTIONS = re.compile(
     r"\bquestion\w*|\bquiz\w*|\bsurvey\w*|\bfaqs?\b|\binterview\w*|\bpolls?\b|\bintake\b|\btrivia\b|\bexam\w*|\briddles?\b|\bprompts?\b|\bicebreakers?\b|\bask(?:s|ing)?\b|\bclarif\w*|\bdiscovery\b|\bfragen\b|\bfrageb\w+|\bumfrage|\brückfrag|\bpreguntas?\b|\bencuesta|\bsondage"
     r"|\bdomande\b|\bperguntas?\b|質問|アンケート|问题|问卷|вопрос|\bform\b|\bdialog\w*|\bscript\b|\bchatbot\b|\bconversation\b|\bphrases?\b|\bexercises?\b|\bworksheet\b|\bchecklist\b"
@@ -74,6 +77,7 @@ _ORDERED_QUESTIONS = re.compile(
 _UNDONE = re.compile(
     rf"\b{_I_WILL} (?:start|begin|get started|get to work|begin work\w*|write|draft|prepare|compose|create|put together|have|deliver|work on)\b[^.\n]{{0,30}}\b(?:the|your|this|that|a|an|it|working)\b[^.\n]{{0,30}}"
     r"\b(?:e-?mail|letter|reply|message|note|announcement|proposal|plan|speech|contract|statement|dialogue|script|scene|memo|newsletter|post|poem|song|story|lyrics|work(?:ing)?|order|draft|brief|text|request)\b"
+    r"|原稿を|作業を(?:開始|始め)|着手|(?:会|将)(?:尽快|马上)?(?:开始)?(?:撰写|写作)|\b(?:den|der|die|fertigen?|ersten?) (?:text|entwurf|fassung)\b|\bla rédaction\b|\bpremière version\b|\bel borrador\b|\bla redacción\b"
 )
 
 
@@ -93,6 +97,7 @@ def letter_to_the_buyer(submission: Submission) -> Iterator[Finding]:
         return
     promising = [bool(_PROMISE.search(part)) for part in parts]
     asking = [bool(_QUESTION.search(part)) for part in parts]
+    questions = [part.rstrip().endswith(("?", "？")) for part in parts]
     polite = [bool(_SOFT.search(part)) for part in parts]
 
     def share(*rows: list[bool]) -> float:
@@ -102,13 +107,13 @@ def letter_to_the_buyer(submission: Submission) -> Iterator[Finding]:
 
     asks_letter = bool(_ORDERED_LETTER.search(order))
     is_promise = any(promising) and share(promising, polite, asking) >= TALK_SHARE
-    if is_promise and share(promising) >= 0.25 and (not asks_letter or _UNDONE.search(text)):
+    if is_promise and share(promising) >= 0.2 and (not asks_letter or _UNDONE.search(text)):
         yield Finding(
             "promise", "The text promises the work for later; hand in the work itself.", HARD
         )
     elif (
         not _ORDERED_QUESTIONS.search(order)
-        and _ASK.search(text)
+        and (_ASK.search(text) or (not asks_letter and share(questions) >= 0.8 and _YOU.search(text)))
         and share(asking) >= 0.25
         and share(asking, polite, promising) >= TALK_SHARE
         and not (asks_letter and re.match(r"\W*(?:subject|betreff|objet|asunto|oggetto|件名|主题)", text))

@@ -36,7 +36,7 @@ _LISTED = re.compile(
     r"|歌|詩|诗|песн|стих"
 )
 _ORDERED_REPEATS = re.compile(
-    r"\b(?:repeat|write|print|copy|say|output|list|produce|give|type)\w{0,3}\b[^.\n]{0,160}"
+    r"\b(?:repeat|write|print|copy|say|output|list|produce|give|type)\w{0,3}\b[^\n]{0,200}"
     r"\b(?:\d+|ten|twelve|twenty|thirty|fifty|hundred|thousand|many|several|\w+teen) ?(?:times|x|lines|copies|repetitions)\b"
     r"|\b(?:same|identical|one) (?:sentence|line|phrase|paragraph|word|text)\b[^.\n]{0,60}\b(?:times|over|again|repeat\w*|copies)"
     r"|\brepetiti(?:ve|on)s?\b|\brepeat(?:ed|ing|s)? (?:the|this|that|it|each|a|one|line|sentence)\b|\bfiller text\b|\bdummy (?:text|data)\b"

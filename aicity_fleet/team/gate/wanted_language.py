@@ -1,6 +1,7 @@
 """A check for an answer in another language than the order asks for."""
 
 import functools
+import itertools
 import re
 from collections.abc import Iterator, Mapping
 from types import MappingProxyType
@@ -29,6 +30,12 @@ WRONG_SHARE = 0.7
 
 SURE = 0.9
 """Confidence from which on a line is taken to be in a language, 0 to 1."""
+
+POSSIBLE = 0.5
+"""Confidence from which on a clause of the order says which languages will do, 0 to 1."""
+
+MIN_ORDER_LETTERS = 12
+"""Shorter clauses of the order say nothing."""
 
 _NAMES: Mapping[str, str] = MappingProxyType(
     {
@@ -100,6 +107,12 @@ _TRANSLATES = re.compile(
 )
 _INTO = re.compile(r"(?:\b(?:into|to|ins|vers|al|naar het|till|na|на|ao|para|a|en|auf|in)\s+|\bl['\u2019]|成)\S{0,12}\s?$")
 
+_CLAUSE = re.compile(r"[^\n\".:;!?\u201c\u201d\u201e\u00ab\u00bb。！？「」]{12,}")
+_INVENTED = re.compile(
+    r"\blorem|\brandom|\bpassword|\bbase ?64|\bencod|\bcipher|\bencrypt|\binvented|\bnonsense|gibberish|\bfictional language|\bconlang|\bmade-up|\bphonetic|\bdialect|\bslang\b"
+    r"|\bpirate|\bshakespear|\bold english|\bmiddle english|\bromani[sz]|\btransliterat|\bipa\b|\bmultilingual|\bseveral languages|\bvarious languages|\b(?:\w+|\d+) (?:different )?languages\b"
+)
+"""Orders of a text in no language, or in several."""
 _NOT_PROSE = re.compile(r"https?://\S+|`[^`\n]*`|<[^<>\n]{1,300}>|[\w.-]+@[\w.-]+|\b\w+(?:[._/]\w+)+")
 _SYMBOLS = re.compile(r"[{}\[\]();=<>\\_#$%^&*+~|]")
 _CODE_TYPES = frozenset(("code_generation", "bug_fix", "testing", "devops"))
@@ -118,6 +131,8 @@ def other_language(submission: Submission) -> Iterator[Finding]:
     """
     parts = _prose_lines(submission)
     if not parts:
+        return
+    if _INVENTED.search(submission.order):
         return
     wanted = _wanted(submission, parts)
     if wanted and _is_in_another(parts, wanted):
@@ -184,7 +199,11 @@ def _wanted(submission: Submission, parts: list[str]) -> frozenset[str]:
     if is_plain_english(description) and all(map(is_plain_english, parts)):
         return frozenset()  # as nearly always, so that the detector is loaded only where it is needed
     texts = [description, task.code, *(v for v in task.details.values() if isinstance(v, str))]
-    found = {language_of(line) for text in texts for line in _lines(text)}
+    found = {
+        language_of(part, POSSIBLE, MIN_ORDER_LETTERS)
+        for text in texts
+        for part in itertools.islice(_CLAUSE.findall(text[:20_000]), MAX_PARTS)
+    }
     if not found - {""} and _TRANSLATES.search(description.lower()):
         return frozenset()
     if _TRANSLATES.search(description.lower()) and not mentioned:
@@ -238,13 +257,13 @@ def is_plain_english(text: str) -> bool:
     )
 
 
-def language_of(text: str) -> str:
+def language_of(text: str, sure: float = SURE, least: int = MIN_PART_LETTERS) -> str:
     """Return the code of the language of a line; empty if it is too short, or if that is unsure."""
-    if _letters(text) < MIN_PART_LETTERS:
+    if _letters(text) < least:
         return ""
     sendable = text[:MAX_PART_CHARS].encode("utf-8", "replace").decode("utf-8")
     value: Any = _detector().compute_language_confidence_values(sendable)[0]
-    return str(value.language.iso_code_639_1.name).lower() if value.value >= SURE else ""
+    return str(value.language.iso_code_639_1.name).lower() if value.value >= sure else ""
 
 
 @functools.cache
