@@ -1,5 +1,6 @@
 """A check for the order itself, handed in as if it were the work."""
 
+import collections
 import re
 from collections.abc import Iterator
 
@@ -13,7 +14,7 @@ OPENING_WORDS = 8
 """The first words of the order: with them comes the order, without them what it is about."""
 
 INSTRUCTION_CHARS = 200
-"""Where an order says what to do with its material: in its first characters, or in a last line no longer."""
+"""An order says what to do with its material within its first characters, or in a last line no longer."""
 
 ECHO_SHARE = 0.85
 """Share of a text that stands in the order, if the text is the order."""
@@ -21,19 +22,30 @@ ECHO_SHARE = 0.85
 WHOLE_SHARE = 0.7
 """The same if the text holds the whole order: a word before it and one after it do not matter."""
 
+SAME_WORDS_SHARE = 0.9
+"""Share of the words that both have, if the text is the order with its parts in another sequence."""
+
 COVERED_SHARE = 0.7
 """Share of the order's material that a copy of it holds: less is an excerpt."""
 
 _KEEPS = re.compile(
-    r"\b(?:proof-?read|correct|edit|format|fix|check|spell|extract|find|list|choose|pick|sort|select|clean|convert|quote|reorder|re-?order"
-    r"|complete|continue|fill|arrange|punctuat|improve|polish|review|remove|replace|highlight|annotate|transcribe|typeset|typo|grammar|tidy|merge"
-    r"|rearrange|split|redact|anonymi[sz]e|normali[sz]e|markdown|minimal|light(?:ly)? |copy-?edit|capitali[sz]|indent|classify|label|dedup|shorten|extend|expand|add )"
-    r"|korrigier|korrektur|lektor|prüf|verbesser|formatier|corrig|révis|revis|relis|formate|mets en|correg|formata|校|修正|添削|исправ|popraw"
+    r"\b(?:proof-?read|correct|edit|format|fix|check|spell|extract|find|list|choose|pick"
+    r"|sort|select|clean|convert|quote|reorder|re-?order"
+    r"|complete|continue|fill|arrange|punctuat|improve|polish|review|remove|replace"
+    r"|highlight|annotate|transcribe|typeset|typo|grammar|tidy|merge"
+    r"|rearrange|split|redact|anonymi[sz]e|normali[sz]e|markdown"
+    r"|copy-?edit|capitali[sz]|indent|classify|label|dedup|shorten|extend|expand|add )"
+    r"|korrigier|korrektur|lektor|prüf|verbesser|formatier|corrig|révis|revis|relis|formate"
+    r"|mets en|correg|formata|校|修正|添削|исправ|popraw"
 )
 """An order of such a word gets most of its material back."""
 
+_MATERIAL = re.compile(r"[:\n\"\u201c\u201e\u00ab]")
+"""What stands between an instruction and its material."""
+
 _ORDERED_ECHO = re.compile(
-    r"\b(?:repeat|copy|echo|recite|verbatim|word for word|quote back|read back|retype|return (?:it|this) unchanged)\b"
+    r"\b(?:repeat|copy|echo|recite|verbatim|word for word|quote back|read back|retype"
+    r"|return (?:it|this) unchanged)\b"
 )
 
 
@@ -55,9 +67,9 @@ def echo(submission: Submission) -> Iterator[Finding]:
     description = words_of(task.description)
     attached = "\n".join([task.code, *(v for v in task.details.values() if isinstance(v, str))])
     lower = task.description.strip().lower()
-    last = lower.rpartition("\n")[2]
-    is_kept = bool(_KEEPS.search(lower, 0, INSTRUCTION_CHARS)) or (
-        len(last) <= INSTRUCTION_CHARS and bool(_KEEPS.search(last))
+    first, last = _MATERIAL.split(lower[:INSTRUCTION_CHARS])[0], lower.rpartition("\n")[2]
+    is_kept = bool(_KEEPS.search(first)) or (
+        "\n" in lower and len(last) <= INSTRUCTION_CHARS and bool(_KEEPS.search(last))
     )
     if (
         _is_order(words, description)
@@ -76,7 +88,10 @@ def _is_order(words: list[str], description: list[str]) -> bool:
         return False
     given = shingles(description)
     share = _contained(found, given)
-    return share >= ECHO_SHARE or (share >= WHOLE_SHARE and _contained(given, found) >= ECHO_SHARE)
+    if share >= ECHO_SHARE or (share >= WHOLE_SHARE and _contained(given, found) >= ECHO_SHARE):
+        return True
+    common = (collections.Counter(words) & collections.Counter(description)).total()
+    return common >= SAME_WORDS_SHARE * max(len(words), len(description))
 
 
 def _is_material(words: list[str], material: list[str]) -> bool:
@@ -84,9 +99,7 @@ def _is_material(words: list[str], material: list[str]) -> bool:
     found, given = shingles(words), shingles(material)
     if len(found) < 3 * MIN_ECHO_WORDS or not given:
         return False
-    return (
-        _contained(found, given) >= ECHO_SHARE and _contained(given, found) >= COVERED_SHARE
-    )
+    return _contained(found, given) >= ECHO_SHARE and _contained(given, found) >= COVERED_SHARE
 
 
 def _is_attached(text: str, code: str) -> bool:

@@ -7,6 +7,7 @@ import unicodedata
 from collections.abc import Iterator
 
 from aicity_fleet.team.gate.verdict import HARD, Check, Finding, Submission
+from aicity_fleet.team.gate.words import FUNCTION_WORDS
 
 LOOKED_AT_CHARS = 40_000
 """How much of a text is looked at, in characters from its start."""
@@ -38,6 +39,9 @@ SCRIPT_SWITCHES = 0.15
 SYMBOL_SHARE = 0.4
 """Most of the characters that are neither letters, digits, white space nor common punctuation."""
 
+MIXED_SHARE = 0.4
+"""Most of the words that mix letters and digits."""
+
 CAMEL_SHARE = 0.4
 """Most of the words with a capital within."""
 
@@ -45,61 +49,31 @@ LONG_WORD_CHARS = 30
 """A run of letters and digits this long is no word, in characters."""
 
 _ORDERED = re.compile(
-    r"gibberish|nonsense|random (?:characters?|strings?|letters?|words?|text)|lorem|filler|placeholder text|invented language|constructed language|conlang|fictional language|made-up (?:words?|language)"
-    r"|\bcipher|\bencod|\bencrypt|\bbase ?64|\bhex\b|\bhash|\bpasswords?\b|\btokens?\b|\bascii\b|\bemoji|\bklingon|\belvish|jabberwock|\bword salad|\bunicode|\bregex|\bregular expression|\bmorse|\bbinary|\bdna\b"
-    r"|\banagram|\bscrambl|\bword ?search|\bcrossword|\bdada|\bzaum|\bglossolalia|\bsound poem|\bscat\b|\bleet|\bvigen|\bcaesar|\brot ?13|\bkeys?\b|\bchess|\bmusical notation|\babc notation|\bguitar tab|\bformula|\bequation|\blatex|\bhaskell|\bperl\b|\bbrainf"
+    r"gibberish|nonsense|random (?:characters?|strings?|letters?|words?|text)|lorem|filler"
+    r"|placeholder text|invented language|constructed language|conlang|fictional language"
+    r"|made-up (?:words?|language)"
+    r"|\bcipher|\bencod|\bencrypt|\bbase ?64|\bhex\b|\bhash|\bpasswords?\b|\btokens?\b"
+    r"|\bascii\b|\bemoji|\bklingon|\belvish|jabberwock|\bword salad|\bunicode|\bregex"
+    r"|\bregular expression|\bmorse|\bbinary|\bdna\b"
+    r"|\banagram|\bscrambl|\bword ?search|\bcrossword|\bdada|\bzaum|\bglossolalia"
+    r"|\bsound poem|\bscat\b|\bleet|\bvigen|\bcaesar|\brot ?13|\bkeys?\b|\bcodes?\b|\bserial"
+    r"|\bskus?\b|\bplates?\b|\bpostcodes?\b|\bchess|\bmusical notation|\babc notation"
+    r"|\bguitar tab|\bformula|\bequation|\blatex|\bhaskell|\bperl\b|\bbrainf"
 )
 _ASKS_LIST = re.compile(
-    r"\b(?:keywords?|tags?|hashtags?|names?|list|words|vocabulary|glossary|synonyms?|titles?|domains?|ingredients?|terms|inventory|csv|json|yaml|xml|html|css|sql|code|script|config\w*|function|program|table|headlines?|slogans?|wordlist|labels?|telegram|notes|keyword|stichw|liste)\b"
+    r"\b(?:keywords?|tags?|hashtags?|names?|list|words|vocabulary|glossary|synonyms?|titles?"
+    r"|domains?|ingredients?|terms|inventory|csv|json|yaml|xml|html|css|sql|code|script"
+    r"|config\w*|function|program|table|headlines?|slogans?|wordlist|labels?|telegram|notes"
+    r"|keyword|stichw|liste)\b"
 )
 
-_ADDRESS = re.compile(r"https?://[^\s)>\]]+|\]\([^()\s]{0,2000}\)")
+_ADDRESS = re.compile(r"https?://[^\s)>\]]+|\]\([^()\s]{0,2000}\)|<[^<>\n]{1,400}>")
+_MIXED = re.compile(r"[a-z]\d[a-z]|[a-z]{2}\d|\d[a-z]{2}")
 _CAMEL = re.compile(r"[a-z][A-Z]")
 _WORD = re.compile(r"[^\W\d_]+(?:['\u2019][^\W\d_]+)*")
 _VOWELS = frozenset("aeiouyаеиоуыэюяіїєёæøœıαεηιουωάέήίόύώ")
 _LATIN_OR_CYRILLIC = re.compile(r"[a-zа-яёіїєґўђћџљњјæøœßłđðþı]+")
 
-_FUNCTION_WORDS = frozenset(
-    """
-    the and of to is it that for with are be not this by from you was when which should have has can no in on at as an or but if
-    we they he she his her their our your its my do does did so than then will would there were been what who how all one more out up
-    into about after before only over also just like very some any each every other these those them him me us i a
-    der die das und ist nicht ein eine einen einem einer zu in den von mit sich des auf für im dem es auch als an er sie wie wir ich
-    du aus bei nach um wird werden sind war hat haben oder aber wenn nur noch über so zum zur dass man kann ihr ihre
-    le la les de des un une et est en que qui dans pour pas sur au aux avec ce se sa son ses plus par il elle nous vous on ne ou mais
-    leur cette ces comme sont du je tu à où été être y
-    el los las del una con por para su al lo como más pero sus o este esta es son no se ya muy sin sobre también fue ha hay cuando donde
-    il gli che di da non per con una sono ma come più anche del della dei delle nel nella alla si ha lo suo questo quando i è e
-    os as do da dos das em um uma não por com se na no nas nos mais mas ao ele ela isso foi são também pela pelo seu sua é
-    het een van en dat op te niet zijn voor met aan er maar om ook als bij nog naar dan wordt werd hij ze wij deze door uit
-    och att det som en på är av för med den till inte om ett han men var jag sig så vi från de kan när ska eller hon har
-    og at er ikke til med som det på for av en et de vi han jeg har kan ble var fra når
-    ja on ei että se oli hän mutta kun niin ovat joka myös tai kuin jos mitä sen hänen ollut voi sitä nyt jo
-    i w na z się nie to że do jest o po jak za od ale co tak przez dla są był być czy tego jego już tylko
-    a v se na je že to do si o s z za ve jako by jsou byl po ale který tak jen nebo když ze
-    az és hogy nem is egy van de ha meg már csak azt ez mint volt még el a
-    și nu cu este sau pe din care mai ca o un să se la ce fi sunt în că au fost pentru lui
-    ve bir bu için da de ile çok ama ne gibi daha olarak olan her o mi var kadar sonra ben
-    yang dan di itu dengan untuk ini dari dalam tidak akan pada juga ke adalah saya ada oleh bisa karena
-    và là của có không một cho các được trong với những này người khi đã ở từ thì cũng về để
-    i u je da se na su za od kao što ne ali sam iz bio to s koji ili
-    i el la els les que per amb no una és del al més com dels però aquest
-    na ya wa kwa ni za katika hii kama la cha si alikuwa hiyo lakini yake sana watu
-    ng sa ang mga na ay at ni para ito hindi si ko kung din
-    και το η ο να του της τα που με για είναι δεν από στο την τον σε τη ένα των θα οι στην μια
-    и в не на я что он с как это по но из у за от так же для его она мы бы вы то был было все или если к о
-    і на що не з у до як це але та й він за від його її був бо про є
-    се на да не от за е и с по като но си ще това са в
-    في من على أن إلى هذا مع لا ما عن كان التي هو هي الذي و كل بعد أو هذه ذلك
-    של את על לא זה עם הוא כי גם היא אני אם או כל מה יש היה
-    در به از که این را با است برای آن یک تا بر و هم می بود
-    के में है की को से का और पर यह हैं एक भी नहीं कि हो था कर
-    이 그 수 것 등 및 더 있다 있는 한 할 하는
-    kaj la estas de en al ne mi li
-    et in est non ad cum ut qui sed quod ex per
-    """.split()  # noqa: SIM905 -- easier to read
-)
-"""Words of grammar, of the thirty languages that are written most."""
 
 _HAN = re.compile("[\u3040-\u30ff\u3400-\u9fff]")
 _COMMON_HAN = frozenset(
@@ -107,16 +81,20 @@ _COMMON_HAN = frozenset(
     "心学學么麼之都好看起发發当當没沒成只如事把还還用第样樣道想作种種开開美总總从從无無情己面最女但现現前些所同日手又行意动動方期它头頭经經"
     "长長儿兒回位分爱愛老因很给給名法间間斯知世什两兩次使身者被高已亲親其进進此话話常与與活正感"
 )
-_DETERMINERS = frozenset("the a an my your its our their every".split())
+_DETERMINERS = frozenset(("the", "a", "an", "my", "your", "its", "our", "their", "every"))
 _NEVER_AFTER = frozenset(
     """
-    the a an of to is are was were be and or but that from with by at for in on have has had which when would should could will
-    than then if it they he she we you this these those them him not into
+    the a an of to is are was were be and or but that from with by at for in on have has had which when
+    would should could will than then if it they he she we you this these those them him not into
     """.split()  # noqa: SIM905 -- easier to read
 )
 """Words that do not follow a determiner, but for a quotation or a slip."""
-_PREPOSITIONS = frozenset("of from with into at".split())
-_NEVER_AFTER_PREPOSITION = frozenset("of is are was were be has had would should could will from with into and or".split())
+_PREPOSITIONS = frozenset(("of", "from", "with", "into", "at"))
+_NEVER_AFTER_PREPOSITION = frozenset(
+    """
+    of is are was were be has had would should could will from with into and or
+    """.split()  # noqa: SIM905 -- easier to read
+)
 
 
 def gibberish(submission: Submission) -> Iterator[Finding]:
@@ -130,9 +108,10 @@ def gibberish(submission: Submission) -> Iterator[Finding]:
     """
     order = submission.task.description.lower()
     if not _ORDERED.search(order) and _is_gibberish(
-        _ADDRESS.sub(" ", submission.plain_prose[:LOOKED_AT_CHARS]), may_be_list=bool(_ASKS_LIST.search(order))
+        _ADDRESS.sub(" ", submission.prose[:LOOKED_AT_CHARS]),
+        may_be_list=bool(_ASKS_LIST.search(order)),
     ):
-        yield Finding("gibberish", "The text makes no sense; write it anew in sentences.", HARD)
+        yield Finding("gibberish", "The text makes no sense; write it again in sentences.", HARD)
 
 
 def _is_gibberish(prose: str, may_be_list: bool) -> bool:
@@ -152,17 +131,24 @@ def _is_gibberish(prose: str, may_be_list: bool) -> bool:
 def _is_symbols(prose: str) -> bool:
     lines = [line for line in prose.split("\n") if not line.lstrip().startswith("|")]
     text = "".join(lines)
-    counts = collections.Counter(text)
-    plain = sum(
-        count for char, count in counts.items()
-        if char.isalnum() or char.isspace() or char in ".,;:!?'\"()-*#>/_=" or unicodedata.category(char)[0] in "MPZ" and ord(char) > 127
-    )  # fmt: skip
+    plain = sum(count for char, count in collections.Counter(text).items() if _is_plain(char))
     return len(text) >= 60 and len(text) - plain > SYMBOL_SHARE * len(text)
 
 
+def _is_plain(char: str) -> bool:
+    if char.isalnum() or char.isspace():
+        return True
+    if char.isascii():
+        return char in ".,;:!?'\"()-*#>/_="
+    return unicodedata.category(char)[0] in "MPZ"
+
+
 def _is_blob(prose: str) -> bool:
-    """Whether most of a text is runs of letters and digits too long for words."""
+    """Whether most of a text is runs of letters and digits that mix both, or are too long for words."""
     runs = re.findall(r"[A-Za-z0-9+/=_-]+", prose)
+    mixed = sum(bool(_MIXED.search(run)) for run in runs)
+    if len(runs) >= 2 * MIN_WORDS and mixed > MIXED_SHARE * len(runs):
+        return True
     total = sum(map(len, runs))
     long = sum(len(run) for run in runs if len(run) >= LONG_WORD_CHARS and len(set(run)) > 8)
     return total >= 100 and long > total / 2
@@ -172,13 +158,15 @@ def _mixes_scripts(words: list[str]) -> bool:
     scripts = [_script(word) for word in words]
     if len(scripts) < MIN_WORDS:
         return False
-    common = [name for name, count in collections.Counter(scripts).items() if count >= 0.04 * len(scripts)]
+    common = [
+        name for name, count in collections.Counter(scripts).items() if count >= 0.04 * len(scripts)
+    ]
     switches = sum(one != other for one, other in itertools.pairwise(scripts))
     return len(common) >= 3 and switches > SCRIPT_SWITCHES * len(scripts)
 
 
 def _script(word: str) -> str:
-    """The script of a word: the first word of the name of its first letter, Japanese as one with Chinese."""
+    """The script of a word, from the name of its first letter; Japanese is one with Chinese."""
     name = unicodedata.name(word[0], "").split(" ")[0]
     return "CJK" if name in ("HIRAGANA", "KATAKANA") else name
 
@@ -190,15 +178,20 @@ def _is_camel_case(words: list[str]) -> bool:
 
 
 def _is_random_han(prose: str) -> bool:
-    found = _HAN.findall(prose)
+    found: list[str] = _HAN.findall(prose)
     if len(found) < MIN_HAN:
         return False
-    return sum(char < "\u3100" or char in _COMMON_HAN for char in found) < HAN_SHARE * len(found)
+    common = sum(char < "\u3100" or char in _COMMON_HAN for char in found)
+    return common < HAN_SHARE * len(found)
 
 
 def _is_unpronounceable(words: list[str]) -> bool:
     """Whether many words of an alphabet with vowels could not be spoken."""
-    judged = [word for word in map(_without_marks, words) if len(word) >= 4 and _LATIN_OR_CYRILLIC.fullmatch(word)]
+    judged = [
+        word
+        for word in map(_without_marks, words)
+        if len(word) >= 4 and _LATIN_OR_CYRILLIC.fullmatch(word)
+    ]
     bad = sum(_most_consonants(word) >= 5 or not _VOWELS & set(word) for word in judged)
     return len(judged) >= MIN_WORDS and bad > UNPRONOUNCEABLE_SHARE * len(judged)
 
@@ -236,8 +229,8 @@ def _lacks_grammar(prose: str) -> bool:
         if len(found) >= MIN_WORDS and not line.lstrip().startswith("|"):
             words += found
     words = [word for word in words if not _HAN.match(word) and not "\u0e00" <= word[0] <= "\u0eff"]
-    found = sum(word in _FUNCTION_WORDS for word in words)
-    return len(words) >= MIN_RUNNING_WORDS and found < FUNCTION_SHARE * len(words)
+    function_words = sum(word in FUNCTION_WORDS for word in words)
+    return len(words) >= MIN_RUNNING_WORDS and function_words < FUNCTION_SHARE * len(words)
 
 
 CHECKS: tuple[Check, ...] = (gibberish,)

@@ -29,17 +29,24 @@ PARAGRAPH_TIMES = 4
 """How often a long paragraph may not stand in a text of prose."""
 
 _LISTED = re.compile(
-    r"\b(?:poem|poetry|song|lyric|verse|refrain|chorus|villanelle|ghazal|pantoum|chant|mantra|rhyme|ballad|litany"
-    r"|hymn|prayer|rondeau|triolet|rap|anthem|lullaby|nursery|cumulative|gedicht|lied|strophe|chanson|poème|comptine|poema|canci[oó]n"
-    r"|poesia|canzone|filastrocca|csv|json|yaml|xml|html|svg|sql|tables?|schedule|dataset|survey|form|questionnaire|checklist"
-    r"|test cases?|fixtures?|log|rows|records|entries|captions|alt texts?|tabelle|tableau|tabla|bingo|drill|exercises?|affirmations?|meditation)"
+    r"\b(?:poem|poetry|song|lyric|verse|refrain|chorus|villanelle|ghazal|pantoum|chant"
+    r"|mantra|rhyme|ballad|litany"
+    r"|hymn|prayer|rondeau|triolet|rap|anthem|lullaby|nursery|cumulative|gedicht|lied"
+    r"|strophe|chanson|poème|comptine|poema|canci[oó]n"
+    r"|poesia|canzone|filastrocca|csv|json|yaml|xml|html|svg|sql|tables?|schedule|dataset"
+    r"|survey|form|questionnaire|checklist"
+    r"|test cases?|fixtures?|log|rows|records|entries|captions|alt texts?|tabelle|tableau"
+    r"|tabla|bingo|drill|exercises?|affirmations?|meditation)"
     r"|歌|詩|诗|песн|стих"
 )
 _ORDERED_REPEATS = re.compile(
     r"\b(?:repeat|write|print|copy|say|output|list|produce|give|type)\w{0,3}\b[^\n]{0,200}"
-    r"\b(?:\d+|ten|twelve|twenty|thirty|fifty|hundred|thousand|many|several|\w+teen) ?(?:times|x|lines|copies|repetitions)\b"
-    r"|\b(?:same|identical|one) (?:sentence|line|phrase|paragraph|word|text)\b[^.\n]{0,60}\b(?:times|over|again|repeat\w*|copies)"
-    r"|\brepetiti(?:ve|on)s?\b|\brepeat(?:ed|ing|s)? (?:the|this|that|it|each|a|one|line|sentence)\b|\bfiller text\b|\bdummy (?:text|data)\b"
+    r"\b(?:\d+|ten|twelve|twenty|thirty|fifty|hundred|thousand|many|several"
+    r"|\w+teen) ?(?:times|x|lines|copies|repetitions)\b"
+    r"|\b(?:same|identical|one) (?:sentence|line|phrase|paragraph|word"
+    r"|text)\b[^.\n]{0,60}\b(?:times|over|again|repeat\w*|copies)"
+    r"|\brepetiti(?:ve|on)s?\b|\brepeat(?:ed|ing|s)? (?:the|this|that|it|each|a|one|line"
+    r"|sentence)\b|\bfiller text\b|\bdummy (?:text|data)\b"
     r"|\b\d+[ -]?(?:mal|fois|veces|volte|vezes|回|次|раз)\b"
 )
 _NUMBERING = re.compile(r"^[ \t>*#-]{0,12}(?:\d{1,5}[.):]?)?[ \t]*", re.M)
