@@ -202,7 +202,7 @@ _ORDERED_QUESTIONS = re.compile(
     r"|\bchatbot\b|\bconversation\b|\bphrases?\b|\bexercises?\b|\bworksheet\b|\bchecklist\b"
 )
 _ORDERED_PROMISE = re.compile(
-    r"\b(?:promis\w+|confirm\w*|acknowledg\w*|accept\w*|deadline|deliver\w*|tell them|bestätig\w*|confirm\w*)\b"
+    r"\b(?:promis\w+|confirm\w*|acknowledg\w*|accept\w*|deadline|deliver\w*|bestätig\w*)\b"
 )
 _UNDONE = re.compile(
     rf"\b{_I_WILL} (?:start|begin|get started|get to work|begin work\w*|write|draft|prepare"

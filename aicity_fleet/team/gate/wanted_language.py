@@ -99,6 +99,11 @@ _INTO = re.compile(
     r"|\bl['\u2019]|成)$"
 )
 
+_ENGLISH = re.compile(
+    r"\b(?:the|write|please|explain|about|of|with|what|how|why|give|make|find|list|create|describe"
+    r"|tell|which|should|from|this|that|your|our|my|review|short|and|for|draft|compare|summari[sz]e)\b"
+)
+"""Words of which an English order has two at least: short clauses mislead the detector."""
 _CLAUSE = re.compile(r"[^\n\".:;!?\u201c\u201d\u201e\u00ab\u00bb。！？「」]{12,}")
 _INVENTED = re.compile(
     r"\blorem|\brandom|\bpassword|\bbase ?64|\bencod|\bcipher|\bencrypt|\binvented"
@@ -216,18 +221,19 @@ def _wanted(submission: Submission, parts: list[str]) -> frozenset[str]:
         return _usable(asked)
     mentioned = set(_named(lower))
     if is_plain_english(description) and all(map(is_plain_english, parts)):
-        return (
-            frozenset()
-        )  # as nearly always, so that the detector is loaded only where it is needed
+        return frozenset()  # nearly always: the detector is loaded only where it is needed
     texts = [description, task.code, *(v for v in task.details.values() if isinstance(v, str))]
-    found = {
-        language_of(part, POSSIBLE, MIN_ORDER_LETTERS)
+    clauses = [
+        clause
         for text in texts
-        for part in itertools.islice(_CLAUSE.findall(text[:20_000]), MAX_PARTS)
-    }
-    if _TRANSLATES.search(lower) and not mentioned:
+        for clause in itertools.islice(_CLAUSE.findall(text[:20_000]), MAX_PARTS)
+    ]
+    english = {"en"} if len(set(_ENGLISH.findall(lower))) >= 2 else set()
+    is_sure = english or any(map(language_of, [" ".join(description.split()), *clauses]))
+    if not is_sure or (_TRANSLATES.search(lower) and not mentioned):
         return frozenset()
-    return _usable(mentioned | (found - {""})) if found - {""} else frozenset()
+    possible = {language_of(clause, POSSIBLE, MIN_ORDER_LETTERS) for clause in clauses}
+    return _usable(mentioned | english | possible - {""})
 
 
 def _usable(codes: set[str]) -> frozenset[str]:
