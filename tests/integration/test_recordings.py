@@ -118,7 +118,7 @@ def test_a_replay_ends_as_the_job_did(job, run, answers, ending):
     data = json.loads(run("--replay", "--json").stdout)
     assert data["is_same"] is True
     assert data["calls"] == len(answers)
-    assert data["made_by"].startswith("2; autogen")
+    assert data["made_by"].startswith("3; autogen")
 
 
 def test_a_replay_needs_neither_the_owners_teams_nor_models(job, run):
