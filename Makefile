@@ -9,7 +9,7 @@ KILLS = 30
 # Processes that run tests side by side: most of a test of real processes is waiting.
 TESTERS = 4
 
-.PHONY: help demo test coverage check chaos simulate exhaustive bench docs demo-svg lock clean
+.PHONY: help demo test coverage check gate chaos simulate exhaustive bench docs demo-svg lock clean
 .DEFAULT_GOAL := help
 
 help:
@@ -21,6 +21,7 @@ help:
 	@echo 'make chaos   kill, stop, wipe and starve a fleet for about two minutes, and count what was lost'
 	@echo '             (make chaos JOBS=2000 KILLS=200 SEED=7 ARGS="--no-flushall --receipt FILE")'
 	@echo 'make check   formatting, lint and types'
+	@echo 'make gate    how well the gate tells work from junk (make gate ARGS=--kinds)'
 	@echo 'make simulate      the fleet in virtual time under many seeds (SEEDS=500), or one (SEED=7)'
 	@echo 'make exhaustive    every state of a small fleet (ARGS=--large)'
 	@echo 'make docs    the documentation, in build/docs (warnings are errors)'
@@ -64,6 +65,9 @@ check: $(MADE)
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy
+
+gate: $(MADE)
+	@PYTHONPATH=tests $(VENV)/bin/python -m gate.evaluation $(ARGS)
 
 # A failing seed repeats exactly: make simulate SEED=1234 prints its trace.
 simulate: $(MADE)

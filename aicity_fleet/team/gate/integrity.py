@@ -5,7 +5,18 @@ import re
 from collections.abc import Iterator
 
 from aicity_fleet.redaction import REDACTED
-from aicity_fleet.team.gate import links, unfinished
+from aicity_fleet.team.gate import (
+    echo,
+    error_pages,
+    gibberish,
+    links,
+    promises,
+    reasoning,
+    repetition,
+    tool_calls,
+    unfinished,
+    wanted_language,
+)
 from aicity_fleet.team.gate.disguise import holds_any, skeleton
 from aicity_fleet.team.gate.verdict import HARD, Check, Finding, Submission
 
@@ -182,4 +193,12 @@ CHECKS: tuple[Check, ...] = (
     forbidden,
     *unfinished.CHECKS,
     *links.CHECKS,
+    *reasoning.CHECKS,
+    *tool_calls.CHECKS,
+    *repetition.CHECKS,
+    *gibberish.CHECKS,
+    *error_pages.CHECKS,
+    *echo.CHECKS,
+    *promises.CHECKS,
+    *wanted_language.CHECKS,
 )

@@ -8,6 +8,7 @@ import dataclasses
 import re
 
 _FENCE = re.compile(r"^[ \t]*+(`{3,}+|~{3,}+)([^`\n]*+)$")
+_MARKDOWN = frozenset(("markdown", "md", "mdx"))
 _TICKS = re.compile(r"`+")
 _HEADING = re.compile(r"^ {0,3}#{1,6} +\S|^\*\*[^*\n]{2,80}\*\*:?[ \t]*$", re.MULTILINE)
 _LIST_ITEM = re.compile(r"^[ \t]*(?:[-*+]|\d{1,3}[.)]) +\S", re.MULTILINE)
@@ -24,11 +25,17 @@ class Block:
 
 
 def split_fences(text: str) -> tuple[tuple[Block, ...], str]:
-    """Return the fenced code blocks, in order, and the prose around them; the last block may be open."""
+    """Return the fenced code blocks, in order, and the prose around them; the last block may be open.
+
+    Within a block of Markdown a fence with a language opens a block of its own, and the next bare fence
+    closes that: models nest fences of one length, which CommonMark does not. A bare fence at the very end
+    opens nothing.
+    """
     blocks: list[Block] = []
     outside: list[str] = []
     inside: list[str] = []
     fence = language = ""
+    depth = 0
     for line in text.split("\n"):
         match = _FENCE.match(line)
         if not fence:
@@ -36,14 +43,18 @@ def split_fences(text: str) -> tuple[tuple[Block, ...], str]:
                 fence, info = match.group(1), match.group(2).strip()
                 language = info.split()[0].lower().strip("{}.,") if info else ""
                 inside = []
+                depth = 0
             else:
                 outside.append(line)
-        elif match and match.group(1).startswith(fence) and not match.group(2).strip():
+            continue
+        if match and match.group(1).startswith(fence) and not (match.group(2).strip() or depth):
             blocks.append(Block(language, "\n".join(inside), is_closed=True))
             fence = ""
-        else:
-            inside.append(line)
-    if fence:
+            continue
+        if match and language in _MARKDOWN and match.group(1) == fence:
+            depth += 1 if match.group(2).strip() else -1
+        inside.append(line)
+    if fence and (language or "".join(inside).strip()):
         blocks.append(Block(language, "\n".join(inside), is_closed=False))
     return tuple(blocks), "\n".join(outside)
 

@@ -85,6 +85,13 @@ class Submission:
         return without_code_spans(self.prose)
 
     @functools.cached_property
+    def bare(self) -> str:
+        """The text without white space around it, or what its one code block holds."""
+        if len(self.blocks) == 1 and not self.prose.strip():
+            return self.blocks[0].code.strip()
+        return self.text.strip()
+
+    @functools.cached_property
     def is_english(self) -> bool:
         """Whether checks that look for English words can judge the text."""
         return is_english(self.prose)

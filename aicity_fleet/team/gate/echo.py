@@ -1,0 +1,116 @@
+"""A check for the order itself, handed in as if it were the work."""
+
+import collections
+import re
+from collections.abc import Iterator
+
+from aicity_fleet.team.gate.verdict import HARD, Check, Finding, Submission
+from aicity_fleet.team.gate.words import Shingle, shingles, words_of
+
+MIN_ECHO_WORDS = 8
+"""A shorter text is not judged."""
+
+OPENING_WORDS = 8
+"""The first words of the order: with them comes the order, without them what it is about."""
+
+INSTRUCTION_CHARS = 200
+"""An order says what to do with its material within its first characters, or in a last line no longer."""
+
+ECHO_SHARE = 0.85
+"""Share of a text that stands in the order, if the text is the order."""
+
+WHOLE_SHARE = 0.7
+"""The same if the text holds the whole order: a word before it and one after it do not matter."""
+
+SAME_WORDS_SHARE = 0.9
+"""Share of the words that both have, if the text is the order with its parts in another sequence."""
+
+COVERED_SHARE = 0.7
+"""Share of the order's material that a copy of it holds: less is an excerpt."""
+
+_KEEPS = re.compile(
+    r"\b(?:proof-?read|correct|edit|format|fix|check|spell|extract|find|list|choose|pick"
+    r"|sort|select|clean|convert|quote|reorder|re-?order"
+    r"|complete|continue|fill|arrange|punctuat|improve|polish|review|remove|replace"
+    r"|highlight|annotate|transcribe|typeset|typo|grammar|tidy|merge"
+    r"|rearrange|split|redact|anonymi[sz]e|normali[sz]e|markdown"
+    r"|copy-?edit|capitali[sz]|indent|classify|label|dedup|shorten|extend|expand|add )"
+    r"|korrigier|korrektur|lektor|prüf|verbesser|formatier|corrig|révis|revis|relis|formate"
+    r"|mets en|correg|formata|校|修正|添削|исправ|popraw"
+)
+"""An order of such a word gets most of its material back."""
+
+_MATERIAL = re.compile(r"[:\n\"\u201c\u201e\u00ab]")
+"""What stands between an instruction and its material."""
+
+_ORDERED_ECHO = re.compile(
+    r"\b(?:repeat|copy|echo|recite|verbatim|word for word|quote back|read back|retype"
+    r"|return (?:it|this) unchanged)\b"
+)
+
+
+def echo(submission: Submission) -> Iterator[Finding]:
+    """The order, or the material that came with it, is all that was handed in.
+
+    Its instruction at the start tells the order from its material, which many orders want back with
+    changes: a proofread text, a repaired program. The material alone is junk where the order asks for more
+    than a correction, and a copy of code or of an attached text is always.
+
+    Source: Broder, "On the resemblance and containment of documents", 1997.
+    """
+    if _ORDERED_ECHO.search(submission.order):
+        return
+    task = submission.task
+    words = words_of(submission.text)
+    if len(words) < MIN_ECHO_WORDS:
+        return
+    description = words_of(task.description)
+    attached = "\n".join([task.code, *(v for v in task.details.values() if isinstance(v, str))])
+    lower = task.description.strip().lower()
+    first, last = _MATERIAL.split(lower[:INSTRUCTION_CHARS])[0], lower.rpartition("\n")[2]
+    is_kept = bool(_KEEPS.search(first)) or (
+        "\n" in lower and len(last) <= INSTRUCTION_CHARS and bool(_KEEPS.search(last))
+    )
+    if (
+        _is_order(words, description)
+        or _is_attached(submission.bare, task.code)
+        or (not is_kept and _is_material(words, description[OPENING_WORDS:]))
+        or (not is_kept and _is_material(words, words_of(attached)))
+    ):
+        yield Finding("echo", "The text repeats the order instead of doing it.", HARD)
+
+
+def _is_order(words: list[str], description: list[str]) -> bool:
+    """Whether a text holds the start of the order, and next to nothing that is not in the order."""
+    opening = shingles(description[:OPENING_WORDS])
+    found = shingles(words)
+    if not opening or not found or len(set(opening) & set(found[:200])) < len(opening) * 0.6:
+        return False
+    given = shingles(description)
+    share = _contained(found, given)
+    if share >= ECHO_SHARE or (share >= WHOLE_SHARE and _contained(given, found) >= ECHO_SHARE):
+        return True
+    common = (collections.Counter(words) & collections.Counter(description)).total()
+    return common >= SAME_WORDS_SHARE * max(len(words), len(description))
+
+
+def _is_material(words: list[str], material: list[str]) -> bool:
+    """Whether a text is nothing but most of the material."""
+    found, given = shingles(words), shingles(material)
+    if len(found) < 3 * MIN_ECHO_WORDS or not given:
+        return False
+    return _contained(found, given) >= ECHO_SHARE and _contained(given, found) >= COVERED_SHARE
+
+
+def _is_attached(text: str, code: str) -> bool:
+    """Whether a text is what the order came with, to the letter."""
+    return len(code.strip()) >= 40 and text == code.strip()
+
+
+def _contained(found: list[Shingle], given: list[Shingle]) -> float:
+    """Share of the shingles found that were given."""
+    known = set(given)
+    return sum(one in known for one in found) / len(found)
+
+
+CHECKS: tuple[Check, ...] = (echo,)

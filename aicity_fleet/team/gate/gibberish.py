@@ -1,0 +1,236 @@
+"""A check for text without sense in any language: random characters, word salad, a soup of tokens."""
+
+import collections
+import itertools
+import re
+import unicodedata
+from collections.abc import Iterator
+
+from aicity_fleet.team.gate.verdict import HARD, Check, Finding, Submission
+from aicity_fleet.team.gate.words import FUNCTION_WORDS
+
+LOOKED_AT_CHARS = 40_000
+"""How much of a text is looked at, in characters from its start."""
+
+MIN_WORDS = 12
+"""Fewer words are not judged."""
+
+UNPRONOUNCEABLE_SHARE = 0.2
+"""Most of the words without a vowel, or with five consonants in a row. Czech and Polish stay below 0.05."""
+
+MIN_RUNNING_WORDS = 40
+"""Running text shorter than this says nothing about its grammar."""
+
+FUNCTION_SHARE = 0.06
+"""The least share of function words in running text; Finnish and Turkish have 0.1, English 0.4."""
+
+SALAD_SHARE = 0.03
+"""Most of the pairs of English words that no sentence has, such as "the of"; real text has none."""
+
+MIN_HAN = 80
+"""Fewer Chinese or Japanese characters are not judged."""
+
+HAN_SHARE = 0.05
+"""The least share of the commonest characters among them; running text has 0.15 to 0.6."""
+
+SCRIPT_SWITCHES = 0.15
+"""Most of the pairs of neighbouring words in two scripts, where there are three scripts or more."""
+
+SYMBOL_SHARE = 0.4
+"""Most of the characters that are neither letters, digits, white space nor common punctuation."""
+
+MIXED_SHARE = 0.4
+"""Most of the words that mix letters and digits."""
+
+CAMEL_SHARE = 0.4
+"""Most of the words with a capital within."""
+
+LONG_WORD_CHARS = 30
+"""A run of letters and digits this long is no word, in characters."""
+
+_ORDERED = re.compile(
+    r"gibberish|nonsense|random (?:characters?|strings?|letters?|words?|text)|lorem|filler"
+    r"|placeholder text|invented language|constructed language|conlang|fictional language"
+    r"|made-up (?:words?|language)"
+    r"|\bcipher|\bencod|\bencrypt|\bbase ?64|\bhex\b|\bhash|\bpasswords?\b|\btokens?\b"
+    r"|\bascii\b|\bemoji|\bklingon|\belvish|jabberwock|\bword salad|\bunicode|\bregex"
+    r"|\bregular expression|\bmorse|\bbinary|\bdna\b"
+    r"|\banagram|\bscrambl|\bword ?search|\bcrossword|\bdada|\bzaum|\bglossolalia"
+    r"|\bsound poem|\bscat\b|\bleet|\bvigen|\bcaesar|\brot ?13|\bkeys?\b|\bcodes?\b|\bserial"
+    r"|\bskus?\b|\bplates?\b|\bpostcodes?\b|\bchess|\bmusical notation|\babc notation"
+    r"|\bguitar tab|\bformula|\bequation|\blatex|\bhaskell|\bperl\b|\bbrainf"
+)
+_ASKS_LIST = re.compile(
+    r"\b(?:keywords?|tags?|hashtags?|names?|list|words|vocabulary|glossary|synonyms?|titles?"
+    r"|domains?|ingredients?|terms|inventory|csv|json|yaml|xml|html|css|sql|code|script"
+    r"|config\w*|function|program|table|headlines?|slogans?|wordlist|labels?|telegram|notes"
+    r"|keyword|stichw|liste)\b"
+)
+
+_ADDRESS = re.compile(r"https?://[^\s)>\]]+|\]\([^()\s]{0,2000}\)|<[^<>\n]{1,400}>")
+_MIXED = re.compile(r"[a-z]\d[a-z]|[a-z]{2}\d|\d[a-z]{2}")
+_CAMEL = re.compile(r"[a-z][A-Z]")
+_WORD = re.compile(r"[^\W\d_]+(?:['\u2019][^\W\d_]+)*")
+_VOWELS = frozenset("aeiouyаеиоуыэюяіїєёæøœıαεηιουωάέήίόύώ")
+_LATIN_OR_CYRILLIC = re.compile(r"[a-zа-яёіїєґўђћџљњјæøœßłđðþı]+")
+
+
+_HAN = re.compile("[\u3040-\u30ff\u3400-\u9fff]")
+_COMMON_HAN = frozenset(
+    "的一是不了在人有我他这這个個们們来來到时時大地为為子中你说說生国國年着就那和要她出也得里裡后後自以会會家可下而过過天去能对對小多然于於"
+    "心学學么麼之都好看起发發当當没沒成只如事把还還用第样樣道想作种種开開美总總从從无無情己面最女但现現前些所同日手又行意动動方期它头頭经經"
+    "长長儿兒回位分爱愛老因很给給名法间間斯知世什两兩次使身者被高已亲親其进進此话話常与與活正感"
+)
+_DETERMINERS = frozenset(("the", "a", "an", "my", "your", "its", "our", "their", "every"))
+_NEVER_AFTER = frozenset(
+    """
+    the a an of to is are was were be and or but that from with by at for in on have has had which when
+    would should could will than then if it they he she we you this these those them him not into
+    """.split()  # noqa: SIM905 -- easier to read
+)
+"""Words that do not follow a determiner, but for a quotation or a slip."""
+_PREPOSITIONS = frozenset(("of", "from", "with", "into", "at"))
+_NEVER_AFTER_PREPOSITION = frozenset(
+    """
+    of is are was were be has had would should could will from with into and or
+    """.split()  # noqa: SIM905 -- easier to read
+)
+
+
+def gibberish(submission: Submission) -> Iterator[Finding]:
+    """Characters or words in no order, unless the order asks for such.
+
+    Function words are the mark of running text in any language (Zipf's law), and no language stacks
+    consonants without end; a loss of both is noise. What is no running text is not judged by them.
+
+    Source: Holtzman et al., "The Curious Case of Neural Text Degeneration", 2020 (incoherent samples);
+    unicode.org/reports/tr24 (scripts).
+    """
+    order = submission.task.description.lower()
+    if not _ORDERED.search(order) and _is_gibberish(
+        _ADDRESS.sub(" ", submission.prose[:LOOKED_AT_CHARS]),
+        may_be_list=bool(_ASKS_LIST.search(order)),
+    ):
+        yield Finding("gibberish", "The text makes no sense; write it again in sentences.", HARD)
+
+
+def _is_gibberish(prose: str, may_be_list: bool) -> bool:
+    if _is_symbols(prose) or _is_blob(prose):
+        return True
+    words = _WORD.findall(prose)
+    if _mixes_scripts(words) or _is_random_han(prose) or _is_camel_case(words):
+        return True
+    lower = [word.lower() for word in words if not word.isupper()]
+    return (
+        _is_unpronounceable(lower)
+        or _is_salad(lower)
+        or (not may_be_list and _lacks_grammar(prose))
+    )
+
+
+def _is_symbols(prose: str) -> bool:
+    lines = [line for line in prose.split("\n") if not line.lstrip().startswith("|")]
+    text = "".join(lines)
+    plain = sum(count for char, count in collections.Counter(text).items() if _is_plain(char))
+    return len(text) >= 60 and len(text) - plain > SYMBOL_SHARE * len(text)
+
+
+def _is_plain(char: str) -> bool:
+    if char.isalnum() or char.isspace():
+        return True
+    if char.isascii():
+        return char in ".,;:!?'\"()-*#>/_="
+    return unicodedata.category(char)[0] in "MPZ"
+
+
+def _is_blob(prose: str) -> bool:
+    """Whether most of a text is runs of letters and digits that mix both, or are too long for words."""
+    runs = re.findall(r"[A-Za-z0-9+/=_-]+", prose)
+    mixed = sum(bool(_MIXED.search(run)) for run in runs)
+    if len(runs) >= 2 * MIN_WORDS and mixed > MIXED_SHARE * len(runs):
+        return True
+    total = sum(map(len, runs))
+    long = sum(len(run) for run in runs if len(run) >= LONG_WORD_CHARS and len(set(run)) > 8)
+    return total >= 100 and long > total / 2
+
+
+def _mixes_scripts(words: list[str]) -> bool:
+    scripts = [_script(word) for word in words]
+    if len(scripts) < MIN_WORDS:
+        return False
+    common = [
+        name for name, count in collections.Counter(scripts).items() if count >= 0.04 * len(scripts)
+    ]
+    switches = sum(one != other for one, other in itertools.pairwise(scripts))
+    return len(common) >= 3 and switches > SCRIPT_SWITCHES * len(scripts)
+
+
+def _script(word: str) -> str:
+    """The script of a word, from the name of its first letter; Japanese is one with Chinese."""
+    name = unicodedata.name(word[0], "").split(" ")[0]
+    return "CJK" if name in ("HIRAGANA", "KATAKANA") else name
+
+
+def _is_camel_case(words: list[str]) -> bool:
+    """Whether the text is a heap of identifiers, as the rare tokens of a model are."""
+    found = sum(bool(_CAMEL.search(word)) for word in words)
+    return len(words) >= MIN_WORDS and found > CAMEL_SHARE * len(words)
+
+
+def _is_random_han(prose: str) -> bool:
+    found: list[str] = _HAN.findall(prose)
+    if len(found) < MIN_HAN:
+        return False
+    common = sum(char < "\u3100" or char in _COMMON_HAN for char in found)
+    return common < HAN_SHARE * len(found)
+
+
+def _is_unpronounceable(words: list[str]) -> bool:
+    """Whether many words of an alphabet with vowels could not be spoken."""
+    judged = [
+        word
+        for word in map(_without_marks, words)
+        if len(word) >= 4 and _LATIN_OR_CYRILLIC.fullmatch(word)
+    ]
+    bad = sum(_most_consonants(word) >= 5 or not _VOWELS & set(word) for word in judged)
+    return len(judged) >= MIN_WORDS and bad > UNPRONOUNCEABLE_SHARE * len(judged)
+
+
+def _without_marks(word: str) -> str:
+    if word.isascii():
+        return word
+    return "".join(c for c in unicodedata.normalize("NFD", word) if not unicodedata.combining(c))
+
+
+def _most_consonants(word: str) -> int:
+    most = run = 0
+    for char in word:
+        run = 0 if char in _VOWELS else run + 1
+        most = max(most, run)
+    return most
+
+
+def _is_salad(words: list[str]) -> bool:
+    """Whether English function words stand in no order."""
+    pairs = list(itertools.pairwise(words))
+    bad = sum(
+        (one in _DETERMINERS and two in _NEVER_AFTER)
+        or (one in _PREPOSITIONS and two in _NEVER_AFTER_PREPOSITION)
+        for one, two in pairs
+    )
+    return bad >= 3 and bad > SALAD_SHARE * len(pairs)
+
+
+def _lacks_grammar(prose: str) -> bool:
+    """Whether the long lines of a text hold next to no function words."""
+    words: list[str] = []
+    for line in prose.split("\n"):
+        found = _WORD.findall(line.lower())
+        if len(found) >= MIN_WORDS and not line.lstrip().startswith("|"):
+            words += found
+    words = [word for word in words if not _HAN.match(word) and not "\u0e00" <= word[0] <= "\u0eff"]
+    function_words = sum(word in FUNCTION_WORDS for word in words)
+    return len(words) >= MIN_RUNNING_WORDS and function_words < FUNCTION_SHARE * len(words)
+
+
+CHECKS: tuple[Check, ...] = (gibberish,)

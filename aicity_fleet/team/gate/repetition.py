@@ -1,0 +1,105 @@
+"""A check for text that says the same again and again, as a model does that is caught in a loop."""
+
+import re
+from collections.abc import Iterator
+
+from aicity_fleet.team.gate.verdict import HARD, Check, Finding, Submission
+from aicity_fleet.team.gate.words import shingles, words_of
+
+MIN_WORDS = 50
+"""Fewer words are not judged."""
+
+DISTINCT_SHARE = 0.4
+"""The least share of distinct shingles in prose. Prose has more than 0.9, a paragraph that stands there
+three times a third."""
+
+LISTED_SHARE = 0.15
+"""The same for verse, code and data: choruses and rows come back, but a loop has less than a tenth."""
+
+WINDOW_WORDS = 120
+"""A loop at the end of good prose is seen in windows of this many words."""
+
+WINDOW_SHARE = 0.25
+"""The least share of distinct shingles in a window: less than that says one phrase four times over."""
+
+PARAGRAPH_CHARS = 150
+"""Shorter paragraphs may come back: headings, captions, the price below each item."""
+
+PARAGRAPH_TIMES = 4
+"""How often a long paragraph may not stand in a text of prose."""
+
+_LISTED = re.compile(
+    r"\b(?:poem|poetry|song|lyric|verse|refrain|chorus|villanelle|ghazal|pantoum|chant"
+    r"|mantra|rhyme|ballad|litany"
+    r"|hymn|prayer|rondeau|triolet|rap|anthem|lullaby|nursery|cumulative|gedicht|lied"
+    r"|strophe|chanson|poème|comptine|poema|canci[oó]n"
+    r"|poesia|canzone|filastrocca|csv|json|yaml|xml|html|svg|sql|tables?|schedule|dataset"
+    r"|survey|form|questionnaire|checklist"
+    r"|test cases?|fixtures?|log|rows|records|entries|captions|alt texts?|tabelle|tableau"
+    r"|tabla|bingo|drill|exercises?|affirmations?|meditation)"
+    r"|歌|詩|诗|песн|стих"
+)
+_ORDERED_REPEATS = re.compile(
+    r"\b(?:repeat|write|print|copy|say|output|list|produce|give|type)\w{0,3}\b[^\n]{0,200}"
+    r"\b(?:\d+|ten|twelve|twenty|thirty|fifty|hundred|thousand|many|several"
+    r"|\w+teen) ?(?:times|x|lines|copies|repetitions)\b"
+    r"|\b(?:same|identical|one) (?:sentence|line|phrase|paragraph|word"
+    r"|text)\b[^.\n]{0,60}\b(?:times|over|again|repeat\w*|copies)"
+    r"|\brepetiti(?:ve|on)s?\b|\brepeat(?:ed|ing|s)? (?:the|this|that|it|each|a|one|line"
+    r"|sentence)\b|\bfiller text\b|\bdummy (?:text|data)\b"
+    r"|\b\d+[ -]?(?:mal|fois|veces|volte|vezes|回|次|раз)\b"
+)
+_NUMBERING = re.compile(r"^[ \t>*#-]{0,12}(?:\d{1,5}[.):]?)?[ \t]*", re.M)
+_TABLE_LINE = re.compile(r"^[ \t]*\|[^\n]*$", re.M)
+
+
+def repetition(submission: Submission) -> Iterator[Finding]:
+    """The same sentences, paragraphs or lines over and over, unless the order asks for repetition.
+
+    Source: Holtzman et al., "The Curious Case of Neural Text Degeneration", 2020 (models fall into loops);
+    Rae et al., "Scaling Language Models", 2021, table A1 (shares of duplicate lines, paragraphs, n-grams).
+    """
+    if not _ORDERED_REPEATS.search(submission.order) and _is_repetitive(submission):
+        yield Finding(
+            "repetition", "The text repeats itself over and over; say each thing once.", HARD
+        )
+
+
+def _is_repetitive(submission: Submission) -> bool:
+    is_listed = bool(_LISTED.search(submission.order))
+    prose = _NUMBERING.sub("", _TABLE_LINE.sub("", submission.prose))
+    words = words_of(prose)
+    if _distinct(words) < (LISTED_SHARE if is_listed else DISTINCT_SHARE):
+        return True
+    code = "\n".join(block.code for block in submission.blocks)
+    # Without numbers: the rows of a table of constants differ in nothing else.
+    if _distinct([word for word in words_of(code) if not word.isdigit()]) < LISTED_SHARE / 2:
+        return True
+    return not is_listed and (_has_loop(words) or _has_repeated_paragraphs(prose))
+
+
+def _distinct(words: list[str]) -> float:
+    """Share of distinct shingles; 1 of a text that is too short to judge."""
+    if len(words) < MIN_WORDS:
+        return 1.0
+    found = shingles(words)
+    return len(set(found)) / len(found)
+
+
+def _has_loop(words: list[str]) -> bool:
+    """Whether a stretch of the text is one short phrase over and over."""
+    return any(
+        _distinct(words[start : start + WINDOW_WORDS]) < WINDOW_SHARE
+        for start in range(0, len(words) - WINDOW_WORDS // 2, WINDOW_WORDS // 2)
+    )
+
+
+def _has_repeated_paragraphs(prose: str) -> bool:
+    counts: dict[str, int] = {}
+    for line in prose.split("\n"):
+        if len(line) >= PARAGRAPH_CHARS:
+            counts[line] = counts.get(line, 0) + 1
+    return any(count >= PARAGRAPH_TIMES for count in counts.values())
+
+
+CHECKS: tuple[Check, ...] = (repetition,)

@@ -1,0 +1,92 @@
+"""A check for the call of a tool, written out as text where the work should stand."""
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from aicity_fleet.team.gate.verdict import HARD, Check, Finding, Submission
+
+MAX_TOOL_CALL_CHARS = 100_000
+"""A longer text is not parsed as JSON: what a tool call looks like is seen at its start."""
+
+_CALL_MARKUP = re.compile(
+    r"</?tool_calls?>|<function=|</?function_calls?>|<invoke name=|</?tool_use>|\[/?TOOL_CALLS\]"
+    r"|<\|(?:tool_calls?|python_tag|tool_calls?_begin|tool_call_start)\|>|<\uff5ctool"
+    r"|\[TOOL_REQUEST\]"
+    r"|<tool name=|<submit>|<\|channel\|>commentary to=|\bto=functions\.\w"
+    r"|\bfunctions\.\w{1,40}\(\{"
+    r"|^(?:Calling|Invoking|Using|Tool|Function)(?: (?:tool"
+    r"|function))?: ?[`\w.]{1,60}\n+(?:Arguments|Parameters|Input|Args): ?"
+    r"|^Action: ?\w{1,40}\n+Action Input:|<parameter=\w|<parameter name=",
+    re.M,
+)
+_CALL_JSON = re.compile(
+    r"\{\s{0,40}\"(?:name|tool|function|tool_name|action|function_name"
+    r"|recipient_name)\"\s{0,9}:\s{0,9}\"[\w.-]{1,60}\"\s{0,9},\s{0,40}"
+    r"\"(?:arguments|parameters|input|tool_input|args|action_input|params)\"\s{0,9}:\s{0,9}[{\"]"
+)
+_CALL_PYTHON = re.compile(
+    r"^\[?(?:print\()?(?:default_api\.|functions\.|tools?\.)?(?:submit|hand_in|deliver"
+    r"|final_answer|send_result|finish)"
+    r"\(\s{0,9}(?:\w{1,20}\s?=\s?)?[rf]?[\"'{]"
+)
+_ORDERED_CALLS = re.compile(
+    r"tool[ _-]?(?:call|use|calling|schema|definition)|function[ _-]call"
+    r"|\btools?\b[^.\n]{0,40}\bjson\b|\"arguments\"|\bmcp\b"
+    r"|<invoke|tool_call|openai(?:['\u2019]s)? (?:api|function)|json-rpc|\breact (?:prompt"
+    r"|agent)|\bagents?\b[^.\n]{0,60}\b(?:tools?|calls?)\b"
+)
+_NAMES = ("name", "tool", "function", "tool_name", "action", "function_name", "recipient_name")
+_ARGUMENTS = ("arguments", "parameters", "input", "tool_input", "args", "action_input", "params")
+_CODE_FENCES = frozenset(("", "json", "xml", "tool", "tool_call", "tool_code", "text", "plaintext"))
+
+
+def tool_call(submission: Submission) -> Iterator[Finding]:
+    """The call of a tool, written out as text, unless the order speaks of such calls.
+
+    Source: the formats of Qwen and Hermes (``<tool_call>``), Llama (``<function=``), Mistral
+    (``[TOOL_CALLS]``), ReAct prompts (``Action Input:``) and OpenAI (``name`` and ``arguments``).
+    """
+    if _ORDERED_CALLS.search(submission.order):
+        return
+    looked_at = [submission.plain_prose]
+    looked_at += [b.code for b in submission.blocks if b.language in _CODE_FENCES]
+    if any(_CALL_MARKUP.search(part) or _CALL_JSON.search(part) for part in looked_at) or _is_call(
+        submission.bare
+    ):
+        yield Finding("tool_call", "The text is the call of a tool; hand in the work itself.", HARD)
+
+
+def _is_call(text: str) -> bool:
+    """Whether a whole text is a call: JSON that names a tool and its arguments, or a line of Python."""
+    if _CALL_PYTHON.match(text):
+        return True
+    value = json_value(text)
+    if isinstance(value, list) and value:
+        value = value[0]
+    if not isinstance(value, dict):
+        return False
+    if "tool_calls" in value or "function_call" in value:
+        return True
+    inner = value.get("function")
+    if value.get("type") in ("function", "tool_use", "function_call") and (
+        inner or "name" in value
+    ):
+        return True
+    is_named = any(isinstance(value.get(key), str) for key in _NAMES)
+    has_arguments = any(isinstance(value.get(key), dict | str) for key in _ARGUMENTS)
+    return is_named and has_arguments and len(value) <= 4
+
+
+def json_value(text: str) -> Any:
+    """Return what a text holds as JSON; ``None`` if it is none, too long or too deep."""
+    if len(text) > MAX_TOOL_CALL_CHARS or not text.startswith(("{", "[")):
+        return None
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+
+
+CHECKS: tuple[Check, ...] = (tool_call,)

@@ -1,0 +1,317 @@
+"""A check for an answer in another language than the order asks for."""
+
+import functools
+import itertools
+import re
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from aicity_fleet.team.gate.language import is_english
+from aicity_fleet.team.gate.language_names import NAMES
+from aicity_fleet.team.gate.verdict import HARD, Check, Finding, Submission
+from aicity_fleet.team.gate.words import FUNCTION_WORDS, words_of
+
+if TYPE_CHECKING:
+    from lingua import LanguageDetector
+
+MIN_LETTERS = 60
+"""A text of fewer letters is not judged; a Chinese or Japanese character counts as three."""
+
+MIN_PART_LETTERS = 25
+"""Shorter lines are not judged; the same."""
+
+MAX_PARTS = 40
+"""How many lines of a text, or of an order, are looked at."""
+
+MAX_PART_CHARS = 600
+"""How much of a line is looked at, in characters."""
+
+WRONG_SHARE = 0.7
+"""Share of a text's letters in other languages, from which on it is in another language."""
+
+GRAMMAR_SHARE = 0.08
+"""The least share of function words in sentences."""
+
+SURE = 0.9
+"""Confidence from which on a line is taken to be in a language, 0 to 1."""
+
+MAX_ORDER_CHARS = 6000
+"""Where an order names languages, in characters from its start."""
+
+MAX_NAMES = 60
+"""How many names of languages are read."""
+
+POSSIBLE = 0.5
+"""Confidence from which on a clause of the order says which languages will do, 0 to 1."""
+
+MIN_ORDER_LETTERS = 12
+"""Shorter clauses of the order say nothing."""
+
+_CLOSE = (
+    frozenset(("da", "nb", "sv")),
+    frozenset(("cs", "sk")),
+    frozenset(("es", "ca", "pt", "gl")),
+    frozenset(("ru", "uk", "bg")),
+    frozenset(("zh", "ja")),
+    frozenset(("ar", "fa")),
+)
+"""Languages that short texts do not tell apart."""
+
+_ALL_NAMES = "|".join(f"(?P<l{n}>{names})" for n, names in enumerate(NAMES.values()))
+_CODES = tuple(NAMES)
+_NAME = re.compile(
+    rf"(?<!\w)(?:{_ALL_NAMES})(?!\w)|(?:英語|英语|英文|ドイツ語|德语|法语|フランス語|スペイン語|西班牙语|中文|中国語|日本語|日语|韓国語|韩语"
+    rf"|俄语|ロシア語)"
+)
+
+_BEFORE_NAME = re.compile(
+    r"(?:\b(?:in|into|to|auf|ins|en|em|vers|al|in het|naar het|på|till|po|na|по|на|к|in das"
+    r"|für|a|ao|para o|para|nach|as)\s+|\bl['\u2019]|用|翻译成|译成|译为|成|(?:language|sprache"
+    r"|langue|idioma|lingua)\s?[:=]\s?)"
+    r"(?:(?:the|plain|simple|clear|formal|informal|idiomatic|natural|good|fluent|modern"
+    r"|standard|easy|everyday|colloquial|business|native|british|american|brazilian|european"
+    r"|mexican|latin american|swiss|austrian|canadian|simplified|traditional|einfaches?|el"
+    r"|le|l['\u2019]|o|lo|il) ?){0,2}$"
+)
+_AFTER_NAME = re.compile(
+    r"[*\"'\u201d)]{0,3}(?:$|\s*[.,;:!?)\n/&\u2014\u2013-]|\s+(?:and|or|for|with|about|of"
+    r"|please|only|language|version|that|on|at|using|by|so|because|translation|und|oder|für"
+    r"|mit|über|bitte|et|ou|pour|avec|sur|y|o|para|con|sobre|e|o|per|su|com|sobre"
+    r"|the following|this|these|as|while|keep\w*|from|where|which|no|not|if"
+    r"|between|within|under|max\w*|around|approximately|a|an|die|den|das|der|diesen?|sprache"
+    r"|é|språk\w*|voor|over|om|och|sentences?|prose|i|oraz|na|о|для|и|to|the|text|aimed"
+    r"|addressed|suitable|describing|explaining|introducing|announcing|welcoming|inviting"
+    r"|summari[sz]ing|\())|[でにへでを]|으로|로\b|[,。、]"
+)
+_BOTH = re.compile(
+    r"\b(?:bilingual|zweisprachig|bilingue|bilingüe|both languages|side by side|vocabulary"
+    r"|flash ?cards?|phrase ?book|phrases|glossary|learners?|lessons?|grammar|how (?:do"
+    r"|would|to) (?:you |i )?say|difference between|meaning of|what does|explain"
+    r"|loan ?words?|pronunciation|pronounce|exercises?|etymolog\w+|untranslatable|idioms?"
+    r"|proverbs?|vokabel\w*|compare|comparison|subtitles?)\b"
+)
+_TRANSLATES = re.compile(
+    r"\b(?:translat\w+|locali[sz]\w+|render(?:ed)?|übersetz\w*|tradu\w+|vertal\w*"
+    r"|översätt\w*|przetłumacz\w*|tłumacz\w*)\b|перев[её]?[дс]?\w*|翻译|翻訳|번역|译成|訳し"
+)
+_INTO = re.compile(
+    r"(?:\b(?:into|to|ins|vers|al|naar het|till|na|на|ao|para|en|auf)\s+(?:\S{1,14}\s)?"
+    r"|\bl['\u2019]|成)$"
+)
+
+_ENGLISH = re.compile(
+    r"\b(?:the|write|please|explain|about|of|with|what|how|why|give|make|find|list|create|describe"
+    r"|tell|which|should|from|this|that|your|our|my|review|short|and|for|draft|compare|summari[sz]e)\b"
+)
+"""Words of which an English order has two at least: short clauses mislead the detector."""
+_CLAUSE = re.compile(r"[^\n\".:;!?\u201c\u201d\u201e\u00ab\u00bb。！？「」]{12,}")
+_INVENTED = re.compile(
+    r"\blorem|\brandom|\bpassword|\bbase ?64|\bencod|\bcipher|\bencrypt|\binvented"
+    r"|\bnonsense|gibberish|\bfictional language|\bconlang|\bmade-up|\bphonetic|\bdialect"
+    r"|\bslang\b"
+    r"|\bpirate|\bshakespear|\bold english|\bmiddle english|\bromani[sz]|\btransliterat"
+    r"|\bipa\b|\bmultilingual|\bseveral languages|\bvarious languages|\b(?:\w+"
+    r"|\d+) (?:different )?languages\b"
+)
+"""Orders of a text in no language, or in several."""
+_NOT_PROSE = re.compile(
+    r"https?://\S+|`[^`\n]*`|<[^<>\n]{1,300}>|[\w.-]+@[\w.-]+|\b\w+(?:[._/]\w+)+"
+)
+_SYMBOLS = re.compile(r"[{}\[\]();=<>\\_#$%^&*+~|]")
+_CODE_TYPES = frozenset(("code_generation", "bug_fix", "testing", "devops"))
+_LANGUAGE_FIELDS = frozenset(
+    """
+    language lang locale target_language targetlanguage output_language outputlanguage sprache langue
+    idioma
+    """.split()  # noqa: SIM905 -- easier to read
+)
+
+
+def other_language(submission: Submission) -> Iterator[Finding]:
+    """Most of the text is in a language that the order neither asks for nor is written in.
+
+    A language that the order names as the one to write in is asked for; where it names none so, any that
+    it mentions, or that some of it is written in, will do.
+
+    Source: docs.aicity.dev/docs/guides/disputes (relevance: an answer that the buyer cannot read).
+    """
+    parts = _prose_lines(submission)
+    if not parts:
+        return
+    if _INVENTED.search(submission.order):
+        return
+    if not _has_grammar(parts):
+        return
+    wanted = _wanted(submission, parts)
+    if wanted and _is_in_another(parts, wanted):
+        yield Finding(
+            "other_language",
+            "The text is not in the language of the order; write it in that.",
+            HARD,
+        )
+
+
+def _is_in_another(parts: list[str], wanted: frozenset[str]) -> bool:
+    right = wrong = 0
+    for part in parts:
+        code = language_of(part)
+        if code in wanted:
+            right += _letters(part)
+        elif code:
+            wrong += _letters(part)
+    return wrong >= MIN_LETTERS and wrong > WRONG_SHARE * (right + wrong)
+
+
+def _has_grammar(parts: list[str]) -> bool:
+    """Whether a text is sentences: lists of names and terms are in no language."""
+    words = words_of(" ".join(parts))
+    is_spaced = [word for word in words if word < "\u0e00" or "\uac00" <= word < "\ud800"]
+    if len(is_spaced) < len(words) / 2:
+        return True
+    found = sum(word in FUNCTION_WORDS or word >= "\uac00" for word in is_spaced)
+    return found >= GRAMMAR_SHARE * len(is_spaced)
+
+
+def _prose_lines(submission: Submission) -> list[str]:
+    """The lines of a text that are sentences of a language, without addresses and code."""
+    if submission.task.task_type in _CODE_TYPES and not submission.blocks:
+        return []
+    parts = _lines(submission.prose)
+    return parts if sum(map(_letters, parts)) >= MIN_LETTERS else []
+
+
+def _lines(text: str) -> list[str]:
+    parts: list[str] = []
+    short: list[str] = []
+    gathered = 0
+    for line in text[:100_000].split("\n"):
+        if (
+            len(_SYMBOLS.findall(line[:MAX_PART_CHARS])) > 0.08 * len(line[:MAX_PART_CHARS])
+            and "|" not in line
+        ):
+            continue
+        part = _NOT_PROSE.sub(" ", line[:MAX_PART_CHARS]).strip(" #*->|")
+        letters = _letters(part)
+        if not letters:
+            continue
+        # Verses and items are too short to be judged one by one.
+        short.append(part)
+        gathered += letters
+        if gathered >= 2 * MIN_PART_LETTERS:
+            parts.append(" ".join(short))
+            short, gathered = [], 0
+        if len(parts) >= MAX_PARTS:
+            return parts
+    rest = " ".join(short)
+    return [*parts, rest] if _letters(rest) >= MIN_PART_LETTERS else parts
+
+
+def _wanted(submission: Submission, parts: list[str]) -> frozenset[str]:
+    """The codes of the languages that will do; none if that cannot be told."""
+    task = submission.task
+    fields = [
+        str(value).lower() for name, value in task.details.items()
+        if name.lower().replace("-", "_") in _LANGUAGE_FIELDS
+    ]  # fmt: skip
+    named = {code for value in fields for code in _named(value)}
+    named |= {value[:2] for value in fields if re.fullmatch(r"[a-z]{2}(?:[-_]\w{2,4})?", value)}
+    description = task.description
+    lower = description[:MAX_ORDER_CHARS].lower()
+    if asked := named or _asked_for(lower):
+        return _usable(asked)
+    mentioned = set(_named(lower))
+    if is_plain_english(description) and all(map(is_plain_english, parts)):
+        return frozenset()  # nearly always: the detector is loaded only where it is needed
+    texts = [description, task.code, *(v for v in task.details.values() if isinstance(v, str))]
+    clauses = [
+        clause
+        for text in texts
+        for clause in itertools.islice(_CLAUSE.findall(text[:20_000]), MAX_PARTS)
+    ]
+    english = {"en"} if len(set(_ENGLISH.findall(lower))) >= 2 else set()
+    is_sure = english or any(map(language_of, [" ".join(description.split()), *clauses]))
+    if not is_sure or (_TRANSLATES.search(lower) and not mentioned):
+        return frozenset()
+    possible = {language_of(clause, POSSIBLE, MIN_ORDER_LETTERS) for clause in clauses}
+    return _usable(mentioned | english | possible - {""})
+
+
+def _usable(codes: set[str]) -> frozenset[str]:
+    """These codes with those of close languages; none if there is one that is not told apart."""
+    if codes - set(_CODES) or "??" in codes:
+        return frozenset()
+    return frozenset(codes).union(*(group for group in _CLOSE if group & codes))
+
+
+def _named(lower: str) -> list[str]:
+    return [_code(match) for match in itertools.islice(_NAME.finditer(lower), MAX_NAMES)]
+
+
+def _code(match: re.Match[str]) -> str:
+    name = match.lastgroup
+    if name:
+        return _CODES[int(name[1:])]
+    return next(code for code, names in NAMES.items() if re.fullmatch(names, match.group()))
+
+
+def _asked_for(lower: str) -> set[str]:
+    """The codes of the languages that an order names as those to write in."""
+    if _BOTH.search(lower):
+        return set()
+    translates = bool(_TRANSLATES.search(lower))
+    into: set[str] = set()
+    asked: set[str] = set()
+    end = -1
+    for match in itertools.islice(_NAME.finditer(lower), MAX_NAMES):
+        before = lower[max(0, match.start() - 60) : match.start()]
+        follows = end >= 0 and re.fullmatch(
+            r"\W{0,3}(?:and|und|et|y|e|or|oder|ou|o|och|en|i|и)?\W{0,2}", lower[end : match.start()]
+        )
+        if (follows or _BEFORE_NAME.search(before)) and _AFTER_NAME.match(lower, match.end()):
+            asked.add(_code(match))
+            end = match.end()
+            if translates and (_INTO.search(before) or (follows and into)):
+                into.add(_code(match))
+    return into or asked
+
+
+def is_plain_english(text: str) -> bool:
+    """Whether a line is English beyond doubt, without loading the detector."""
+    return (
+        text.isascii()
+        and len(text.split()) >= 6
+        and is_english(text)
+        and bool(
+            re.search(
+                r"\b(?:the|and|of|to|is|for|with|you|your|that|this|are|what|how|it|on|be)\b",
+                text.lower(),
+            )
+        )
+    )
+
+
+def language_of(text: str, sure: float = SURE, least: int = MIN_PART_LETTERS) -> str:
+    """Return the code of the language of a line; empty if it is too short, or if that is unsure."""
+    if _letters(text) < least:
+        return ""
+    sendable = text[:MAX_PART_CHARS].encode("utf-8", "replace").decode("utf-8")
+    value: Any = _detector().compute_language_confidence_values(sendable)[0]
+    return str(value.language.iso_code_639_1.name).lower() if value.value >= sure else ""
+
+
+@functools.cache
+def _detector() -> "LanguageDetector":
+    """Load the models, once per process: 36 MB of memory and 0.4 s of CPU time when all are in use."""
+    from lingua import IsoCode639_1, LanguageDetectorBuilder  # noqa: PLC0415 -- few orders need it
+
+    codes = [getattr(IsoCode639_1, code.upper()) for code in _CODES if code != "??"]
+    builder = LanguageDetectorBuilder.from_iso_codes_639_1(*codes)
+    return builder.with_low_accuracy_mode().build()
+
+
+def _letters(text: str) -> int:
+    """Letters of a text; a Chinese or Japanese character stands for three."""
+    return sum(3 if char >= "\u3040" else 1 for char in text if char.isalpha())
+
+
+CHECKS: tuple[Check, ...] = (other_language,)
