@@ -14,6 +14,7 @@ from autogen_core import CancellationToken
 from autogen_core.models import (
     ChatCompletionClient,
     CreateResult,
+    FunctionExecutionResultMessage,
     LLMMessage,
     ModelCapabilities,  # type: ignore[attr-defined,unused-ignore]
     ModelInfo,
@@ -22,7 +23,14 @@ from autogen_core.models import (
 from autogen_core.tools import Tool, ToolSchema
 from pydantic import BaseModel
 
-from aicity_fleet.journal import Entry, JournalCursor, ModelCall, canonical_sha256, estimated_tokens
+from aicity_fleet.journal import (
+    REPEATED,
+    Entry,
+    JournalCursor,
+    ModelCall,
+    canonical_sha256,
+    estimated_tokens,
+)
 from aicity_fleet.models import JsonObject, ProviderFatal, ProviderTrouble
 from aicity_fleet.money.prices import charge_for
 from aicity_fleet.redaction import Redact
@@ -84,6 +92,7 @@ class JournaledClient(ChatCompletionClient):
         """What stopped the run in here, before AutoGen wrapped it."""
         self.on_tokens: Callable[[int], None] = lambda _tokens: None
         """Called with an estimate of the tokens of the answer under way, at every piece of it."""
+        self._has_repeated = False
         self.is_waiting = False
         """Whether the latest call waits, or ended while it waited, for a slot of its model."""
         self.brief: ShortBrief | None = None
@@ -104,6 +113,8 @@ class JournaledClient(ChatCompletionClient):
     ) -> CreateResult:
         """Answer from the journal, or buy an answer and write it down."""
         words = self._without_a_call()
+        if self._has_repeated and isinstance(messages[-1], FunctionExecutionResultMessage):
+            words = "The answer repeated itself, so it was ended."  # and the turn with it
         if words is not None:
             return to_result({"content": words}, "stop")
         request = canonical_request(messages, tools, tool_choice, json_output, extra_create_args)
@@ -138,6 +149,7 @@ class JournaledClient(ChatCompletionClient):
         except Exception as error:
             self.failure = error
             raise
+        self._has_repeated = entry.finish_reason == REPEATED
         self._on_answer(entry.answer)
         return to_result(entry.answer, entry.finish_reason)
 
