@@ -66,20 +66,27 @@ class _Messages(AsyncMessages):
         if self._dialect.answers_whole or not asked["stream"]:
             pace = pace._replace(first_token=pace.total)
         assembly = _Assembly(live_call.current())
-        async with timed(pace) as clock, self._raw.create(**asked) as response:
-            assembly.clock = clock
-            try:
-                whole = await read_answer(response.iter_bytes(), assembly.take)
-                self._dialect.answers_whole = whole is not None
-                return assembly.message() if whole is None else _whole(whole)
-            except ErrorObjectError as found:
-                raise as_status_error(found, self._client, response.http_response) from found
+        try:
+            async with timed(pace) as clock, self._raw.create(**asked) as response:
+                assembly.clock = clock
+                try:
+                    whole = await read_answer(response.iter_bytes(), assembly.take)
+                    self._dialect.answers_whole = whole is not None
+                    return assembly.message() if whole is None else _whole(whole)
+                except ErrorObjectError as found:
+                    raise as_status_error(found, self._client, response.http_response) from found
+        except CallError:
+            if not assembly.is_finished:
+                raise
+            return assembly.message()
 
 
 class _Assembly:
     """One answer that grows event by event."""
 
     clock: Clock
+    is_finished = False
+    """Whether the server said that the answer is whole."""
 
     def __init__(self, call: LiveCall) -> None:
         self._call = call
@@ -103,7 +110,8 @@ class _Assembly:
                 self._message |= {k: v for k, v in event["delta"].items() if v is not None}
                 self._message["usage"] = {**self._usage, **(event.get("usage") or {})}
             case "message_stop":
-                return False
+                self.is_finished = True
+                self.clock.finish()  # read on to the end, so that the connection can be used again
         return self._call.finish_reason != REPEATED
 
     def message(self) -> dict[str, Any]:

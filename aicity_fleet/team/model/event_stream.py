@@ -62,7 +62,7 @@ class Clock:
 
     def finish(self) -> None:
         """Note that the answer is whole: only its token counts may follow."""
-        self.has_begun = self._has_finished = True
+        self._has_finished = True
         self._grant(min(USAGE_SECONDS, self._pace.idle))
 
     def _grant(self, seconds: float) -> None:

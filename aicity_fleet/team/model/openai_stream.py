@@ -56,7 +56,8 @@ class Assembly:
             # Some servers end an answer with this alone.
             if self._has_choice and self._finish_reason is None:
                 self._finish_reason = "tool_calls" if self._calls else "stop"
-            return False
+            self.clock.finish()  # read on to the end, so that the connection can be used again
+            return True
         if not data:
             return True
         chunk = json_object(data)
