@@ -1,6 +1,6 @@
 """The fleet on a real llama.cpp server with a model too small for the work: no job hangs, loops or is junk.
 
-Only with ``REAL_MODEL=1``: it downloads 130 MB once and takes up to 15 minutes. ``make real-model`` does the
+Only with ``REAL_MODEL=1``: it downloads 130 MB once and takes 15 minutes at most. ``make real-model`` does
 same and shows more.
 """
 
