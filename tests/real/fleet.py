@@ -49,11 +49,12 @@ class Fleet:
     Args:
         folder: Where it keeps everything.
         has_tools: Whether its model is said to call functions.
+        jobs: How many of the orders it gets.
     """
 
-    def __init__(self, folder: Path, base_url: str, *, has_tools: bool) -> None:
+    def __init__(self, folder: Path, base_url: str, *, has_tools: bool, jobs: int) -> None:
         folder.mkdir(parents=True)
-        self.has_tools = has_tools
+        self.has_tools, self._jobs = has_tools, jobs
         self._folder, self._base_url = folder, base_url
         self._supervisor = Supervisor(folder / "logs", stop_seconds=6.0)
         self._orders: dict[str, JsonObject] = {}
@@ -83,9 +84,10 @@ class Fleet:
         env = plain | self._settings(redis.url)
         settings = Settings.load(env)
         wait(lambda: self._connect(settings), "Redis is up")
-        ids = self._ask("POST", "/_sim/tasks", json=list(ORDERS))["ids"]
+        orders = list(ORDERS[: self._jobs])
+        ids = self._ask("POST", "/_sim/tasks", json=orders)["ids"]
         self._orders = {
-            task_id: {**order, "id": task_id} for task_id, order in zip(ids, ORDERS, strict=True)
+            task_id: {**order, "id": task_id} for task_id, order in zip(ids, orders, strict=True)
         }
         for program in fleet_programs(env, workers=1, threads=settings.worker_threads):
             self._supervisor.start(program)

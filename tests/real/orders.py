@@ -47,13 +47,14 @@ ORDERS = (
     _order(
         "code_review", "Review this login for security. Name lines, severities and fixes.", _LOGIN
     ),
-    _order("code_review", "Review this function before we use it for downloads.", _RETRY),
     _order("bug_fix", "The last entry of every page is missing. Fix it and add a test.", _PAGES),
-    _order("bug_fix", "This crashes on an empty list. Fix it and add a test.", _MEAN),
     _order("code_generation", "Write a Python function that reverses the words of a sentence."),
-    _order("code_generation", "Correct and complete this word counter, with a test.", _COUNTER),
     _order("content_creation", "Write a short notice: the library closes at noon on Friday."),
-    _order("content_creation", "Write a product text of 100 words for a small garden shovel."),
     _order("general", "Make a packing list for a weekend in the mountains in October."),
+    _order("code_review", "Review this function before we use it for downloads.", _RETRY),
+    _order("bug_fix", "This crashes on an empty list. Fix it and add a test.", _MEAN),
+    _order("code_generation", "Correct and complete this word counter, with a test.", _COUNTER),
+    _order("content_creation", "Write a product text of 100 words for a small garden shovel."),
     _order("general", "Explain to a new colleague how to ask for a day off."),
 )
+"""One order of each type, then another of each."""

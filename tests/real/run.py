@@ -13,6 +13,7 @@ from pathlib import Path
 
 from real.fleet import Fleet, is_settled
 from real.judge import Row
+from real.orders import ORDERS
 from real.server import ModelServer, ServerOptions
 
 from aicity_fleet.ledger import Job
@@ -53,17 +54,24 @@ class Run:
 
     Args:
         folder: Where everything runs and logs.
+        jobs: How many jobs each fleet gets, 1 to 10.
         seconds: How long the jobs may take, counted from their submission.
         say: Called with a line for each thing that happened.
     """
 
     def __init__(
-        self, options: ServerOptions, folder: Path, *, seconds: float, say: Callable[[str], None]
+        self,
+        options: ServerOptions,
+        folder: Path,
+        *,
+        jobs: int = len(ORDERS),
+        seconds: float,
+        say: Callable[[str], None],
     ) -> None:
         self._seconds, self._say = seconds, say
         self._server = ModelServer(options, folder / "model-server")
         self._fleets = [
-            Fleet(folder / name, self._server.base_url, has_tools=name == "tools-on")
+            Fleet(folder / name, self._server.base_url, has_tools=name == "tools-on", jobs=jobs)
             for name in ("tools-on", "tools-off")
         ]
         self._seen: dict[str, str] = {}
