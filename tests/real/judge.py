@@ -74,9 +74,9 @@ def row(
         state=str(job.state) if job else "unknown",
         ending=_ending(job),
         attempts=job.attempt if job else 0,
-        calls=job.model_calls if job else 0,
+        calls=calls_of(job),
         seconds=round(job.ran_ms / 1000, 1) if job else 0.0,
-        tokens=job.prompt_tokens + job.completion_tokens if job else 0,
+        tokens=tokens_of(job),
         first_line=next(iter((delivered or "").strip().splitlines()), ""),
         faults=tuple(_faults(order, job, booked, delivered, most_calls)),
     )
@@ -96,6 +96,18 @@ def junk(order: Mapping[str, Any], text: str) -> str | None:
     return None
 
 
+def calls_of(job: Job | None) -> int:
+    """How many calls of a job were answered; while it runs, its record tells only of earlier attempts."""
+    return max(job.model_calls, (job.progress or {}).get("model_calls", 0)) if job else 0
+
+
+def tokens_of(job: Job | None) -> int:
+    """How many tokens these calls took."""
+    if job is None:
+        return 0
+    return max(job.prompt_tokens + job.completion_tokens, (job.progress or {}).get("tokens", 0))
+
+
 def _faults(
     order: Mapping[str, Any],
     job: Job | None,
@@ -110,8 +122,8 @@ def _faults(
         yield f"hangs: it is {job.state} ({job.reason or 'no reason given'})"
     if job.state is JobState.REPORTED and booked["acceptedEndings"] != 1:
         yield f"is lost or ended twice: AI City accepted {booked['acceptedEndings']} endings"
-    if job.model_calls > most_calls:
-        yield f"loops: it made {job.model_calls} calls, and its team may make {most_calls}"
+    if calls_of(job) > most_calls:
+        yield f"loops: it made {calls_of(job)} calls, and its team may make {most_calls}"
     if delivered is not None and (why := junk(order, delivered)):
         yield f"is junk: {why}"
 

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from real.fleet import Fleet, is_settled
-from real.judge import Row
+from real.judge import Row, calls_of
 from real.orders import ORDERS
 from real.server import ModelServer, ServerOptions
 
@@ -108,7 +108,7 @@ class Run:
             jobs = [job for look in looks for job in look.values()]
             self._note_changes(looks)
             if not self._server.kills and self._may_kill(looks, began):
-                calls_before_kill = sum(job.model_calls for job in jobs if job)
+                calls_before_kill = sum(map(calls_of, jobs))
                 self._say(f"model server killed after {calls_before_kill} calls")
                 self._server.kill()
             if all(map(is_settled, jobs)):
@@ -119,7 +119,7 @@ class Run:
 
     def _may_kill(self, looks: list[Mapping[str, Job | None]], began: float) -> bool:
         """Whether every fleet has had some answers, or the time for that is over."""
-        answered = [sum(job.model_calls for job in look.values() if job) for look in looks]
+        answered = [sum(map(calls_of, look.values())) for look in looks]
         is_late = time.monotonic() > began + PATIENCE * self._seconds
         return min(answered) >= CALLS_BEFORE_KILL or is_late
 

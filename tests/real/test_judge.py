@@ -77,3 +77,12 @@ def test_a_failure_passes():
 def test_what_may_not_be_is_noticed(found, booked, why):
     (fault,) = faults(found, booked)
     assert why in fault
+
+
+def test_the_calls_of_a_running_attempt_count():
+    progress = '{"attempt": 1, "model_calls": 25, "tokens": 70}'
+    found = row(
+        ORDER, job(None, state="running", progress=progress), BOOKED, has_tools=True, most_calls=24
+    )
+    assert (found.calls, found.tokens) == (25, 70)
+    assert [fault.split(":")[0] for fault in found.faults] == ["hangs", "loops"]
