@@ -22,7 +22,7 @@ FIX = "\n".join(
         "A test: `assert page([1, 2, 3, 4], 1, 2) == [3, 4]`, which the old code fails.",
     ]
 )
-ORDER = {**ORDERS[2], "id": "t1"}
+ORDER = {**ORDERS[1], "id": "t1"}
 REPORTED = {"state": "reported", "model_calls": "3", "attempt": "1", "ran_ms": "1500"}
 BOOKED = {"acceptedEndings": 1}
 
