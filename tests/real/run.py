@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from real.fleet import Fleet, is_settled
@@ -117,13 +117,13 @@ class Run:
             time.sleep(LOOK_SECONDS)
         return calls_before_kill
 
-    def _may_kill(self, looks: list[Mapping[str, Job | None]], began: float) -> bool:
+    def _may_kill(self, looks: Sequence[Mapping[str, Job | None]], began: float) -> bool:
         """Whether every fleet has had some answers, or the time for that is over."""
         answered = [sum(map(calls_of, look.values())) for look in looks]
         is_late = time.monotonic() > began + PATIENCE * self._seconds
         return min(answered) >= CALLS_BEFORE_KILL or is_late
 
-    def _note_changes(self, looks: list[Mapping[str, Job | None]]) -> None:
+    def _note_changes(self, looks: Sequence[Mapping[str, Job | None]]) -> None:
         for fleet, look in zip(self._fleets, looks, strict=True):
             for task_id, job in look.items():
                 state = f"{job.state} {job.reason}".strip() if job else "assigned"
