@@ -17,8 +17,8 @@ def serve(options: dict[str, Any]) -> None:
     """Load a model and answer requests.
 
     Args:
-        options: ``model``, ``template``, ``port``, ``threads``, ``slots``, ``context_tokens`` (of one
-            slot) and ``most_answer_tokens``.
+        options: ``model`` (a path), ``alias``, ``template``, ``port``, ``threads``, ``slots``,
+            ``context_tokens`` (of one slot) and ``most_answer_tokens``.
     """
     llama: Any = importlib.import_module("xllamacpp")
     params = llama.CommonParams()
