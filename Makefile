@@ -9,7 +9,7 @@ KILLS = 30
 # Processes that run tests side by side: most of a test of real processes is waiting.
 TESTERS = 4
 
-.PHONY: help demo test coverage check gate chaos simulate exhaustive bench docs demo-svg lock clean
+.PHONY: help demo test coverage check gate chaos simulate exhaustive bench real-model docs demo-svg lock clean
 .DEFAULT_GOAL := help
 
 help:
@@ -20,6 +20,8 @@ help:
 	@echo 'make bench   the benchmarks, about 20 minutes (make bench ARGS="--jobs 100 --repeats 1")'
 	@echo 'make chaos   kill, stop, wipe and starve a fleet for about two minutes, and count what was lost'
 	@echo '             (make chaos JOBS=2000 KILLS=200 SEED=7 ARGS="--no-flushall --receipt FILE")'
+	@echo 'make real-model    the fleet on a real llama.cpp server, with a model too small for the work:'
+	@echo '             downloads 130 MB once and takes up to 15 minutes (ARGS=--help)'
 	@echo 'make check   formatting, lint and types'
 	@echo 'make gate    how well the gate tells work from junk (make gate ARGS=--kinds)'
 	@echo 'make simulate      the fleet in virtual time under many seeds (SEEDS=500), or one (SEED=7)'
@@ -60,6 +62,10 @@ coverage: $(MADE)
 chaos: $(MADE)
 	@PYTHONPATH=tests exec $(VENV)/bin/python -m chaos --jobs $(JOBS) --kills $(KILLS) \
 		$(if $(SEED),--seed $(SEED)) $(ARGS)
+
+# What it downloads is no dependency of the project, and stays in build/real-model.
+real-model: $(MADE)
+	@PYTHONPATH=tests exec $(VENV)/bin/python -m real $(ARGS)
 
 check: $(MADE)
 	$(VENV)/bin/ruff check .
