@@ -17,7 +17,7 @@ help:
 	@echo '             (make demo ARGS="--workers 4 --json"; make demo ARGS=--help)'
 	@echo 'make test    the tests (make test ARGS="-k ledger")'
 	@echo 'make coverage      branch coverage, and the floor below which it may not fall'
-	@echo 'make bench   the benchmarks, about 20 minutes (make bench ARGS="--jobs 100 --repeats 1")'
+	@echo 'make bench   the benchmarks, about 30 minutes (make bench ARGS="--jobs 100 --repeats 1")'
 	@echo 'make chaos   kill, stop, wipe and starve a fleet for about two minutes, and count what was lost'
 	@echo '             (make chaos JOBS=2000 KILLS=200 SEED=7 ARGS="--no-flushall --receipt FILE")'
 	@echo 'make real-model    the fleet on a real llama.cpp server, with a model too small for the work:'
@@ -42,6 +42,7 @@ demo: $(MADE)
 
 bench: $(MADE)
 	nice $(VENV)/bin/python tests/bench/bench_poison.py $(ARGS)
+	nice $(VENV)/bin/python tests/bench/bench_unservable.py
 
 # The tests start several hundred processes. Under PYTHONDONTWRITEBYTECODE each would compile our code again.
 test: $(MADE)

@@ -41,7 +41,7 @@ class BrokenModel:
         self.calls: Counter[str] = Counter()
         """Requests by fault; those of healthy orders under an empty text."""
         self.outage = ""
-        """A fault that strikes every request; empty for none."""
+        """A fault that strikes every request; ``junk`` for answers that no gate passes; empty for none."""
         self.base_url = ""
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -89,7 +89,8 @@ class BrokenModel:
                 writer.write(_head(200, len(page), "text/html") + page)
             case _:
                 await asyncio.sleep(self.seconds)
-                writer.write(_reply(_completion(body)))
+                text = "No." if fault == "junk" else GOOD_GENERAL
+                writer.write(_reply(_completion(body, text)))
         await writer.drain()
         return True
 
@@ -128,10 +129,10 @@ def _reply(data: dict[str, Any]) -> bytes:
     return _head(200, len(body)) + body
 
 
-def _completion(body: dict[str, Any]) -> dict[str, Any]:
+def _completion(body: dict[str, Any], text: str) -> dict[str, Any]:
     message: dict[str, Any] = {"role": "assistant", "content": "OK"}
     if body.get("tools"):
-        arguments = json.dumps({"content": GOOD_GENERAL})
+        arguments = json.dumps({"content": text})
         function = {"name": "submit", "arguments": arguments}
         call = {"id": "call_1", "type": "function", "function": function}
         message = {"role": "assistant", "content": None, "tool_calls": [call]}
