@@ -107,11 +107,12 @@ class Children:
         return [tuple(json.loads(text)) for text in taken]
 
     def next_poll(self) -> None:
-        """The turn of a poll that was killed runs out."""
+        """The turn of a poll or a reading that was killed runs out."""
         self.ledger.client.delete(f"{self.ledger.keys.prefix}turns")
 
     def all_reads_due(self) -> int:
-        """Have the time of every reading come; gives how many there are."""
+        """Have the time of every reading come, also after one that was killed; gives how many there are."""
+        self.next_poll()
         client, index = self.ledger.client, self.ledger.keys.read_backs
         waiting = client.zrange(index, 0, -1)
         for job_id in waiting:
