@@ -194,7 +194,7 @@ async def test_a_deadline_during_the_wait_fails_no_job(run, provider: Provider, 
         await until(lambda: len(provider.requests) == 1, "the first call")
         second = await run(model=model, limits=Limits(0.4))
         assert second.ending == ProviderTrouble(
-            "the model was busy with other calls until the job's deadline"
+            "the model was busy with other calls until the job's deadline", is_busy=True
         )
         assert isinstance((await first).ending, Delivered)
         late = await run(model=model, limits=Limits(0.4))

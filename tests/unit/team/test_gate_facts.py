@@ -183,7 +183,11 @@ def test_data_come_in_many_forms(details):
 
 RESEARCH = (
     "# Tea\n\nTea is old, and the ceremony of tea is older than its name.\n\n## Sources\n\n{}\n"
-    + "\nTea came by ship, and the ships came late. " * 10
+    "Monks carried the leaf along the coast, and the court paid for it in silk. A merchant of the twelfth\n"
+    "century wrote down what a bowl should weigh. Later masters cut the room to four and a half mats,\n"
+    "lowered the door so that a guest must bow, and forbade talk of money. Ships brought the plant to\n"
+    "Lisbon, where it was medicine before it was a drink. Today two schools teach the same steps in a\n"
+    "different order, and each of them calls the other young.\n"
 )
 
 
