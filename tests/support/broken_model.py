@@ -53,7 +53,7 @@ class BrokenModel:
                 body = json.loads(await reader.readexactly(int(length[1]) if length else 0))
                 if not await self._answer(body, writer):
                     return
-        except (asyncio.IncompleteReadError, ConnectionError):
+        except (asyncio.IncompleteReadError, asyncio.CancelledError, ConnectionError):
             return
         finally:
             writer.close()
