@@ -11,6 +11,9 @@ from aicity_fleet.ledger.connection import wrapped
 from aicity_fleet.ledger.keys import Keys
 from aicity_fleet.ledger.rules import lua_rules
 
+SHARED = ("prelude.lua", "jobs.lua", "guard.lua", "starts.lua", "spending.lua", "breakers.lua")
+"""What stands before every script, in this order: a local function is known only below its definition."""
+
 
 class Scripts:
     """Runs the scripts of ``ledger/scripts`` on one connection.
@@ -48,11 +51,12 @@ class Scripts:
 
 @cache
 def script_texts() -> Mapping[str, str]:
-    """Return every script by its name, each after the rules and the prelude."""
+    """Return every script by its name, each after the rules and the shared files."""
     folder = resources.files(__package__).joinpath("scripts")
-    prelude = lua_rules() + folder.joinpath("prelude.lua").read_text("utf-8")
+    shared = folder.joinpath("shared")
+    prelude = lua_rules() + "".join(shared.joinpath(name).read_text("utf-8") for name in SHARED)
     return {
         entry.name.removesuffix(".lua"): prelude + entry.read_text("utf-8")
         for entry in folder.iterdir()
-        if entry.name.endswith(".lua") and entry.name != "prelude.lua"
+        if entry.name.endswith(".lua")
     }

@@ -168,7 +168,7 @@ class Runs:
 
 
 def _usage_args(spent: Spent) -> dict[str, str | int | None]:
-    """Return the named arguments of `add_usage` in the scripts' prelude."""
+    """Return the named arguments of `add_usage` in ``scripts/shared``."""
     usage = spent.usage
     return {
         "model": spent.model,

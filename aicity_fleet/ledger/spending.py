@@ -81,7 +81,7 @@ class Spending:
 
 
 def booking_args(lease: Lease, ordinal: int, charge: Charge | None) -> dict[str, str | int | None]:
-    """Return the named arguments of `book_call` in the scripts' prelude."""
+    """Return the named arguments of `book_call` in ``scripts/shared``."""
     charged = charge or NO_CHARGE
     return {
         "reservation": None if charge is None else _reservation(lease, ordinal),

@@ -32,7 +32,7 @@ from scheduler import report as report_module
 from workers.ledger_journal import LedgerJournal
 
 EVERY_SCRIPT = "*"
-"""Stands for the prelude: its text is in every script."""
+"""Stands for the shared files: their text is in every script."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

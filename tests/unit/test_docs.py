@@ -27,6 +27,7 @@ PAGES = sorted(DOCS.rglob("*.md"))
 TEXTS = [*PAGES, *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "deploy/README.md"))]
 SCRIPTS = ROOT / "aicity_fleet" / "ledger" / "scripts"
 LUA = {path.stem: path.read_text("utf-8") for path in SCRIPTS.glob("*.lua")}
+SHARED_LUA = "".join(path.read_text("utf-8") for path in (SCRIPTS / "shared").glob("*.lua"))
 MOST_FILES_OF_A_JOB = 20
 MOST_README_LINES = 120
 
@@ -55,10 +56,10 @@ def names(paths: list[Path]) -> list[str]:
 
 
 def states_reached(text: str) -> set[str]:
-    """The states into which a script moves a job, also through functions of the prelude."""
+    """The states into which a script moves a job, also through shared functions."""
     direct = r"\bmove\(\w+, '(\w+)'"
     reached = set(re.findall(direct, text))
-    for function in re.split(r"^local function ", LUA["prelude"], flags=re.M)[1:]:
+    for function in re.split(r"^local function ", SHARED_LUA, flags=re.M)[1:]:
         found = re.match(r"\w+", function)
         assert found is not None
         name = found[0]
@@ -98,18 +99,17 @@ def test_every_state_has_its_row():
 
 def test_every_script_has_one_row_and_no_other_script_is_named():
     in_rows = re.findall(r"^\| `(\w+)\.lua` \|", page("states.md"), re.M)
-    assert sorted(in_rows) == sorted(set(LUA) - {"prelude"})
-    assert "`prelude.lua`" in page("states.md")
+    assert sorted(in_rows) == sorted(LUA)
 
 
-@pytest.mark.parametrize("script", sorted(set(LUA) - {"prelude"}))
+@pytest.mark.parametrize("script", sorted(LUA))
 def test_a_script_moves_jobs_where_its_row_says(script):
     row = row_of(page("states.md"), f"{script}.lua")
     said = set(re.findall(r"\w+", row[1])) if len(row) == 5 else set()
     assert said == states_reached(LUA[script])
 
 
-@pytest.mark.parametrize("script", sorted(set(LUA) - {"prelude"}))
+@pytest.mark.parametrize("script", sorted(LUA))
 def test_a_script_is_called_through_the_methods_that_its_row_names(script):
     row = row_of(page("states.md"), f"{script}.lua")
     called_through = re.findall(r"`(\w+\.\w+)`", row[2] if len(row) == 5 else row[1])
@@ -243,7 +243,7 @@ def test_every_name_of_the_glossary_is_in_the_code():
     code += "\n".join(LUA.values()) + "\n".join(LUA)
     for row in rows(page("glossary.md")):
         for name in re.findall(r"`([^`]+)`", row[2] if len(row) > 2 else ""):
-            is_path = (ROOT / name).exists() or name.removesuffix(".lua") in LUA
+            is_path = (ROOT / name).exists() or (SCRIPTS / name).exists()
             words = re.findall(r"\w+", name)
             assert is_path or all(word in code for word in words), name
 
@@ -261,7 +261,7 @@ PATH = re.compile(r"`((?:[\w.-]+/)+[\w.-]*)`")
 
 @pytest.mark.parametrize("text", names(TEXTS))
 def test_every_path_that_is_named_exists(text):
-    places = (ROOT, (ROOT / text).parent, ROOT / "aicity_fleet")
+    places = (ROOT, (ROOT / text).parent, ROOT / "aicity_fleet", SCRIPTS)
     for path in PATH.findall((ROOT / text).read_text("utf-8")):
         if path.startswith("build/"):
             continue

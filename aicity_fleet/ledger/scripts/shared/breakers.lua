@@ -1,0 +1,32 @@
+-- The breaker of a model endpoint: how many runs in a row had trouble there, which jobs' and when, how often in
+-- a row it opened, until when nothing starts, and why. Without a record, nothing is wrong.
+local MAX_BREAKER_JOBS = 10
+
+local function read_breaker(endpoint)
+  local text = redis.call('HGET', BREAKERS, endpoint)
+  local breaker = text and cjson.decode(text) or {troubles = 0, opens = 0}
+  breaker.jobs = breaker.jobs or {} -- each {id, when, why}, the latest last
+  return breaker
+end
+
+-- Put a job last among those in trouble. Returns how many others had the same trouble since `recently`.
+local function add_trouble(breaker, job, why, recently)
+  local others, jobs = 0, {}
+  for _, entry in ipairs(breaker.jobs) do
+    if entry[1] ~= job then
+      jobs[#jobs + 1] = entry
+      others = others + (entry[2] >= recently and entry[3] == why and 1 or 0)
+    end
+  end
+  if #jobs >= MAX_BREAKER_JOBS then
+    table.remove(jobs, 1)
+  end
+  jobs[#jobs + 1] = {job, NOW, why}
+  breaker.jobs = jobs
+  return others
+end
+
+local function write_breaker(endpoint, breaker)
+  redis.call('HSET', BREAKERS, endpoint, cjson.encode(breaker))
+  redis.call('PEXPIRE', BREAKERS, 7 * 86400 * 1000)
+end

@@ -1,0 +1,123 @@
+-- Jobs: their states, audit trails, leases and journals.
+
+-- Append a line to a job's audit trail.
+local function note(id, event, detail)
+  local audit = key('audit', id)
+  redis.call('RPUSH', audit, cjson.encode({at = NOW, event = event, detail = detail or ''}))
+  redis.call('LTRIM', audit, -MAX_AUDIT_LINES, -1)
+end
+
+-- Put a job into a state; `due` is when something has to look at it next.
+local function move(id, to, due)
+  local job = key('job', id)
+  local from = redis.call('HGET', job, 'state')
+  if from then
+    redis.call('ZREM', key('state', from), id)
+  end
+  if from == 'queued' then
+    redis.call('ZREM', UNSENT, id)
+  end
+  redis.call('ZADD', key('state', to), due, id)
+  redis.call('HSET', job, 'state', to, 'changed_at', NOW)
+end
+
+-- Queue a job again, and have the sweep send its message when it is due.
+local function queue(id, due)
+  move(id, 'queued', due)
+  redis.call('HSET', key('job', id), 'not_before', due, 'owner', '')
+  redis.call('ZADD', UNSENT, due, id)
+end
+
+-- Delete everything that is recorded of a job after this time.
+local function expire_job(id, ms)
+  for _, name in ipairs({'job', 'audit', 'journal'}) do
+    redis.call('PEXPIRE', key(name, id), ms)
+  end
+end
+
+-- Whether `token` is that of the running job's current lease. It includes the nonce: attempts start at 1 again
+-- in a ledger that was wiped, and a lease from before must not fit.
+local function owns_run(id, token)
+  local fields = redis.call('HMGET', key('job', id), 'state', 'attempt', 'nonce')
+  return fields[1] == 'running' and fields[2] .. ':' .. fields[3] == token
+end
+
+-- Whether `token` is that of the finished job's current report lease.
+local function owns_report(id, token)
+  local fields = redis.call('HMGET', key('job', id), 'state', 'report_attempt', 'nonce')
+  return fields[1] == 'finished' and fields[2] .. ':' .. fields[3] == token
+end
+
+-- Put a job in quarantine, where it waits for a person; nothing of it is dropped.
+local function put_in_quarantine(id, why)
+  redis.call('HSET', key('job', id), 'reason', why, 'owner', '')
+  redis.call('HDEL', key('job', id), 'cancel')
+  move(id, 'quarantined', NOW)
+  note(id, 'quarantined', why)
+end
+
+-- Put the job's outcome into the outbox. It is quarantined instead if it must not be sent by itself: a person
+-- cancelled the job, or it is a failure although a completion was tried. `due` is when the sweep may report it.
+local function into_outbox(id, outcome, kind, due)
+  local job = key('job', id)
+  redis.call('HSET', job, 'outcome', outcome, 'outcome_kind', kind, 'finished_at', NOW,
+    'report_attempt', 0, 'report_due', NOW, 'owner', '')
+  redis.call('HDEL', job, 'reason')
+  local fields = redis.call('HMGET', job, 'cancel', 'complete_tried')
+  if fields[1] then
+    return put_in_quarantine(id, fields[1])
+  end
+  if kind == 'fail' and fields[2] then
+    return put_in_quarantine(id, 'it failed, after a completion of it was sent to AI City')
+  end
+  move(id, 'finished', due)
+  note(id, 'finished', kind)
+end
+
+-- Add what an attempt used to the job's totals.
+-- Named: model (or ''), hand_in (or ''), model_calls, prompt_tokens, completion_tokens, ran_ms
+local function add_usage(id, arg)
+  local job = key('job', id)
+  for _, name in ipairs({'model', 'hand_in'}) do
+    if arg[name] ~= '' then
+      redis.call('HSET', job, name, arg[name])
+    end
+  end
+  for _, total in ipairs({'model_calls', 'prompt_tokens', 'completion_tokens', 'ran_ms'}) do
+    redis.call('HINCRBY', job, total, arg[total])
+  end
+end
+
+-- A job was proven to kill its processes. Suspects that were only ever beside it when one ended are innocent,
+-- and need not run alone any more.
+local function exonerate_neighbours(guilty)
+  local ended = '\n' .. (redis.call('HGET', key('job', guilty), 'lapsed_in') or '')
+  for _, id in ipairs(redis.call('SMEMBERS', SUSPECTS)) do
+    local job = key('job', id)
+    local fields = redis.call('HMGET', job, 'state', 'isolated', 'lapsed_in')
+    local is_innocent = id ~= guilty
+    for owner in string.gmatch(fields[3] or '', '[^\n]+') do
+      is_innocent = is_innocent and string.find(ended, '\n' .. owner .. '\n', 1, true) ~= nil
+    end
+    if is_innocent and fields[2] and (fields[1] == 'queued' or fields[1] == 'running') then
+      redis.call('HDEL', job, 'isolated', 'lapsed_in')
+      redis.call('HSET', job, 'lapses', 0)
+      note(id, 'exonerated', 'its processes were ended by ' .. guilty)
+      if fields[1] == 'queued' then
+        redis.call('ZADD', UNSENT, NOW, id)
+      end
+      redis.call('SREM', SUSPECTS, id)
+    elseif not fields[1] or not fields[2] or id == guilty then
+      redis.call('SREM', SUSPECTS, id)
+    end
+  end
+end
+
+-- Discard the entries of a journal from one place on.
+local function truncate(journal, ordinal)
+  if ordinal == 0 then
+    redis.call('DEL', journal)
+  else
+    redis.call('LTRIM', journal, 0, ordinal - 1)
+  end
+end

@@ -1,0 +1,58 @@
+-- The hash of one day (UTC) holds what the fleet spends: `spent` is what calls cost, `estimated` our guess at
+-- those that the provider did not count, both in picodollars; `calls` and `unpriced` count calls. `cap` is the
+-- cap that was named last, `wanted` what the call needed that it kept back last. A job has its own `wanted`.
+local SPENDING_KEPT_MS = 8 * 86400 * 1000
+
+local function today()
+  return key('spending', math.floor(NOW / 86400000))
+end
+
+-- What calls in flight have reserved. RESERVED maps a reservation to 'picodollars:when it lapses'.
+local function reserved(except)
+  local sum, all = 0, redis.call('HGETALL', RESERVED)
+  for i = 1, #all, 2 do
+    local amount, until_ms = string.match(all[i + 1], '(%d+):(%d+)')
+    if tonumber(until_ms) <= NOW then
+      redis.call('HDEL', RESERVED, all[i])
+    elseif all[i] ~= except then
+      sum = sum + tonumber(amount)
+    end
+  end
+  return sum
+end
+
+local function charged_today()
+  local fields = redis.call('HMGET', today(), 'spent', 'estimated')
+  return tonumber(fields[1] or '0') + tonumber(fields[2] or '0')
+end
+
+-- Whether the day has no room for a call that costs what `hash` has as `wanted`, or for anything at all.
+local function day_is_full(cap, hash)
+  local wanted = tonumber(redis.call('HGET', hash, 'wanted') or '0')
+  return charged_today() + reserved() + math.max(1, wanted) > tonumber(cap)
+end
+
+-- Add what a model call cost to the job and to the day.
+-- Named: reservation that this settles, or '' for a tool call, which costs nothing; cost in picodollars, or ''
+-- if unknown; estimated_cost that stands in for it; prices, the price table
+local function book_call(id, arg)
+  if arg.reservation == '' then
+    return
+  end
+  local job, day = key('job', id), today()
+  redis.call('HINCRBY', day, 'calls', 1)
+  if arg.cost == '' then
+    redis.call('HINCRBY', job, 'unpriced_calls', 1)
+    redis.call('HINCRBY', day, 'unpriced', 1)
+    redis.call('HINCRBY', day, 'estimated', arg.estimated_cost)
+  else
+    redis.call('HINCRBY', job, 'spent', arg.cost)
+    redis.call('HINCRBY', day, 'spent', arg.cost)
+    local known = redis.call('HGET', job, 'prices') or ''
+    if not string.find(known, arg.prices, 1, true) then
+      redis.call('HSET', job, 'prices', known == '' and arg.prices or known .. ', ' .. arg.prices)
+    end
+  end
+  redis.call('PEXPIRE', day, SPENDING_KEPT_MS)
+  redis.call('HDEL', RESERVED, arg.reservation)
+end
