@@ -116,6 +116,8 @@ class ProviderTrouble:
     retry_after_seconds: float | None = None
     is_busy: bool = False
     """Whether the provider itself says that it has too much to do (429, 503 and the like)."""
+    is_silence: bool = False
+    """Whether nothing is wrong but that the call took too long."""
     is_of_job: bool = False
     """Whether the provider's error speaks of what the model wrote for this job."""
 
@@ -133,8 +135,9 @@ class ProviderFatal:
 class Interrupted:
     """The run was stopped from outside; the job goes on elsewhere or later."""
 
-    reason: Literal["drain", "lease_lost", "cancelled", "day_cap"]
-    """``day_cap``: the fleet may spend no more today; the job goes on when it may."""
+    reason: Literal["drain", "lease_lost", "cancelled", "day_cap", "no_slot"]
+    """``day_cap``: the fleet may spend no more today; the job goes on when it may. ``no_slot``: its model
+    was busy with other calls until the deadline."""
 
 
 HandIn = Literal["tool", "marker", "plain"]

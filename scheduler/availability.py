@@ -46,5 +46,3 @@ def tell_availability(client: AICityClient, panel: ControlPanel) -> None:
         return
     panel.note_availability(wanted)
     log.info("availability.told", availability=wanted)
-    if controls.is_braked:
-        log.error("brake.set", endings=list(controls.recent_endings))

@@ -1,12 +1,17 @@
 """One attempt at a job, when its run has ended, and the moves in the ledger that can follow."""
 
 import dataclasses
-from typing import Literal
+
+import structlog
 
 from aicity_fleet.failpoints import Failpoint, reached
 from aicity_fleet.ledger import Lease
+from aicity_fleet.ledger.runs import Count
 from aicity_fleet.models import Failed, JobState, JsonObject, Outcome, Spent
+from aicity_fleet.stop_switch import StopSwitch
 from workers.worker import Worker
+
+log = structlog.get_logger(__name__)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -16,6 +21,8 @@ class Attempt:
     lease: Lease
     worker: Worker
     spent: Spent
+    stop_switch: StopSwitch
+    """Says whether the run has to stop, also after its ending."""
     team: str = ""
     """The name of the team that ran, for the brake."""
 
@@ -34,15 +41,23 @@ class Attempt:
             return {"did": "laid_aside", "why": str(state)}
         reached(Failpoint.OUTCOME_WRITTEN, lease.job_id)
         worker.messages.report(lease.job_id)
+        if isinstance(outcome, Failed):
+            self._warn()
         why = outcome.code if isinstance(outcome, Failed) else "delivered"
         return {"did": outcome.kind, "why": why, "model_calls": self.spent.usage.model_calls}
+
+    def _warn(self) -> None:
+        """Tell the owner when failures have set the brake."""
+        controls = self.worker.ledger.controls.read()
+        if controls.is_braked:
+            log.error("brake.set", endings=", ".join(controls.recent_endings))
 
     def release(
         self,
         why: str,
         delay_seconds: float = 0,
         *,
-        counts_as: Literal["", "releases", "breaks", "troubles"] = "",
+        counts_as: Count = "",
     ) -> JsonObject:
         """Hand the job back.
 

@@ -4,6 +4,7 @@ The worker creates one for each attempt, and the team asks it before each model 
 """
 
 import asyncio
+import secrets
 from collections.abc import Callable
 from decimal import Decimal
 from typing import TypeVar
@@ -64,8 +65,10 @@ class LedgerSpendingLimiter:
         Raises:
             LedgerUnavailableError: The run was stopped while Redis was away.
         """
-        spending = self._ledger.spending
-        await self._ask(lambda: spending.book_unanswered(self._lease, ordinal, usd))
+        spending, call_id = self._ledger.spending, secrets.token_hex(8)
+        await self._ask(
+            lambda: spending.book_unanswered(self._lease, ordinal, usd, call_id=call_id)
+        )
 
     async def _ask(self, question: Callable[[], T]) -> T:
         while True:

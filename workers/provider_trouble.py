@@ -7,6 +7,7 @@ its provider cannot serve while it serves others, is tried a few times and then 
 import structlog
 
 from aicity_fleet.backoff import backoff_seconds
+from aicity_fleet.ledger.runs import Count
 from aicity_fleet.models import Failed, JsonObject, ProviderFatal, ProviderTrouble
 from workers.attempt import Attempt
 
@@ -23,8 +24,8 @@ long, so that a short disturbance of the provider is over by then."""
 BUSY_JOBS = 2
 """With so many other jobs that are told the same, an endpoint that says it is busy is busy."""
 
-MAX_BUSY_RELEASES = 20
-"""A job that was sent back so often is no longer excused by those others."""
+MAX_EXCUSES = 20
+"""A job that was sent back so often for that reason is no longer excused by those others."""
 
 log = structlog.get_logger(__name__)
 
@@ -40,25 +41,31 @@ def after_trouble(
     Args:
         endpoint: The name of the breaker of the model that was called last.
     """
+    if isinstance(trouble, ProviderFatal) and trouble.is_of_setup:
+        return _needs_a_person(attempt, trouble, endpoint)
+    if isinstance(trouble, ProviderTrouble) and trouble.is_of_job:
+        attempt.worker.ledger.controls.provider_works(endpoint)
+        return _own_trouble(attempt, trouble.message)
+    is_silence = isinstance(trouble, ProviderTrouble) and trouble.is_silence
+    serves = attempt.worker.teams.serves(endpoint, attempt.stop_switch, after_silence=is_silence)
     match trouble:
-        case ProviderFatal(is_of_setup=True):
-            return _needs_a_person(attempt, trouble, endpoint)
-        case ProviderTrouble(is_of_job=True):
-            attempt.worker.ledger.controls.provider_works(endpoint)
-            return _own_trouble(attempt, trouble.message)
+        case _ if serves is None:
+            return attempt.release(attempt.stop_switch.abort_reason or "drain")
         case ProviderTrouble(is_busy=True, retry_after_seconds=wait):
-            serves = attempt.worker.teams.serves(endpoint)
             closed_seconds, other_jobs = _note_trouble(attempt, trouble, endpoint, serves=serves)
-            is_shared = other_jobs >= BUSY_JOBS and attempt.lease.releases < MAX_BUSY_RELEASES
+            is_shared = other_jobs >= BUSY_JOBS and attempt.lease.excuses < MAX_EXCUSES
             if serves and not is_shared:
                 return _own_trouble(attempt, trouble.message, wait or 0.0)
-            return _send_back(attempt, trouble.message, max(wait or 0.0, closed_seconds))
-        case _ if attempt.worker.teams.serves(endpoint):
+            counts_as: Count = "excuses" if serves else "releases"
+            return _send_back(attempt, trouble.message, max(wait or 0.0, closed_seconds), counts_as)
+        case _ if serves:
             attempt.worker.ledger.controls.provider_works(endpoint)
             return _own_trouble(attempt, trouble.message)
         case ProviderTrouble(retry_after_seconds=wait):
             closed_seconds, _ = _note_trouble(attempt, trouble, endpoint)
-            return _send_back(attempt, trouble.message, max(wait or 0.0, closed_seconds))
+            return _send_back(
+                attempt, trouble.message, max(wait or 0.0, closed_seconds), "releases"
+            )
         case ProviderFatal():
             return _needs_a_person(attempt, trouble, endpoint)
 
@@ -96,9 +103,11 @@ def _note_trouble(
     return 0.0 if is_own else seen.closed_seconds, seen.other_jobs
 
 
-def _send_back(attempt: Attempt, why: str, wait_seconds: float) -> JsonObject:
-    backoff = backoff_seconds(*PROVIDER_BACKOFF_SECONDS, attempt.lease.releases)
-    return attempt.release(why, max(wait_seconds, backoff), counts_as="releases")
+def _send_back(attempt: Attempt, why: str, wait_seconds: float, counts_as: Count) -> JsonObject:
+    lease = attempt.lease
+    number = lease.excuses if counts_as == "excuses" else lease.releases
+    backoff = backoff_seconds(*PROVIDER_BACKOFF_SECONDS, number)
+    return attempt.release(why, max(wait_seconds, backoff), counts_as=counts_as)
 
 
 def _own_trouble(attempt: Attempt, why: str, wait_seconds: float = 0.0) -> JsonObject:

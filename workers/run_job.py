@@ -4,6 +4,7 @@ A message is only a hint: the claim decides whether anything runs. Every ending 
 move in the ledger, and a move is refused when the lease is no longer ours.
 """
 
+import contextlib
 import time
 
 import structlog
@@ -78,10 +79,11 @@ def run_job(job_id: str, worker: Worker) -> JsonObject:
         reached(Failpoint.TEAM_ENDED, job_id)
         ran_ms = int((time.monotonic() - claimed_at) * 1000)
         if result is None:
-            did = _settle_broken(Attempt(lease, worker, Spent(ran_ms)))
+            did = _settle_broken(Attempt(lease, worker, Spent(ran_ms), stop_switch))
         else:
             spent = Spent(ran_ms, result.usage, result.model, result.hand_in)
-            did = _settle(Attempt(lease, worker, spent, result.team), result)
+            did = _settle(Attempt(lease, worker, spent, stop_switch, result.team), result)
+            _note_hand_in(result, worker)
     log.info("job.stopped", job_id=job_id, attempt=lease.token, **did)
     return {"job_id": job_id, "attempt": lease.token, "seconds": ran_ms / 1000, **did}
 
@@ -92,12 +94,6 @@ def _settle(attempt: Attempt, result: TeamResult) -> JsonObject:
     endpoint = result.endpoint or worker.terms.endpoint
     if result.usage.model_calls and not isinstance(result.ending, ProviderTrouble | ProviderFatal):
         worker.ledger.controls.provider_works(endpoint)
-    if result.hand_in is not None:
-        worker.ledger.controls.note_hand_in(
-            endpoint, result.hand_in if result.ignores_tools else ""
-        )
-    if result.ignores_tools:
-        log.info("model.ignores_tools", endpoint=endpoint, hand_in=result.hand_in)
     match result.ending:
         case Delivered(text=text, score=score):
             done = Completed(text, spent.ran_ms, result.model, result.agents)
@@ -110,6 +106,18 @@ def _settle(attempt: Attempt, result: TeamResult) -> JsonObject:
             return _let_go(attempt)
         case Interrupted(reason=reason):
             return attempt.release(reason)
+
+
+def _note_hand_in(result: TeamResult, worker: Worker) -> None:
+    """Record, for people, how the model hands in."""
+    if result.hand_in is None:
+        return
+    endpoint = result.endpoint or worker.terms.endpoint
+    if result.ignores_tools:
+        log.info("model.ignores_tools", endpoint=endpoint, hand_in=result.hand_in)
+    with contextlib.suppress(LedgerError):  # no job depends on it
+        ignored = result.hand_in if result.ignores_tools else ""
+        worker.ledger.controls.note_hand_in(endpoint, ignored)
 
 
 def _let_go(attempt: Attempt) -> JsonObject:

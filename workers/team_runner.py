@@ -81,15 +81,17 @@ class TeamRunner:
             )
             return await run_team(run, stop_switch, on_progress=stop_switch.note)
 
-    def serves(self, endpoint: str) -> bool:
-        """Whether an endpoint serves anybody now: a health check, of at most 20 s for each of its models.
+    def serves(self, endpoint: str, stop_switch: StopSwitch, *, after_silence: bool) -> bool | None:
+        """Whether an endpoint serves anybody now; see ``HealthChecks.serves``.
 
         Args:
             endpoint: The name of its breaker, see ``TeamResult.endpoint``.
         """
         for route in self._models.values():
             if route.name == endpoint:
-                return self._loop.run(self._health.serves(route))
+                return self._loop.run(
+                    self._health.serves(route, stop_switch, after_silence=after_silence)
+                )
         return False
 
     def close(self) -> None:

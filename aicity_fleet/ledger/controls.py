@@ -149,6 +149,7 @@ class ControlPanel:
             breakers=tuple(
                 _breaker(endpoint, json.loads(text), now)
                 for endpoint, text in zip(breakers[::2], breakers[1::2], strict=True)
+                if json.loads(text)["troubles"]
             ),
             availability=values.get("availability", ""),
             is_braked=bool(braked),
@@ -239,7 +240,8 @@ class ControlPanel:
 
     def provider_works(self, endpoint: str) -> bool:
         """Record a run that got its answers there; True when that ends a trouble."""
-        return bool(self._scripts.run("provider_works", endpoint))
+        recent_ms = int(RECENT_TROUBLE_SECONDS * 1000)
+        return bool(self._scripts.run("provider_works", endpoint, recent_ms))
 
     def note_hand_in(self, endpoint: str, without_tool: str) -> None:
         """Remember how a model hands in that was offered the tool.

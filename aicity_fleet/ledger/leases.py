@@ -36,6 +36,8 @@ class Lease:
     """How often an endpoint in trouble has sent the job back so far."""
     breaks: int = 0
     """How often our own code has failed on it so far."""
+    excuses: int = 0
+    """How often since its last answer a busy endpoint sent the job back that passed its health check."""
     troubles: int = 0
     """How many attempts in a row bought nothing for a trouble that is the job's own."""
     spent_usd: Decimal = Decimal(0)

@@ -22,6 +22,9 @@ FAILED_AFTER_DEATHS = 3
 """A job that runs alone fails when its process dies and this many of its leases have ended badly. The two
 lapses that isolated it count, so its first death alone is usually the last."""
 
+Count = Literal["", "releases", "excuses", "breaks", "troubles"]
+"""What a release adds to: a field of ``Lease``, or nothing."""
+
 NO_PROGRESS: Mapping[str, JsonObject] = MappingProxyType({})
 
 
@@ -53,15 +56,17 @@ class Runs:
         )
         if not reply[0]:
             return NotClaimed(reply[1])
-        token, task, nonce, releases, breaks, troubles, spent = reply
+        token, task, nonce, *counts, spent = reply
+        releases, excuses, breaks, troubles = (int(count) for count in counts)
         return Lease(
             job_id,
             int(token),
             AssignedTask.from_json(json.loads(task)),
             nonce,
-            releases=int(releases),
-            breaks=int(breaks),
-            troubles=int(troubles),
+            releases=releases,
+            excuses=excuses,
+            breaks=breaks,
+            troubles=troubles,
             spent_usd=from_picodollars(int(spent)),
         )
 
@@ -99,7 +104,7 @@ class Runs:
         spent: Spent,
         *,
         delay_seconds: float = 0,
-        counts_as: Literal["", "releases", "breaks", "troubles"] = "",
+        counts_as: Count = "",
     ) -> bool:
         """Hand a running job back; False when it is no longer ours.
 

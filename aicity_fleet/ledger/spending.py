@@ -45,10 +45,11 @@ class Spending:
         """Drop the reservation of a call that failed; False when there is none."""
         return bool(self._scripts.run("give_back", _reservation(lease, ordinal)))
 
-    def book_unanswered(self, lease: Lease, ordinal: int, usd: Decimal) -> None:
+    def book_unanswered(self, lease: Lease, ordinal: int, usd: Decimal, *, call_id: str) -> None:
         """Charge the job and the day for a call that got no answer, and drop its reservation.
 
         Args:
+            call_id: A random text of the call. A repetition with the same one books nothing.
             usd: What it may have cost, in US dollars; 0 when its price is unknown.
         """
         self._scripts.run(
@@ -56,6 +57,7 @@ class Spending:
             lease.job_id,
             reservation=_reservation(lease, ordinal),
             cost=picodollars(usd),
+            call=call_id,
         )
 
     def today(self) -> DaySpending:

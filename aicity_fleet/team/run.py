@@ -215,8 +215,7 @@ class _Turns:
     def _past_deadline(self) -> Ending:
         """A job whose call got no slot in time did not fail: it comes back when its model is less busy."""
         if any(client.is_waiting for client in self._clients):
-            why = "the model was busy with other calls until the job's deadline"
-            return ProviderTrouble(why, is_busy=True)
+            return Interrupted("no_slot")
         return PAST_DEADLINE
 
     def _after(self, turn: asyncio.Future[bool]) -> Ending | None:

@@ -215,7 +215,7 @@ def test_an_endpoint_that_tells_several_jobs_that_it_is_busy_is_busy(worker, led
 def test_jobs_that_are_always_told_so_excuse_each_other_for_a_while_only(
     worker, ledger, monkeypatch
 ):
-    monkeypatch.setattr(provider_trouble, "MAX_BUSY_RELEASES", 2)
+    monkeypatch.setattr(provider_trouble, "MAX_EXCUSES", 2)
     parts = in_trouble(worker, OWN["busy"], serves=True)
     for _ in range(2 + MAX_TROUBLES):
         assert job(ledger).state is JobState.QUEUED

@@ -172,7 +172,7 @@ class Fleet:
         keeper = LeaseKeeper(ledger, LEASE_SECONDS, VirtualBackground(self, process))
         process.keeper = keeper  # type: ignore[attr-defined]  # a drain finds it
         teams: Any = FunctionTeams(ScriptedTeam(world, process, self.plan_of))
-        teams.serves = lambda _endpoint: world.passes_health_check()
+        teams.serves = lambda *_, **__: world.passes_health_check()
         isolation: Any = None if runs_alone else VirtualIsolation(self, ledger)
         return Worker(
             ledger=ledger,

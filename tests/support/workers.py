@@ -33,7 +33,7 @@ class FunctionTeams:
         """Run the function."""
         return self.run_team(lease, stop_switch, journal)
 
-    def serves(self, _endpoint: str) -> bool:
+    def serves(self, _endpoint: str, _stop_switch: StopSwitch, *, after_silence: bool) -> bool:
         """As a real one would find out with a model call."""
         return self.is_serving
 

@@ -3,10 +3,14 @@
 -- ARGV: id, then named:
 --   reservation: its name
 --   cost: an estimate in picodollars, '0' when the price is unknown
+--   call: a random id of the call: a repetition, after the first reply was lost, books nothing
 -- Reply: 1; 0 when there is no such job
 local id, arg = ARGV[1], named(2)
 local job, day = key('job', id), today()
 redis.call('HDEL', RESERVED, arg.reservation)
+if redis.call('HGET', job, 'unanswered_last') == arg.call then
+  return 1
+end
 redis.call('HINCRBY', day, 'unanswered', 1)
 redis.call('HINCRBY', day, 'estimated', arg.cost)
 redis.call('PEXPIRE', day, SPENDING_KEPT_MS)
@@ -15,4 +19,5 @@ if redis.call('EXISTS', job) == 0 then
 end
 redis.call('HINCRBY', job, 'unanswered_calls', 1)
 redis.call('HINCRBY', job, 'unanswered_cost', arg.cost)
+redis.call('HSET', job, 'unanswered_last', arg.call)
 return 1

@@ -16,15 +16,16 @@ local open_until = breaker.open_until or 0
 local is_fatal = arg.is_fatal == '1'
 breaker.troubles = breaker.troubles + 1
 breaker.why, breaker.is_fatal, breaker.last_job = ARGV[2], is_fatal, arg.job
-local others = add_trouble(breaker, arg.job, ARGV[2], NOW - arg.recent_ms)
+local others, in_a_row = add_trouble(breaker, arg.job, ARGV[2], NOW - arg.recent_ms)
 -- A run that was under way when the breaker opened tells nothing new; a probe and a later run do.
 local is_news = open_until <= NOW or breaker.is_probing or is_fatal
 if arg.still_serves == '1' then
   breaker.open_until, breaker.is_probing, breaker.is_fatal, breaker.opens = nil, false, false, 0
+  breaker.worked_at = NOW
   write_breaker(endpoint, breaker)
   return {0, others}
 end
-local opens = breaker.opens > 0 or is_fatal or #breaker.jobs >= tonumber(arg.threshold)
+local opens = breaker.opens > 0 or is_fatal or in_a_row >= tonumber(arg.threshold)
 if is_news and opens then
   local longest = tonumber(arg.longest_ms)
   local wait = is_fatal and longest

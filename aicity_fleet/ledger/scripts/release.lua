@@ -2,7 +2,7 @@
 -- ARGV: id, token, then named:
 --   delay_ms: how long it may not be claimed
 --   why
---   counts_as: the count that this adds to, 'releases', 'breaks' or 'troubles', or ''
+--   counts_as: the count that this adds to, 'releases', 'excuses', 'breaks' or 'troubles', or ''
 --   what the attempt used, see `add_usage`
 -- Reply: 1, or 0 when the token is not the current one
 local id, arg = ARGV[1], named(3)
@@ -11,8 +11,11 @@ if not owns_run(id, ARGV[2]) then
 end
 local job = key('job', id)
 add_usage(id, arg)
+-- Both are counted in a row. An answer ends it, and trouble of the endpoint ends a row of the job's own.
 if tonumber(arg.model_calls) > 0 then
-  redis.call('HDEL', job, 'troubles') -- these are in a row: an answer ends it
+  redis.call('HDEL', job, 'troubles', 'excuses')
+elseif arg.counts_as == 'releases' or arg.counts_as == 'excuses' then
+  redis.call('HDEL', job, 'troubles')
 end
 if arg.counts_as ~= '' then
   redis.call('HINCRBY', job, arg.counts_as, 1)

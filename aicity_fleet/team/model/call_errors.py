@@ -9,6 +9,10 @@ class CallError(Exception):
     """A model call without a whole answer. The message says why, and quotes nothing of the server."""
 
 
+class TooSlowError(CallError):
+    """A time limit of the fleet's own ran out."""
+
+
 class ErrorObjectError(CallError):
     """The server sent an error object in place of an answer, or in the middle of one."""
 

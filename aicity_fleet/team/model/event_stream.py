@@ -14,7 +14,7 @@ import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any, NamedTuple, TypeVar
 
-from aicity_fleet.team.model.call_errors import CallError, ErrorObjectError, status_of
+from aicity_fleet.team.model.call_errors import CallError, ErrorObjectError, TooSlowError, status_of
 from aicity_fleet.team.model.provider_errors import says_too_long
 
 MAX_ANSWER_BYTES = 64_000_000
@@ -79,7 +79,7 @@ async def within(seconds: float, call: Awaitable[T]) -> T:
     """Wait for a call. The SDK's own timeout counts between two bytes: a trickle never reaches it.
 
     Raises:
-        CallError: It took longer.
+        TooSlowError: It took longer.
     """
     limit = asyncio.timeout(seconds)
     try:
@@ -88,7 +88,7 @@ async def within(seconds: float, call: Awaitable[T]) -> T:
     except TimeoutError as error:
         if not limit.expired():
             raise
-        raise CallError(f"the model took longer than {seconds:g} s") from error
+        raise TooSlowError(f"the model took longer than {seconds:g} s") from error
 
 
 @contextlib.asynccontextmanager
@@ -106,7 +106,7 @@ async def timed(pace: Pace) -> AsyncIterator[Clock]:
     except TimeoutError as error:
         if not limit.expired():
             raise
-        raise CallError(clock.problem()) from error
+        raise TooSlowError(clock.problem()) from error
     except Exception as error:
         # The SDKs wrap what httpx raises before the headers, and not what it raises within the body.
         if type(error).__module__.partition(".")[0] not in ("httpx", "httpx2"):

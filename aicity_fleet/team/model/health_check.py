@@ -1,7 +1,7 @@
 """Health checks of model endpoints: after trouble, does the endpoint serve anybody at all?
 
 A tiny model call and not a request for the list of models: that list is often up while the models are down.
-``workers/run_job.py`` asks, and so tells trouble of a job from trouble of its endpoint.
+``workers/provider_trouble.py`` asks, and so tells trouble of a job from trouble of its endpoint.
 """
 
 import asyncio
@@ -13,6 +13,7 @@ from autogen_core import CancellationToken
 from autogen_core.models import UserMessage
 
 from aicity_fleet.models import ProviderFatal, ProviderTrouble
+from aicity_fleet.stop_switch import StopSwitch
 from aicity_fleet.team.model.clients import Model, Route
 from aicity_fleet.team.model.provider_errors import classify
 
@@ -23,10 +24,13 @@ MAX_TOKENS = 16
 """The longest answer that is asked for, in tokens."""
 
 TIMEOUT_SECONDS = 20.0
-"""How long an endpoint may take to answer, in seconds. The job with trouble keeps its lease meanwhile."""
+"""How long a provider's endpoint may take to answer, in seconds. The job with trouble keeps its lease."""
+
+OWN_SERVER_TIMEOUT_SECONDS = 60.0
+"""The same for a server of one's own, which may have to read a long prompt of another job first."""
 
 FRESH_SECONDS = 5.0
-"""For how long an answer holds for other jobs with trouble there, in seconds."""
+"""For how long an answer, or a sign of life, holds for other jobs with trouble there, in seconds."""
 
 logger = logging.getLogger(__name__)
 
@@ -38,37 +42,56 @@ class HealthChecks:
         self._checks: dict[str, asyncio.Task[bool]] = {}
         self._ended: dict[str, float] = {}
 
-    async def serves(self, route: Route) -> bool:
+    async def serves(
+        self, route: Route, stop_switch: StopSwitch, *, after_silence: bool
+    ) -> bool | None:
         """Whether one of a route's models answers now, or did within ``FRESH_SECONDS``.
 
-        A model that writes an answer for any job needs no check. A small server may have no slot for one.
+        Args:
+            stop_switch: Ends the wait, but not the check, which other jobs may wait for.
+            after_silence: Whether the trouble was only that a call took too long. Then a model that writes
+                for another job needs no check, for which a small server may have no slot. After any other
+                trouble that proves nothing: answers under way go on although new calls are refused.
+
+        Returns:
+            None when the run was stopped before the answer was known.
         """
-        if any(model.is_alive(FRESH_SECONDS) for model in route.models):
+        if after_silence and any(model.is_alive(FRESH_SECONDS) for model in route.models):
             return True
         check = self._checks.get(route.name)
         is_fresh = time.monotonic() - self._ended.get(route.name, 0.0) < FRESH_SECONDS
         if check is None or (check.done() and not is_fresh):
             check = self._checks[route.name] = asyncio.ensure_future(self._check(route))
-        return await asyncio.shield(check)
+        stops = [
+            asyncio.ensure_future(stop_switch.wait_for_drain()),
+            asyncio.ensure_future(stop_switch.wait_for_abort()),
+        ]
+        try:
+            await asyncio.wait([check, *stops], return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for stop in stops:
+                stop.cancel()
+            await asyncio.wait(stops)
+        return check.result() if check.done() else None
 
     async def _check(self, route: Route) -> bool:
         try:
-            for model in route.in_order:
-                if await _answers(model):
-                    return True
-            return False
+            return any(await asyncio.gather(*(_answers(model) for model in route.models)))
         finally:
             self._ended[route.name] = time.monotonic()
 
 
 async def _answers(model: Model) -> bool:
-    token = CancellationToken()
+    own = model.config.is_own_server
+    seconds = min(
+        OWN_SERVER_TIMEOUT_SECONDS if own else TIMEOUT_SECONDS, model.config.timeout_seconds
+    )
     try:
-        async with asyncio.timeout(min(TIMEOUT_SECONDS, model.config.timeout_seconds)):
+        async with asyncio.timeout(seconds):
             await model.client.create(
                 [UserMessage(content=QUESTION.format(secrets.token_hex(4)), source="user")],
                 extra_create_args={"max_tokens": MAX_TOKENS},
-                cancellation_token=token,
+                cancellation_token=CancellationToken(),
             )
     except Exception as error:  # noqa: BLE001 -- AutoGen's client raises anything for a broken answer
         # A refusal of this very request is an answer too.

@@ -58,6 +58,9 @@ from aicity_fleet.team.model.provider_errors import classify, may_cost
 from aicity_fleet.team.model.short_brief import ShortBrief, shortened_messages
 from aicity_fleet.team.review.coordinator import NO_WORDS
 
+ALIVE_SECONDS = 5.0
+"""A model that wrote a piece of any answer within so many seconds is alive."""
+
 TROUBLE_REST_SECONDS, FATAL_REST_SECONDS = 30.0, 600.0
 """How long a model that was down, or needs a person to act, is asked after its stand-ins, in seconds."""
 
@@ -237,7 +240,7 @@ class JournaledClient(ChatCompletionClient):
                     raise
                 ending = classify(error)
                 if isinstance(ending, ProviderTrouble | ProviderFatal):
-                    if len(self.route.models) > 1:
+                    if len(self.route.models) > 1 and not _is_own(ending, model):
                         model.rest(_rest_seconds(ending))
                         why = ending.message
                         logger.warning("model.down endpoint=%s why=%s", model.endpoint, why)
@@ -348,6 +351,13 @@ class JournaledClient(ChatCompletionClient):
 def _is_silence(message: LLMMessage) -> bool:
     """Whether a message stands for a turn in which a member said nothing. No model needs to read it."""
     return isinstance(message, AssistantMessage | UserMessage) and message.content == NO_WORDS
+
+
+def _is_own(ending: ProviderTrouble | ProviderFatal, model: Model) -> bool:
+    """Whether the trouble seems to be this job's own, so that others keep their first choice."""
+    if isinstance(ending, ProviderFatal):
+        return False
+    return ending.is_of_job or (ending.is_silence and model.is_alive(ALIVE_SECONDS))
 
 
 def _rest_seconds(ending: ProviderTrouble | ProviderFatal) -> float:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, cast
 from aicity_fleet.models import Ending, ProviderFatal, ProviderTrouble, Rejected
 from aicity_fleet.retry_after import retry_after_seconds
 from aicity_fleet.team.endings import REFUSED, TOO_LONG, StoppedError
-from aicity_fleet.team.model.call_errors import CallError
+from aicity_fleet.team.model.call_errors import CallError, TooSlowError
 
 if TYPE_CHECKING:  # half a second, and only its errors' names are needed
     import openai
@@ -56,7 +56,10 @@ _NO_TOOLS_TEXTS = (
     *("requires --jinja", "unsupported param: tools"),  # llama.cpp, with the status 500
     "support tool use",  # OpenRouter, with the status 404
 )
-_MISCALLED_TEXTS = ("failed to parse input at pos", "failed to parse tool call")  # llama.cpp
+_MISCALLED_TEXTS = (  # llama.cpp, in its releases of 2025 and of 2026
+    *("failed to parse input at pos", "failed to parse tool call"),
+    "produced output that does not match the expected",
+)
 """Parts of messages, in lower case: these servers have no code for them. No other message is read, and none
 is passed on."""
 
@@ -66,10 +69,10 @@ def classify(failure: BaseException) -> Ending:
     if isinstance(failure, StoppedError):
         return failure.ending
     if isinstance(failure, CallError):
-        return ProviderTrouble(str(failure))
+        return ProviderTrouble(str(failure), is_silence=isinstance(failure, TooSlowError))
     kinds = {kind.__name__ for kind in type(failure).__mro__ if kind.__module__ in _SDKS}
     if isinstance(failure, TimeoutError) or "APITimeoutError" in kinds:
-        return ProviderTrouble("the model call timed out")
+        return ProviderTrouble("the model call timed out", is_silence=True)
     if "APIStatusError" in kinds:
         return _classify_status(cast("openai.APIStatusError", failure))
     if "APIConnectionError" in kinds:

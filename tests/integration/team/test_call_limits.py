@@ -11,7 +11,7 @@ from support.samples import GOOD_GENERAL, order
 from support.scripted_provider import Provider, error, submit, text, until
 
 from aicity_fleet.journal import MemoryJournal
-from aicity_fleet.models import Delivered, Interrupted, ProviderTrouble, Rejected
+from aicity_fleet.models import Delivered, Interrupted, Rejected
 from aicity_fleet.stop_switch import StopSwitch
 from aicity_fleet.team import Limits, open_model
 from aicity_fleet.team.model.clients import Route
@@ -193,9 +193,7 @@ async def test_a_deadline_during_the_wait_fails_no_job(run, provider: Provider, 
         first = asyncio.ensure_future(run(model=model))
         await until(lambda: len(provider.requests) == 1, "the first call")
         second = await run(model=model, limits=Limits(0.4))
-        assert second.ending == ProviderTrouble(
-            "the model was busy with other calls until the job's deadline", is_busy=True
-        )
+        assert second.ending == Interrupted("no_slot")
         assert isinstance((await first).ending, Delivered)
         late = await run(model=model, limits=Limits(0.4))
         assert late.ending == Rejected("deadline", "The work was not finished in time."), (

@@ -9,13 +9,15 @@ local function read_breaker(endpoint)
   return breaker
 end
 
--- Put a job last among those in trouble. Returns how many others had the same trouble since `recently`.
+-- Put a job last among those in trouble. Returns how many others had the same trouble since `recently`, and how
+-- many jobs in all had any since the last success.
 local function add_trouble(breaker, job, why, recently)
-  local others, jobs = 0, {}
+  local others, jobs, in_a_row = 0, {}, 1
   for _, entry in ipairs(breaker.jobs) do
     if entry[1] ~= job then
       jobs[#jobs + 1] = entry
       others = others + (entry[2] >= recently and entry[3] == why and 1 or 0)
+      in_a_row = in_a_row + (entry[2] > (breaker.worked_at or 0) and 1 or 0)
     end
   end
   if #jobs >= MAX_BREAKER_JOBS then
@@ -23,7 +25,7 @@ local function add_trouble(breaker, job, why, recently)
   end
   jobs[#jobs + 1] = {job, NOW, why}
   breaker.jobs = jobs
-  return others
+  return others, in_a_row
 end
 
 local function write_breaker(endpoint, breaker)
