@@ -385,6 +385,15 @@ def test_it_tells_how_many_other_jobs_had_the_same_trouble_recently(ledger, monk
     assert others_of("e", "429") == 0
 
 
+def test_a_success_does_not_make_a_busy_endpoint_less_busy(ledger):
+    for job_id in ("a", "b"):
+        trouble(ledger, job_id, "429", still_serves=True)
+    ledger.controls.provider_works(HERE)
+    assert ledger.controls.read().breakers == ()
+    assert ledger.controls.provider_trouble(HERE, "c", "429").other_jobs == 2
+    assert breaker(ledger).open_until is None, "the row of troubles began anew"
+
+
 def test_only_the_latest_jobs_in_trouble_are_kept(ledger, redis_client):
     troubles(ledger, 40)
     kept = json.loads(redis_client.hget(f"{ledger.keys.prefix}breakers", HERE))

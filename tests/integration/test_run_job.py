@@ -117,7 +117,7 @@ def test_provider_trouble_releases_the_job_with_backoff_and_fails_nobody(worker,
     assert found.model_calls == 3
 
 
-def in_trouble(worker, ending, *, serves: bool, calls: int = 0) -> Worker:
+def in_trouble(worker, ending, *, serves: bool | None, calls: int = 0) -> Worker:
     """A worker whose team meets trouble after some answers, at an endpoint that serves or does not."""
     parts = worker(ending)
     parts.teams.is_serving = serves
@@ -210,6 +210,27 @@ def test_an_endpoint_that_tells_several_jobs_that_it_is_busy_is_busy(worker, led
         run_job("t1", parts)
         assert job(ledger).state is JobState.QUEUED
         at_once(ledger)
+
+
+def test_an_outage_uses_up_no_excuse(worker, ledger, monkeypatch):
+    monkeypatch.setattr(provider_trouble, "MAX_EXCUSES", 2)
+    parts = in_trouble(worker, OWN["busy"], serves=False)
+    for _ in range(5):
+        ledger.client.delete(f"{ledger.keys.prefix}breakers")
+        run_job("t1", parts)
+        at_once(ledger)
+    parts = in_trouble(worker, OWN["busy"], serves=True)
+    for other in ("t2", "t3"):
+        ledger.controls.provider_trouble("", other, OWN["busy"].message, still_serves=True)
+    run_job("t1", parts)
+    assert ledger.client.hget(ledger.keys.job("t1"), "troubles") is None
+
+
+def test_a_worker_that_drains_during_the_check_hands_the_job_back(worker, ledger):
+    parts = in_trouble(worker, OWN["500"], serves=None)
+    assert run_job("t1", parts)["why"] == "drain"
+    assert ledger.controls.read().breakers == ()
+    assert job(ledger).state is JobState.QUEUED
 
 
 def test_jobs_that_are_always_told_so_excuse_each_other_for_a_while_only(

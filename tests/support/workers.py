@@ -24,8 +24,8 @@ class FunctionTeams:
     def __init__(self, run_team: RunTeam) -> None:
         self.run_team = run_team
         self.endpoint = ""
-        self.is_serving = False
-        """What a health check of any endpoint says."""
+        self.is_serving: bool | None = False
+        """What a health check of any endpoint says; None when the worker drains meanwhile."""
 
     def run(
         self, lease: Lease, stop_switch: StopSwitch, journal: Journal, _limiter: object = None
@@ -33,7 +33,9 @@ class FunctionTeams:
         """Run the function."""
         return self.run_team(lease, stop_switch, journal)
 
-    def serves(self, _endpoint: str, _stop_switch: StopSwitch, *, after_silence: bool) -> bool:
+    def serves(
+        self, _endpoint: str, _stop_switch: StopSwitch, *, after_silence: bool
+    ) -> bool | None:
         """As a real one would find out with a model call."""
         return self.is_serving
 
