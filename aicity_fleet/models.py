@@ -45,6 +45,10 @@ Standing = Literal["", "completed", "quality_check", "disputed", "failed", "refu
 """Where a delivery stands at AI City, which can change it after the report. ``quality_check``: its own
 check is under way. ``unknown``: after a 409, the task could not be read. Empty: it shows none of these."""
 
+Meaning = Literal["success", "failure", "nothing", "undecided"]
+"""What a settled report does to the agent's row of failures. ``undecided``: it is a success if the delivery
+passes AI City's own check."""
+
 TAKEN_BACK: frozenset[Standing] = frozenset({"failed", "refunded"})
 """Standings of a delivery that earns nothing, and that nothing changes any more."""
 

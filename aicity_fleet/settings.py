@@ -23,6 +23,8 @@ from pydantic import (
     PrivateAttr,
     SecretStr,
     ValidationError,
+    ValidationInfo,
+    field_validator,
 )
 
 from aicity_fleet.errors import SettingsError
@@ -174,8 +176,8 @@ class Settings(BaseModel):
     """After how many failures among the latest jobs the fleet runs one job at a time, until one passes. It
     counts what failed here, sent or held. 0 switches it off, and with it the slow start of a fleet that has
     not delivered yet."""
-    brake_jobs: int = Field(8, alias="FLEET_BRAKE_JOBS", ge=1, le=20)
-    """How many of the latest jobs the brake looks at."""
+    brake_jobs: int = Field(8, alias="FLEET_BRAKE_JOBS", ge=1, le=20, validate_default=True)
+    """How many of the latest jobs the brake looks at; at least ``FLEET_BRAKE_FAILURES``."""
     job_deadline_seconds: float = Field(900, alias="FLEET_JOB_DEADLINE_SECONDS", gt=0, le=86400)
     """How long one attempt at a job may take before it fails."""
     max_job_tokens: int = Field(200_000, alias="FLEET_MAX_JOB_TOKENS", ge=1000)
@@ -203,12 +205,25 @@ class Settings(BaseModel):
     read_back_days: float = Field(7, alias="FLEET_READ_BACK_DAYS", ge=0, le=90)
     """For how many days a reported task is read again, to learn of refunds and failed checks; 0 for
     never."""
-    retention_days: float = Field(14, alias="FLEET_RETENTION_DAYS", gt=0, le=365)
-    """How long a reported job stays readable."""
+    retention_days: float = Field(
+        14, alias="FLEET_RETENTION_DAYS", gt=0, le=365, validate_default=True
+    )
+    """How long a reported job stays readable; at least ``FLEET_READ_BACK_DAYS``."""
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", alias="FLEET_LOG_LEVEL")
     """The least severe event that is logged."""
     log_format: Literal["text", "json"] = Field("text", alias="FLEET_LOG_FORMAT")
     """How a log line is written."""
+
+    @field_validator("brake_jobs", "retention_days")
+    @classmethod
+    def _check_not_less(cls, value: float, info: ValidationInfo) -> float:
+        other = {"brake_jobs": "brake_failures", "retention_days": "read_back_days"}[
+            str(info.field_name)
+        ]
+        if (least := info.data.get(other, 0)) > value:
+            alias = cls.model_fields[other].alias
+            raise ValueError(f"is {value:g}, and must be at least {alias}, which is {least:g}")
+        return value
 
     _secrets: Mapping[str, str] = PrivateAttr(default_factory=dict)
 
@@ -322,7 +337,8 @@ def _with_secret_files(env: Mapping[str, str]) -> tuple[dict[str, str], list[str
 
 
 def _with_remedy(fault: str) -> str:
-    variable = fault.partition(":")[0]
-    default = Settings.model_fields[_FIELD_OF[variable]].default
+    place, _, reason = fault.partition(": ")
+    field = Settings.model_fields[_FIELD_OF.get(place, place)]  # of a default, the field's name
+    default = field.default
     hint = "" if default is None or isinstance(default, SecretStr) else f" (default: {default})"
-    return f"{fault}. Correct it or unset it{hint}."
+    return f"{field.alias}: {reason}. Correct it or unset it{hint}."

@@ -10,10 +10,7 @@ import structlog
 
 from aicity_fleet.aicity.client import AICityClient
 from aicity_fleet.aicity.standing import read_standing
-from aicity_fleet.errors import (
-    AICityError,
-    AICityRefusedError,
-)
+from aicity_fleet.errors import AICityError, AICityRefusedError
 from aicity_fleet.failpoints import Failpoint, reached
 from aicity_fleet.ledger import Ledger
 from aicity_fleet.ledger.read_backs import ReadLease, Seen

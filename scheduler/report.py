@@ -6,7 +6,7 @@ idempotency key, until there is a definite answer. A failed `complete` never bec
 
 import dataclasses
 import uuid
-from typing import Any, Literal
+from typing import Any
 
 import structlog
 
@@ -22,7 +22,7 @@ from aicity_fleet.errors import (
 )
 from aicity_fleet.failpoints import Failpoint, reached
 from aicity_fleet.ledger import Ledger, NotClaimed, ReportLease
-from aicity_fleet.models import JsonObject, Standing
+from aicity_fleet.models import JsonObject, Meaning, Standing
 from scheduler.availability import tell_availability
 
 REPORT_BACKOFF_SECONDS = (2.0, 300.0)
@@ -179,9 +179,7 @@ def _settle(
     return {"job_id": held.job_id, "did": "settled" if ours else "dropped", "why": verdict}
 
 
-def _meaning(
-    held: ReportLease, verdict: str, details: JsonObject
-) -> Literal["success", "failure", "nothing"]:
+def _meaning(held: ReportLease, verdict: str, details: JsonObject) -> Meaning:
     """Return what a settled report does to the agent's row of failures.
 
     A delivery that AI City's own quality check failed counts as a failure, to be on the safe side, and so
@@ -201,6 +199,8 @@ def _meaning(
         return "failure"
     if verdict == "accepted" and status in {"completed", None}:
         return "success"
+    if verdict == "accepted" and status == "quality_check":
+        return "undecided"
     return "nothing"  # not known yet, or not for certain
 
 

@@ -33,10 +33,8 @@ def poll_task(self: Task[[], JsonObject]) -> JsonObject:
         max_input_chars=settings.max_input_chars,
     ).to_json()
     ledger.coordination.note_poll(str(self.request.id), summary)
-    if summary["status"] not in {
-        "busy",
-        "error",
-    }:  # else AI City does not answer, or another poll reads
+    # After an error AI City does not answer; a busy poll means that another process polls and reads back.
+    if summary["status"] not in {"busy", "error"}:
         read_back(client=_client(), ledger=ledger)
     return summary
 

@@ -5,12 +5,11 @@ It decides which process may send a report and what AI City's answer changes. It
 """
 
 import json
-from typing import Literal
 
 from aicity_fleet.ledger.leases import NotClaimed, ReportLease
 from aicity_fleet.ledger.lua import Scripts
 from aicity_fleet.ledger.read_backs import ReadBacks
-from aicity_fleet.models import TAKEN_BACK, JsonObject, Standing, outcome_from_json
+from aicity_fleet.models import TAKEN_BACK, JsonObject, Meaning, Standing, outcome_from_json
 
 REPORT_LEASE_MS = 60_000
 """How long one process may take to send a report, in milliseconds; two request timeouts."""
@@ -45,7 +44,7 @@ class Outbox:
         self,
         report: ReportLease,
         receipt: JsonObject,
-        meaning: Literal["success", "failure", "nothing"] = "nothing",
+        meaning: Meaning = "nothing",
         *,
         standing: Standing = "",
         can_read: bool = True,

@@ -14,8 +14,11 @@ READ_AT_SECONDS = (30.0, 120.0, 330.0, 660.0)
 the ten minutes in which a buyer can get a refund."""
 
 IN_CHECK_SECONDS = 10.0
-"""How soon a task in AI City's own check is read again, in seconds, while ``READ_AT_SECONDS`` last.
-Failures may wait for it."""
+"""How soon a task in AI City's own check is read again, in seconds: this, or later an eighth of the time since
+its report, and at most a day. Failures may wait for it."""
+
+CHECK_MS = 3_600_000
+"""How long after a report failures wait for AI City's check of it, in milliseconds."""
 
 DAY_SECONDS = 86_400.0
 
@@ -79,8 +82,8 @@ class ReadBacks:
             standing: Where its delivery stands.
         """
         due = next((at for at in READ_AT_SECONDS if at > age_seconds), age_seconds + DAY_SECONDS)
-        if standing == "quality_check" and age_seconds < READ_AT_SECONDS[-1]:
-            due = age_seconds + IN_CHECK_SECONDS
+        if standing == "quality_check":
+            due = age_seconds + min(max(IN_CHECK_SECONDS, age_seconds / 8), DAY_SECONDS)
         return int((due - age_seconds) * 1000) if due < self._window_seconds else None
 
     def take(self, *, can_read: bool = True) -> ReadLease | str:
@@ -93,6 +96,7 @@ class ReadBacks:
             "take_read_back",
             window_ms=int(self._window_seconds * 1000) if can_read else 0,
             lease_ms=READ_LEASE_MS,
+            check_ms=CHECK_MS,
             minute_limit=READS_PER_MINUTE,
         )
         if not reply[0]:

@@ -93,12 +93,15 @@ def earnings(
         return UNKNOWN
     if status in {"failed", "refunded"}:
         return NOTHING
+    # Before its check is over a delivery is not paid, whatever amount the receipt shows.
+    in_receipt = None if answer.get("status") == "quality_check" else answer.get("paidCents")
+    paid = _paid(later.paid_cents, _paid(in_receipt, full))
     if later.standing in {"disputed", "quality_check"}:
-        return Earnings(_paid(later.paid_cents, full), "unsettled")
+        return Earnings(paid, "unsettled")
     if receipt.get("verdict") == "gone" and status != "completed":
         return UNKNOWN
     if status == "completed":
-        full = _paid(later.paid_cents, _paid(answer.get("paidCents"), full))
+        full = paid
     settles_at = reported_at + timedelta(seconds=REFUND_SECONDS)
     return Earnings(full, "unsettled" if now < settles_at else "settled", settles_at)
 

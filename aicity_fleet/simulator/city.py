@@ -199,7 +199,7 @@ class City:
     def _change(self, agent: Agent, task: CityTask, becomes: str) -> None:
         if becomes in {"refunded", "thumbs_down"}:
             task.feedback = {"rating": "thumbs_down"}
-        if becomes == "thumbs_down" or task.status is TaskStatus.FAILED:
+        if becomes == "thumbs_down" or task.status in {TaskStatus.FAILED, TaskStatus.REFUNDED}:
             return
         was, task.status = task.status, TaskStatus(becomes)
         if was is TaskStatus.QUALITY_CHECK:

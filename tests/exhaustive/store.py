@@ -36,7 +36,15 @@ MATTERS = TIMES | frozenset(
             "refused",
         ),
         *("despite_guard", "report_attempt", "failed", "cleared", "assumed", "poll:token"),
-        *("standing", "read_backs", "cleared_by", "cleared_from", "assumed_from"),
+        *(
+            "standing",
+            "counted",
+            "may_succeed",
+            "read_backs",
+            "cleared_by",
+            "cleared_from",
+            "assumed_from",
+        ),
     }
 )
 """The fields of hashes that decide anything."""

@@ -6,7 +6,7 @@ import json
 import threading
 import time
 from collections.abc import Iterator
-from typing import Any, Literal
+from typing import Any
 
 import pytest
 import redis
@@ -17,7 +17,7 @@ from aicity_fleet.errors import AICityUnavailableError, LedgerError
 from aicity_fleet.ledger import ClaimTerms, Lease, Ledger, NotClaimed, ReportLease, runs
 from aicity_fleet.ledger import controls as controls_module
 from aicity_fleet.ledger.keys import SCHEMA_VERSION, Keys
-from aicity_fleet.models import AssignedTask, Completed, Failed, Outcome, Spent
+from aicity_fleet.models import AssignedTask, Completed, Failed, Meaning, Outcome, Spent
 from scheduler.availability import tell_availability, wants_to_be_busy
 from scheduler.poll import poll
 from scheduler.report import ReporterParts, report
@@ -60,7 +60,7 @@ def finish(ledger: Ledger, job_id: str, outcome: Outcome) -> None:
     ledger.finish(claimed(ledger, job_id), outcome, Spent(1))
 
 
-def settle(ledger: Ledger, job_id: str, meaning: Literal["success", "failure", "nothing"]) -> None:
+def settle(ledger: Ledger, job_id: str, meaning: Meaning) -> None:
     held = ledger.take_report(job_id)
     assert isinstance(held, ReportLease), held
     ledger.settle(held, {}, meaning)

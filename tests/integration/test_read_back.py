@@ -184,10 +184,52 @@ def test_a_delivery_in_check_counts_against_a_further_failure_until_it_is_judged
     assert ledger.record()["general"] == {"delivered" if becomes == "completed" else "failed": 1}
 
 
-def test_a_check_that_is_never_over_is_waited_for_until_the_window_ends(
+def in_long_check(city, **fields) -> None:
+    """Have the next delivery checked for longer than the test takes."""
+    city.fault("complete", "later", becomes="completed", seconds=7200, in_check=True, **fields)
+
+
+@pytest.mark.parametrize("get_fault", [None, "reset"])
+def test_failures_wait_an_hour_for_a_check_that_is_never_over(
+    parts, city, ledger, reported, get_fault
+):
+    in_long_check(city)
+    _, good, worse = reported(FAILED, DONE, FAILED)
+    if get_fault:
+        city.fault("get", get_fault, count=2)
+    for ms, state in ((3_500_000, JobState.HELD), (100_000, JobState.FINISHED)):
+        aged(ledger, good, ms)
+        assert read_now(parts) == 1
+        assert ledger.get(worse).state is state
+    assert report(worse, parts)["why"] == "accepted"
+    assert ledger.client.zcard(ledger.keys.read_backs) == 1, "it is read on"
+
+
+def test_two_deliveries_in_a_long_check_do_not_keep_a_closed_guard_closed(
     parts, city, ledger, reported
 ):
-    city.fault("complete", "later", becomes="completed", seconds=3600, in_check=True)
+    in_long_check(city, count=2)
+    first, second, bad = reported(DONE, DONE, FAILED)
+    assert ledger.get(bad).state is JobState.HELD
+    for job_id in (first, second):
+        aged(ledger, job_id, 3_600_000)
+    assert read_now(parts) == 2
+    assert ledger.get(bad).state is JobState.FINISHED
+
+
+def test_failures_do_not_wait_for_a_check_that_cannot_be_read(parts, city, ledger, reported):
+    in_long_check(city)
+    _, good, worse = reported(FAILED, DONE, FAILED)
+    assert ledger.get(worse).state is JobState.HELD
+    note_seen(ledger, Seen(refusal="404 from the edge"))
+    assert ledger.get(worse).state is JobState.FINISHED
+    note_seen(ledger, Seen(status="completed", standing="completed"))
+    assert ledger.record()["general"] == {"delivered": 1}
+    assert (kinds(ledger, good), row(ledger)) == (["unreadable", "completed"], 0)
+
+
+def test_a_check_that_is_never_over_is_read_until_the_window_ends(parts, city, ledger, reported):
+    in_long_check(city)
     _, good, worse = reported(FAILED, DONE, FAILED)
     aged(ledger, good, 8 * DAY_MS)
     assert read_now(parts) == 0
@@ -205,6 +247,71 @@ def test_an_ending_that_was_unknown_is_learned(parts, city, ledger, reported):
     read_now(parts)
     assert ledger.get(job_id).earnings(ledger.now()).usd == Decimal("0.85")
     assert kinds(ledger, job_id) == ["completed"]
+
+
+@pytest.mark.parametrize(
+    "shown", [["completed"], ["disputed", "completed"], ["quality_check", "completed"]]
+)
+def test_a_409_never_becomes_a_success(parts, city, ledger, reported, shown):
+    ledger.controls.seed_guard(None)
+    city.fault("complete", "status", status=409)
+    city.fault("get", "status", status=500)
+    (job_id,) = reported(DONE)
+    before = ledger.controls.read()
+    for standing in shown:
+        note_seen(ledger, Seen(status=standing, standing=standing))
+    assert ledger.get(job_id).standing == "completed"
+    assert ledger.record()["general"] == {"delivered": 1}
+    after = ledger.controls.read()
+    assert (after.failures_assumed, after.failures_in_a_row) == (2, before.failures_in_a_row)
+    (bad,) = reported(FAILED)
+    assert ledger.get(bad).state is JobState.HELD, "the delivery may be older than the failures"
+
+
+def test_a_409_in_check_never_becomes_a_success(parts, city, ledger, reported, monkeypatch):
+    ledger.controls.seed_guard(None)
+    city.fault("complete", "status", status=409)
+    monkeypatch.setattr(parts.client, "task", lambda _id: {"status": "quality_check"})
+    (job_id,) = reported(DONE)
+    assert ledger.get(job_id).standing == "quality_check"
+    note_seen(ledger, Seen(status="completed", standing="completed"))
+    assert ledger.controls.read().failures_assumed == 2
+
+
+def test_a_dispute_out_of_the_check_loses_neither_the_delivery_nor_the_success(
+    parts, city, ledger, reported
+):
+    in_long_check(city)
+    _, good, worse = reported(FAILED, DONE, FAILED)
+    assert ledger.get(worse).state is JobState.HELD
+    note_seen(ledger, Seen(status="disputed", standing="disputed"))
+    assert ledger.get(worse).state is JobState.FINISHED, "nothing is waited for any more"
+    assert row(ledger) == 1
+    for standing in ("completed", "disputed", "completed"):
+        note_seen(ledger, Seen(status=standing, standing=standing))
+    assert row(ledger) == 0
+    assert ledger.record()["general"] == {"delivered": 1}
+    assert kinds(ledger, good) == ["disputed", "completed", "disputed", "completed"]
+
+
+@pytest.mark.parametrize("shown", [["failed"], ["disputed", "failed"], ["disputed", "refunded"]])
+def test_what_never_passed_the_check_was_never_earned(parts, city, ledger, reported, shown):
+    in_long_check(city)
+    (job_id,) = reported(DONE)
+    aged(ledger, job_id, DAY_MS)
+    for standing in shown:
+        note_seen(ledger, Seen(status=standing, standing=standing))
+    totals = read_day_totals(ledger)
+    assert (totals.settled_usd, totals.taken_back_usd, totals.taken_back_jobs) == (0, 0, 0)
+    assert row(ledger) == 1
+
+
+def test_a_disputed_delivery_that_is_refunded_is_taken_back(parts, ledger, reported):
+    reported(DONE)
+    for standing in ("disputed", "refunded"):
+        note_seen(ledger, Seen(status=standing, standing=standing))
+    totals = read_day_totals(ledger)
+    assert (totals.taken_back_usd, totals.taken_back_jobs) == (Decimal("0.85"), 1)
 
 
 def agent_ends_it(parts, job_id: str) -> None:
@@ -271,8 +378,8 @@ def test_a_failure_is_never_read_back(parts, ledger, reported):
     assert read_now(parts) == 0
 
 
-def test_a_task_in_check_is_read_often_at_first(parts, city, ledger, reported):
-    city.fault("complete", "later", becomes="completed", seconds=3600, in_check=True)
+def test_a_task_in_check_is_read_often(parts, city, ledger, reported):
+    in_long_check(city)
     (job_id,) = reported(DONE)
 
     def next_seconds() -> float:
@@ -280,12 +387,10 @@ def test_a_task_in_check_is_read_often_at_first(parts, city, ledger, reported):
         return due / 1000 - ledger.now().timestamp()
 
     assert next_seconds() == pytest.approx(10, abs=2)
-    aged(ledger, job_id, 600_000)
-    read_now(parts)
-    assert next_seconds() == pytest.approx(10, abs=2)
-    aged(ledger, job_id, 100_000)
-    read_now(parts)
-    assert next_seconds() == pytest.approx(86_400, abs=2)
+    for ms, wait in ((60_000, 10), (600_000, 82.5), (7_200_000, 982.5), (5 * DAY_MS, 54_982.5)):
+        aged(ledger, job_id, ms)
+        read_now(parts)
+        assert next_seconds() == pytest.approx(wait, abs=3)
 
 
 def test_reads_are_spaced_and_come_to_an_end(parts, ledger, reported):

@@ -173,7 +173,8 @@ def test_a_page_of_the_edge_gives_no_delivery_up(ledger, finished):
     [
         ("complete", "accepted", {"answer": {"status": "completed"}}, "success"),
         ("complete", "accepted", {"answer": {}}, "success"),
-        ("complete", "accepted", {"answer": {"status": "quality_check"}}, "nothing"),
+        ("complete", "accepted", {"answer": {"status": "quality_check"}}, "undecided"),
+        ("complete", "already_settled", {"standing": "quality_check"}, "nothing"),
         ("complete", "accepted", {"answer": {"status": "failed"}}, "failure"),
         ("complete", "already_settled", {"standing": "unknown (500)"}, "failure"),
         ("complete", "already_settled", {"standing": "executing"}, "nothing"),

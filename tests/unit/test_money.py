@@ -61,6 +61,8 @@ def test_a_completion_is_unsettled_for_ten_minutes():
     assert earned(minutes=10).stage == "settled"
 
 
+PAID_LESS = {"verdict": "accepted", "answer": {"status": "completed", "paidCents": 50}}
+IN_CHECK = {"verdict": "accepted", "answer": {"status": "quality_check", "paidCents": 0}}
 UNSURE = {"verdict": "already_settled", "status": 409, "standing": "unknown (500)"}
 
 
@@ -73,6 +75,11 @@ UNSURE = {"verdict": "already_settled", "status": 409, "standing": "unknown (500
         (ACCEPTED, Later("refunded"), "nothing", "0"),
         (ACCEPTED, Later("disputed"), "unsettled", "8.50"),
         (ACCEPTED, Later("quality_check"), "unsettled", "8.50"),
+        (PAID_LESS, Later("disputed"), "unsettled", "0.5"),
+        (PAID_LESS, Later("disputed", 40), "unsettled", "0.4"),
+        (IN_CHECK, Later("quality_check"), "unsettled", "8.50"),
+        (IN_CHECK, Later("disputed"), "unsettled", "8.50"),
+        (IN_CHECK, Later("completed"), "settled", "8.50"),
         (UNSURE, Later("unknown"), "unknown", None),
         (UNSURE, Later("completed"), "settled", "8.50"),
         (UNSURE, Later("failed"), "nothing", "0"),

@@ -28,6 +28,23 @@ def test_all_faults_are_reported_together_by_variable_name():
     assert caught.value.exit_code == 2
 
 
+@pytest.mark.parametrize(
+    ("smaller", "larger", "env"),
+    [
+        ("FLEET_RETENTION_DAYS", "FLEET_READ_BACK_DAYS", {"FLEET_READ_BACK_DAYS": "15"}),
+        ("FLEET_RETENTION_DAYS", "FLEET_READ_BACK_DAYS", {"FLEET_RETENTION_DAYS": "6.5"}),
+        ("FLEET_BRAKE_JOBS", "FLEET_BRAKE_FAILURES", {"FLEET_BRAKE_FAILURES": "9"}),
+        ("FLEET_BRAKE_JOBS", "FLEET_BRAKE_FAILURES", {"FLEET_BRAKE_JOBS": "4"}),
+    ],
+)
+def test_a_setting_that_must_be_as_large_as_another_names_both(smaller, larger, env):
+    with pytest.raises(SettingsError, match=f"{smaller}: .* at least {larger}, which is") as caught:
+        Settings.load({**env, "FLEET_POLL_SECONDS": "soon"})
+    assert "FLEET_POLL_SECONDS" in str(caught.value), "together with every other fault"
+    equal = {"FLEET_READ_BACK_DAYS": "14", "FLEET_BRAKE_FAILURES": "8"}
+    assert Settings.load(equal).brake == "8/8"
+
+
 @pytest.mark.parametrize("variable", ["AGENT_CITY_API_KEY", "OPENAI_API_KEY"])
 def test_a_missing_key_names_the_variable_and_the_remedy(variable):
     with pytest.raises(SettingsError, match=rf"{variable}: is not set\. Put"):

@@ -10,7 +10,8 @@
 -- Reply: 1, or 0 when the token is not the current one
 local id, arg = ARGV[1], named(3)
 local job = key('job', id)
-local fields = redis.call('HMGET', job, 'state', 'read_backs', 'nonce', 'standing', 'thumbs_down')
+local fields = redis.call('HMGET', job, 'state', 'read_backs', 'nonce', 'standing', 'thumbs_down', 'counted',
+  'may_succeed')
 if fields[1] ~= 'reported' or (fields[2] or '') .. ':' .. fields[3] ~= ARGV[2] then
   return 0
 end
@@ -34,19 +35,24 @@ local has_ended = was == 'failed' or was == 'refunded'
 if arg.standing ~= '' and arg.standing ~= was and not has_ended then
   redis.call('HSET', job, 'standing', arg.standing)
   happened(arg.standing, 'was ' .. was)
-  if arg.standing ~= 'quality_check' then
-    redis.call('SREM', GUARD_UNSURE, id)
-  end
   if arg.standing == 'failed' or arg.standing == 'refunded' then
-    if was ~= 'unknown' then -- which counted as a failure when it was settled, and never as earned
+    redis.call('SREM', GUARD_UNSURE, id)
+    if was ~= 'unknown' then -- which counted as a failure when it was settled
       count_taken_back(id)
+    end
+    if fields[6] then -- else the delivery never passed the check, so its pay was never earned
       redis.call('ZADD', TAKEN_BACK, 'NX', NOW, id)
       redis.call('PEXPIRE', TAKEN_BACK, 8 * 86400 * 1000)
     end
     count_in_record(id, arg.standing)
-  elseif arg.standing == 'completed' and (was == 'quality_check' or was == 'unknown') then
-    count_in_record(id, 'delivered')
-    count_success(id)
+  elseif arg.standing ~= 'quality_check' then
+    if arg.standing == 'completed' and not fields[6] then
+      count_delivered(id)
+      if fields[7] then
+        count_success(id)
+      end
+    end
+    redis.call('SREM', GUARD_UNSURE, id)
     let_one_go()
   end
 end
@@ -58,6 +64,9 @@ end
 if arg.next_ms == '' then
   end_read_backs(id)
 else
+  if arg.refusal ~= '' then
+    stop_waiting_for_check(id)
+  end
   redis.call('ZADD', READ_BACKS, NOW + arg.next_ms, id)
 end
 return 1

@@ -2,7 +2,8 @@
 -- ARGV: id, token, then named:
 --   receipt: JSON
 --   retention_ms
---   meaning: for the agent's reputation; 'success', 'failure' or 'nothing'
+--   meaning: for the agent's reputation; 'success', 'failure', 'nothing', or 'undecided': a success if it passes
+--     AI City's own check
 --   standing: where a delivery stands at AI City, which may change it later; '' for any other ending
 --   read_back_ms: until its task is read back first, or '' when it is not
 -- Reply: 1, or 0 when the token is not the current one
@@ -22,7 +23,7 @@ redis.call('SREM', GUARD_PENDING, id)
 if arg.standing ~= '' then
   redis.call('HSET', job, 'standing', arg.standing)
   if arg.standing == 'completed' then
-    count_in_record(id, 'delivered')
+    count_delivered(id)
   end
 end
 if arg.read_back_ms ~= '' then
@@ -36,6 +37,8 @@ if arg.meaning == 'failure' then
 else
   if arg.meaning == 'success' then
     count_success(id)
+  elseif arg.meaning == 'undecided' then
+    redis.call('HSET', job, 'may_succeed', 1)
   end
   let_one_go() -- never after a failure: one failure between two successes
 end

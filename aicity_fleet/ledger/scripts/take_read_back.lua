@@ -2,6 +2,7 @@
 -- ARGV, named:
 --   window_ms: how long after its report a task is read back
 --   lease_ms: until it is due again at the earliest, should no answer come; for an old report, an eighth of its age
+--   check_ms: how long after its report failures wait for AI City's check of it
 --   minute_limit: most reads in a minute of the clock
 -- Reply: {id, number of the read, nonce, ms since the report, standing} or {'', reason}
 local arg = named(1)
@@ -23,6 +24,9 @@ for _, id in ipairs(redis.call('ZRANGEBYSCORE', READ_BACKS, '-inf', NOW, 'LIMIT'
     'standing'))
   local age = NOW - tonumber(changed_at or '0')
   if state == 'reported' and age < tonumber(arg.window_ms) then
+    if age >= tonumber(arg.check_ms) then
+      stop_waiting_for_check(id)
+    end
     redis.call('ZADD', READ_BACKS, NOW + math.max(tonumber(arg.lease_ms), math.floor(age / 8)), id)
     redis.call('HSET', TURNS, 'read_back:minute', minute, 'read_back:reads', reads + 1)
     redis.call('PEXPIRE', TURNS, 86400 * 1000)

@@ -276,6 +276,14 @@ def test_a_delivery_that_failed_at_once_stays_failed(clock):
     assert task.status is TaskStatus.FAILED
 
 
+def test_a_refund_is_final(city):
+    task, agent = delivered(city), city.registry.default_agent
+    for becomes in ("refunded", "completed"):
+        city.change_later(task, becomes, 0)
+    city.catch_up()
+    assert (task.status, task.paid_cents, agent.earned_cents) == (TaskStatus.REFUNDED, 0, 0)
+
+
 def test_changes_happen_in_the_order_of_their_times(city, clock):
     first, agent = delivered(city), city.registry.default_agent
     second, _ = city.complete(agent, submit(city, "t2"), {"result": "x"}, 1, in_check=True)

@@ -4,7 +4,8 @@
 -- the worst (`assumed`) until a success is accepted.
 --
 -- GUARD_UNSURE holds completions without a definite answer. Each may have been accepted and then have failed
--- AI City's own check, which is a failure too. They count against a further failure, and against nothing else.
+-- AI City's own check, which is a failure too. A check is waited for up to an
+-- hour. They count against a further failure, and against nothing else.
 
 local function guard_count(name)
   return tonumber(redis.call('HGET', GUARD, name) or '0')
@@ -70,6 +71,12 @@ local function count_in_record(id, what)
   redis.call('PEXPIRE', RECORD, 90 * 86400 * 1000)
 end
 
+-- Count a delivery that AI City shows as completed, once.
+local function count_delivered(id)
+  redis.call('HSET', key('job', id), 'counted', 1)
+  count_in_record(id, 'delivered')
+end
+
 -- Let one held failure go, if the guard has room for it.
 local function let_one_go()
   local held = redis.call('ZRANGE', key('state', 'held'), 0, 0)[1]
@@ -79,10 +86,15 @@ local function let_one_go()
   end
 end
 
--- Read a reported task back no more. If its check is still under way, it is no longer waited for.
-local function end_read_backs(id)
-  redis.call('ZREM', READ_BACKS, id)
+-- Failures wait no longer for AI City's check of a reported delivery.
+local function stop_waiting_for_check(id)
   if redis.call('SREM', GUARD_UNSURE, id) == 1 then
     let_one_go()
   end
+end
+
+-- Read a reported task back no more.
+local function end_read_backs(id)
+  redis.call('ZREM', READ_BACKS, id)
+  stop_waiting_for_check(id)
 end
