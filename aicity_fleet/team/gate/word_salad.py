@@ -24,7 +24,7 @@ _TOKEN = re.compile(
     r"[^\W\d_]+(?:['\u2019][^\W\d_]+)*|[.,;:!?()\[\]\"\u201c\u201d\u201e|/\n\u2013\u2014-]"
 )
 _NOISE_TOKEN = re.compile(r"(?<![\w./@#$:\\<-])[^\W\d_]{3,14}(?![\w/@#$:\\>]|\.\w|-\w)")
-_VOWELS = frozenset("aeiouyàáâãäåæèéêëìíîïòóôõöøœùúûüýÿąęıőűůěāēīū")
+_VOWELS = frozenset("aeiouyàáâãäåæèéêëìíîïòóôõöøœùúûüýÿąę\u0131\u0151űůěāēīū")
 _KEYBOARD = re.compile(
     r"sdf|dfg|ghj|hjk|jkl|zxc|xcv|cvb|vbn|bnm|lkj|kjh|jhg|hgf|gfd|fdsa|mnb|nbv|bvc|vcx|cxz|asdk"
     r"|qsdf|mlkj|jfk|fjg|fgh[jkl]|q[b-df-hj-npr-tw-xz]|[xz]q(?!u)|vq|qx|jq|qj|zx|vk[sjx]"
@@ -36,8 +36,11 @@ _SYLLABIC = re.compile("[čšžřěľďťňćđ]")
 """Languages with these letters have words without a vowel."""
 
 _KNOWN = frozenset(
-    ["html", "https", "http", "xhtml", "smtp", "grpc", "kwh", "hmm", "psst", "pssst", "brrr", "grrr", "shh", "shhh", "tsk", "nth", "rhythm", "zzz", "xlsx", "pptx", "docx", "sqft", "mdns", "ldap", "jpgs", "pngs", "csvs", "pdfs", "vpns", "cpus", "gpus", "ssds", "lcds", "ptsd", "tbsp", "tsps", "tblsp", "mmhg"]
-)  # fmt: skip
+    """
+    html https http xhtml smtp grpc kwh hmm psst pssst brrr grrr shh shhh tsk nth rhythm zzz xlsx pptx
+    docx sqft mdns ldap jpgs pngs csvs pdfs vpns cpus gpus ssds lcds ptsd tbsp tsps tblsp mmhg
+    """.split()  # noqa: SIM905 -- easier to read
+)
 
 _PAIRS: Mapping[str, tuple[frozenset[str], frozenset[str]]] = MappingProxyType(
     {
@@ -144,7 +147,7 @@ def oddity(prose: str, order: str) -> tuple[float, int]:
 
 
 def noise(prose: str, order: str) -> set[str]:
-    """Return the words that nobody could speak, which are runs of keys, and which the order does not hold."""
+    """Return the words without a vowel and the runs of keys that the order does not hold."""
     if _SYLLABIC.search(prose.lower()):
         return set()
     found = set()
