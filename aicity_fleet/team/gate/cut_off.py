@@ -29,23 +29,25 @@ MAX_VERSE_CHARS = 90
 """Lines of verse are shorter, in characters."""
 
 _ORDERED = re.compile(
-    r"\bheadlines?\b|\bunfinished\b|\bmid-?sentence\b|\bcliff-?hanger|\bcomplete the (?:sentence|story|text)"
+    r"\bheadlines?\b|\bunfinished\b|\bmid-?sentence\b|\bcliff-?hanger"
+    r"|\bcomplete the (?:sentence|story|text)"
     r"|\bfirst (?:line|half|part) of\b|\bfragments?\b|\bstream of consciousness\b|\bno punctuation\b"
-    r"|\bwithout (?:any )?punctuation\b|\bgap text\b|\bfill[- ]in\b|\btruncat|\bplaceholders?\b|\btemplates?\b"
-    r"|\bpoems?\b|\bpoetry\b|\bsongs?\b|\blyrics\b|\bhaikus?\b|\bfree verse\b|\bgedicht|\bpoème|\bpoema"
+    r"|\bwithout (?:any )?punctuation\b|\bgap text\b|\bfill[- ]in\b|\btruncat|\bplaceholders?\b"
+    r"|\btemplates?\b|\bpoems?\b|\bpoetry\b|\bsongs?\b|\blyrics\b|\bhaikus?\b|\bfree verse\b|\bgedicht|\bpoème|\bpoema"
 )
-_STOP = re.compile(
-    r"[.!?:;\u2026。！？…।॥۔؟։\u0964፡።)\]}>\"'\u201d\u2019\u201c\u00bb\u00ab」』）】》|`~=/%€$*_]$"
+_END_OF_SENTENCE = re.compile(
+    r"[.!?:;\u2026\u3002\uff01\uff1f\u0964\u06d4\u061f\u00bb\u201d\")][\W_]{0,3}$"
 )
 _INNER_STOP = re.compile(
-    r"[^\W\d_]{3,}[.!?][\"\u201d\u00bb\u2019)]?\s+[\"\u201c\u201e\u00ab(¿¡*_`]{0,3}[^\W\d_a-zß-öø-ÿа-я]"
-    r"|[。！？；][^\n]{6}"
+    r"(?:[^\W\d_]{3}|[\w)%`\u201d\"]{2}\d|[)%`\u201d\"*])[.!?][\"\u201d\u00bb\u2019)]?\s+"
+    r"[\"\u201c\u201e\u00ab(¿¡*_`]{0,3}(?![a-zß-öø-ÿ\u0430-\u044f])[^\W\d_]"
+    r"|[\u3002\uff01\uff1f\uff1b][^\n]{6}"
 )
 _ITEM = re.compile(r"^[ \t]*(?:[-*+•]|\d{1,3}[.)]|\[[ x]\])[ \t]+")
 _BARE_MARKER = re.compile(r"^[ \t]*(?:[-*+•]|\d{1,3}[.)]|#{1,6})[ \t]*$")
 _HEADING = re.compile(r"^ {0,3}#{1,6} +\S")
 _NO_SENTENCE = re.compile(
-    r"https?://|www\.|\w@\w|^[ \t]*(?:#\w|@\w|[\u2013\u2014-] ?[A-Z\u00c0-\u00de]|>|[*_]|\|)|\#\w+\s*$"
+    r"https?://|www\.|\w@\w|^[ \t]*(?:#\w|@\w|[\u2013\u2014-] ?[A-Z\u00c0-\u00de]|>|\|)|\#\w+\s*$"
     r"|\+\d[\d /()-]{5}|[\U0001f300-\U0001faff\u2600-\u27bf]\ufe0f?\s*$"
 )
 _HANGING = frozenset(
@@ -98,7 +100,8 @@ _BRACED = frozenset(
     """.split()  # noqa: SIM905 -- easier to read
 )
 _STRING = re.compile(
-    r"\"(?:\\.|[^\"\\\n])*+\"|'(?:\\.|[^'\\\n])*+'|`(?:\\.|[^`\\])*+`|//[^\n]*|/\*[\s\S]*?\*/|^[ \t]*#[^\n]*",
+    r"\"(?:\\.|[^\"\\\n])*+\"|'(?:\\.|[^'\\\n])*+'|`(?:\\.|[^`\\])*+`|//[^\n]*"
+    r"|/\*[\s\S]*?\*/|^[ \t]*#[^\n]*",
     re.M,
 )
 _CODE_GOES_ON = re.compile(
@@ -122,7 +125,7 @@ def cut_off(submission: Submission) -> Iterator[Finding]:
     elif text.lstrip()[:1] in {"{", "["} and not submission.blocks:
         is_cut = _depth(text) > 0
     else:
-        is_cut = _is_cut_prose(submission, [line for line in text.split("\n") if line.strip()])
+        is_cut = _is_cut_prose(submission)
     if is_cut:
         yield Finding("cut_off", "The text stops in the middle; hand in all of it.", HARD)
 
@@ -144,20 +147,21 @@ def _depth(code: str) -> int:
     return sum(map(plain.count, "([{")) - sum(map(plain.count, ")]}"))
 
 
-def _is_cut_prose(submission: Submission, lines: list[str]) -> bool:
+def _is_cut_prose(submission: Submission) -> bool:
+    lines = [line for line in submission.prose[-MAX_CHARS:].split("\n") if line.strip()]
     last = lines[-1].rstrip()
     if _BARE_MARKER.match(last) and len(lines) > 2:
         return True
     if last.lstrip().startswith("|"):
         return _is_cut_row(lines)
-    if not submission.blocks and _looks_like_code(lines):
+    if not submission.blocks and _looks_like_code(lines) and not _INNER_STOP.search(last):
         return False
     words = _WORD.findall(last)
     if len(words) < MIN_LINE_WORDS and not _ITEM.match(last):
         return False
     if _is_open(last, words):
         return True
-    if _STOP.search(last) or _NO_SENTENCE.search(last):
+    if not last[-1].isalnum() or _NO_SENTENCE.search(last):
         return False
     return _is_unstopped(lines)
 
@@ -169,6 +173,8 @@ def _is_open(last: str, words: list[str]) -> bool:
         end.endswith((",", "\u3001", "\uff0c")) or end.endswith((" (", "("))
     ):
         return True
+    if last.count("`") % 2 or (last.count("**") % 2 and last[-2:].strip("*").isalnum()):
+        return True
     tail = last.rpartition("(")[2]
     if (
         "(" in last
@@ -176,7 +182,7 @@ def _is_open(last: str, words: list[str]) -> bool:
         and 2 <= len(tail) <= 120
         and last.count("(") > last.count(")")
     ):
-        return not _STOP.search(last) and len(words) > MIN_LINE_WORDS
+        return last[-1].isalnum() and len(words) > MIN_LINE_WORDS
     if not words or len(words) < 2 * MIN_LINE_WORDS or end.split()[-1] != words[-1]:
         return False
     word = words[-1].split("'")[-1]
@@ -199,12 +205,12 @@ def _is_unstopped(lines: list[str]) -> bool:
         and not line.lstrip().startswith("|")
         and (is_item or len(_WORD.findall(line)) >= MIN_SENTENCE_WORDS or _is_wide(line))
     ]
-    stopped = sum(bool(re.search(r"[.!?…:;。！？।؟)»\u201d\"]\W{0,3}$", line)) for line in others)
+    stopped = sum(bool(_END_OF_SENTENCE.search(line)) for line in others)
     is_usual = stopped >= MIN_STOPPED_SHARE * len(others)
+    if _INNER_STOP.search(last):
+        return stopped * 2 >= len(others)
     if is_item:
         return len(others) > MIN_OTHER_LINES and stopped == len(others)
-    if _INNER_STOP.search(last):
-        return is_usual
     is_verse = all(len(line) <= MAX_VERSE_CHARS for line in (*others[-6:], last))
     is_sentence = len(_WORD.findall(last)) >= MIN_SENTENCE_WORDS or _is_wide(last)
     is_closing = last.split()[-1][:1].isupper()  # a name below a letter
