@@ -86,6 +86,7 @@ def echo(submission: Submission) -> Iterator[Finding]:
     if len(words) < MIN_ECHO_WORDS:
         return
     description = words_of(task.description)
+    whole = words_of(f"{task.description}\n{task.code}") if task.code.strip() else description
     attached = "\n".join([task.code, *(v for v in task.details.values() if isinstance(v, str))])
     lower = task.description.strip().lower()
     first, last = _MATERIAL.split(lower[:INSTRUCTION_CHARS])[0], lower.rpartition("\n")[2]
@@ -94,6 +95,7 @@ def echo(submission: Submission) -> Iterator[Finding]:
     )
     if (
         _is_order(words, description)
+        or (whole is not description and _is_order(words, whole) and len(words) > len(whole) * 0.9)
         or _is_attached(submission.bare, task.code)
         or (not is_kept and _is_framed(words, description))
         or (not is_kept and _is_material(words, description[OPENING_WORDS:]))

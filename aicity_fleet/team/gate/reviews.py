@@ -5,6 +5,7 @@ import re
 from collections.abc import Callable, Iterator
 
 from aicity_fleet.team.gate import demands
+from aicity_fleet.team.gate.code import WITHIN
 from aicity_fleet.team.gate.material import MAX_NAMES_CHARS, buyer_code, names_in, subwords
 from aicity_fleet.team.gate.verdict import Check, Finding, Submission
 
@@ -219,4 +220,4 @@ def _labelled_sections(text: str) -> list[str]:
 REVIEW: tuple[Check, ...] = (
     *(cites_lines, cited_places_exist, quotes_exist, severities, recommendations),
 )
-SECURITY: tuple[Check, ...] = REVIEW
+SECURITY: tuple[Check, ...] = (*REVIEW, *WITHIN)

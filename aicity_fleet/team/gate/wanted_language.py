@@ -41,8 +41,8 @@ MAX_ORDER_CHARS = 6000
 MAX_NAMES = 60
 """How many names of languages are read."""
 
-POSSIBLE = 0.5
-"""Confidence from which on a clause of the order says which languages will do, 0 to 1."""
+POSSIBLE = 0.15
+"""Confidence from which on a clause of the order can be in a language, 0 to 1; each of these will do."""
 
 MIN_ORDER_LETTERS = 12
 """Shorter clauses of the order say nothing."""
@@ -232,8 +232,9 @@ def _wanted(submission: Submission, parts: list[str]) -> frozenset[str]:
     is_sure = english or any(map(language_of, [" ".join(description.split()), *clauses]))
     if not is_sure or (_TRANSLATES.search(lower) and not mentioned):
         return frozenset()
-    possible = {language_of(clause, POSSIBLE, MIN_ORDER_LETTERS) for clause in clauses}
-    return _usable(mentioned | english | possible - {""})
+    whole = " ".join(description.split())
+    possible = set().union(*(possible_languages(clause) for clause in (whole, *clauses)))
+    return _usable(mentioned | english | possible)
 
 
 def _usable(codes: set[str]) -> frozenset[str]:
@@ -297,6 +298,19 @@ def language_of(text: str, sure: float = SURE, least: int = MIN_PART_LETTERS) ->
     sendable = text[:MAX_PART_CHARS].encode("utf-8", "replace").decode("utf-8")
     value: Any = _detector().compute_language_confidence_values(sendable)[0]
     return str(value.language.iso_code_639_1.name).lower() if value.value >= sure else ""
+
+
+def possible_languages(text: str) -> set[str]:
+    """Return the codes of the languages that a clause can be in; none if it is too short to tell."""
+    if _letters(text) < MIN_ORDER_LETTERS:
+        return set()
+    sendable = text[:MAX_PART_CHARS].encode("utf-8", "replace").decode("utf-8")
+    values: Any = _detector().compute_language_confidence_values(sendable)
+    return {
+        str(value.language.iso_code_639_1.name).lower()
+        for place, value in enumerate(values)
+        if value.value >= POSSIBLE or not place
+    }
 
 
 @functools.cache
