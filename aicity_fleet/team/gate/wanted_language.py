@@ -44,6 +44,9 @@ MAX_NAMES = 60
 POSSIBLE = 0.15
 """Confidence from which on a clause of the order can be in a language, 0 to 1; each of these will do."""
 
+MIN_GRAMMAR = 3
+"""So many words of a language's grammar in an order say that its answer may be in that language."""
+
 MIN_ORDER_LETTERS = 12
 """Shorter clauses of the order say nothing."""
 
@@ -104,6 +107,22 @@ _ENGLISH = re.compile(
     r"|tell|which|should|from|this|that|your|our|my|review|short|and|for|draft|compare|summari[sz]e)\b"
 )
 """Words of which an English order has two at least: short clauses mislead the detector."""
+_GRAMMAR = {
+    "de": frozenset(
+        ["der", "die", "das", "und", "ist", "mit", "für", "als", "nicht", "ein", "eine", "einen", "auf", "von", "bitte", "im", "zu", "wir", "ich"]
+    ),
+    "fr": frozenset(
+        ["le", "la", "les", "une", "des", "et", "est", "pour", "avec", "dans", "qui", "sur", "pas", "du", "je", "nous", "vous", "s'il"]
+    ),
+    "es": frozenset(
+        ["el", "la", "los", "las", "una", "con", "para", "que", "por", "del", "es", "y", "en", "no", "se", "mi", "nuestro", "favor"]
+    ),
+    "it": frozenset(["il", "la", "gli", "una", "con", "per", "che", "di", "del", "della", "è", "e", "non", "un", "mi", "nostro"]),
+    "pt": frozenset(["o", "os", "as", "uma", "com", "para", "que", "por", "do", "da", "é", "e", "não", "em", "um", "meu", "nosso", "favor"]),
+    "nl": frozenset(["de", "het", "een", "en", "van", "met", "voor", "dat", "op", "niet", "is", "wij", "ik", "graag", "in"]),
+}
+"""Words of grammar of which an order in a language has three at least: terms mislead the detector."""
+
 _CLAUSE = re.compile(r"[^\n\".:;!?\u201c\u201d\u201e\u00ab\u00bb。！？「」]{12,}")
 _INVENTED = re.compile(
     r"\blorem|\brandom|\bpassword|\bbase ?64|\bencod|\bcipher|\bencrypt|\binvented"
@@ -234,6 +253,8 @@ def _wanted(submission: Submission, parts: list[str]) -> frozenset[str]:
         return frozenset()
     whole = " ".join(description.split())
     possible = set().union(*(possible_languages(clause) for clause in (whole, *clauses)))
+    words = set(words_of(lower))
+    possible |= {code for code, grammar in _GRAMMAR.items() if len(words & grammar) >= MIN_GRAMMAR}
     return _usable(mentioned | english | possible)
 
 
