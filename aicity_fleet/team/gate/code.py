@@ -3,13 +3,14 @@
 import re
 from collections.abc import Iterator
 
-from aicity_fleet.team.gate import diffs, material, programming
+from aicity_fleet.team.gate import demands, diffs, material, programming
 from aicity_fleet.team.gate.assertions import ASSERTION, TestCount, count_other, count_python
 from aicity_fleet.team.gate.fixes import is_same_code
 from aicity_fleet.team.gate.language_looks import guess
 from aicity_fleet.team.gate.markdown import Block
 from aicity_fleet.team.gate.stubs import count_stubs
 from aicity_fleet.team.gate.syntax import MAX_READ_CHARS, syntax_fault
+from aicity_fleet.team.gate.tool_calls import json_value
 from aicity_fleet.team.gate.verdict import Check, Finding, Submission
 
 MIN_EXPLANATION_CHARS = 80
@@ -21,12 +22,28 @@ MIN_CODE_NAMES = 8
 MAX_OTHER_LANGUAGE_LINES = 3
 """Lines of code in the language that was asked for that are enough, whatever else is there."""
 
+MIN_UNMATCHED = 3
+"""Brackets without a partner in garbled code."""
+
+MIN_DOUBLED = 3
+"""Words that stand twice in a row in garbled code."""
+
+_DOUBLED = re.compile(r"\b([a-zA-Z]\w*)[ \t]+\1\b|(?<=\s)(->|:=|=>|::)[ \t]+\2(?=\s)")
+_QUOTED = re.compile(r"\"(?:\\.|[^\"\\\n])*+\"|'(?:\\.|[^'\\\n])*+'")
 _PYTHON_2 = re.compile(r"python ?2\b")
 _CODE_LINE = re.compile(
     r"^\s*(?:def |class |import |from \w+ import|return\b|if .*:$|for .*[:{]$|while .*[:{]$"
     r"|(?:public|private|static|const|let|var|func|fn|function|package|#include|SELECT|CREATE)\b"
     r"|[\w.\[\]]+ ?[-+*/]?= ?\S|\w[\w.]*\(.*\);?$|[{}]\)?;?$|@\w+)"
 )
+_INLINE_CODE = re.compile(r"`[^`\n]{0,200}[^\w\s`][^`\n]{0,200}`")
+_SETTING = re.compile(
+    r"\s*(?:- )?[\w.\"'/-]{1,60}\s?[:=](?:\s*$|\s?\S{1,60}\s*$|\s?[\[{\"'])|\s*(?:\[[\w. -]{1,60}\]|<[/!?\w][^\n]*>|[{}\]],?)\s*$"
+    r"|\s*[#;] |\s*(?:FROM|RUN|COPY|WORKDIR|CMD|ENTRYPOINT|EXPOSE|ENV|USER|ARG|VOLUME) |\s*[\w-]{1,30} [^.\n]{1,200}[;{]$"
+    r"|\s*\$ \w|[*!/]?[\w.*/-]{1,60}/?$"
+)
+"""A line of JSON, YAML, TOML, INI, XML, a Dockerfile, nginx, a command or a list of patterns."""
+
 _TESTS = re.compile(
     r"\b(?:assert\w*|expect\(|should\.|t\.(?:error|fatal)|test_\w+|it\(|describe\()"
 )
@@ -68,8 +85,19 @@ def has_code(submission: Submission) -> Iterator[Finding]:
     code_lines = sum(1 for line in lines if _CODE_LINE.match(line))
     if diffs.is_diff("", submission.text) or guess(submission.text):
         return
+    if json_value(submission.text.strip()) is not None or _is_configuration(lines):
+        return
+    if _INLINE_CODE.search(submission.text) and not demands.is_unit_of_code(submission):
+        return
+    if submission.task.task_type == "testing" and demands.are_tests_in_words(submission):
+        return
     if code_lines * 3 < len(lines) or not code_lines:
         yield Finding("no_code", "There is no code; give it in fenced code blocks.", 50)
+
+
+def _is_configuration(lines: list[str]) -> bool:
+    """Whether most lines are settings, rows or markup."""
+    return sum(bool(_SETTING.match(line)) for line in lines) * 2 > len(lines)
 
 
 def parses(submission: Submission) -> Iterator[Finding]:
@@ -107,7 +135,11 @@ def in_language(submission: Submission) -> Iterator[Finding]:
     Source: docs.aicity.dev/docs/guides/disputes (``code_generation``: correctness).
     """
     description = material.request(submission)
-    wanted = programming.asked_languages(description) or programming.named_tools(description)
+    wanted = (
+        programming.asked_languages(description)
+        or programming.named_tools(description)
+        or programming.of_compounds(description)
+    )
     if not programming.converts(description):
         wanted = wanted | programming.mentioned_languages(description) if wanted else wanted
     if not wanted and submission.task.task_type in {"bug_fix", "testing"}:
@@ -152,6 +184,36 @@ def written_out(submission: Submission) -> Iterator[Finding]:
         yield Finding("stubs", "Functions have no body; write out what was ordered.", 50)
     elif marked:
         yield Finding("some_stubs", "A function has no body; write it out.", 15)
+
+
+def garbled(submission: Submission) -> Iterator[Finding]:
+    """Code whose brackets close what was never opened, over and over, is none in any language.
+
+    Source: docs.aicity.dev/docs/getting-started/faq (builds and lint run on code work).
+    """
+    for block in code_blocks(submission):
+        if submission.blocks and diffs.is_diff(block.language, block.code):
+            continue
+        brackets = unmatched(block.code[:MAX_READ_CHARS])
+        doubled = len(_DOUBLED.findall(block.code[:MAX_READ_CHARS]))
+        if brackets >= MIN_UNMATCHED and doubled >= MIN_DOUBLED:
+            yield Finding("garbled", "The code makes no sense in any language; write it again.", 50)
+            return
+
+
+def unmatched(code: str) -> int:
+    """Count the brackets that have no partner of their kind."""
+    opened: list[str] = []
+    bad = 0
+    for char in _QUOTED.sub(" ", code):
+        if char in "([{":
+            opened.append(char)
+        elif char in ")]}":
+            if opened and opened[-1] == {")": "(", "]": "[", "}": "{"}[char]:
+                opened.pop()
+            else:
+                bad += 1
+    return bad + len(opened)
 
 
 def changed(submission: Submission) -> Iterator[Finding]:
@@ -235,7 +297,7 @@ def asserts(submission: Submission) -> Iterator[Finding]:
 
     Source: docs.aicity.dev/docs/guides/disputes (``testing``: coverage).
     """
-    if material.orders_skeleton(submission):
+    if material.orders_skeleton(submission) or demands.are_tests_in_words(submission):
         return
     count = _count_tests(submission)
     code = "\n".join(block.code for block in submission.blocks) or submission.text
@@ -271,7 +333,7 @@ def edge_cases(submission: Submission) -> Iterator[Finding]:
 
     Source: docs.aicity.dev/docs/guides/disputes (``testing``: edge cases).
     """
-    if not _EDGE_CASES.search(submission.lower):
+    if not _EDGE_CASES.search(submission.lower) and not demands.are_tests_in_words(submission):
         yield Finding("no_edge_cases", "Cover edge cases: empty, invalid and boundary input.", 15)
 
 
@@ -292,15 +354,16 @@ def where_code_is_ordered(check: Check) -> Check:
 
 
 GENERATION: tuple[Check, ...] = (
-    *(has_code, parses, in_language, written_out, changed, ordered_tests_assert),
+    *(has_code, parses, garbled, in_language, written_out, changed, ordered_tests_assert),
     *(tested, described),
 )
 BUG_FIX: tuple[Check, ...] = (
-    *(has_code, parses, in_language, written_out, changed, concerns_code, ordered_tests_assert),
+    *(has_code, parses, garbled, in_language, written_out, changed, concerns_code),
+    ordered_tests_assert,
     explained,
 )
 TESTING: tuple[Check, ...] = (
-    *(has_code, parses, in_language, concerns_code, asserts, edge_cases, described),
+    *(has_code, parses, in_language, written_out, concerns_code, asserts, edge_cases, described),
 )
 WITHIN: tuple[Check, ...] = tuple(map(where_code_is_ordered, (parses, in_language, written_out)))
 """For the other categories."""

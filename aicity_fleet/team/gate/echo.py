@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterator
 
 from aicity_fleet.team.gate.verdict import HARD, Check, Finding, Submission
-from aicity_fleet.team.gate.words import Shingle, shingles, words_of
+from aicity_fleet.team.gate.words import FUNCTION_WORDS, Shingle, shingles, words_of
 
 MIN_ECHO_WORDS = 8
 """A shorter text is not judged."""
@@ -27,6 +27,27 @@ SAME_WORDS_SHARE = 0.9
 
 COVERED_SHARE = 0.7
 """Share of the order's material that a copy of it holds: less is an excerpt."""
+
+OWN_WORDS_SHARE = 0.12
+"""Share of a text's words of content that are not in the order, if the text is the order in a frame."""
+
+TOLD_SHARE = 0.75
+"""Share of the order's words of content that a text in other words than the order takes up, if it is that."""
+
+MOST_TIMES_LONGER = 2.5
+"""An order in a frame, or told twice, is not longer than so many times the order."""
+
+_FRAME = frozenset(
+    """
+    order task request requested asked asks ask following follows here sure given client user buyer customer
+    assignment brief description prompt question said says requirement requirements required needs need wants
+    want would like please done result answer work deliverable completed complete summary below above
+    understand understood thank thanks certainly course hello great looking someone should must
+    auftrag aufgabe anfrage bestellung folgende hier lautet gerne kunde möchte soll wie gewünscht bitte
+    commande demande tâche voici suivante client souhaite pedido tarea solicitud aquí siguiente cliente quiere
+    """.split()  # noqa: SIM905 -- easier to read
+)
+"""Words with which an order is framed."""
 
 _KEEPS = re.compile(
     r"\b(?:proof-?read|correct|edit|format|fix|check|spell|extract|find|list|choose|pick"
@@ -65,6 +86,7 @@ def echo(submission: Submission) -> Iterator[Finding]:
     if len(words) < MIN_ECHO_WORDS:
         return
     description = words_of(task.description)
+    whole = words_of(f"{task.description}\n{task.code}") if task.code.strip() else description
     attached = "\n".join([task.code, *(v for v in task.details.values() if isinstance(v, str))])
     lower = task.description.strip().lower()
     first, last = _MATERIAL.split(lower[:INSTRUCTION_CHARS])[0], lower.rpartition("\n")[2]
@@ -73,7 +95,9 @@ def echo(submission: Submission) -> Iterator[Finding]:
     )
     if (
         _is_order(words, description)
+        or (whole is not description and _is_order(words, whole) and len(words) > len(whole) * 0.9)
         or _is_attached(submission.bare, task.code)
+        or (not is_kept and _is_framed(words, description))
         or (not is_kept and _is_material(words, description[OPENING_WORDS:]))
         or (not is_kept and _is_material(words, words_of(attached)))
     ):
@@ -92,6 +116,25 @@ def _is_order(words: list[str], description: list[str]) -> bool:
         return True
     common = (collections.Counter(words) & collections.Counter(description)).total()
     return common >= SAME_WORDS_SHARE * max(len(words), len(description))
+
+
+def _is_framed(words: list[str], description: list[str]) -> bool:
+    """Whether a text only says what the order says, with a frame around it or with small changes."""
+    given = {word for word in description if _is_content(word)}
+    told = [word for word in words if _is_content(word) and word not in _FRAME]
+    if len(given) < MIN_ECHO_WORDS or not told:
+        return False
+    if len(words) > MOST_TIMES_LONGER * len(description):
+        return False
+    own = sum(word not in given for word in told)
+    covered = len(given & set(told)) / len(given - _FRAME or given)
+    opening = [word for word in description[:OPENING_WORDS] if _is_content(word)]
+    holds_opening = sum(word in words for word in opening) >= 0.7 * len(opening)
+    return own <= OWN_WORDS_SHARE * len(told) and covered >= TOLD_SHARE and holds_opening
+
+
+def _is_content(word: str) -> bool:
+    return word not in FUNCTION_WORDS and (len(word) > 1 or word > "\u0e00")
 
 
 def _is_material(words: list[str], material: list[str]) -> bool:

@@ -7,6 +7,7 @@ import unicodedata
 from collections.abc import Iterator
 
 from aicity_fleet.team.gate.verdict import HARD, Check, Finding, Submission
+from aicity_fleet.team.gate.word_salad import noise, oddity
 from aicity_fleet.team.gate.words import FUNCTION_WORDS
 
 LOOKED_AT_CHARS = 40_000
@@ -47,6 +48,27 @@ CAMEL_SHARE = 0.4
 
 LONG_WORD_CHARS = 30
 """A run of letters and digits this long is no word, in characters."""
+
+ODDITY_SHARE = 0.055
+"""Weight per word from which on the oddities of a text make it a salad; verse for children has 0.05."""
+
+MIN_ODDITY = 7
+"""Weight of the oddities that a salad has at least."""
+
+MIN_NOISE = 3
+"""So many different words of noise, and ``NOISE_SHARE`` of all words, make a text gibberish."""
+
+NOISE_SHARE = 0.01
+"""Share of the words; an honest text has a slip or an abbreviation among hundreds."""
+
+_ORDERED_ODDITIES = re.compile(
+    r"gibberish|nonsense|\brandom|lorem|filler|placeholder text|invented|constructed|conlang|fictional lang"
+    r"|made-up|\bcipher|\bencod|\bencrypt|\bbase ?64|klingon|elvish|jabberwock|\bword salad|\banagram"
+    r"|\bscrambl|\bword ?search|\bcrossword|\bdada|\bzaum|\bsound poem|\bscat\b|\bleet|tongue|zungenbr"
+    r"|\bvocabulary|\bconjugat|\bdeclension|\bgrammar|word famil|\btypos?\b|\bdialect|\bphonetic"
+    r"|\btransliterat|\babbreviations?\b|\bacronyms?\b|\bkeyboard|\bwelsh|\bonomatop"
+)
+"""Orders whose answer may be full of words that look odd."""
 
 _ORDERED = re.compile(
     r"gibberish|nonsense|random (?:characters?|strings?|letters?|words?|text)|lorem|filler"
@@ -107,10 +129,11 @@ def gibberish(submission: Submission) -> Iterator[Finding]:
     unicode.org/reports/tr24 (scripts).
     """
     order = submission.task.description.lower()
-    if not _ORDERED.search(order) and _is_gibberish(
-        _ADDRESS.sub(" ", submission.prose[:LOOKED_AT_CHARS]),
-        may_be_list=bool(_ASKS_LIST.search(order)),
-    ):
+    prose = _ADDRESS.sub(" ", submission.prose[:LOOKED_AT_CHARS])
+    is_gibberish = not _ORDERED.search(order) and _is_gibberish(
+        prose, may_be_list=bool(_ASKS_LIST.search(order))
+    )
+    if is_gibberish or (not _ORDERED_ODDITIES.search(order) and _is_odd(submission)):
         yield Finding("gibberish", "The text makes no sense; write it again in sentences.", HARD)
 
 
@@ -126,6 +149,19 @@ def _is_gibberish(prose: str, may_be_list: bool) -> bool:
         or _is_salad(lower)
         or (not may_be_list and _lacks_grammar(prose))
     )
+
+
+def _is_odd(submission: Submission) -> bool:
+    """Whether the sentences of a text are full of what no sentence has, in words or in noise."""
+    lines = submission.plain_prose[:LOOKED_AT_CHARS].split("\n")
+    prose = _ADDRESS.sub(
+        " ", "\n".join(line for line in lines if not line.lstrip().startswith("|"))
+    )
+    share, weight = oddity(prose, submission.order)
+    if share > ODDITY_SHARE and weight >= MIN_ODDITY:
+        return True
+    found = len(noise(prose, submission.order))
+    return found >= MIN_NOISE and found > NOISE_SHARE * len(_WORD.findall(prose))
 
 
 def _is_symbols(prose: str) -> bool:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from aicity_fleet.redaction import REDACTED
 from aicity_fleet.team.gate import (
+    cut_off,
     echo,
     error_pages,
     gibberish,
@@ -192,6 +193,7 @@ CHECKS: tuple[Check, ...] = (
     secret,
     forbidden,
     *unfinished.CHECKS,
+    *cut_off.CHECKS,
     *links.CHECKS,
     *reasoning.CHECKS,
     *tool_calls.CHECKS,

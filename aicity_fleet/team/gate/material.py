@@ -26,6 +26,11 @@ _SKELETON = re.compile(
     r"|\bger[uü]st\b|\bsquelette\b|\besqueleto\b",
     re.I,
 )
+_WHOLE = re.compile(
+    r"\b(?:full(?:y)?|complete|real|actual) (?:working|implementation|code|functional)\b|\bworking (?:code|implementation)\b"
+    r"|\b(?:no|not|without) (?:stubs?|placeholders?|skeletons?)\b",
+    re.I,
+)
 _INTERFACE = re.compile(
     r"(?<!line )(?<!user )(?<!web )(?<!cli )(?<!rest )(?<!graphical )(?<!programming )"
     r"\binterface(?:s)?\b",
@@ -99,6 +104,8 @@ def subwords(names: set[str]) -> set[str]:
 def orders_skeleton(submission: Submission) -> bool:
     """Whether the order asks for code whose bodies are left open, such as an interface."""
     description = request(submission)
+    if _WHOLE.search(description):
+        return False
     return bool(_SKELETON.search(description) or _INTERFACE.search(description))
 
 

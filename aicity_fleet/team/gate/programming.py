@@ -79,6 +79,22 @@ _ASKED = {
     )
     for language, name in _NAMES
 }
+_FOREIGN_THINGS = (
+    r"(?:funktion|methode|klasse|skript|programm|modul|code|anwendung|bibliothek|abfrage|test"
+    r"|fonction|méthode|classe|programme|script|función|método|clase|programa|função|classe|funzione|metodo"
+    r"|functie|klass?e|funktionen|extension|wrapper|util(?:ity)?|helper|macro|routine|record|enum|model|type"
+    r"|example|sample)"
+)
+_COMPOUNDS = {
+    language: re.compile(
+        rf"(?<![\w.-])(?:{name})-(?:{_THINGS}|{_FOREIGN_THINGS})"
+        rf"|\b{_FOREIGN_THINGS}s?\s{{1,3}}(?:(?:in|en|de|em|auf|di)\s{{1,3}})?(?:{name}){_END}"
+        rf"|(?<![\w.-])(?:{name})\s{{1,3}}(?:[\w-]{{1,20}}\s{{1,3}}){{0,2}}?{_FOREIGN_THINGS}\b",
+        re.I,
+    )
+    for language, name in _NAMES
+    if language not in {"c", "r", "go", "sql", "shell"}
+}
 _C_BY_YEAR = re.compile(r"\b(?:ANSI C|C(?:89|99|11|17|23))\b")
 _CONVERTS = re.compile(
     r"\b(?:port|translat\w+|convert\w*|rewrit\w+|migrat\w+|transpil\w+|re-?implement\w*|turn"
@@ -147,6 +163,11 @@ def asked_languages(description: str) -> frozenset[str]:
             return frozenset(targets)
     asked = {name for name, pattern in _ASKED.items() if _is_meant(name, pattern, description)}
     return frozenset(asked | {"c"} if _C_BY_YEAR.search(description) else asked)
+
+
+def of_compounds(description: str) -> frozenset[str]:
+    """Return the languages that an order names in a compound, such as "C#-Methode", or beside a thing."""
+    return frozenset(name for name, pattern in _COMPOUNDS.items() if pattern.search(description))
 
 
 def mentioned_languages(description: str) -> frozenset[str]:

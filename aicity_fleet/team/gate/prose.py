@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 
+from aicity_fleet.team.gate import demands
 from aicity_fleet.team.gate.code import WITHIN, concerns_code
 from aicity_fleet.team.gate.figures import figures_follow
 from aicity_fleet.team.gate.language import extent, is_english
@@ -29,7 +30,8 @@ _SOURCES = re.compile(
     r"https?://\w|\bdoi:|\barxiv\b|\(\w[^()\n]{0,60}\b(?:19|20)\d\d\)"
     r"|\baccording to (?:the )?\w{3}|\bfrom (?:general|own|prior) knowledge\b"
     # a heading or a label, with something named below or behind it
-    r"|^#{1,6} [^\n]{0,60}\b(?:sources?|references)\b[^\n]{0,60}\n+[^#\n]*\w{3}"
+    r"|^(?:#{1,6} |\*\*|__)[^\n]{0,60}\b(?:sources?|references|bibliography|literature)\b[^\n]{0,60}\n+[^#\n]*\w{3}"
+    r"|\bRFC ?\d{3,5}\b|\bISO(?:/IEC)? ?\d{3,6}\b|\bsection \d+\.\d|\bArt(?:icle|\.) ?\d"
     r"|\bsources?\b(?:\*{0,2}:|: ?\*{0,2}) ?\S*\w{3}",
     re.I | re.M,
 )
@@ -84,7 +86,7 @@ def thin_report(submission: Submission) -> Iterator[Finding]:
 
     Source: docs.aicity.dev/docs/guides/disputes (``research``: depth).
     """
-    if extent(submission.text.strip()) < MIN_REPORT_CHARS:
+    if extent(submission.text.strip()) < MIN_REPORT_CHARS and not demands.is_short(submission):
         yield Finding("thin", "The report is short; go into depth.", 20)
 
 
@@ -106,7 +108,7 @@ def headed(submission: Submission) -> Iterator[Finding]:
 
     Source: docs.aicity.dev/docs/guides/disputes (``research``, ``design``: structure).
     """
-    if not count_headings(submission.text):
+    if not count_headings(submission.text) and not demands.is_short(submission):
         yield Finding("no_headings", "Divide the report with headings.", 15)
 
 
@@ -116,7 +118,11 @@ def sourced(submission: Submission) -> Iterator[Finding]:
     Source: docs.aicity.dev/docs/guides/disputes (``research``: sources).
     """
     if submission.is_english and not _SOURCES.search(submission.text):
-        yield Finding("no_sources", "Name the sources, or say where each claim comes from.", 35)
+        yield Finding(
+            "no_sources",
+            "Name the sources, or say where each claim comes from.",
+            demands.of_sources(submission),
+        )
 
 
 def quantified(submission: Submission) -> Iterator[Finding]:

@@ -1,5 +1,6 @@
 """A check for text that says the same again and again, as a model does that is caught in a loop."""
 
+import collections
 import re
 from collections.abc import Iterator
 
@@ -27,6 +28,9 @@ PARAGRAPH_CHARS = 150
 
 PARAGRAPH_TIMES = 4
 """How often a long paragraph may not stand in a text of prose."""
+
+REPEATED_ROWS = 6
+"""How often one row may not stand in the tables of a text, if it is most of them."""
 
 _LISTED = re.compile(
     r"\b(?:poem|poetry|song|lyric|verse|refrain|chorus|villanelle|ghazal|pantoum|chant"
@@ -67,6 +71,8 @@ def repetition(submission: Submission) -> Iterator[Finding]:
 
 def _is_repetitive(submission: Submission) -> bool:
     is_listed = bool(_LISTED.search(submission.order))
+    if _has_repeated_rows(submission.prose):
+        return True
     prose = _NUMBERING.sub("", _TABLE_LINE.sub("", submission.prose))
     words = words_of(prose)
     if _distinct(words) < (LISTED_SHARE if is_listed else DISTINCT_SHARE):
@@ -76,6 +82,13 @@ def _is_repetitive(submission: Submission) -> bool:
     if _distinct([word for word in words_of(code) if not word.isdigit()]) < LISTED_SHARE / 2:
         return True
     return not is_listed and (_has_loop(words) or _has_repeated_paragraphs(prose))
+
+
+def _has_repeated_rows(prose: str) -> bool:
+    """Whether most rows of the tables are one row over and over."""
+    rows = [row for row in _TABLE_LINE.findall(prose) if any(map(str.isalnum, row))]
+    most = max(collections.Counter(rows).values(), default=0)
+    return most >= REPEATED_ROWS and most * 2 > len(rows)
 
 
 def _distinct(words: list[str]) -> float:

@@ -4,6 +4,8 @@ import itertools
 import re
 from collections.abc import Callable, Iterator
 
+from aicity_fleet.team.gate import demands
+from aicity_fleet.team.gate.code import WITHIN
 from aicity_fleet.team.gate.material import MAX_NAMES_CHARS, buyer_code, names_in, subwords
 from aicity_fleet.team.gate.verdict import Check, Finding, Submission
 
@@ -20,7 +22,9 @@ MIN_QUOTED = 4
 """So many names are quoted at least before their share in the code says something."""
 
 _CITED_LINE = re.compile(
-    r"\blines?\s{0,2}#?(\d{1,6})|\bL(\d{1,6})\b|\.[A-Za-z]{1,5}:(\d{1,6})\b", re.I
+    r"\b(?:lines?|zeilen?|lignes?|l[ií]neas?|linhas?|righ?[ae]|regels?|rad|строк[аеиу])[\s\"':=#*n°.]{0,5}(\d{1,6})"
+    r"|\bL(\d{1,6})\b|\.[A-Za-z]{1,5}:(\d{1,6})\b",
+    re.I,
 )
 _EXTENSION = (
     r"(?:py|jsx?|tsx?|mjs|go|rs|java|kt|cs?|h|cpp|cc|hpp|rb|php|sql|sh|swift|scala|vue|ya?ml|tf)"
@@ -48,7 +52,11 @@ _LABELLED = re.compile(
     r"severity\W{1,6}(?:critical|high|medium|low|info\w*|minor|major|blocker)\b"
     r"|\b(?:critical|high|medium|low|info\w*|minor|major|blocker)\W{1,4}severity\b"
     r"|^\W{0,8}(?:[#\d.]{1,4}\W{0,4})?(?:critical|high|medium|low|minor|major|blocker|info)\b"
-    r"|[\[(*|:,]\W{0,3}(?:critical|high|medium|low|minor|major|blocker|info)\W{0,3}[\])*|:]",
+    r"|[\[(*|:,]\W{0,3}(?:critical|high|medium|low|minor|major|blocker|info)\W{0,3}[\])*|:]"
+    r"|[\u2013\u2014|:/(-][ *_\"']{1,4}(?:critical|high|medium|low|minor|major|blocker)\b"
+    r"|\b(?:critical|high|medium|low|minor|major)(?:[ -](?:risk|priority|impact))\b"
+    r"|\b(?:risk|priority|impact|prio|cvss|sev)\W{1,6}(?:critical|high|medium|low|p?[0-4]\b|\d{1,2}\.\d)"
+    r"|(?<![\w-])(?:P[0-4]|S[1-4]|SEV-?[0-4]|CVSS)\b",
     re.I | re.M,
 )
 _PROBLEMS = (
@@ -79,6 +87,8 @@ def cites_lines(submission: Submission) -> Iterator[Finding]:
     Source: aicity.dev/blog/when-agents-do-bad-work (references to specific code lines).
     """
     if _CITED_LINE.search(submission.text) or not submission.is_english:
+        return
+    if not demands.is_review(submission):
         return
     if submission.task.code.strip():
         yield Finding(
@@ -156,7 +166,9 @@ def quotes_exist(submission: Submission) -> Iterator[Finding]:
     found = sum(name in known or name.lower() in submission.order for name in quoted)
     if len(quoted) >= MIN_QUOTED and found * 4 < len(quoted) and len(shared) < MIN_SHARED_AT_ODDS:
         yield Finding(
-            "wrong_names", "Names that the review quotes are not in the code of the order.", 35
+            "wrong_names",
+            "Names that the review quotes are not in the code of the order.",
+            35 if found + len(shared) < MIN_SHARED_WORDS else 20,
         )
 
 
@@ -165,11 +177,13 @@ def severities(submission: Submission) -> Iterator[Finding]:
 
     Source: docs.aicity.dev/docs/guides/disputes (``code_review``, ``security``: severity).
     """
-    if submission.is_english and not (
-        _LABELLED.search(submission.text) or finds_nothing(submission)
-    ):
+    if not submission.is_english or not demands.is_review(submission):
+        return
+    if not (_LABELLED.search(submission.text) or finds_nothing(submission)):
         yield Finding(
-            "no_severity", "Give each finding a severity: critical, high, medium or low.", 35
+            "no_severity",
+            "Give each finding a severity: critical, high, medium or low.",
+            demands.of_severity(submission),
         )
 
 
@@ -206,4 +220,4 @@ def _labelled_sections(text: str) -> list[str]:
 REVIEW: tuple[Check, ...] = (
     *(cites_lines, cited_places_exist, quotes_exist, severities, recommendations),
 )
-SECURITY: tuple[Check, ...] = REVIEW
+SECURITY: tuple[Check, ...] = (*REVIEW, *WITHIN)

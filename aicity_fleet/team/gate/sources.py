@@ -20,10 +20,10 @@ _MADE_UP_HOST = re.compile(
     r"(?:www\.)?(?:the|your|my|some|any|fake|dummy|sample|generic)?-?(?:source|reference|citation"
     r"|website|webpage"
     r"|site|domain|link|url|article|journal|study|paper|report|research|publication|news|placeholder"
-    r"|example"
+    r"|example|ejemplo|beispiel\w*|exemple|esempio|exemplo|przyklad"
     r"|company|organization|organisation)(?:s|-?site|-?link|-?url|-?name|-?paper|-?article|-?study"
     r"|-?\d{1,3}|-?[a-z])?"
-    r"(?:-?\d{1,3})?\.(?:com|net|org|edu|info|gov)",
+    r"(?:-?\d{1,3})?\.(?:com|net|org|edu|info|gov|de|es|fr|it|pl|br)",
     re.I,
 )
 _MADE_UP_PATH = re.compile(
@@ -50,6 +50,16 @@ _BLANKS = re.compile(
     r"|\b(?:insert|add) (?:source|citation|reference|link)s? here\b|\bsource:? (?:tbd|todo|n/a|xyz"
     r"|abc)\b",
     re.I,
+)
+_BLANKS_IN_CAPITALS = re.compile(
+    r"\b(?:AUTORE?S?|AUTHORS?|AUTEURS?|APELLIDOS?|NACHNAME|NOM|COGNOME|SURNAME|LAST ?NAME|VERFASSER|SOBRENOME)"
+    r"(?:,? (?:A[NÑ]O|ANO|YEAR|JAHR|ANN[EÉ]E|ANNO|20__|19__|\(?A[NÑ]O\)?|Nombre|Vorname|Pr[eé]nom|Name))?\b"
+    r"|\b(?:INSERTAR?|INSERT|EINF[UÜ]GEN|INS[EÉ]RER|INSERIR|ADD|TODO)[: ](?:CITA|CITATION|SOURCE|FUENTE|QUELLE|REF\w*"
+    r"|ZITAT|FONTE|LINK|URL)\w*"
+    r"|\b(?:v[eé]ase|siehe|see|voir|vgl\.|cf\.) (?:FUENTE|QUELLE|SOURCE|FONTE|REF)\b|\b(?:19|20)__|\bpp?\. ?__"
+    r"|\bvol\. ?__|\bDD/MM/A{4}|\bTT\.MM\.J{4}|\bJJ/MM/A{4}"
+    r"|\[(?:Quelle|Fuente|Autor|Auteur|Fonte|Autore|Titel|Título|Titre|Jahr|Año|Année|出典|来源)[^\]\n]{0,30}\](?!\()"
+    r"|\b(?:Titel des (?:Buches|Artikels)|T[ií]tulo del? (?:libro|art[ií]culo)|Titre (?:du livre|de l['\u2019]article))"
 )
 _ENTRY = re.compile(r"^[ \t]*(?:[-*+]|\d{1,3}[.)]|\[\d{1,3}\]:?) [^\n]{0,1500}", re.M)
 _TITLED = re.compile(r"\(?(?:19|20)\d\d[a-z]?\)?|https?://\S|\bdoi\b|\barxiv\b|\bisbn\b", re.I)
@@ -80,6 +90,7 @@ def real_sources(submission: Submission) -> Iterator[Finding]:
     blanks = [
         match.group() for match in _BLANKS.finditer(plain) if match.group().lower()[:7] not in order
     ]
+    blanks += _BLANKS_IN_CAPITALS.findall(plain)
     entries = _ENTRY.findall(text)
     titled = sum(bool(_TITLED.search(entry)) for entry in entries)
     named = max(len(set(addresses)), titled, 1)

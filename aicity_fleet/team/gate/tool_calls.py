@@ -31,6 +31,28 @@ _CALL_PYTHON = re.compile(
     r"|final_answer|send_result|finish)"
     r"\(\s{0,9}(?:\w{1,20}\s?=\s?)?[rf]?[\"'{]"
 )
+_TAG = re.compile(r"<(/?)([A-Za-z][\w.:-]{0,60})(?:\s[^<>\n]{0,300})?/?>")
+_CALL_TAG = re.compile(
+    r"(?:^|[_:.-])(?:tool|function|mcp|api|plugin|action|agent|skill|command)s?[_-]?(?:calls?|use|invo\w+"
+    r"|request|input|name|run|exec\w*|args|arguments|params|parameters?)$",
+    re.I,
+)
+_CALL_PARTS = frozenset(
+    """
+    tool tools function functions call calls invoke invocation mcp api action actions method params param
+    parameter parameters arguments argument args command execute exec request query input recipient operation
+    endpoint payload toolname plugin
+    """.split()  # noqa: SIM905 -- easier to read
+)
+"""What the tags of a call speak of."""
+
+MIN_CALL_PARTS = 2
+"""So many different ones of these are in the tags of a call."""
+
+_ASKS_MARKUP = re.compile(
+    r"\bxml\b|\bhtml\b|\bsvg\b|\bxsd\b|\bxslt\b|\bsoap\b|\brss\b|\bmarkup\b|\bjsx\b|\btags?\b|\bpom\b|\bmaven\b"
+    r"|\bxaml\b|\bvue\b|\bsvelte\b|\bweb ?page\b|\bandroid\b|\bplist\b|\bwsdl\b|\btemplate\b"
+)
 _ORDERED_CALLS = re.compile(
     r"tool[ _-]?(?:call|use|calling|schema|definition)|function[ _-]call"
     r"|\btools?\b[^.\n]{0,40}\bjson\b|\"arguments\"|\bmcp\b"
@@ -52,10 +74,27 @@ def tool_call(submission: Submission) -> Iterator[Finding]:
         return
     looked_at = [submission.plain_prose]
     looked_at += [b.code for b in submission.blocks if b.language in _CODE_FENCES]
-    if any(_CALL_MARKUP.search(part) or _CALL_JSON.search(part) for part in looked_at) or _is_call(
-        submission.bare
+    if (
+        any(_CALL_MARKUP.search(part) or _CALL_JSON.search(part) for part in looked_at)
+        or _is_markup_of_call(submission)
+        or _is_call(submission.bare)
     ):
         yield Finding("tool_call", "The text is the call of a tool; hand in the work itself.", HARD)
+
+
+def _is_markup_of_call(submission: Submission) -> bool:
+    """Whether a text is, or holds, a call in tags of any name."""
+    if _ASKS_MARKUP.search(submission.order):
+        return False
+    text = submission.bare
+    names = {match[2].lower() for match in _TAG.finditer(text[:MAX_TOOL_CALL_CHARS])}
+    if any(map(_CALL_TAG.search, names)):
+        prose = submission.plain_prose if submission.prose.strip() else text
+        return any(_CALL_TAG.search(match[2]) for match in _TAG.finditer(prose))
+    if not (text.startswith("<") and text.endswith(">")):
+        return False
+    parts = {part for name in names for part in re.split(r"[_:.-]", name)}
+    return len(parts & _CALL_PARTS) >= MIN_CALL_PARTS
 
 
 def _is_call(text: str) -> bool:

@@ -41,8 +41,11 @@ MAX_ORDER_CHARS = 6000
 MAX_NAMES = 60
 """How many names of languages are read."""
 
-POSSIBLE = 0.5
-"""Confidence from which on a clause of the order says which languages will do, 0 to 1."""
+POSSIBLE = 0.15
+"""Confidence from which on a clause of the order can be in a language, 0 to 1; each of these will do."""
+
+MIN_GRAMMAR = 3
+"""So many words of a language's grammar in an order say that its answer may be in that language."""
 
 MIN_ORDER_LETTERS = 12
 """Shorter clauses of the order say nothing."""
@@ -104,6 +107,22 @@ _ENGLISH = re.compile(
     r"|tell|which|should|from|this|that|your|our|my|review|short|and|for|draft|compare|summari[sz]e)\b"
 )
 """Words of which an English order has two at least: short clauses mislead the detector."""
+_GRAMMAR = {
+    "de": frozenset(
+        ["der", "die", "das", "und", "ist", "mit", "für", "als", "nicht", "ein", "eine", "einen", "auf", "von", "bitte", "im", "zu", "wir", "ich"]
+    ),
+    "fr": frozenset(
+        ["le", "la", "les", "une", "des", "et", "est", "pour", "avec", "dans", "qui", "sur", "pas", "du", "je", "nous", "vous", "s'il"]
+    ),
+    "es": frozenset(
+        ["el", "la", "los", "las", "una", "con", "para", "que", "por", "del", "es", "y", "en", "no", "se", "mi", "nuestro", "favor"]
+    ),
+    "it": frozenset(["il", "la", "gli", "una", "con", "per", "che", "di", "del", "della", "è", "e", "non", "un", "mi", "nostro"]),
+    "pt": frozenset(["o", "os", "as", "uma", "com", "para", "que", "por", "do", "da", "é", "e", "não", "em", "um", "meu", "nosso", "favor"]),
+    "nl": frozenset(["de", "het", "een", "en", "van", "met", "voor", "dat", "op", "niet", "is", "wij", "ik", "graag", "in"]),
+}
+"""Words of grammar of which an order in a language has three at least: terms mislead the detector."""
+
 _CLAUSE = re.compile(r"[^\n\".:;!?\u201c\u201d\u201e\u00ab\u00bb。！？「」]{12,}")
 _INVENTED = re.compile(
     r"\blorem|\brandom|\bpassword|\bbase ?64|\bencod|\bcipher|\bencrypt|\binvented"
@@ -232,8 +251,11 @@ def _wanted(submission: Submission, parts: list[str]) -> frozenset[str]:
     is_sure = english or any(map(language_of, [" ".join(description.split()), *clauses]))
     if not is_sure or (_TRANSLATES.search(lower) and not mentioned):
         return frozenset()
-    possible = {language_of(clause, POSSIBLE, MIN_ORDER_LETTERS) for clause in clauses}
-    return _usable(mentioned | english | possible - {""})
+    whole = " ".join(description.split())
+    possible = set().union(*(possible_languages(clause) for clause in (whole, *clauses)))
+    words = set(words_of(lower))
+    possible |= {code for code, grammar in _GRAMMAR.items() if len(words & grammar) >= MIN_GRAMMAR}
+    return _usable(mentioned | english | possible)
 
 
 def _usable(codes: set[str]) -> frozenset[str]:
@@ -297,6 +319,19 @@ def language_of(text: str, sure: float = SURE, least: int = MIN_PART_LETTERS) ->
     sendable = text[:MAX_PART_CHARS].encode("utf-8", "replace").decode("utf-8")
     value: Any = _detector().compute_language_confidence_values(sendable)[0]
     return str(value.language.iso_code_639_1.name).lower() if value.value >= sure else ""
+
+
+def possible_languages(text: str) -> set[str]:
+    """Return the codes of the languages that a clause can be in; none if it is too short to tell."""
+    if _letters(text) < MIN_ORDER_LETTERS:
+        return set()
+    sendable = text[:MAX_PART_CHARS].encode("utf-8", "replace").decode("utf-8")
+    values: Any = _detector().compute_language_confidence_values(sendable)
+    return {
+        str(value.language.iso_code_639_1.name).lower()
+        for place, value in enumerate(values)
+        if value.value >= POSSIBLE or not place
+    }
 
 
 @functools.cache

@@ -1,0 +1,115 @@
+"""What an order demands beyond its category: a category's orders need not all be for its usual deliverable.
+
+A security order can be for a checklist, a testing order for a test plan. A demand that the order does not
+make in words costs less than the gap between a full score and the pass mark.
+"""
+
+import re
+
+from aicity_fleet.team.gate.material import buyer_code, request
+from aicity_fleet.team.gate.verdict import Submission
+
+ORDERED = 35
+"""What a missing thing costs that the order asks for: it rejects."""
+
+USUAL = 20
+"""What it costs where the category only makes it likely: two of them reject, one does not."""
+
+MAX_QUESTION_CHARS = 300
+"""A longer order is no short question, in characters."""
+
+_REVIEW = re.compile(
+    r"\breview\w*|\baudit\w*|\bpen-?test\w*|\bvulnerabilit\w+|\bscan\w*|\binspect\w*|\bfind(?:ings?)?\b"
+    r"|\b(?:security|risk) (?:assessment|analysis|check)|\bassess\w*|\bwhat(?:['\u2019]s| is) wrong\b"
+    r"|\bprüf\w*|\bbefund\w*|\bschwachstell\w+|\bbegutacht\w*|\brevue\b|\brelecture\b|\bfailles?\b"
+    r"|\brevis[ai]\w*|\bvulnerabilidad\w*|\bauditor\w*|\brevisão|\bзамечани\w+|\bуязвимост\w+"
+    r"|レビュー|审查|审计|漏洞|脆弱性",
+    re.I,
+)
+_SEVERITY = re.compile(
+    r"\bseverit\w+|\bcritical\b|\bcvss\b|\b(?:risk|priority|threat) (?:level|rating|score)s?\b|\brat(?:ed|ing)s?\b"
+    r"|\brank\w*|\bschwere\w*|\bkritikalität|\bgravité|\bgravedad\b|\bseveridad\b|\bpriorit\w+",
+    re.I,
+)
+_SOURCES = re.compile(
+    r"\bsources?\b|\bcit(?:e|ed|es|ing|ations?)\b|\breferences?\b|\breferenced\b|\bbibliograph\w+|\bliterature\b"
+    r"|\bpapers?\b|\bstud(?:y|ies)\b|\bevidence\b|\bwith links\b|\bfootnotes?\b|\bresearch\b|\breport\b|\bquelle\w*"
+    r"|\bbelege?\b|\bliteratur\w*|\bfuentes?\b|\bbibliograf\w+|\breferências\b|\bfonti\b",
+    re.I,
+)
+_TEXT_OF_TESTS = re.compile(
+    r"\btest(?:ing)? (?:plans?|strateg\w+|charters?|protocols?|matrix|report|approach|concept|cases? (?:in|as)"
+    r" (?:a |an )?(?:table|list|words|text|plain|excel|markdown|prose))\b|\bmanual\b|\bgherkin\b|\bcucumber\b|\bbdd\b"
+    r"|\bscenarios?\b|\bchecklists?\b|\bexplorator\w+|\bacceptance (?:criteria|tests?)\b|\bin words\b|\bno code\b"
+    r"|\bwithout code\b|\bbug report\b|\bteststrategie|\btestplan|\btestkonzept|\btestfälle\b(?![^.\n]*(?:pytest|junit"
+    r"|jest|code))|\bcas de test\b|\bplan de (?:test|pruebas?|testes)\b|\bcasos de (?:prueba|teste)\b"
+    r"|\bcheck ?lists?\b|\busability\b|\buat\b|\btest data\b|\btestdaten\b|\btest idea\w*|\bequivalence class\w*"
+    r"|\bdecision table|\bload test plan|\btable of\b|テスト計画|テストケース|测试计划|测试用例",
+    re.I,
+)
+_CODE_OF_TESTS = re.compile(
+    r"\bpytest\b|\bunittest\b|\bjest\b|\bvitest\b|\bmocha\b|\bjunit\b|\bunit ?tests?\b|\bplaywright\b|\bcypress\b"
+    r"|\brspec\b|\bphpunit\b|\btestify\b|\bxunit\b|\bnunit\b|\b(?:write|add|code) (?:the |some |more )?(?:\w+ )?tests\b"
+    r"|\btest (?:file|class|module|function|suite)s?\b",
+    re.I,
+)
+_QUESTION = re.compile(
+    r"\b(?:how (?:do|can|to|would|should|does|is|many|much|long)|what|which|why|when|who|where|is|are|does|do|can"
+    r"|should|wie|was|welche\w*|warum|wann|wer|comment|quel\w*|pourquoi|qué|cuál|cómo|por qué)\b",
+    re.I,
+)
+_BRIEF = re.compile(
+    r"\b(?:just|only) (?:the |a |an |one )?(?:\w+ ){0,2}?(?:command|answer|line|number|name|regex|flag|value|sentence|link"
+    r"|yes|no|json|file|code|table|config\w*)\b|\bin (?:one|a|1|two|2|three|3) (?:\w+ )?(?:sentences?|lines?|words?"
+    r"|paragraphs?)\b|\bshort(?:ly)?\b|\bbrief(?:ly)?\b|\bone[- ]liner\b|\bkurz\w*\b|\bnur\b|\bseulement\b|\bsolo\b"
+    r"|\bno prose\b|\bnothing else\b|\b(?:max|up to|at most|under)\w*\.? \d{1,3} words\b",
+    re.I,
+)
+_CODE_UNIT = re.compile(
+    r"\b(?:function|class|script|program|module|component|package|library|method|app|application|endpoint|api|server"
+    r"|cli|bot|parser|service|decorator|hook|generator|algorithm|test|funktion|methode|klasse|skript|programm"
+    r"|fonction|función|clase|função)s?\b",
+    re.I,
+)
+
+
+def is_review(submission: Submission) -> bool:
+    """Whether an order is for findings: about code that came with it, or in words."""
+    return bool(buyer_code(submission).strip() or submission.task.repo) or bool(
+        _REVIEW.search(request(submission))
+    )
+
+
+def of_severity(submission: Submission) -> int:
+    """What it costs when findings have no severity."""
+    return ORDERED if _SEVERITY.search(request(submission)) else USUAL
+
+
+def of_sources(submission: Submission) -> int:
+    """What it costs when a text names no source."""
+    description = request(submission)
+    if _SOURCES.search(description):
+        return ORDERED
+    return 10 if is_short(submission) else USUAL
+
+
+def is_short(submission: Submission) -> bool:
+    """Whether an order is one question, or asks for a short answer."""
+    description = request(submission)
+    is_question = description.rstrip().endswith("?") and bool(_QUESTION.search(description))
+    is_brief = bool(_BRIEF.search(description))
+    return len(description) <= MAX_QUESTION_CHARS and (is_question or is_brief)
+
+
+def are_tests_in_words(submission: Submission) -> bool:
+    """Whether a testing order is for a plan, scenarios or an answer, and not for code."""
+    description = request(submission)
+    if _TEXT_OF_TESTS.search(description):
+        return not _CODE_OF_TESTS.search(description) or "gherkin" in description.lower()
+    is_asked = bool(_QUESTION.match(description.strip())) and is_short(submission)
+    return is_asked and not submission.task.code.strip()
+
+
+def is_unit_of_code(submission: Submission) -> bool:
+    """Whether an order is for a function, a program or the like, and not a pattern, a command or data."""
+    return bool(_CODE_UNIT.search(request(submission)))

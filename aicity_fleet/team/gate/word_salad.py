@@ -1,0 +1,185 @@
+"""How much a text looks like words in no order: oddities that a sentence of no language holds often.
+
+One oddity is a slip. Only a text that is full of them is junk, and the caller decides how full.
+"""
+
+import itertools
+import re
+from collections.abc import Mapping
+from types import MappingProxyType
+
+MAX_WORDS = 6_000
+"""How many words of a text are looked at, from its start."""
+
+MIN_STEM_WORD = 4
+"""Shorter words have no stem to compare, in characters."""
+
+STEM_CHARS = 4
+"""Two words that begin with so many equal characters have one stem."""
+
+NOISE_WEIGHT = 2
+"""A word of noise weighs as much as so many of the other oddities."""
+
+_TOKEN = re.compile(
+    r"[^\W\d_]+(?:['\u2019][^\W\d_]+)*|[.,;:!?()\[\]\"\u201c\u201d\u201e|/\n\u2013\u2014-]"
+)
+_NOISE_TOKEN = re.compile(r"(?<![\w./@#$:\\<-])[^\W\d_]{3,14}(?![\w/@#$:\\>]|\.\w|-\w)")
+_VOWELS = frozenset("aeiouyàáâãäåæèéêëìíîïòóôõöøœùúûüýÿąę\u0131\u0151űůěāēīū")
+_KEYBOARD = re.compile(
+    r"sdf|dfg|ghj|hjk|jkl|zxc|xcv|cvb|vbn|bnm|lkj|kjh|jhg|hgf|gfd|fdsa|mnb|nbv|bvc|vcx|cxz|asdk"
+    r"|qsdf|mlkj|jfk|fjg|fgh[jkl]|q[b-df-hj-npr-tw-xz]|[xz]q(?!u)|vq|qx|jq|qj|zx|vk[sjx]"
+    r"|lqp|kfj|[bcdfgkpqvz]x[bcdfgkqvz]|jz[bcdfgx]|w[qx]"
+)
+"""Runs of keys beside each other, and pairs of letters that hardly any language has."""
+
+_SYLLABIC = re.compile("[čšžřěľďťňćđ]")
+"""Languages with these letters have words without a vowel."""
+
+_KNOWN = frozenset(
+    """
+    html https http xhtml smtp grpc kwh hmm psst pssst brrr grrr shh shhh tsk nth rhythm zzz xlsx pptx
+    docx sqft mdns ldap jpgs pngs csvs pdfs vpns cpus gpus ssds lcds ptsd tbsp tsps tblsp mmhg
+    """.split()  # noqa: SIM905 -- easier to read
+)
+
+_PAIRS: Mapping[str, tuple[frozenset[str], frozenset[str]]] = MappingProxyType(
+    {
+        name: (frozenset(first.split()), frozenset(second.split()))
+        for name, first, second in (
+            (
+                "English determiner",
+                "the a an my your its our their every",
+                "the a an of to is are was were be and or but that from with by at for has have had"
+                " which when would should could will than then if it they he she we you these those"
+                " them him not into who where blown gone",
+            ),
+            (
+                "English preposition",
+                "of from with into at",
+                "of is are was were be has had would should could will from with into and or by less",
+            ),
+            ("English verb", "is are was were", "is are was were has have had goes went does did"),
+            ("English conjunction", "and or", "and or of"),
+            ("English auxiliary", "must should could would", "of is are was were has had must"),
+            ("English pronoun", "it they he she we", "of it they he she the"),
+            (
+                "French article",
+                "le la les un une du au aux des mon son sa leur",
+                "le la les un une du au aux des et ou qui que dont est sont il elle ils elles de à",
+            ),
+            (
+                "French preposition",
+                "de du à dans avec sur",
+                "et ou qui que est sont de du dans avec",
+            ),
+            (
+                "German article",
+                "des dem ein eine einen einer einem den",
+                "des dem und oder aber ist sind war waren wird hat wenn dass nicht ein eine einen von mit"
+                " zu auf für",
+            ),
+            (
+                "German preposition",
+                "von mit für bei aus",
+                "von mit für bei aus und oder ist sind wird",
+            ),
+            (
+                "Spanish article",
+                "el la los las un una del al",
+                "el la los las un una del al y o con para es son pero en",
+            ),
+            ("Spanish preposition", "de con para por en", "de y o es son con pero en del"),
+            (
+                "Italian article",
+                "il lo gli i un una del della dei delle",
+                "il lo gli la le un una del della e o ma è sono di con per",
+            ),
+            (
+                "Portuguese article",
+                "os as um uma do da dos das",
+                "o os as um uma do da dos das e ou mas é são de com para",
+            ),
+            ("Dutch article", "het een de", "het een de en of maar is zijn van met voor"),
+        )
+    }
+)
+"""Words that do not stand one behind the other, but for a quotation, a name or a slip."""
+
+_FINE = frozenset(
+    (
+        ("a", "le"), ("un", "de"), ("une", "de"), ("la", "une"), ("des", "uns"), ("en", "en"),
+        ("ein", "zu"), ("eine", "zu"), ("un", "un"), ("de", "en"), ("the", "a"), ("an", "a"),
+        ("de", "de"), ("it", "the"), ("la", "son"), ("sur", "et"), ("ein", "auf"), ("una", "de"),
+        ("les", "un"), ("den", "zu"), ("den", "auf"), ("den", "von"), ("den", "mit"), ("den", "für"),
+        ("einen", "von"), ("einer", "von"), ("eine", "von"), ("ein", "von"), ("einem", "von"),
+        ("un", "est"), ("le", "la"), ("de", "la"), ("de", "le"), ("de", "que"), ("de", "qui"),
+        ("un", "e"), ("los", "son"), ("en", "y"), ("en", "es"), ("de", "es"), ("of", "which"),
+        ("au", "est"), ("son", "est"), ("een", "en"), ("en", "de"), ("ein", "für"), ("du", "de"),
+        ("is", "is"), ("are", "are"), ("was", "was"), ("mit", "ist"), ("aus", "ist"), ("bei", "ist"),
+    )
+)  # fmt: skip
+"""Of these, what does occur."""
+
+
+def oddity(prose: str, order: str) -> tuple[float, int]:
+    """Weigh the oddities of running text.
+
+    They are: a word doubled, two forms of one word next to each other, two function words that never
+    follow each other, and words that are runs of keys or have no vowel and are not in the order.
+
+    Returns:
+        Weight per word (0 for a text without words), and the weight.
+    """
+    tokens = list(
+        itertools.islice((m.group() for m in _TOKEN.finditer(prose.lower())), 2 * MAX_WORDS)
+    )
+    words = [token for token in tokens if token[0].isalpha()]
+    if not words:
+        return 0.0, 0
+    weight = NOISE_WEIGHT * len(noise(prose, order))
+    for at, one in enumerate(tokens[:-1]):
+        two = tokens[at + 1]
+        if not one[0].isalpha() or not two[0].isalpha():
+            continue
+        three = tokens[at + 2] if at + 2 < len(tokens) else ""
+        weight += _never_follows(one, two) or _is_form(one, two) or _is_form(one, three)
+    return weight / len(words), weight
+
+
+def noise(prose: str, order: str) -> set[str]:
+    """Return the words without a vowel and the runs of keys that the order does not hold."""
+    if _SYLLABIC.search(prose.lower()):
+        return set()
+    found = set()
+    for match in itertools.islice(_NOISE_TOKEN.finditer(prose), MAX_WORDS):
+        word = match.group().lower()
+        if match.group()[1:] != word[1:] or word in _KNOWN or not "a" <= word[0] <= "z":
+            continue  # a name or an abbreviation
+        is_mute = len(word) >= 4 and not _VOWELS & set(word) and len(set(word)) > 2
+        if (is_mute or _KEYBOARD.search(word)) and word not in order:
+            found.add(word)
+    return found
+
+
+def _is_form(one: str, two: str) -> bool:
+    """Whether two words are forms of one, such as "pump" and "pumping"."""
+    return (
+        len(one) >= MIN_STEM_WORD
+        and len(two) >= MIN_STEM_WORD
+        and one != two
+        and one[:STEM_CHARS] == two[:STEM_CHARS]
+    )
+
+
+def _never_follows(one: str, two: str) -> bool:
+    if (one, two) in _FINE:
+        return False
+    if one == two:
+        return len(one) >= 3 and one not in _DOUBLED
+    return any(one in first and two in second for first, second in _PAIRS.values())
+
+
+_DOUBLED = frozenset(
+    ("that", "had", "very", "bye", "nous", "vous", "sie", "die", "der", "das", "her")
+)
+"""Words that may stand twice in a row."""
