@@ -107,6 +107,7 @@ GOOD = submit(GOOD_GENERAL)
 ODD_USAGE = {"prompt_tokens": None, "completion_tokens": None, "total_tokens": None}
 SEARCH, OTHER = ("search", '{"query": "lighthouse"}'), ("publish", ARGUMENTS)
 WITH_MARKER = text(f"{GOOD_GENERAL}\n{MARKER}")
+NAMED = {"role": "assistant", "content": None, "function_call": call(ARGUMENTS)["function"]}
 NO_TOOLS: dict[str, Any] = {"function_calling": False, "hand_in": "marker"}
 REVIEW = submit(GOOD_REVIEW)
 
@@ -219,7 +220,6 @@ SHAPES: dict[str, Shape] = {
         name: Shape((submit(GOOD_GENERAL, finish_reason=word),))
         for name, word in FINISH_REASONS.items()
     },
-    "F17": Shape(
-        (Answer({"role": "assistant", "content": None, "function_call": call(ARGUMENTS)["function"]}),)
-    ),
+    "F17": Shape((Answer(NAMED),)),
+    "F18": Shape((Answer(NAMED, "function_call"),)),
 }  # fmt: skip

@@ -180,6 +180,7 @@ def completion_events(whole: dict[str, Any], options: dict[str, Any] | None) -> 
     message = dict(whole["choices"][0]["message"])
     deltas: list[dict[str, Any]] = [{"role": "assistant"}]
     calls = message.pop("tool_calls", None) or ()
+    named = message.pop("function_call", None)
     for name, value in message.items():
         pieces = pieces_of(value) if isinstance(value, str) else [value]
         deltas += [{name: piece} for piece in pieces if name != "role"]
@@ -191,6 +192,10 @@ def completion_events(whole: dict[str, Any], options: dict[str, Any] | None) -> 
         for piece in rest:
             more = {"index": place, "function": {"arguments": piece}}
             deltas.append({"tool_calls": [more]})
+    if named:
+        first, *rest = pieces_of(named["arguments"])
+        deltas.append({"function_call": {"name": named["name"], "arguments": first}})
+        deltas += [{"function_call": {"arguments": piece}} for piece in rest]
     events = [chunk(delta, model=whole["model"]) for delta in deltas]
     events.append(chunk({}, whole["choices"][0]["finish_reason"], model=whole["model"]))
     if (options or {}).get("include_usage"):

@@ -37,6 +37,7 @@ class Assembly:
         self._head: dict[str, Any] = {}
         self._texts: dict[str, list[str]] = {}
         self._calls: list[_ToolCall] = []
+        self._only_call: _ToolCall | None = None
         self._finish_reason: str | None = None
         self._usage: Any = None
         self._has_choice = False
@@ -55,7 +56,8 @@ class Assembly:
         if data == "[DONE]":
             # Some servers end an answer with this alone.
             if self._has_choice and self._finish_reason is None:
-                self._finish_reason = "tool_calls" if self._calls else "stop"
+                has_calls = self._calls or self._only_call
+                self._finish_reason = "tool_calls" if has_calls else "stop"
             self.clock.finish()  # read on to the end, so that the connection can be used again
             return True
         if not data:
@@ -84,6 +86,8 @@ class Assembly:
         message |= {name: "".join(pieces) for name, pieces in self._texts.items()}
         if self._calls:
             message["tool_calls"] = [call.whole() for call in self._calls]
+        if self._only_call:
+            message["function_call"] = self._only_call.whole()["function"]
         choice = {"index": 0, "message": message, "finish_reason": self._finish_reason}
         return {
             **self._head,
@@ -102,6 +106,10 @@ class Assembly:
             for piece in delta.get("tool_calls") or ():
                 if isinstance(piece, dict):
                     self._take_call(piece)
+            named = delta.get("function_call")  # the form before tool_calls: one call, no index
+            if isinstance(named, dict):
+                self._only_call = self._only_call or _ToolCall(None)
+                self._grew(self._only_call.take(named) or " ")
         reason = choice.get("finish_reason")
         if reason == "error":  # OpenRouter's, after an answer that had begun
             raise CallError("the model's provider broke its answer off")
@@ -120,15 +128,9 @@ class Assembly:
     def _take_call(self, piece: dict[str, Any]) -> None:
         found = piece.get("function")
         function: dict[str, Any] = found if isinstance(found, dict) else {}
-        arguments = function.get("arguments")
-        if arguments is not None and not isinstance(arguments, str):
-            arguments = json.dumps(arguments)
-        call = self._call_of(piece, function.get("name"), arguments or "")
+        call = self._call_of(piece, function.get("name"), _arguments_of(function))
         call.id = call.id or piece.get("id")
-        call.name = call.name or function.get("name")
-        if arguments is not None:
-            call.arguments.append(arguments)
-        self._grew(arguments or " ")
+        self._grew(call.take(function) or " ")
 
     def _call_of(self, piece: dict[str, Any], name: Any, arguments: str) -> _ToolCall:
         """Return the call that a piece belongs to.
@@ -168,9 +170,24 @@ class _ToolCall:
     def has_begun(self) -> bool:
         return bool(self.arguments) and self.arguments[0].startswith("{")
 
+    def take(self, function: dict[str, Any]) -> str:
+        """Take a piece of the call; returns the arguments in it as text."""
+        self.name = self.name or function.get("name")
+        arguments = _arguments_of(function)
+        if arguments:
+            self.arguments.append(arguments)
+        return arguments
+
     def whole(self) -> dict[str, Any]:
         function = {"name": self.name, "arguments": "".join(self.arguments)}
         return {"id": self.id, "type": "function", "function": function}
+
+
+def _arguments_of(function: dict[str, Any]) -> str:
+    arguments = function.get("arguments")
+    if arguments is None or isinstance(arguments, str):
+        return arguments or ""
+    return json.dumps(arguments)
 
 
 def _is_thought(part: Any) -> bool:

@@ -28,9 +28,9 @@ MAX_CALLS = 6
 def play(engine, config, provider: Provider):
     """Runs the job of one row with the built-in team."""
 
-    async def run(name: str, journal: MemoryJournal):
-        shape = SHAPES[name]
-        provider.script = ShapeScript()
+    async def run(name: str, journal: MemoryJournal, *, streams: bool = True):
+        shape, script = SHAPES[name], ShapeScript()
+        provider.script = lambda body: dataclasses.replace(script(body), streams=streams)
         task = AssignedTask(task_id="t", task_type=shape.task_type, **input_of(name))
         capable = dataclasses.replace(config, function_calling=shape.function_calling)
         box = Toolbox(Downloader(frozenset()))
@@ -46,10 +46,11 @@ def play(engine, config, provider: Provider):
     return run
 
 
+@pytest.mark.parametrize("streams", [True, False], ids=["streamed", "whole"])
 @pytest.mark.parametrize("name", SHAPES)
-async def test_each_shape_ends_as_the_table_says(play, provider: Provider, name):
+async def test_each_shape_ends_as_the_table_says(play, provider: Provider, name, streams):
     shape, journal = SHAPES[name], MemoryJournal()
-    task, result = await play(name, journal)
+    task, result = await play(name, journal, streams=streams)
     if shape.fails:
         assert isinstance(result.ending, Rejected)
         assert shape.fails in result.ending.message
