@@ -24,11 +24,14 @@ from aicity_fleet.settings import Settings
 from aicity_fleet.simulator.access import fleet_environment
 from aicity_fleet.team import team_for
 
-JOB_DEADLINE_SECONDS = 300
+JOB_DEADLINE_SECONDS = 600
 """How long one attempt at a job may take, in seconds."""
 
-CALL_TIMEOUT_SECONDS = 120
-"""How long one model call may take, in seconds, waiting for a slot included."""
+CALL_TIMEOUT_SECONDS = 240
+"""How long one model call may take, in seconds."""
+
+CONTEXT_TOKENS = 4096
+"""What one slot of the server can take in, in tokens."""
 
 MODELS_FILE = """\
 [default]
@@ -37,7 +40,9 @@ base_url = "{base_url}"
 model = "{model}"
 function_calling = {function_calling}
 timeout_seconds = {timeout:.1f}
-# Bounds for a weak model belong here: max_output_tokens, max_concurrent_calls, context_tokens.
+max_output_tokens = 400
+max_concurrent_calls = 2
+context_tokens = {context_tokens}
 """
 
 _OURS = ("AGENT_CITY_", "FLEET_", "BRIDGE_", "REDIS_", "OPENAI_", "CELERY_", "FLOWER_", "APP")
@@ -131,6 +136,7 @@ class Fleet:
             model=ALIAS,
             function_calling=str(self.has_tools).lower(),
             timeout=CALL_TIMEOUT_SECONDS,
+            context_tokens=CONTEXT_TOKENS,
         )
         models.write_text(text, "utf-8")
         city = fleet_environment(self._city)

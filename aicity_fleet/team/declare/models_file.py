@@ -26,7 +26,12 @@ from aicity_fleet.errors import SettingsError, TeamError
 from aicity_fleet.faults import fault_list, faults_of, read_toml
 from aicity_fleet.redaction import KEY_VARIABLE, NOT_FOR_MODELS, read_secret
 from aicity_fleet.settings import Settings
-from aicity_fleet.team.declare.spec import DEFAULT_MODEL, ModelConfig, Provider
+from aicity_fleet.team.declare.spec import (
+    DEFAULT_FIRST_TOKEN_SECONDS,
+    DEFAULT_MODEL,
+    ModelConfig,
+    Provider,
+)
 
 NEEDS_KEY = frozenset({"openai", "azure", "anthropic"})
 """Providers that always need a key. The others get the key that is set, if any."""
@@ -207,6 +212,9 @@ def _config(
         if options[name] is None:  # then as for the model of the settings
             del options[name]
             options |= {} if default is None else {name: getattr(default, name)}
+    if entry.provider == "ollama" and entry.idle_seconds is None:
+        # It sends nothing while it collects a tool call. Source: ollama/ollama, server/routes.go.
+        options["idle_seconds"] = options.get("first_token_seconds", DEFAULT_FIRST_TOKEN_SECONDS)
     variable = entry.key or ("OPENAI_API_KEY" if entry.provider == "openai" else None)
     unreadable: list[str] = []
     key = (read_secret(variable, env, unreadable) or "").strip() if variable else ""

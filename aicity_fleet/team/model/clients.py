@@ -47,7 +47,7 @@ class Model:
         self.slots = Slots(config)
         """How many calls it gets at a time."""
         self._rests_until = 0.0
-        self._alive_at = float("-inf")
+        self._alive_at: dict[object, float] = {}
 
     @property
     def name(self) -> str:
@@ -68,13 +68,19 @@ class Model:
         """Ask the stand-ins first for this long."""
         self._rests_until = time.monotonic() + seconds
 
-    def note_life(self) -> None:
-        """Note that a piece of an answer came: it serves."""
-        self._alive_at = time.monotonic()
+    def note_life(self, call: object) -> None:
+        """Note that a piece of an answer came."""
+        self._alive_at[call] = time.monotonic()
+
+    def note_end(self, call: object, *, has_answered: bool) -> None:
+        """Note that a call is over. What came of one that failed says nothing for the model."""
+        self._alive_at.pop(call, None)
+        if has_answered:
+            self._alive_at[None] = time.monotonic()
 
     def is_alive(self, seconds: float) -> bool:
-        """Whether a piece of an answer came within the last seconds."""
-        return time.monotonic() - self._alive_at < seconds
+        """Whether a piece of an answer came within the last seconds, in a call that has not failed."""
+        return time.monotonic() - max(self._alive_at.values(), default=float("-inf")) < seconds
 
     async def close(self) -> None:
         """Close the connections; the model cannot be used afterwards."""

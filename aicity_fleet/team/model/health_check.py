@@ -45,7 +45,7 @@ class HealthChecks:
     async def serves(
         self, route: Route, stop_switch: StopSwitch, *, after_silence: bool
     ) -> bool | None:
-        """Whether one of a route's models answers now, or did within ``FRESH_SECONDS``.
+        """Whether a route's models answer now, or did within ``FRESH_SECONDS``.
 
         Args:
             stop_switch: Ends the wait, but not the check, which other jobs may wait for.
@@ -56,7 +56,7 @@ class HealthChecks:
         Returns:
             None when the run was stopped before the answer was known.
         """
-        if after_silence and any(model.is_alive(FRESH_SECONDS) for model in route.models):
+        if after_silence and all(model.is_alive(FRESH_SECONDS) for model in route.models):
             return True
         check = self._checks.get(route.name)
         is_fresh = time.monotonic() - self._ended.get(route.name, 0.0) < FRESH_SECONDS
@@ -76,7 +76,8 @@ class HealthChecks:
 
     async def _check(self, route: Route) -> bool:
         try:
-            return any(await asyncio.gather(*(_answers(model) for model in route.models)))
+            # All of them: the job was refused by each, or fits only one of them.
+            return all(await asyncio.gather(*(_answers(model) for model in route.models)))
         finally:
             self._ended[route.name] = time.monotonic()
 
@@ -87,7 +88,8 @@ async def _answers(model: Model) -> bool:
         OWN_SERVER_TIMEOUT_SECONDS if own else TIMEOUT_SECONDS, model.config.timeout_seconds
     )
     try:
-        async with asyncio.timeout(seconds):
+        # The limit of time begins with the slot: a small server works on one call after another.
+        async with model.slots.one(StopSwitch(), None), asyncio.timeout(seconds):
             await model.client.create(
                 [UserMessage(content=QUESTION.format(secrets.token_hex(4)), source="user")],
                 extra_create_args={"max_tokens": MAX_TOKENS},

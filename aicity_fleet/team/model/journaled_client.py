@@ -229,7 +229,8 @@ class JournaledClient(ChatCompletionClient):
             if first is not None:
                 if self._stop_switch.is_draining:
                     raise StoppedError(DRAINING)
-                self._budget.affordable([model], estimate)  # the calls before may be charged
+                if not self._has_room(model, estimate):
+                    break
             try:
                 self.is_waiting = True
                 async with model.slots.one(self._stop_switch, token):
@@ -251,25 +252,37 @@ class JournaledClient(ChatCompletionClient):
         assert first is not None  # noqa: S101 -- a route has a model
         raise first
 
+    def _has_room(self, model: Model, estimate: int) -> bool:
+        """Whether a stand-in may be called: the calls before it failed, and may be charged."""
+        try:
+            self._budget.affordable([model], estimate)
+        except StoppedError:
+            return False
+        return True
+
     async def _buy_from(
         self, model: Model, sha256: str, call: Callable[[Model], _Call], *, estimate: int
     ) -> Entry:
         await self._budget.reserve(model, estimate)
         started = time.monotonic()
-        live = LiveCall(lambda tokens: self._took(model, tokens))
+        call_id = object()
+        live = LiveCall(lambda tokens: self._took(model, call_id, tokens))
         try:
             with CallNotes() as notes, live:
                 result = await within(model.config.timeout_seconds, call(model))
         except asyncio.CancelledError:
+            model.note_end(call_id, has_answered=False)
             # The call was on its way. The cancellation goes on when it is booked.
             await asyncio.shield(self._budget.book_unanswered(model, estimate, live.tokens))
             raise
         except Exception as error:
-            if may_cost(error):
+            model.note_end(call_id, has_answered=False)
+            if may_cost(error) or live.tokens:
                 await self._budget.book_unanswered(model, estimate, live.tokens)
             else:
                 await self._budget.give_back()
             raise
+        model.note_end(call_id, has_answered=True)
         answer = self._redact(to_answer(result, ordinal=self._cursor.model_calls))
         usage = (result.usage.prompt_tokens or 0, result.usage.completion_tokens or 0)
         written = json.dumps(answer, ensure_ascii=False)
@@ -288,9 +301,9 @@ class JournaledClient(ChatCompletionClient):
             ),
         )
 
-    def _took(self, model: Model, tokens: int) -> None:
+    def _took(self, model: Model, call_id: object, tokens: int) -> None:
         """Note a piece of an answer."""
-        model.note_life()
+        model.note_life(call_id)
         self.on_tokens(tokens)
 
     async def create_stream(

@@ -7,6 +7,7 @@ import time
 
 import pytest
 from support.broken_model import BrokenModel, broken_model
+from support.waiting import wait_until
 
 from aicity_fleet.stop_switch import StopSwitch
 from aicity_fleet.team import open_model
@@ -44,9 +45,18 @@ async def test_an_endpoint_that_does_not_answer_does_not_serve(route, server, fa
 
 async def test_answers_under_way_excuse_silence_and_nothing_else(route, server):
     server.outage = "500"
-    route.models[0].note_life()
+    route.models[0].note_life("another call")
     assert await serves(route, after_silence=True) is True
     assert await serves(route, after_silence=False) is False
+
+
+async def test_what_came_of_a_call_that_failed_excuses_nothing(route, server):
+    server.outage = "500"
+    route.models[0].note_life("this call")
+    route.models[0].note_end("this call", has_answered=False)
+    assert await serves(route, after_silence=True) is False
+    route.models[0].note_end("another call", has_answered=True)
+    assert await serves(route, after_silence=True) is True
 
 
 async def test_many_jobs_with_trouble_share_one_check(route, server):
@@ -61,8 +71,9 @@ async def test_a_drain_ends_the_wait_at_once(route, server):
     server.outage = "hang"
     switch = StopSwitch()
     asked = asyncio.ensure_future(HealthChecks().serves(route, switch, after_silence=False))
-    while not server.calls:
-        await asyncio.sleep(0.01)
+    await asyncio.to_thread(
+        lambda: wait_until(lambda: server.calls.total(), description="the check is sent")
+    )
     began = time.monotonic()
     switch.drain()
     assert await asked is None
