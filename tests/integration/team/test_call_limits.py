@@ -10,7 +10,17 @@ from typing import Any, ClassVar
 
 import pytest
 from support.samples import GOOD_GENERAL, order
-from support.scripted_provider import Provider, calls, error, submit, text, until
+from support.scripted_provider import (
+    Answer,
+    Provider,
+    calls,
+    completion,
+    completion_events,
+    error,
+    submit,
+    text,
+    until,
+)
 from support.team_runs import run_team
 
 from aicity_fleet.journal import MemoryJournal
@@ -238,18 +248,26 @@ async def test_a_cut_hand_in_ends_a_turn_that_has_iterations_left(run, provider:
     assert "cut off" in provider.texts(1)[-1]
 
 
-async def test_a_cut_call_ends_the_turn_of_each_member(provider: Provider, model, engine):
+LOOP = calls(("search", '{"query": "' + "and then again the same words, " * 1000 + '"}'))
+CUT_SEARCHES = {
+    "cut": calls(("search", '{"query": "light'), finish_reason="length"),
+    "repeated": Answer(events=tuple(completion_events(completion(LOOP, "scripted-1", 1), None))),
+}
+
+
+@pytest.mark.parametrize("cut", CUT_SEARCHES)
+async def test_a_cut_call_ends_the_turn_of_each_member(provider: Provider, model, engine, cut):
     """The first member is not asked again: the last one begins."""
-    provider.will(
-        calls(("search", '{"query": "light'), finish_reason="length"), submit(GOOD_GENERAL)
-    )
+    provider.will(CUT_SEARCHES[cut], submit(GOOD_GENERAL))
     spec = team_for("general")
     last = spec.members[-1].model_copy(update={"tools": ("search",)})
     first = last.model_copy(update={"name": "searcher"})
+    journal = MemoryJournal()
     result = await run_team(
         order(), spec=spec.model_copy(update={"members": (first, last)}), models=only(model),
-        engine=engine, tools={"search": Search()},
+        engine=engine, tools={"search": Search()}, journal=journal,
     )  # fmt: skip
+    assert journal.entries[0].finish_reason == {"cut": "length"}.get(cut, cut)
     assert result.ending == Delivered(GOOD_GENERAL, 100)
     offered = [[tool["function"]["name"] for tool in body["tools"]] for body in provider.requests]
     assert offered == [["search"], ["submit", "search"]]
