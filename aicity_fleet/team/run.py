@@ -132,12 +132,11 @@ class _Turns:
 
         def needs_no_call(messages: Sequence[LLMMessage]) -> bool:
             within_turn = self._mis_calls.note(messages)
-            if within_turn and self._mis_calls.are_too_many:
+            # Each answer after one that was cut off may cost as much. The coordinator asks, who counts.
+            was_cut = self.cursor.finish_reason == "length"
+            if within_turn and (was_cut or self._mis_calls.are_too_many):
                 return True
-            if not is_last:
-                return self._coordinator.has_judged
-            # A call that was cut off is asked for again by the coordinator, who counts.
-            return self._slot.is_taken or (within_turn and self.cursor.finish_reason == "length")
+            return self._slot.is_taken if is_last else self._coordinator.has_judged
 
         def on_answer(answer: JsonObject) -> None:
             self.route = route

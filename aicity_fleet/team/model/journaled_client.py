@@ -16,7 +16,6 @@ from autogen_core.models import (
     AssistantMessage,
     ChatCompletionClient,
     CreateResult,
-    FunctionExecutionResultMessage,
     LLMMessage,
     ModelCapabilities,  # type: ignore[attr-defined,unused-ignore]
     ModelInfo,
@@ -27,7 +26,6 @@ from autogen_core.tools import Tool, ToolSchema
 from pydantic import BaseModel
 
 from aicity_fleet.journal import (
-    REPEATED,
     Entry,
     JournalCursor,
     ModelCall,
@@ -101,7 +99,6 @@ class JournaledClient(ChatCompletionClient):
         """What stopped the run in here, before AutoGen wrapped it."""
         self.on_tokens: Callable[[int], None] = lambda _tokens: None
         """Called with an estimate of the tokens of the answer under way, at every piece of it."""
-        self._has_repeated = False
         self.is_waiting = False
         """Whether the latest call waits, or ended while it waited, for a slot of its model."""
         self.brief: ShortBrief | None = None
@@ -121,9 +118,6 @@ class JournaledClient(ChatCompletionClient):
         cancellation_token: CancellationToken | None = None,
     ) -> CreateResult:
         """Answer from the journal, or buy an answer and write it down."""
-        if self._has_repeated and isinstance(messages[-1], FunctionExecutionResultMessage):
-            # The turn ends with it.
-            return to_result({"content": "The answer repeated itself, so it was ended."}, "stop")
         if self._needs_no_call(messages):
             return to_result({"content": NO_WORDS}, "stop")
         messages = [message for message in messages if not _is_silence(message)]
@@ -159,7 +153,6 @@ class JournaledClient(ChatCompletionClient):
         except Exception as error:
             self.failure = error
             raise
-        self._has_repeated = entry.finish_reason == REPEATED
         self._on_answer(entry.answer)
         return to_result(
             entry.answer, entry.finish_reason, ordinal=entry.ordinal, tools=names_of(tools)

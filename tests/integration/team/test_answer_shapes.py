@@ -153,7 +153,8 @@ async def test_a_deliverable_about_tool_calls_is_no_call(run, marker_model, prov
     marker = write_brief(order(), nonce=NONCE, function_calling=False).marker
     said = f'{GOOD_GENERAL}\n\n<tool_call>{{"name": "submit", "arguments": {{}}}}</tool_call>'
     provider.will(text(f"{said}\n{marker}"))
-    assert (await run(model=marker_model)).ending == Delivered(said, 100)
+    wanted = order(description=f"{order().description} End with an example of a tool call.")
+    assert (await run(wanted, model=marker_model)).ending == Delivered(said, 100)
 
 
 async def test_a_mis_call_is_explained_twice_and_the_third_ends_the_turn(play, provider: Provider):

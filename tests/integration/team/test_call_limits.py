@@ -4,16 +4,29 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import json
 from decimal import Decimal
+from typing import Any, ClassVar
 
 import pytest
 from support.samples import GOOD_GENERAL, order
-from support.scripted_provider import Provider, error, submit, text, until
+from support.scripted_provider import (
+    Answer,
+    Provider,
+    calls,
+    completion,
+    completion_events,
+    error,
+    submit,
+    text,
+    until,
+)
+from support.team_runs import run_team
 
 from aicity_fleet.journal import MemoryJournal
 from aicity_fleet.models import Delivered, Interrupted, Rejected
 from aicity_fleet.stop_switch import StopSwitch
-from aicity_fleet.team import Limits, open_model
+from aicity_fleet.team import Limits, only, open_model, team_for
 from aicity_fleet.team.model.clients import Route
 
 
@@ -211,3 +224,48 @@ async def test_an_abort_ends_the_wait_for_a_slot(run, provider: Provider, config
         assert isinstance((await first).ending, Delivered)
         assert isinstance((await run(model=model)).ending, Delivered), "the slot is free again"
     assert len(provider.requests) == 2
+
+
+class Search:
+    name, description = "search", "Search."
+    parameters: ClassVar[dict[str, Any]] = {"type": "object", "properties": {}}
+
+    async def run(self, _arguments: Any) -> str:
+        return "found"
+
+
+CUT_ARGUMENTS = {"whole": json.dumps({"content": GOOD_GENERAL}), "not whole": '{"content": "Ligh'}
+
+
+@pytest.mark.parametrize("cut", CUT_ARGUMENTS)
+async def test_a_cut_hand_in_ends_a_turn_that_has_iterations_left(run, provider: Provider, cut):
+    provider.will(calls(("submit", CUT_ARGUMENTS[cut]), finish_reason="length"))
+    result = await run(tool_names=("search",), tools={"search": Search()})
+    assert "did not fit the length" in result.ending.message
+    assert len(provider.requests) == 2
+    assert "cut off" in provider.texts(1)[-1]
+
+
+LOOP = calls(("search", '{"query": "' + "and then again the same words, " * 1000 + '"}'))
+CUT_SEARCHES = {
+    "cut": calls(("search", '{"query": "light'), finish_reason="length"),
+    "repeated": Answer(events=tuple(completion_events(completion(LOOP, "scripted-1", 1), None))),
+}
+
+
+@pytest.mark.parametrize("cut", CUT_SEARCHES)
+async def test_a_cut_call_ends_the_turn_of_each_member(provider: Provider, model, engine, cut):
+    """The first member is not asked again: the last one begins."""
+    provider.will(CUT_SEARCHES[cut], submit(GOOD_GENERAL))
+    spec = team_for("general")
+    last = spec.members[-1].model_copy(update={"tools": ("search",)})
+    first = last.model_copy(update={"name": "searcher"})
+    journal = MemoryJournal()
+    result = await run_team(
+        order(), spec=spec.model_copy(update={"members": (first, last)}), models=only(model),
+        engine=engine, tools={"search": Search()}, journal=journal,
+    )  # fmt: skip
+    assert journal.entries[0].finish_reason == {"cut": "length"}.get(cut, cut)
+    assert result.ending == Delivered(GOOD_GENERAL, 100)
+    offered = [[tool["function"]["name"] for tool in body["tools"]] for body in provider.requests]
+    assert offered == [["search"], ["submit", "search"]]
