@@ -38,8 +38,10 @@ _CODE_LINE = re.compile(
 )
 _INLINE_CODE = re.compile(r"`[^`\n]{0,200}[^\w\s`][^`\n]{0,200}`")
 _SETTING = re.compile(
-    r"\s*(?:- )?[\w.\"'/-]{1,60}\s?[:=](?:\s*$|\s?\S{1,60}\s*$|\s?[\[{\"'])|\s*(?:\[[\w. -]{1,60}\]|<[/!?\w][^\n]*>|[{}\]],?)\s*$"
-    r"|\s*[#;] |\s*(?:FROM|RUN|COPY|WORKDIR|CMD|ENTRYPOINT|EXPOSE|ENV|USER|ARG|VOLUME) |\s*[\w-]{1,30} [^.\n]{1,200}[;{]$"
+    r"\s*(?:- )?[\w.\"'/-]{1,60}\s?[:=](?:\s*$|\s?\S{1,60}\s*$|\s?[\[{\"'])"
+    r"|\s*(?:\[[\w. -]{1,60}\]|<[/!?\w][^\n]*>|[{}\]],?)\s*$"
+    r"|\s*[#;] |\s*(?:FROM|RUN|COPY|WORKDIR|CMD|ENTRYPOINT|EXPOSE|ENV|USER|ARG|VOLUME) "
+    r"|\s*[\w-]{1,30} [^.\n]{1,200}[;{]$"
     r"|\s*\$ \w|[*!/]?[\w.*/-]{1,60}/?$"
 )
 """A line of JSON, YAML, TOML, INI, XML, a Dockerfile, nginx, a command or a list of patterns."""

@@ -19,6 +19,9 @@ MIN_LINE_WORDS = 4
 MIN_SENTENCE_WORDS = 8
 """A line of so many words, not in a list, is a sentence or more."""
 
+MIN_FRAGMENT_WORDS = 3
+"""A shorter rest behind a full stop is taken for a name or a mark, in words."""
+
 MIN_STOPPED_SHARE = 0.75
 """Share of the other lines of a kind that end with a stop, if the last one should as well."""
 
@@ -33,7 +36,8 @@ _ORDERED = re.compile(
     r"|\bcomplete the (?:sentence|story|text)"
     r"|\bfirst (?:line|half|part) of\b|\bfragments?\b|\bstream of consciousness\b|\bno punctuation\b"
     r"|\bwithout (?:any )?punctuation\b|\bgap text\b|\bfill[- ]in\b|\btruncat|\bplaceholders?\b"
-    r"|\btemplates?\b|\bpoems?\b|\bpoetry\b|\bsongs?\b|\blyrics\b|\bhaikus?\b|\bfree verse\b|\bgedicht|\bpoème|\bpoema"
+    r"|\btemplates?\b|\bpoems?\b|\bpoetry\b|\bsongs?\b|\blyrics\b|\bhaikus?\b|\bfree verse\b"
+    r"|\bgedicht|\bpoème|\bpoema"
 )
 _END_OF_SENTENCE = re.compile(
     r"[.!?:;\u2026\u3002\uff01\uff1f\u0964\u06d4\u061f\u00bb\u201d\")][\W_]{0,3}$"
@@ -43,6 +47,7 @@ _INNER_STOP = re.compile(
     r"[\"\u201c\u201e\u00ab(¿¡*_`]{0,3}(?![a-zß-öø-ÿ\u0430-\u044f])[^\W\d_]"
     r"|[\u3002\uff01\uff1f\uff1b][^\n]{6}"
 )
+_BREAK = re.compile(r"[.!?][\"\u201d\u00bb\u2019)]?\s+|[\u3002\uff01\uff1f\uff1b]")
 _ITEM = re.compile(r"^[ \t]*(?:[-*+•]|\d{1,3}[.)]|\[[ x]\])[ \t]+")
 _BARE_MARKER = re.compile(r"^[ \t]*(?:[-*+•]|\d{1,3}[.)]|#{1,6})[ \t]*$")
 _HEADING = re.compile(r"^ {0,3}#{1,6} +\S")
@@ -120,7 +125,9 @@ def cut_off(submission: Submission) -> Iterator[Finding]:
     if submission.is_unclosed or not text or _ORDERED.search(submission.task.description.lower()):
         return
     last = text.rpartition("\n")[2].strip()
-    if last.startswith(("```", "~~~")):
+    if any(map(_ends_open, submission.blocks)):
+        is_cut = True
+    elif last.startswith(("```", "~~~")):
         is_cut = bool(submission.blocks) and _is_cut_code(submission.blocks[-1])
     elif text.lstrip()[:1] in {"{", "["} and not submission.blocks:
         is_cut = _depth(text) > 0
@@ -137,8 +144,16 @@ def _is_cut_code(block: Block) -> bool:
         return False
     last = code.rpartition("\n")[2].strip()
     if block.language in _BRACED:
-        return _depth(code) >= 2 or (_depth(code) == 1 and bool(_CODE_GOES_ON.search(last)))
+        return _depth(code) > 1
     return block.language in {"sql", "postgresql", "mysql"} and bool(_CODE_GOES_ON.search(last))
+
+
+def _ends_open(block: Block) -> bool:
+    """Whether a block ends within brackets and on a line that goes on, wherever it stands."""
+    if block.language not in _BRACED or _ELISION.search(block.code[-200:]):
+        return False
+    last = block.code.rstrip().rpartition("\n")[2]
+    return bool(_CODE_GOES_ON.search(last)) and _depth(block.code) > 0
 
 
 def _depth(code: str) -> int:
@@ -208,7 +223,9 @@ def _is_unstopped(lines: list[str]) -> bool:
     stopped = sum(bool(_END_OF_SENTENCE.search(line)) for line in others)
     is_usual = stopped >= MIN_STOPPED_SHARE * len(others)
     if _INNER_STOP.search(last):
-        return stopped * 2 >= len(others)
+        is_long = len(_WORD.findall(_BREAK.split(last)[-1])) >= MIN_FRAGMENT_WORDS
+        is_long = is_long or _is_wide(last)
+        return is_long and stopped * 2 >= len(others)
     if is_item:
         return len(others) > MIN_OTHER_LINES and stopped == len(others)
     is_verse = all(len(line) <= MAX_VERSE_CHARS for line in (*others[-6:], last))

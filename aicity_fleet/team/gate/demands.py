@@ -27,41 +27,54 @@ _REVIEW = re.compile(
     re.I,
 )
 _SEVERITY = re.compile(
-    r"\bseverit\w+|\bcritical\b|\bcvss\b|\b(?:risk|priority|threat) (?:level|rating|score)s?\b|\brat(?:ed|ing)s?\b"
+    r"\bseverit\w+|\bcritical\b|\bcvss\b|\b(?:risk|priority|threat) (?:level|rating|score)s?\b"
+    r"|\brat(?:ed|ing)s?\b"
     r"|\brank\w*|\bschwere\w*|\bkritikalität|\bgravité|\bgravedad\b|\bseveridad\b|\bpriorit\w+",
     re.I,
 )
 _SOURCES = re.compile(
     r"\bsources?\b|\bcit(?:e|ed|es|ing|ations?)\b|\breferences?\b|\breferenced\b|\bbibliograph\w+|\bliterature\b"
-    r"|\bpapers?\b|\bstud(?:y|ies)\b|\bevidence\b|\bwith links\b|\bfootnotes?\b|\bresearch\b|\breport\b|\bquelle\w*"
+    r"|\bpapers?\b|\bstud(?:y|ies)\b|\bevidence\b|\bwith links\b|\bfootnotes?\b|\bresearch\b"
+    r"|\breport\b|\bquelle\w*"
     r"|\bbelege?\b|\bliteratur\w*|\bfuentes?\b|\bbibliograf\w+|\breferências\b|\bfonti\b",
     re.I,
 )
 _TEXT_OF_TESTS = re.compile(
-    r"\btest(?:ing)? (?:plans?|strateg\w+|charters?|protocols?|matrix|report|approach|concept|cases? (?:in|as)"
-    r" (?:a |an )?(?:table|list|words|text|plain|excel|markdown|prose))\b|\bmanual\b|\bgherkin\b|\bcucumber\b|\bbdd\b"
-    r"|\bscenarios?\b|\bchecklists?\b|\bexplorator\w+|\bacceptance (?:criteria|tests?)\b|\bin words\b|\bno code\b"
-    r"|\bwithout code\b|\bbug report\b|\bteststrategie|\btestplan|\btestkonzept|\btestfälle\b(?![^.\n]*(?:pytest|junit"
+    r"\btest(?:ing)? (?:plans?|strateg\w+|charters?|protocols?|matrix|report|approach|concept"
+    r"|cases? (?:in|as)"
+    r" (?:a |an )?(?:table|list|words|text|plain|excel|markdown|prose))\b|\bmanual\b|\bgherkin\b"
+    r"|\bcucumber\b|\bbdd\b"
+    r"|\bscenarios?\b|\bchecklists?\b|\bexplorator\w+|\bacceptance (?:criteria|tests?)\b"
+    r"|\bin words\b|\bno code\b"
+    r"|\bwithout code\b|\bbug report\b|\bteststrategie|\btestplan|\btestkonzept"
+    r"|\btestfälle\b(?![^.\n]*(?:pytest|junit"
     r"|jest|code))|\bcas de test\b|\bplan de (?:test|pruebas?|testes)\b|\bcasos de (?:prueba|teste)\b"
-    r"|\bcheck ?lists?\b|\busability\b|\buat\b|\btest data\b|\btestdaten\b|\btest idea\w*|\bequivalence class\w*"
+    r"|\bcheck ?lists?\b|\busability\b|\buat\b|\btest data\b|\btestdaten\b|\btest idea\w*"
+    r"|\bequivalence class\w*"
     r"|\bdecision table|\bload test plan|\btable of\b|テスト計画|テストケース|测试计划|测试用例",
     re.I,
 )
 _CODE_OF_TESTS = re.compile(
-    r"\bpytest\b|\bunittest\b|\bjest\b|\bvitest\b|\bmocha\b|\bjunit\b|\bunit ?tests?\b|\bplaywright\b|\bcypress\b"
-    r"|\brspec\b|\bphpunit\b|\btestify\b|\bxunit\b|\bnunit\b|\b(?:write|add|code) (?:the |some |more )?(?:\w+ )?tests\b"
+    r"\bpytest\b|\bunittest\b|\bjest\b|\bvitest\b|\bmocha\b|\bjunit\b|\bunit ?tests?\b"
+    r"|\bplaywright\b|\bcypress\b"
+    r"|\brspec\b|\bphpunit\b|\btestify\b|\bxunit\b|\bnunit\b|\b(?:write|add|code) (?:the |some "
+    r"|more )?(?:\w+ )?tests\b"
     r"|\btest (?:file|class|module|function|suite)s?\b",
     re.I,
 )
 _QUESTION = re.compile(
-    r"\b(?:how (?:do|can|to|would|should|does|is|many|much|long)|what|which|why|when|who|where|is|are|does|do|can"
+    r"\b(?:how (?:do|can|to|would|should|does|is|many|much|long)|what|which|why|when|who|where|is"
+    r"|are|does|do|can"
     r"|should|wie|was|welche\w*|warum|wann|wer|comment|quel\w*|pourquoi|qué|cuál|cómo|por qué)\b",
     re.I,
 )
 _BRIEF = re.compile(
-    r"\b(?:just|only) (?:the |a |an |one )?(?:\w+ ){0,2}?(?:command|answer|line|number|name|regex|flag|value|sentence|link"
-    r"|yes|no|json|file|code|table|config\w*)\b|\bin (?:one|a|1|two|2|three|3) (?:\w+ )?(?:sentences?|lines?|words?"
-    r"|paragraphs?)\b|\bshort(?:ly)?\b|\bbrief(?:ly)?\b|\bone[- ]liner\b|\bkurz\w*\b|\bnur\b|\bseulement\b|\bsolo\b"
+    r"\b(?:just|only) (?:the |a |an |one )?(?:\w+ ){0,2}?(?:command|answer|line|number|name|regex"
+    r"|flag|value|sentence|link"
+    r"|yes|no|json|file|code|table|config\w*)\b|\bin (?:one|a|1|two|2|three"
+    r"|3) (?:\w+ )?(?:sentences?|lines?|words?"
+    r"|paragraphs?)\b|\bshort(?:ly)?\b|\bbrief(?:ly)?\b|\bone[- ]liner\b|\bkurz\w*\b|\bnur\b"
+    r"|\bseulement\b|\bsolo\b"
     r"|\bno prose\b|\bnothing else\b|\b(?:max|up to|at most|under)\w*\.? \d{1,3} words\b",
     re.I,
 )

@@ -32,7 +32,8 @@ OWN_WORDS_SHARE = 0.12
 """Share of a text's words of content that are not in the order, if the text is the order in a frame."""
 
 TOLD_SHARE = 0.75
-"""Share of the order's words of content that a text in other words than the order takes up, if it is that."""
+"""Share of the order's words of content that a text in other words than the order takes up, if it"
+" is that."""
 
 MOST_TIMES_LONGER = 2.5
 """An order in a frame, or told twice, is not longer than so many times the order."""
@@ -40,11 +41,13 @@ MOST_TIMES_LONGER = 2.5
 _FRAME = frozenset(
     """
     order task request requested asked asks ask following follows here sure given client user buyer customer
-    assignment brief description prompt question said says requirement requirements required needs need wants
+    assignment
+    brief description prompt question said says requirement requirements required needs need wants
     want would like please done result answer work deliverable completed complete summary below above
     understand understood thank thanks certainly course hello great looking someone should must
     auftrag aufgabe anfrage bestellung folgende hier lautet gerne kunde möchte soll wie gewünscht bitte
-    commande demande tâche voici suivante client souhaite pedido tarea solicitud aquí siguiente cliente quiere
+    commande
+    demande tâche voici suivante client souhaite pedido tarea solicitud aquí siguiente cliente quiere
     """.split()  # noqa: SIM905 -- easier to read
 )
 """Words with which an order is framed."""

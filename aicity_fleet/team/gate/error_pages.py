@@ -103,7 +103,8 @@ _TRACE_LINE = re.compile(
     r"|\d+: +(?:0x[0-9a-f]+|\w+(?:::|\.))|(?:\w{1,40}\.){0,8}\w{0,60}(?:error|exception"
     r"|warning|interrupt|exit)\b(?::|$)|raise \w|during handling of the above"
     r"|the above exception was"
-    r"|\S{1,200}\.(?:go|rs|py|js|ts|java|rb|php):\d+(?::\d+)?(?:\)?$|:? in | \+0x)|node:internal|php fatal error|uncaught "
+    r"|\S{1,200}\.(?:go|rs|py|js|ts|java|rb|php):\d+(?::\d+)?(?:\)?$|:? in | \+0x)|node:internal"
+    r"|php fatal error|uncaught "
     r"|stack trace:|\[\w{1,12}\] (?:error|exception)|\^+$|~*\^[~^]*$|node\.js v\d+"
     r"|exit status \d+|process finished with exit code)"
 )

@@ -27,7 +27,8 @@ _SKELETON = re.compile(
     re.I,
 )
 _WHOLE = re.compile(
-    r"\b(?:full(?:y)?|complete|real|actual) (?:working|implementation|code|functional)\b|\bworking (?:code|implementation)\b"
+    r"\b(?:full(?:y)?|complete|real|actual) (?:working|implementation|code|functional)\b"
+    r"|\bworking (?:code|implementation)\b"
     r"|\b(?:no|not|without) (?:stubs?|placeholders?|skeletons?)\b",
     re.I,
 )

@@ -14,7 +14,8 @@ TALK_SHARE = 0.5
 _SENTENCE = re.compile(r"[^.!?。！？\n]{1,600}[.!?。！？]*")
 
 _I_WILL = (
-    r"(?:i['\u2019]ll|i will|we['\u2019]ll|we will|i['\u2019]m going to|i am going to|i shall"
+    r"(?:i['\u2019]ll|i will|we['\u2019]ll|we will|i shall"
+    r"|i['\u2019]m (?:now |currently |just |first )?going to|i am (?:now |currently |first )?going to"
     r"|we shall|i plan to|i intend to|i can)"
 )
 _LATER_DO = (
@@ -66,7 +67,10 @@ _PROMISE = re.compile(
     r"|melde mich|arbeite|setze mich)\b|\bwir (?:werden|beginnen|liefern|melden uns|arbeiten"
     r"|kümmern)\b|\b(?:erhalten|bekommen) sie\b[^.\n]{0,60}\b(?:bis|in|am|morgen|spätestens"
     r"|innerhalb|den|die|das)\b|\bin arbeit\b|\b(?:bekommst|erhältst|kriegst|hast) du\b"
-    r"|\b(?:mache|erledige|schreibe|schicke) ich\b|\bich (?:recherchiere|schreibe|erstelle"
+    r"|\b(?:mache|erledige|schreibe|schicke|melde|sende|liefere|rechne|prüfe|schaue) ich\b"
+    r"|\bich (?:rechne|prüfe|schaue|gehe|sehe|sende|schicke|stelle|vergleiche|sammle|lege|fasse"
+    r"|übersetze)\b"
+    r"|\bich (?:recherchiere|schreibe|erstelle"
     r"|mache|verfasse|bearbeite)\b"
     r"|\bje (?:vais|commence\w*|m['\u2019]y mets|me mets|livr\w+|vous (?:envo\w+|livr\w+"
     r"|enverr\w+|tien\w+|fer\w+|remet\w+|transmet\w+)|m['\u2019]en occupe|reviens|travaille"
@@ -222,27 +226,36 @@ _DEFERS = re.compile(
     r"|those|everything|you|all|the|your|over|back|\w+ed|\w+s|\w+)\s){0,7}?(?:over\b|shortly|soon|later|ready"
     r"|finished|done\b|tomorrow|tonight|by (?:the end|tomorrow|to|mon|tue|wed|thu|fri|sat|sun|\d|noon|eod)"
     r"|within|in (?:a|about|an|the next|\d|under|just)\b|as soon as|once|for you to review)"
-    r"|\b(?:be|come|get) (?:right |straight |shortly )?back (?:with|to you|soon|shortly|in)\b|\bcheck back\b"
+    r"|\b(?:be|come|get) (?:right |straight |shortly )?back (?:with|to you|soon|shortly|in)\b"
+    r"|\bcheck back\b"
     r"|\bgive me (?:a|some|\d|until|one|two|just)|\bworking on (?:it|this|that|the|your|these)\b"
-    r"|\bstay tuned|\bstand by\b|\bplease (?:wait|bear with|hold on)|\bbear with me|\bkeep you (?:posted|updated)"
-    r"|\b(?:start|begin|get started|started|starting|beginning) (?:on|with|by|working|right|now|immediately)\b"
-    r"|\bi(?:['\u2019]m| am) (?:now |currently |already |just )?(?:going to|about to|on it|preparing|drafting"
-    r"|writing|gathering|collecting|researching|starting|beginning)\b|\b(?:will|should|to) (?:be ready|follow)\b"
+    r"|\bstay tuned|\bstand by\b|\bplease (?:wait|bear with|hold on)|\bbear with me"
+    r"|\bkeep you (?:posted|updated)"
+    r"|\b(?:start|begin|get started|started|starting|beginning) (?:on|with|by|working|right|now"
+    r"|immediately)\b"
+    r"|\bi(?:['\u2019]m| am) (?:now |currently |already |just )?(?:going to|about to|on it"
+    r"|preparing|drafting"
+    r"|writing|gathering|collecting|researching|starting|beginning)\b|\b(?:will|should"
+    r"|to) (?:be ready|follow)\b"
     r"|\bin kürze\b|\bgleich\b|\bmelde(?:n)? (?:mich|uns)|\bmache? (?:ich )?mich\b|\bin arbeit\b"
     r"|\b(?:schicke|sende|liefere|reiche|schreibe|erstelle|beginne|starte|fange)\b[^.\n]{0,60}\b(?:dann|morgen|bald"
     r"|nach|gleich|jetzt|sobald|an|bis|sofort|ihnen|dir|euch)\b"
-    r"|\bje (?:reviens|m['\u2019]en occupe|m['\u2019]y mets|commence|vais (?:commencer|préparer|rédiger|d['\u2019]abord"
+    r"|\bje (?:reviens|m['\u2019]en occupe|m['\u2019]y mets|commence|vais (?:commencer|préparer"
+    r"|rédiger|d['\u2019]abord"
     r"|maintenant|vous|ensuite))|\bvous (?:recevrez|aurez)\b|\bje (?:vous|te) (?:l['\u2019]|les? )?"
     r"(?:enverrai|envoie|livre|transmet)\w*|\bbientôt\b|\bsous peu\b"
-    r"|\ben breve\b|\ben cuanto\b|\bme pongo\b|\bvoy a (?:empezar|preparar|redactar|escribir|trabajar|revisar)\b"
+    r"|\ben breve\b|\ben cuanto\b|\bme pongo\b|\bvoy a (?:empezar|preparar|redactar|escribir"
+    r"|trabajar|revisar)\b"
     r"|\b(?:te|le|se) l[oa]s? (?:envío|enviaré|mando|mandaré|entrego|entregaré)\b|\bestoy trabajando\b"
-    r"|\bem breve\b|\bvou (?:começar|preparar|trabalhar)|\ba breve\b|\bsto (?:lavorando|preparando)|\binizierò\b"
+    r"|\bem breve\b|\bvou (?:começar|preparar|trabalhar)|\ba breve\b|\bsto (?:lavorando"
+    r"|preparando)|\binizierò\b"
     r"|稍后|马上|尽快|请稍|すぐに|少々お待ち|後ほど|取りかか|скоро|приступаю|начну|wkrótce|zabieram się"
 )
 """Words of somebody who has not done the work yet, whatever the order is for."""
 
 _ORDERED_REPLY = re.compile(
-    r"\b(?:auto-?reply|autorespon\w+|out[- ]of[- ]office|status (?:update|report|message)|stand-?up|repl(?:y|ies)"
+    r"\b(?:auto-?reply|autorespon\w+|out[- ]of[- ]office|status (?:update|report|message)"
+    r"|stand-?up|repl(?:y|ies)"
     r"|respon(?:d|se)|antwort\w*|e-?mail|message|letter|speech|monolog\w*|dialog\w*|script|scene|minutes|pledge"
     r"|vows?|promise|resolutions?|diary|chat|slack|sms|voicemail|antworte|réponse|respuesta|mensaje|carta"
     r"|lettre|brief|nachricht|rede)\b"
@@ -250,7 +263,8 @@ _ORDERED_REPLY = re.compile(
 """Orders whose answer is somebody's word to somebody, and may promise."""
 
 _FOR_OTHERS = re.compile(
-    r"\W*(?:subject|betreff|objet|asunto|oggetto|件名|主题|to|from|dear|sehr geehrte|liebe[rs]?|madame|monsieur"
+    r"\W*(?:subject|betreff|objet|asunto|oggetto|件名|主题|to|from|dear|sehr geehrte|liebe[rs]?|madame"
+    r"|monsieur"
     r"|cher|chère|estimad[oa]|querid[oa]|gentile|caro|cara|prezad[oa]|hi \w+,|hello \w+,|hallo \w+,)\b"
 )
 """How a letter begins, which was the work."""

@@ -30,7 +30,8 @@ _SOURCES = re.compile(
     r"https?://\w|\bdoi:|\barxiv\b|\(\w[^()\n]{0,60}\b(?:19|20)\d\d\)"
     r"|\baccording to (?:the )?\w{3}|\bfrom (?:general|own|prior) knowledge\b"
     # a heading or a label, with something named below or behind it
-    r"|^(?:#{1,6} |\*\*|__)[^\n]{0,60}\b(?:sources?|references|bibliography|literature)\b[^\n]{0,60}\n+[^#\n]*\w{3}"
+    r"|^(?:#{1,6} |\*\*|__)[^\n]{0,60}\b(?:sources?|references|bibliography"
+    r"|literature)\b[^\n]{0,60}\n+[^#\n]*\w{3}"
     r"|\bRFC ?\d{3,5}\b|\bISO(?:/IEC)? ?\d{3,6}\b|\bsection \d+\.\d|\bArt(?:icle|\.) ?\d"
     r"|\bsources?\b(?:\*{0,2}:|: ?\*{0,2}) ?\S*\w{3}",
     re.I | re.M,

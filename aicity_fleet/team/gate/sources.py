@@ -52,14 +52,18 @@ _BLANKS = re.compile(
     re.I,
 )
 _BLANKS_IN_CAPITALS = re.compile(
-    r"\b(?:AUTORE?S?|AUTHORS?|AUTEURS?|APELLIDOS?|NACHNAME|NOM|COGNOME|SURNAME|LAST ?NAME|VERFASSER|SOBRENOME)"
+    r"\b(?:AUTORE?S?|AUTHORS?|AUTEURS?|APELLIDOS?|NACHNAME|NOM|COGNOME|SURNAME|LAST ?NAME"
+    r"|VERFASSER|SOBRENOME)"
     r"(?:,? (?:A[NÑ]O|ANO|YEAR|JAHR|ANN[EÉ]E|ANNO|20__|19__|\(?A[NÑ]O\)?|Nombre|Vorname|Pr[eé]nom|Name))?\b"
-    r"|\b(?:INSERTAR?|INSERT|EINF[UÜ]GEN|INS[EÉ]RER|INSERIR|ADD|TODO)[: ](?:CITA|CITATION|SOURCE|FUENTE|QUELLE|REF\w*"
+    r"|\b(?:INSERTAR?|INSERT|EINF[UÜ]GEN|INS[EÉ]RER|INSERIR|ADD|TODO)[: ](?:CITA|CITATION|SOURCE"
+    r"|FUENTE|QUELLE|REF\w*"
     r"|ZITAT|FONTE|LINK|URL)\w*"
-    r"|\b(?:v[eé]ase|siehe|see|voir|vgl\.|cf\.) (?:FUENTE|QUELLE|SOURCE|FONTE|REF)\b|\b(?:19|20)__|\bpp?\. ?__"
+    r"|\b(?:v[eé]ase|siehe|see|voir|vgl\.|cf\.) (?:FUENTE|QUELLE|SOURCE|FONTE|REF)\b|\b(?:19|20)__"
+    r"|\bpp?\. ?__"
     r"|\bvol\. ?__|\bDD/MM/A{4}|\bTT\.MM\.J{4}|\bJJ/MM/A{4}"
     r"|\[(?:Quelle|Fuente|Autor|Auteur|Fonte|Autore|Titel|Título|Titre|Jahr|Año|Année|出典|来源)[^\]\n]{0,30}\](?!\()"
-    r"|\b(?:Titel des (?:Buches|Artikels)|T[ií]tulo del? (?:libro|art[ií]culo)|Titre (?:du livre|de l['\u2019]article))"
+    r"|\b(?:Titel des (?:Buches|Artikels)|T[ií]tulo del? (?:libro|art[ií]culo)|Titre (?:du livre"
+    r"|de l['\u2019]article))"
 )
 _ENTRY = re.compile(r"^[ \t]*(?:[-*+]|\d{1,3}[.)]|\[\d{1,3}\]:?) [^\n]{0,1500}", re.M)
 _TITLED = re.compile(r"\(?(?:19|20)\d\d[a-z]?\)?|https?://\S|\bdoi\b|\barxiv\b|\bisbn\b", re.I)

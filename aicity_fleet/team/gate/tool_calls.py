@@ -40,7 +40,8 @@ _CALL_TAG = re.compile(
 _CALL_PARTS = frozenset(
     """
     tool tools function functions call calls invoke invocation mcp api action actions method params param
-    parameter parameters arguments argument args command execute exec request query input recipient operation
+    parameter
+    parameters arguments argument args command execute exec request query input recipient operation
     endpoint payload toolname plugin
     """.split()  # noqa: SIM905 -- easier to read
 )
