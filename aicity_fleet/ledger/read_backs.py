@@ -14,8 +14,8 @@ READ_AT_SECONDS = (30.0, 120.0, 330.0, 660.0)
 the ten minutes in which a buyer can get a refund."""
 
 IN_CHECK_SECONDS = 10.0
-"""How soon a task in AI City's own check is read again, in seconds: this, or later an eighth of the time since
-its report, and at most a day. Failures may wait for it."""
+"""How soon a task in AI City's own check is read again, in seconds: this, or later an eighth of the time
+since its report, and at most a day. Failures may wait for it."""
 
 CHECK_MS = 3_600_000
 """How long after a report failures wait for AI City's check of it, in milliseconds."""

@@ -71,9 +71,7 @@ async def test_a_drain_ends_the_wait_at_once(route, server):
     server.outage = "hang"
     switch = StopSwitch()
     asked = asyncio.ensure_future(HealthChecks().serves(route, switch, after_silence=False))
-    await asyncio.to_thread(
-        lambda: wait_until(lambda: server.calls.total(), description="the check is sent")
-    )
+    await asyncio.to_thread(wait_until, server.calls.total, description="the check is sent")
     began = time.monotonic()
     switch.drain()
     assert await asked is None
