@@ -153,7 +153,9 @@ def _classify_words(failure: openai.APIStatusError) -> Ending | None:
 
 
 def _wait_seconds(failure: openai.APIStatusError) -> float | None:
-    return retry_after_seconds(failure.response.headers, at_most=MAX_RETRY_AFTER_SECONDS)
+    return retry_after_seconds(
+        failure.response.headers, status=failure.status_code, at_most=MAX_RETRY_AFTER_SECONDS
+    )
 
 
 def _codes(failure: openai.APIStatusError) -> frozenset[str]:
