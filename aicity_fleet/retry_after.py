@@ -19,8 +19,8 @@ def retry_after_seconds(headers: Mapping[str, str], *, status: int, at_most: flo
         A number from 0 to ``at_most``; None when no header says it, or what it says makes no sense.
 
     Source: RFC 9110 section 10.2.3 (seconds or a date); platform.openai.com/docs/guides/rate-limits for
-    ``retry-after-ms`` and for ``x-ratelimit-reset-requests`` and ``-tokens``. Those come with every answer, so
-    they are read only where neither of the others is sent and the status is 429.
+    ``retry-after-ms`` and for ``x-ratelimit-reset-requests`` and ``-tokens``. Those come with every answer,
+    so they are read only where neither of the others is sent and the status is 429.
     """
     seconds = _seconds(headers)
     if seconds is None and status == 429:

@@ -1,8 +1,8 @@
 """Turns the exception of a model call into an ending. It reads types and codes, and a few known phrases.
 
-The messages of providers name keys, prompts and hosts, and they change with every release. So types, statuses
-and machine-readable codes are read, and of a message only its beginning, for the phrases of servers without
-codes: behind it a server may quote the order. No message is passed on.
+The messages of providers name keys, prompts and hosts, and they change with every release. So types,
+statuses and machine-readable codes are read, and of a message only its beginning, for the phrases of servers
+without codes: behind it a server may quote the order. No message is passed on.
 """
 
 from __future__ import annotations
@@ -175,7 +175,7 @@ def says_too_long(error: object) -> bool:
 
 
 def is_cut_answer(error: object) -> bool:
-    """Return whether an error says that the model spent the whole limit of its answer before it wrote a word.
+    """Return whether an error says that the model spent the limit of its answer before it wrote a word.
 
     OpenAI and Azure say so of their reasoning models, with the status 400.
     """
