@@ -1,7 +1,7 @@
 """Turns the exception of a model call into an ending. It reads types and codes, and a few known phrases.
 
 The messages of providers name keys, prompts and hosts, and they change with every release. So types,
-statuses and machine-readable codes are read, and of a message only its beginning, for the phrases of servers
+statuses and machine-readable codes are read, and of a message only its beginning, for phrases of servers
 without codes: behind it a server may quote the order. No message is passed on.
 """
 
