@@ -7,21 +7,23 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
 
-def retry_after_seconds(headers: Mapping[str, str], *, at_most: float) -> float | None:
+def retry_after_seconds(headers: Mapping[str, str], *, status: int, at_most: float) -> float | None:
     """Return how long a server asks its client to wait, in seconds.
 
     Args:
         headers: The headers of the response, as httpx gives them (or with names in lower case).
+        status: The status of the response.
         at_most: The longest wait that a server can impose, in seconds. A longer one is cut to this.
 
     Returns:
         A number from 0 to ``at_most``; None when no header says it, or what it says makes no sense.
 
     Source: RFC 9110 section 10.2.3 (seconds or a date); platform.openai.com/docs/guides/rate-limits for
-    ``retry-after-ms`` and, where neither is sent, for ``x-ratelimit-reset-requests`` and ``-tokens``.
+    ``retry-after-ms`` and for ``x-ratelimit-reset-requests`` and ``-tokens``. Those come with every answer,
+    so they are read only where neither of the others is sent and the status is 429.
     """
     seconds = _seconds(headers)
-    if seconds is None:
+    if seconds is None and status == 429:
         seconds = _reset_seconds(headers)
     return None if seconds is None else min(max(seconds, 0.0), at_most)
 
@@ -50,7 +52,8 @@ _DURATION = re.compile(
 def _reset_seconds(headers: Mapping[str, str]) -> float | None:
     """Return when the limit that was reached is reset: the latest of those with nothing left.
 
-    Where no header says what is left, the first reset is worth a try.
+    Where no header says what is left, the first reset is worth a try. A limit with something left was not
+    reached.
     """
     resets: dict[bool, list[float]] = {True: [], False: []}
     for what in ("requests", "tokens"):
@@ -59,6 +62,8 @@ def _reset_seconds(headers: Mapping[str, str]) -> float | None:
         if found is None or not any(found.groups()):
             continue
         hours, minutes, seconds, ms = (float(part or 0) for part in found.groups())
-        is_used_up = headers.get(f"x-ratelimit-remaining-{what}", "").strip() == "0"
-        resets[is_used_up].append(hours * 3600 + minutes * 60 + seconds + ms / 1000)
+        left = headers.get(f"x-ratelimit-remaining-{what}", "").strip()
+        if left.isdecimal() and left.strip("0"):
+            continue
+        resets[bool(left.isdecimal())].append(hours * 3600 + minutes * 60 + seconds + ms / 1000)
     return max(resets[True]) if resets[True] else min(resets[False], default=None)

@@ -116,7 +116,7 @@ def _error_for(
     code = storable(str(fields.get("code", ""))[:100])
     words = storable(str(fields.get("message", ""))[:300])
     said = " ".join(part for part in (str(status), code, words and f"«{words}»") if part)
-    wait = retry_after_seconds(headers, at_most=MAX_RETRY_AFTER_SECONDS)
+    wait = retry_after_seconds(headers, status=status, at_most=MAX_RETRY_AFTER_SECONDS)
     match status:
         case 401:
             return AICityUnauthorizedError(

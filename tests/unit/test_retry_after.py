@@ -28,7 +28,7 @@ AT_MOST = 900.0
     ],
 )
 def test_a_number_of_seconds(headers, seconds):
-    assert retry_after_seconds(headers, at_most=AT_MOST) == seconds
+    assert retry_after_seconds(headers, status=429, at_most=AT_MOST) == seconds
 
 
 def resets(**values: str) -> dict[str, str]:
@@ -49,6 +49,8 @@ def resets(**values: str) -> dict[str, str]:
                 remaining_requests="0"), 20.0),
         ({**resets(reset_tokens="9s"), "retry-after": "3"}, 3.0),
         ({**resets(reset_tokens="9s"), "retry-after": "0"}, 0.0),
+        (resets(reset_tokens="9s", remaining_tokens="5"), None),
+        (resets(reset_tokens="9s", remaining_tokens="many"), 9.0),
         (resets(reset_tokens=""), None),
         (resets(reset_tokens="soon"), None),
         (resets(reset_tokens="-5s"), None),
@@ -57,13 +59,21 @@ def resets(**values: str) -> dict[str, str]:
     ],
 )  # fmt: skip
 def test_the_reset_of_a_limit_that_was_reached(headers, seconds):
-    assert retry_after_seconds(headers, at_most=AT_MOST) == seconds
+    assert retry_after_seconds(headers, status=429, at_most=AT_MOST) == seconds
+
+
+@pytest.mark.parametrize("status", [500, 503])
+def test_a_server_that_is_down_has_no_limit_that_was_reached(status):
+    headers = resets(reset_requests="17m17s", remaining_requests="0")
+    assert retry_after_seconds(headers, status=status, at_most=AT_MOST) is None
+    later = {**headers, "retry-after": "3"}
+    assert retry_after_seconds(later, status=status, at_most=AT_MOST) == 3.0
 
 
 @pytest.mark.parametrize("minutes", [1, 60])
 def test_a_date(minutes):
     later = format_datetime(datetime.now(UTC) + timedelta(minutes=minutes), usegmt=True)
-    seconds = retry_after_seconds({"retry-after": later}, at_most=AT_MOST)
+    seconds = retry_after_seconds({"retry-after": later}, status=503, at_most=AT_MOST)
     assert seconds is not None
     wanted = min(60.0 * minutes, AT_MOST)
     assert wanted - 5 < seconds <= wanted

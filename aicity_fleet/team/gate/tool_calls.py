@@ -10,6 +10,9 @@ from aicity_fleet.team.gate.verdict import HARD, Check, Finding, Submission
 MAX_TOOL_CALL_CHARS = 100_000
 """A longer text is not parsed as JSON: what a tool call looks like is seen at its start."""
 
+MAX_LEAD_IN_CHARS = 160
+"""A text that has more than this before its first call is work that shows a call."""
+
 _CALL_MARKUP = re.compile(
     r"</?tool_calls?>|<function=|</?function_calls?>|<invoke name=|</?tool_use>|\[/?TOOL_CALLS\]"
     r"|<\|(?:tool_calls?|python_tag|tool_calls?_begin|tool_call_start)\|>|<\uff5ctool"
@@ -68,6 +71,8 @@ _CODE_FENCES = frozenset(("", "json", "xml", "tool", "tool_call", "tool_code", "
 def tool_call(submission: Submission) -> Iterator[Finding]:
     """The call of a tool, written out as text, unless the order speaks of such calls.
 
+    A short lead-in may stand before it. A longer text that ends with a call is work with an example.
+
     Source: the formats of Qwen and Hermes (``<tool_call>``), Llama (``<function=``), Mistral
     (``[TOOL_CALLS]``), ReAct prompts (``Action Input:``) and OpenAI (``name`` and ``arguments``).
     """
@@ -76,11 +81,22 @@ def tool_call(submission: Submission) -> Iterator[Finding]:
     looked_at = [submission.plain_prose]
     looked_at += [b.code for b in submission.blocks if b.language in _CODE_FENCES]
     if (
-        any(_CALL_MARKUP.search(part) or _CALL_JSON.search(part) for part in looked_at)
+        any(
+            _begins_with(submission, pattern.search(part))
+            for part in looked_at
+            for pattern in (_CALL_MARKUP, _CALL_JSON)
+        )
         or _is_markup_of_call(submission)
         or _is_call(submission.bare)
     ):
         yield Finding("tool_call", "The text is the call of a tool; hand in the work itself.", HARD)
+
+
+def _begins_with(submission: Submission, found: re.Match[str] | None) -> bool:
+    """Whether a call was found, and no more than a lead-in stands before it."""
+    if found is None:
+        return False
+    return len(submission.text.partition(found[0])[0].strip()) <= MAX_LEAD_IN_CHARS
 
 
 def _is_markup_of_call(submission: Submission) -> bool:
@@ -91,7 +107,8 @@ def _is_markup_of_call(submission: Submission) -> bool:
     names = {match[2].lower() for match in _TAG.finditer(text[:MAX_TOOL_CALL_CHARS])}
     if any(map(_CALL_TAG.search, names)):
         prose = submission.plain_prose if submission.prose.strip() else text
-        return any(_CALL_TAG.search(match[2]) for match in _TAG.finditer(prose))
+        tags = (match for match in _TAG.finditer(prose) if _CALL_TAG.search(match[2]))
+        return _begins_with(submission, next(tags, None))
     if not (text.startswith("<") and text.endswith(">")):
         return False
     parts = {part for name in names for part in re.split(r"[_:.-]", name)}

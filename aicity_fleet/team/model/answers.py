@@ -169,4 +169,4 @@ def _without_reasoning(call: FunctionCall) -> FunctionCall:
     }
     if kept == given:
         return call
-    return FunctionCall(call.id, json.dumps(kept, ensure_ascii=False), call.name)
+    return FunctionCall(call.id, _encodable(json.dumps(kept, ensure_ascii=False)), call.name)

@@ -109,10 +109,15 @@ class _Assembly:
             case "message_delta":
                 self._message |= {k: v for k, v in event["delta"].items() if v is not None}
                 self._message["usage"] = {**self._usage, **(event.get("usage") or {})}
+                if self._message.get("stop_reason"):
+                    self._finish()
             case "message_stop":
-                self.is_finished = True
-                self.clock.finish()  # read on to the end, so that the connection can be used again
+                self._finish()
         return self._call.finish_reason != REPEATED
+
+    def _finish(self) -> None:
+        self.is_finished = True
+        self.clock.finish()  # read on to the end, so that the connection can be used again
 
     def message(self) -> dict[str, Any]:
         """Return the whole answer.

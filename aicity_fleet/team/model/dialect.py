@@ -1,16 +1,23 @@
 """The parameters that one endpoint accepts: what it refuses is left out or renamed, and remembered.
 
 Servers that speak one protocol differ in small things, and say so with a 400 that costs nothing. Only the
-parameter's name and limits are read from such an error.
+parameter's name and limits are read from such an error, and from its text only where it names no parameter:
+a text may quote the order.
 """
 
 from __future__ import annotations
 
+import logging
 import re
 from typing import Any
 
 from aicity_fleet.team.declare.spec import ModelConfig
-from aicity_fleet.team.model.provider_errors import says_too_long
+from aicity_fleet.team.model.provider_errors import (
+    is_cut_answer,
+    message_of,
+    parameters_of,
+    says_too_long,
+)
 
 LIMIT, NEW_LIMIT = "max_tokens", "max_completion_tokens"
 """The two names of the limit of an answer. OpenAI's own models take the second, and its reasoning models
@@ -20,8 +27,11 @@ Source: platform.openai.com/docs/api-reference/chat/create."""
 OPTIONAL = ("stream_options", "temperature", "stream")
 """What a request can do without."""
 
-READ_CHARS = 2000
-"""How much of an error's text is read, in characters."""
+NAME_CHARS = 200
+"""How much of an error's text is searched for parameters and limits, in characters."""
+
+LEAST_LIMIT = 256
+"""No server allows only so few tokens of an answer: a lower limit in an error is no lesson."""
 
 _REFUSALS = frozenset({400, 422, 501})
 _MOST = re.compile(r"(?:at most|maximum (?:value|allowed|of)[^0-9]{0,40}|<=|> )\s*(\d{2,9})(?!\d)")
@@ -30,6 +40,14 @@ _MOST = re.compile(r"(?:at most|maximum (?:value|allowed|of)[^0-9]{0,40}|<=|> )\
 
 _SUM = re.compile(r"(\d{1,9}) \+ (\d{1,9}) > (\d{1,9})")
 """Anthropic: "input length and `max_tokens` exceed context limit: 190000 + 16384 > 200000"."""
+
+_UNSUPPORTED = re.compile(
+    r"unsupported|unrecogni[sz]ed|unknown|unexpected|extra (?:input|field|param)"
+    r"|not (?:supported|permitted|allowed)|use [^ ]{1,40} instead"
+)
+"""What an error says of a parameter that the server does not know."""
+
+logger = logging.getLogger(__name__)
 
 
 class Dialect:
@@ -58,7 +76,7 @@ class Dialect:
         """
         asked = {name: value for name, value in options.items() if name not in self._refused}
         limit = asked.pop(LIMIT, None)
-        if limit is not None and self._limit_names:
+        if limit is not None:
             asked[self._limit_names[0]] = min(limit, self._most_tokens or limit)
         if "stream" in self._refused:
             asked["stream"] = False
@@ -76,17 +94,26 @@ class Dialect:
             asked: The request that was refused.
             options: The options that it was made of. Changed where the lesson holds for this call alone.
         """
-        if status not in _REFUSALS:
+        if status not in _REFUSALS or is_cut_answer(error):
             return False
-        text = _text_of(error)
+        text, named = message_of(error), parameters_of(error)
         limit = next((name for name in (NEW_LIMIT, LIMIT) if name in asked), None)
-        if says_too_long(text):
+        if says_too_long(error):
             return limit is not None and self._without_limit(text, options)
-        if limit is not None and (_names(text, LIMIT) or _names(text, NEW_LIMIT)):
-            return self._learn_limit(text, asked[limit])
+        text = text[:NAME_CHARS]
+        found = named or frozenset(
+            name for name in (LIMIT, NEW_LIMIT, *OPTIONAL) if _names(text, name)
+        )
+        if limit is not None and not found.isdisjoint((LIMIT, NEW_LIMIT)):
+            most = _MOST.search(text)
+            if most is not None and 0 < int(most[1]) < asked[limit]:
+                return self._learn_most(int(most[1]))
+            if limit in found and (named or _UNSUPPORTED.search(text)):
+                return self._refuse_limit(limit, options)
         for name in OPTIONAL:
-            if asked.get(name) not in (None, False) and _names(text, name):
+            if asked.get(name) not in (None, False) and name in found:
                 self._refused.add(name)
+                logger.info("model.dialect refused=%s", name)
                 return True
         return False
 
@@ -104,28 +131,25 @@ class Dialect:
             del options[LIMIT]
         return True
 
-    def _learn_limit(self, text: str, limit: int) -> bool:
-        found = _MOST.search(text)
-        if found is not None and 0 < int(found[1]) < limit:
-            self._most_tokens = int(found[1])
-            return True
-        if self._needs_limit or not self._limit_names:
+    def _learn_most(self, most: int) -> bool:
+        if most < LEAST_LIMIT:
             return False
-        self._limit_names.pop(0)
+        self._most_tokens = min(most, self._most_tokens or most)
+        logger.info("model.dialect most_tokens=%d", self._most_tokens)
         return True
 
-
-def _text_of(error: Any) -> str:
-    """Return the part of an error that speaks of the request's form, in lower case.
-
-    A named parameter says it all. The text may quote the prompt, so only its beginning is read.
-    """
-    if isinstance(error, dict):
-        found = error.get("error")
-        inner: dict[str, Any] = found if isinstance(found, dict) else error
-        parts = [inner.get(name) for name in ("param", "message", "detail")]
-        error = " ".join(str(part) for part in parts if part)
-    return str(error)[:READ_CHARS].lower()
+    def _refuse_limit(self, name: str, options: dict[str, Any]) -> bool:
+        """Go on with the other name of the limit; if that was the last, this call alone has no limit."""
+        if self._needs_limit:
+            return False
+        if name != self._limit_names[0]:
+            return True  # another call has learnt it meanwhile
+        if len(self._limit_names) == 1:
+            del options[LIMIT]
+            return True
+        self._limit_names.pop(0)
+        logger.info("model.dialect refused=%s", name)
+        return True
 
 
 def _names(text: str, parameter: str) -> bool:

@@ -18,7 +18,8 @@ from autogen_ext.models.openai import (
 )
 from openai.resources.chat import AsyncChat
 from openai.resources.chat.completions import AsyncCompletions
-from openai.types.chat import ChatCompletion
+from openai.types.chat import ChatCompletion, ChatCompletionMessage
+from openai.types.chat.chat_completion import Choice
 from openai.types.chat.chat_completion_message_function_tool_call import (
     ChatCompletionMessageFunctionToolCall,
     Function,
@@ -35,6 +36,7 @@ from aicity_fleet.team.model.event_stream import (
     timed,
 )
 from aicity_fleet.team.model.openai_stream import Assembly
+from aicity_fleet.team.model.provider_errors import is_cut_answer
 
 
 class _FormReading(BaseOpenAIChatCompletionClient):
@@ -77,6 +79,9 @@ class _Completions(AsyncCompletions):
                 answer = ChatCompletion.construct(**await self._ask(asked))
                 break
             except openai.APIStatusError as refusal:
+                if is_cut_answer(refusal.body):
+                    answer = ChatCompletion.construct(**_cut_answer(options["model"]))
+                    break
                 if not self._dialect.learn(refusal.status_code, refusal.body, asked, options):
                     raise
         for choice in answer.choices:
@@ -108,6 +113,13 @@ class _Completions(AsyncCompletions):
             if not assembly.is_finished:  # else only its token counts are missing
                 raise
             return assembly.completion()
+
+
+def _cut_answer(model: str) -> dict[str, Any]:
+    """Return an answer without a word that reached its limit. Its tokens are estimated by the fleet."""
+    message = ChatCompletionMessage(role="assistant", content="")
+    choice = Choice(index=0, finish_reason="length", message=message)
+    return {"id": "", "model": model, "choices": [choice], "object": "chat.completion"}
 
 
 def _whole(body: bytes) -> dict[str, Any]:

@@ -1,13 +1,14 @@
-"""Turns the exception of a model call into an ending. It reads types and codes, not messages.
+"""Turns the exception of a model call into an ending. It reads types and codes, and a few known phrases.
 
-The messages of providers name keys, prompts and hosts, and they change with every release. So only types,
-statuses and machine-readable codes are read, and a few parts of messages of servers without codes. None is
-passed on.
+The messages of providers name keys, prompts and hosts, and they change with every release. So types,
+statuses and machine-readable codes are read, and of a message only its beginning, for phrases of servers
+without codes: behind it a server may quote the order. No message is passed on.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, cast
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, cast
 
 from aicity_fleet.models import Ending, ProviderFatal, ProviderTrouble, Rejected
 from aicity_fleet.retry_after import retry_after_seconds
@@ -19,6 +20,9 @@ if TYPE_CHECKING:  # half a second, and only its errors' names are needed
 
 MAX_RETRY_AFTER_SECONDS = 3600.0
 """The longest wait that a provider can impose, in seconds."""
+
+READ_CHARS = 300
+"""How much of an error's message is read, in characters."""
 
 _SDKS = frozenset({"openai", "anthropic"})
 """One generator makes both SDKs, so their errors have the same names and attributes. They are compared by
@@ -56,6 +60,10 @@ _NO_TOOLS_TEXTS = (
     *("requires --jinja", "unsupported param: tools"),  # llama.cpp, with the status 500
     "support tool use",  # OpenRouter, with the status 404
 )
+_CUT_TEXT = "could not finish the message because max_tokens"  # OpenAI and Azure
+_MOST_LEVELS = 5
+"""How deep an error's objects are nested, and how many of a list are read."""
+
 _MISCALLED_TEXTS = (  # llama.cpp, in its releases of 2025 and of 2026
     *("failed to parse input at pos", "failed to parse tool call"),
     "produced output that does not match the expected",
@@ -145,7 +153,9 @@ def _classify_words(failure: openai.APIStatusError) -> Ending | None:
 
 
 def _wait_seconds(failure: openai.APIStatusError) -> float | None:
-    return retry_after_seconds(failure.response.headers, at_most=MAX_RETRY_AFTER_SECONDS)
+    return retry_after_seconds(
+        failure.response.headers, status=failure.status_code, at_most=MAX_RETRY_AFTER_SECONDS
+    )
 
 
 def _codes(failure: openai.APIStatusError) -> frozenset[str]:
@@ -160,9 +170,68 @@ def _codes(failure: openai.APIStatusError) -> frozenset[str]:
 
 def says_too_long(error: object) -> bool:
     """Return whether an error's text says that the prompt does not fit into the model's context."""
-    text = str(error).lower()
+    text = message_of(error)
     return any(words in text for words in _TOO_LONG_TEXTS)
 
 
+def is_cut_answer(error: object) -> bool:
+    """Return whether an error says that the model spent the limit of its answer before it wrote a word.
+
+    OpenAI and Azure say so of their reasoning models, with the status 400.
+    """
+    return message_of(error).startswith(_CUT_TEXT)
+
+
+def message_of(error: object) -> str:
+    """Return the beginning of an error's message, in lower case.
+
+    Args:
+        error: The body of the answer, or the error object in it. What a server quotes beside its message,
+            such as the input that it refuses, is left out.
+    """
+    return " ".join(_messages(error))[:READ_CHARS].lower()
+
+
+def parameters_of(error: object) -> frozenset[str]:
+    """Return the parameters that an error names in its fields ``param`` (OpenAI) and ``loc`` (FastAPI)."""
+    found: set[str] = set()
+    for part in _objects(error):
+        if part.get("param") and isinstance(part["param"], str):
+            found.add(part["param"])
+        if isinstance(part.get("loc"), list):
+            found |= {name for name in part["loc"] if isinstance(name, str) and name != "body"}
+    return frozenset(found)
+
+
+def _messages(error: object) -> Iterator[str]:
+    if isinstance(error, str):
+        yield error
+    for part in _objects(error):
+        for name in ("message", "msg", "detail", "error", "raw"):
+            if isinstance(part.get(name), str):
+                yield part[name][:READ_CHARS]
+
+
+def _objects(error: object) -> Iterator[dict[str, Any]]:
+    """Yield the objects of an error that hold its messages, each provider's way.
+
+    ``metadata`` is OpenRouter's, and holds the error of the provider behind it. Google sends a list.
+    """
+    level = [error]
+    for _ in range(_MOST_LEVELS):
+        objects = [
+            part
+            for found in level
+            for part in (found[:_MOST_LEVELS] if isinstance(found, list) else [found])
+            if isinstance(part, dict)
+        ]
+        yield from objects
+        level = [
+            part.get(name)
+            for part in objects
+            for name in ("error", "message", "detail", "metadata")
+        ]
+
+
 def _says(failure: openai.APIStatusError, words: str) -> bool:
-    return words in str(failure.body).lower()
+    return words in message_of(failure.body)

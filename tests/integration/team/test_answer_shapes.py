@@ -126,6 +126,13 @@ async def test_null_arguments_are_explained_to_the_model(run, provider: Provider
     assert any("Nothing was" in said or "so nothing" in said for said in provider.texts(1))
 
 
+async def test_half_a_character_after_reasoning_does_not_stop_the_job(run, provider: Provider):
+    half = r'{"content": "<think>A thought.</think>\ud83d hello"}'
+    provider.will(arguments(half), submit(GOOD_GENERAL))
+    assert (await run()).ending == Delivered(GOOD_GENERAL, 100)
+    assert len(provider.requests) == 2
+
+
 async def test_a_text_in_parts_is_read_without_its_thoughts(run, provider: Provider, marker_model):
     marker = write_brief(order(), nonce=NONCE, function_calling=False).marker
     parts = [

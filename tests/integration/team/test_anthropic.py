@@ -182,6 +182,24 @@ async def test_a_slow_answer_is_waited_for(run, provider: Provider, claude):
     assert (result.usage.prompt_tokens, result.usage.completion_tokens) == (10, 9)
 
 
+async def test_an_answer_with_its_stop_reason_is_whole_though_the_connection_breaks(
+    run, provider: Provider, claude
+):
+    (whole,) = anthropic_message(submit(GOOD_GENERAL), "claude-new-1")["content"]
+    delta = {"type": "input_json_delta", "partial_json": json.dumps(whole["input"])}
+    ending = {"stop_reason": "tool_use", "stop_sequence": None}
+    events = (
+        START,
+        {**BLOCK, "content_block": {**whole, "input": {}}},
+        {"type": "content_block_delta", "index": 0, "delta": delta},
+        {"type": "message_delta", "delta": ending, "usage": {"output_tokens": 9}},
+    )
+    provider.will(Answer(events=events, breaks=True))
+    result = await run(model=claude)
+    assert result.ending == Delivered(GOOD_GENERAL, 100)
+    assert len(provider.requests) == 1
+
+
 async def test_an_answer_in_one_piece_is_read(run, provider: Provider, claude):
     provider.will(dataclasses.replace(submit(GOOD_GENERAL), streams=False))
     result = await run(model=claude)

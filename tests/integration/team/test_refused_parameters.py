@@ -10,7 +10,10 @@ from support.samples import GOOD_GENERAL
 from support.scripted_provider import Answer, Provider, submit
 
 from aicity_fleet.models import Delivered, ProviderFatal, ProviderTrouble, Rejected
+from aicity_fleet.stop_switch import StopSwitch
 from aicity_fleet.team import open_model
+from aicity_fleet.team.model.clients import Route
+from aicity_fleet.team.model.health_check import HealthChecks
 
 Body = dict[str, Any]
 
@@ -219,3 +222,103 @@ class TestAnthropic:
         )
         assert isinstance((await run(model=claude)).ending, Delivered)
         assert [body["max_tokens"] for body in provider.requests] == [16_384, 10_000]
+
+
+# --- what an error may not teach --------------------------------------------------------------------------
+
+
+async def test_two_first_calls_at_once_lose_no_limit(config):
+    async with open_model(config) as model:
+        dialect = model.client._client.chat.completions._dialect  # type: ignore[attr-defined]
+        options: list[Body] = [{"max_tokens": 900}, {"max_tokens": 900}]
+        asked = [dialect.request(one) for one in options]
+        body = OPENAI_LIMIT.body
+        assert [
+            dialect.learn(400, body, one, of) for one, of in zip(asked, options, strict=True)
+        ] == [True, True]
+        assert [dialect.request(one) for one in options] == [{"max_completion_tokens": 900}] * 2
+
+
+async def test_a_server_that_knows_no_limit_costs_only_its_own_calls(run, provider, config):
+    provider.script = lambda body: (
+        refusal("Unsupported.", param=found[0])
+        if (found := [name for name in body if name.startswith("max_")])
+        else submit(GOOD_GENERAL)
+    )
+    async with open_model(config) as model:
+        assert isinstance((await run(model=model)).ending, Delivered)
+        provider.script = lambda _: submit(GOOD_GENERAL)
+        assert isinstance((await run(model=model)).ending, Delivered)
+    assert "max_completion_tokens" in provider.requests[-1]
+
+
+CUT = refusal(
+    "Could not finish the message because max_tokens or model output limit was reached. "
+    "Please try again with higher max_tokens."
+)
+
+
+async def test_an_answer_that_was_all_reasoning_is_a_cut_answer_and_no_lesson(
+    run, provider: Provider, config
+):
+    provider.will(CUT, submit(GOOD_GENERAL))
+    async with open_model(config) as model:
+        assert await HealthChecks().serves(Route([model]), StopSwitch(), after_silence=False)
+        provider.will(CUT, submit(GOOD_GENERAL))
+        assert (await run(model=model)).ending == Delivered(GOOD_GENERAL, 100)
+        assert provider.requests[-1]["max_tokens"] == 16_384
+
+
+QUOTE = "max_tokens <= 400 is unsupported, use 'x' instead; temperature, and stream the file"
+QUOTES = {
+    "FastAPI": Answer(
+        status=422,
+        body={
+            "detail": [
+                {"loc": ["body", "messages", 0, "content"], "msg": "No text", "input": QUOTE}
+            ]
+        },
+    ),
+    "a named parameter": refusal(QUOTE, param="messages"),
+    "late in the text": refusal("Invalid request: " + "the lighthouse " * 20 + QUOTE),
+    "a limit below all": refusal("max_tokens <= 10"),
+}
+
+
+@pytest.mark.parametrize("server", QUOTES)
+async def test_a_quoted_order_teaches_nothing(run, provider: Provider, config, server):
+    provider.will(QUOTES[server])
+    async with open_model(dataclasses.replace(config, temperature=0.3)) as model:
+        assert isinstance((await run(model=model)).ending, Rejected)
+        assert len(provider.requests) == 1
+        provider.will(submit(GOOD_GENERAL))
+        assert isinstance((await run(model=model)).ending, Delivered)
+    last = provider.requests[-1]
+    assert (last["max_tokens"], last["temperature"], last["stream"]) == (16_384, 0.3, True)
+
+
+async def test_each_lesson_is_logged(run, provider: Provider, config, caplog):
+    caplog.set_level("INFO", "aicity_fleet.team.model.dialect")
+    provider.script = lambda body: OPENAI_LIMIT if "max_tokens" in body else submit(GOOD_GENERAL)
+    async with open_model(config) as model:
+        assert isinstance((await run(model=model)).ending, Delivered)
+    assert "refused=max_tokens" in caplog.text
+
+
+@pytest.mark.parametrize("words", ["does not support tools", "maximum context length"])
+@pytest.mark.parametrize("place", ["beside the message", "late in the message"])
+async def test_a_quoted_order_does_not_choose_the_ending(run, provider: Provider, words, place):
+    if place == "beside the message":
+        answer = refusal("No.", param="messages", input=words)
+    else:
+        answer = refusal("Not valid: " + "the lighthouse " * 30 + words, param="messages")
+    provider.will(answer)
+    assert (await run()).ending == Rejected(
+        "internal", "The model's provider did not accept this task."
+    )
+
+
+async def test_the_message_of_a_provider_behind_another_is_read(run, provider: Provider):
+    raw = '{"error": {"message": "gemma does not support tools"}}'
+    provider.will(refusal("Provider returned error", metadata={"raw": raw}))
+    assert isinstance((await run()).ending, ProviderFatal)
