@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from aicity_fleet.team.gate import demands
 from aicity_fleet.team.gate.code import WITHIN
 from aicity_fleet.team.gate.material import MAX_NAMES_CHARS, buyer_code, names_in, subwords
+from aicity_fleet.team.gate.sources import real_sources_where_ordered
 from aicity_fleet.team.gate.verdict import Check, Finding, Submission
 
 MIN_CODE_NAMES = 8
@@ -220,4 +221,4 @@ def _labelled_sections(text: str) -> list[str]:
 REVIEW: tuple[Check, ...] = (
     *(cites_lines, cited_places_exist, quotes_exist, severities, recommendations),
 )
-SECURITY: tuple[Check, ...] = (*REVIEW, *WITHIN)
+SECURITY: tuple[Check, ...] = (*REVIEW, real_sources_where_ordered, *WITHIN)

@@ -16,6 +16,7 @@ _CALL_MARKUP = re.compile(
     r"|\[TOOL_REQUEST\]"
     r"|<tool name=|<submit>|<\|channel\|>commentary to=|\bto=functions\.\w"
     r"|\bfunctions\.\w{1,40}\(\{"
+    r"|</?(?:read|write|list|search|edit|create|apply|execute|run)_(?:to_)?(?:files?|dir\w{0,8}|command|diff)>"
     r"|^(?:Calling|Invoking|Using|Tool|Function)(?: (?:tool"
     r"|function))?: ?[`\w.]{1,60}\n+(?:Arguments|Parameters|Input|Args): ?"
     r"|^Action: ?\w{1,40}\n+Action Input:|<parameter=\w|<parameter name=",
