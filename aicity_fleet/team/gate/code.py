@@ -47,7 +47,8 @@ _SETTING = re.compile(
 """A line of JSON, YAML, TOML, INI, XML, a Dockerfile, nginx, a command or a list of patterns."""
 
 _COMMAND = re.compile(
-    r"\s*(?:\$ |> |sudo )?[a-z][\w./+-]{0,30} (?:[^\n]{0,400} )?(?:--?[a-zA-Z][\w-]*(?:[ =]|$)|\|\|? [a-z]|&& |> ?/)"
+    r"\s*(?:\$ |> |sudo )?[a-z][\w./+-]{0,30} (?:[^\n]{0,400} )?"
+    r"(?:--?[a-zA-Z][\w-]*(?:[ =]|$)|\|\|? [a-z]|&& |> ?/)"
 )
 _SYMBOL = re.compile(r"[{}()\[\]<>=|$\\/;\"`^~%&+*@#_-]")
 _TESTS = re.compile(
@@ -299,7 +300,7 @@ def explained(submission: Submission) -> Iterator[Finding]:
 def _cost_of_explanation(submission: Submission) -> int:
     """A line will do; without a word, only an order for a short answer is met."""
     has_line = bool(submission.blocks) and bool(submission.prose.strip())
-    is_short = demands.is_short(submission) or has_line
+    is_short = demands.is_short(submission) or has_line or "\n" not in submission.bare
     return demands.USUAL if is_short else demands.ORDERED
 
 

@@ -45,8 +45,10 @@ _NO_SOURCES = re.compile(
     r"|\bsin fuentes\b",
     re.I,
 )
+_MARK = re.compile(r"\?(?=[\s)\"\u201d]|\Z)|\uff1f")
+_HOW = re.compile(r"\bhow (?:do|can|to|should|would|could)(?: (?:i|we|you|one))? \w{1,20}", re.I)
 _MAKES = re.compile(
-    r"\b(?:write|create|implement|build|generate|fix|refactor|port|convert|rewrite|add|provide|make"
+    r"\b(?:write|create|implement|build|generate|fix|(?:can|could) you|please|refactor|port|convert|rewrite|add|provide|make"
     r"|code|schreib\w*|erstell\w*|beheb\w*|écri\w*|corrig\w*|escrib\w*|cre[ae]\w*|scriv\w*)\b",
     re.I,
 )
@@ -86,8 +88,10 @@ _BRIEF = re.compile(
     r"|3) (?:\w+ )?(?:sentences?|lines?|words?"
     r"|paragraphs?)\b|\bshort(?:ly)?\b|\bbrief(?:ly)?\b|\bone[- ]liner\b|\bkurz\w*\b|\bnur\b"
     r"|\bseulement\b|\bsolo\b"
-    r"|\bno (?:prose|explanations?|long \w+)\b|\bnothing else\b|\b(?:line|command|answer|fix|word|number|formula|query) only\b"
-    r"|\bcourte?\b|\bbref\b|\bbrève\w*|\bbreves?\b|\bresumid\w*|\bconcis\w+|\btl;?dr\b|\bone line\b|\btwo lines\b|\ben (?:une|deux|una|dos) (?:phrases?|frases?|lignes?)"
+    r"|\bno (?:prose|explanations?|long \w+)\b|\bnothing else\b"
+    r"|\b(?:line|command|answer|fix|word|number|formula|query) only\b"
+    r"|\bcourte?\b|\bbref\b|\bbrève\w*|\bbreves?\b|\bresumid\w*|\bconcis\w+|\btl;?dr\b"
+    r"|\b(?:one|two) lines?\b|\ben (?:une|deux|una|dos) (?:phrases?|frases?|lignes?)"
     r"|\b(?:max|up to|at most|under)\w*\.? \d{1,3} words\b",
     re.I,
 )
@@ -134,18 +138,13 @@ def is_short(submission: Submission) -> bool:
 def asks_question(submission: Submission) -> bool:
     """Whether a sentence of an order is a question, and the order is not long."""
     description = request(submission)
-    return (
-        len(description) <= MAX_QUESTION_CHARS
-        and any(mark in description for mark in ("? ", "?\n", "?)", "\uff1f"))
-        or description.rstrip().endswith("?")
-    )
+    return len(description) <= MAX_QUESTION_CHARS and bool(_MARK.search(description))
 
 
 def is_answered_in_words(submission: Submission) -> bool:
     """Whether an order asks a question, and not for code to be written."""
-    return asks_question(submission) and not (
-        _MAKES.search(request(submission)) or is_unit_of_code(submission)
-    )
+    wish = _HOW.sub("", request(submission))
+    return asks_question(submission) and not _MAKES.search(wish)
 
 
 def are_tests_in_words(submission: Submission) -> bool:

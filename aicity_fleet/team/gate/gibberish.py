@@ -248,7 +248,7 @@ def _most_consonants(word: str) -> int:
 
 
 def _is_salad(prose: str) -> bool:
-    """Whether English function words stand in no order, with nothing but white space between them."""
+    """Whether English function words stand in no order, with white space alone between them."""
     tokens = _TOKEN.findall(prose.lower())
     pairs = [
         pair for pair in itertools.pairwise(tokens) if pair[0][0].isalpha() and pair[1][0].isalpha()

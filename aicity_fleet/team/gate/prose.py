@@ -35,7 +35,8 @@ _SOURCES = re.compile(
     r"|\bRFC ?\d{3,5}\b|\bISO(?:/IEC)? ?\d{3,6}\b|\bsection \d+\.\d|\bArt(?:icle|\.) ?\d"
     # in running text: a name before a year, "a title" beside a year, an official number or name
     r"|(?-i:\b[A-Z][^\W\d_]{2,30}(?:,| et al\.?)?[^.\n]{0,160})[ (,*:\u2013-](?:19|20)\d\d[a-z]?\b"
-    r"|\b(?:DIN|EN|IEC|IEEE|NIST(?: SP)?|ANSI|ITU|ETSI|W3C|BSI|ASTM|FIPS|PEP|CVE|CELEX|§§?|BGB|GG|GDPR|USC|CFR)"
+    r"|\b(?:DIN|EN|IEC|IEEE|NIST(?: SP)?|ANSI|ITU|ETSI|W3C|BSI|ASTM|FIPS|PEP|CVE|CELEX|§§?"
+    r"|BGB|GG|GDPR|USC|CFR)"
     r"[ -]?\d|\b\d{1,3} (?:U\.?S\.?C|C\.?F\.?R)\b|§|\b(?:Regulation|Directive|Act|Convention|Treaty)\b"
     r" ?(?:\(\w{1,4}\) )?(?:No\.? ?)?\d|\b(?:Journal|Proceedings|Annals|Review|Transactions) of\b"
     r"|\b(?:Eurostat|Destatis|OECD|WHO|IMF|IPCC|World Bank|Cochrane|PubMed|UNESCO|NASA|NOAA|FAO|IEA"
@@ -71,6 +72,11 @@ _STOP_WORDS = frozenset(
     would write please provide create produce make need needs wanted
     """.split()  # noqa: SIM905 -- a list of one word per line is no easier to read
 )
+
+
+def _is_brief(submission: Submission) -> bool:
+    """Whether a text of a few words answers a short order."""
+    return demands.is_short(submission) and extent(submission.text) < MIN_CONTENT_CHARS
 
 
 def thin_answer(submission: Submission) -> Iterator[Finding]:
@@ -140,7 +146,8 @@ def quantified(submission: Submission) -> Iterator[Finding]:
 
     Source: docs.aicity.dev/docs/guides/disputes (``data_analysis``: accuracy).
     """
-    if len(_NUMBER.findall(submission.text)) >= MIN_NUMBERS:
+    found = len(_NUMBER.findall(submission.text))
+    if found >= MIN_NUMBERS or (found and _is_brief(submission)):
         return
     has_data = len(_NUMBER.findall(submission.order)) >= MIN_NUMBERS
     yield Finding(

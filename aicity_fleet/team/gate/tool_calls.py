@@ -43,7 +43,7 @@ _CALL_PARTS = frozenset(
     tool tools function functions call calls invoke invocation mcp api action actions method params param
     parameter
     parameters arguments argument args command execute exec request query input recipient operation
-    endpoint payload toolname plugin
+    endpoint payload toolname plugin search engine
     """.split()  # noqa: SIM905 -- easier to read
 )
 """What the tags of a call speak of."""
