@@ -20,7 +20,8 @@ PASS_MARK = 70
 FORM = frozenset(
     """
     thin no_headings no_structure no_sources no_method no_table no_explanation no_description no_tests
-    no_edge_cases no_usability no_safety no_configuration no_severity no_lines no_places no_fix some_without_fix
+    no_edge_cases no_usability no_safety no_configuration no_severity no_lines no_places no_fix
+    some_without_fix
     """.split()  # noqa: SIM905 -- easier to read
 )
 """Checks of the form that a category usually has, which the order need not ask for."""
