@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
 from aicity_fleet.models import AssignedTask
-from aicity_fleet.team.gate import code, integrity, prose, reviews
+from aicity_fleet.team.gate import code, demands, integrity, prose, reviews
 from aicity_fleet.team.gate.unfinished import is_refusal
 from aicity_fleet.team.gate.verdict import HARD, Check, Finding, Submission, Verdict
 
@@ -16,6 +16,18 @@ __all__ = ["HARD", "PASS_MARK", "Finding", "Verdict", "check", "is_refusal"]
 
 PASS_MARK = 70
 """Lowest score that passes. Source: docs.aicity.dev/docs/guides/disputes."""
+
+FORM = frozenset(
+    """
+    thin no_headings no_structure no_sources no_method no_table no_explanation no_description no_tests
+    no_edge_cases no_usability no_safety no_configuration no_severity no_lines no_places no_fix
+    some_without_fix
+    """.split()  # noqa: SIM905 -- easier to read
+)
+"""Checks of the form that a category usually has, which the order need not ask for."""
+
+MAX_FORM_POINTS = 25
+"""What such findings cost together at most, where none of them is of what the order asks for."""
 
 CHECKS: Mapping[str, tuple[Check, ...]] = MappingProxyType(
     {
@@ -63,5 +75,12 @@ def check(
         rules = integrity.CHECKS + CHECKS.get(task_type, CHECKS["general"])
     findings = [finding for rule in rules for finding in rule(submission)]
     findings.sort(key=lambda finding: -finding.cost)
-    score = 0 if any(f.cost >= HARD for f in findings) else 100 - sum(f.cost for f in findings)
+    is_hard = any(finding.cost >= HARD for finding in findings)
+    score = 0 if is_hard else 100 - _points_off(findings)
     return Verdict(max(0, score), tuple(findings), pass_mark)
+
+
+def _points_off(findings: Sequence[Finding]) -> int:
+    """Add up the costs; a missing form alone never fails a deliverable."""
+    form = [f.cost for f in findings if f.check in FORM and f.cost < demands.ORDERED]
+    return sum(f.cost for f in findings) - max(0, sum(form) - MAX_FORM_POINTS)

@@ -46,6 +46,11 @@ _SETTING = re.compile(
 )
 """A line of JSON, YAML, TOML, INI, XML, a Dockerfile, nginx, a command or a list of patterns."""
 
+_COMMAND = re.compile(
+    r"\s*(?:\$ |> |sudo )?[a-z][\w./+-]{0,30} (?:[^\n]{0,400} )?"
+    r"(?:--?[a-zA-Z][\w-]*(?:[ =]|$)|\|\|? [a-z]|&& |> ?/)"
+)
+_SYMBOL = re.compile(r"[{}()\[\]<>=|$\\/;\"`^~%&+*@#_-]")
 _TESTS = re.compile(
     r"\b(?:assert\w*|expect\(|should\.|t\.(?:error|fatal)|test_\w+|it\(|describe\()"
 )
@@ -93,8 +98,24 @@ def has_code(submission: Submission) -> Iterator[Finding]:
         return
     if submission.task.task_type == "testing" and demands.are_tests_in_words(submission):
         return
+    if _is_command(lines):
+        return
     if code_lines * 3 < len(lines) or not code_lines:
-        yield Finding("no_code", "There is no code; give it in fenced code blocks.", 50)
+        is_enough = demands.is_answered_in_words(submission)
+        yield Finding(
+            "no_code",
+            "There is no code; give it in fenced code blocks.",
+            demands.USUAL if is_enough else 50,
+        )
+
+
+def _is_command(lines: list[str]) -> bool:
+    """Whether a line is a command, a pattern or a formula: an option, a pipe, or many symbols."""
+    return any(
+        _COMMAND.match(line) or len(_SYMBOL.findall(line[:2_000])) * 6 > len(line[:2_000])
+        for line in lines
+        if not line.lstrip().startswith(("|", "-", "*", "#"))
+    )
 
 
 def _is_configuration(lines: list[str]) -> bool:
@@ -272,8 +293,15 @@ def explained(submission: Submission) -> Iterator[Finding]:
     yield Finding(
         "no_explanation",
         "There is no explanation: say what was wrong and what changed.",
-        15 if has_diff or is_ordered else 35,
+        15 if has_diff or is_ordered else _cost_of_explanation(submission),
     )
+
+
+def _cost_of_explanation(submission: Submission) -> int:
+    """A line will do; without a word, only an order for a short answer is met."""
+    has_line = bool(submission.blocks) and bool(submission.prose.strip())
+    is_short = demands.is_short(submission) or has_line or "\n" not in submission.bare
+    return demands.USUAL if is_short else demands.ORDERED
 
 
 def described(submission: Submission) -> Iterator[Finding]:

@@ -22,6 +22,9 @@ MIN_SENTENCE_WORDS = 8
 MIN_FRAGMENT_WORDS = 3
 """A shorter rest behind a full stop is taken for a name or a mark, in words."""
 
+MIN_LONG_ITEM_WORDS = 18
+"""An item of so many words is a sentence: one other item with a stop is enough to compare it with."""
+
 MIN_STOPPED_SHARE = 0.75
 """Share of the other lines of a kind that end with a stop, if the last one should as well."""
 
@@ -227,7 +230,8 @@ def _is_unstopped(lines: list[str]) -> bool:
         is_long = is_long or _is_wide(last)
         return is_long and stopped * 2 >= len(others)
     if is_item:
-        return len(others) > MIN_OTHER_LINES and stopped == len(others)
+        is_sure = len(others) > MIN_OTHER_LINES or len(_WORD.findall(last)) >= MIN_LONG_ITEM_WORDS
+        return bool(others) and is_sure and stopped == len(others)
     is_verse = all(len(line) <= MAX_VERSE_CHARS for line in (*others[-6:], last))
     is_sentence = len(_WORD.findall(last)) >= MIN_SENTENCE_WORDS or _is_wide(last)
     is_closing = last.split()[-1][:1].isupper()  # a name below a letter

@@ -39,6 +39,19 @@ _SOURCES = re.compile(
     r"|\bbelege?\b|\bliteratur\w*|\bfuentes?\b|\bbibliograf\w+|\breferências\b|\bfonti\b",
     re.I,
 )
+_NO_SOURCES = re.compile(
+    r"\b(?:no|without(?: any)?|not?|skip(?: the)?) (?:sources?|cit(?:ing|ations?)|references?"
+    r"|bibliograph\w+|footnotes?|literature)\b|\bohne quellen|\bkeine quellen|\bsans sources?\b"
+    r"|\bsin fuentes\b",
+    re.I,
+)
+_MARK = re.compile(r"\?(?=[\s)\"\u201d]|\Z)|\uff1f")
+_HOW = re.compile(r"\bhow (?:do|can|to|should|would|could)(?: (?:i|we|you|one))? \w{1,20}", re.I)
+_MAKES = re.compile(
+    r"\b(?:write|create|implement|build|generate|fix|(?:can|could) you|please|refactor|port|convert|rewrite|add|provide|make"
+    r"|code|schreib\w*|erstell\w*|beheb\w*|écri\w*|corrig\w*|escrib\w*|cre[ae]\w*|scriv\w*)\b",
+    re.I,
+)
 _TEXT_OF_TESTS = re.compile(
     r"\btest(?:ing)? (?:plans?|strateg\w+|charters?|protocols?|matrix|report|approach|concept"
     r"|cases? (?:in|as)"
@@ -75,7 +88,11 @@ _BRIEF = re.compile(
     r"|3) (?:\w+ )?(?:sentences?|lines?|words?"
     r"|paragraphs?)\b|\bshort(?:ly)?\b|\bbrief(?:ly)?\b|\bone[- ]liner\b|\bkurz\w*\b|\bnur\b"
     r"|\bseulement\b|\bsolo\b"
-    r"|\bno prose\b|\bnothing else\b|\b(?:max|up to|at most|under)\w*\.? \d{1,3} words\b",
+    r"|\bno (?:prose|explanations?|long \w+)\b|\bnothing else\b"
+    r"|\b(?:line|command|answer|fix|word|number|formula|query) only\b"
+    r"|\bcourte?\b|\bbref\b|\bbrève\w*|\bbreves?\b|\bresumid\w*|\bconcis\w+|\btl;?dr\b"
+    r"|\b(?:one|two) lines?\b|\ben (?:une|deux|una|dos) (?:phrases?|frases?|lignes?)"
+    r"|\b(?:max|up to|at most|under)\w*\.? \d{1,3} words\b",
     re.I,
 )
 _CODE_UNIT = re.compile(
@@ -100,18 +117,34 @@ def of_severity(submission: Submission) -> int:
 
 def of_sources(submission: Submission) -> int:
     """What it costs when a text names no source."""
-    description = request(submission)
-    if _SOURCES.search(description):
+    if asks_for_sources(submission):
         return ORDERED
     return 10 if is_short(submission) else USUAL
 
 
-def is_short(submission: Submission) -> bool:
-    """Whether an order is one question, or asks for a short answer."""
+def asks_for_sources(submission: Submission) -> bool:
+    """Whether an order is for a text with sources."""
     description = request(submission)
-    is_question = description.rstrip().endswith("?") and bool(_QUESTION.search(description))
+    return bool(_SOURCES.search(description)) and not _NO_SOURCES.search(description)
+
+
+def is_short(submission: Submission) -> bool:
+    """Whether an order asks a question, or asks for a short answer."""
+    description = request(submission)
     is_brief = bool(_BRIEF.search(description))
-    return len(description) <= MAX_QUESTION_CHARS and (is_question or is_brief)
+    return len(description) <= MAX_QUESTION_CHARS and (is_brief or asks_question(submission))
+
+
+def asks_question(submission: Submission) -> bool:
+    """Whether a sentence of an order is a question, and the order is not long."""
+    description = request(submission)
+    return len(description) <= MAX_QUESTION_CHARS and bool(_MARK.search(description))
+
+
+def is_answered_in_words(submission: Submission) -> bool:
+    """Whether an order asks a question, and not for code to be written."""
+    wish = _HOW.sub("", request(submission))
+    return asks_question(submission) and not _MAKES.search(wish)
 
 
 def are_tests_in_words(submission: Submission) -> bool:
@@ -119,8 +152,7 @@ def are_tests_in_words(submission: Submission) -> bool:
     description = request(submission)
     if _TEXT_OF_TESTS.search(description):
         return not _CODE_OF_TESTS.search(description) or "gherkin" in description.lower()
-    is_asked = bool(_QUESTION.match(description.strip())) and is_short(submission)
-    return is_asked and not submission.task.code.strip()
+    return is_answered_in_words(submission) and not submission.task.code.strip()
 
 
 def is_unit_of_code(submission: Submission) -> bool:

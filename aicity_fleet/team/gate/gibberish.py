@@ -93,6 +93,7 @@ _ADDRESS = re.compile(r"https?://[^\s)>\]]+|\]\([^()\s]{0,2000}\)|<[^<>\n]{1,400
 _MIXED = re.compile(r"[a-z]\d[a-z]|[a-z]{2}\d|\d[a-z]{2}")
 _CAMEL = re.compile(r"[a-z][A-Z]")
 _WORD = re.compile(r"[^\W\d_]+(?:['\u2019][^\W\d_]+)*")
+_TOKEN = re.compile(r"[^\W\d_]+(?:['\u2019][^\W\d_]+)*|\d+|[^\w\s]")
 _VOWELS = frozenset("aeiouyаеиоуыэюяіїєёæøœıαεηιουωάέήίόύώ")
 _LATIN_OR_CYRILLIC = re.compile(r"[a-zа-яёіїєґўђћџљњјæøœßłđðþı]+")
 
@@ -146,7 +147,7 @@ def _is_gibberish(prose: str, may_be_list: bool) -> bool:
     lower = [word.lower() for word in words if not word.isupper()]
     return (
         _is_unpronounceable(lower)
-        or _is_salad(lower)
+        or _is_salad(prose)
         or (not may_be_list and _lacks_grammar(prose))
     )
 
@@ -246,9 +247,12 @@ def _most_consonants(word: str) -> int:
     return most
 
 
-def _is_salad(words: list[str]) -> bool:
-    """Whether English function words stand in no order."""
-    pairs = list(itertools.pairwise(words))
+def _is_salad(prose: str) -> bool:
+    """Whether English function words stand in no order, with white space alone between them."""
+    tokens = _TOKEN.findall(prose.lower())
+    pairs = [
+        pair for pair in itertools.pairwise(tokens) if pair[0][0].isalpha() and pair[1][0].isalpha()
+    ]
     bad = sum(
         (one in _DETERMINERS and two in _NEVER_AFTER)
         or (one in _PREPOSITIONS and two in _NEVER_AFTER_PREPOSITION)

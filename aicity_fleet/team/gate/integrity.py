@@ -24,6 +24,15 @@ from aicity_fleet.team.gate.verdict import HARD, Check, Finding, Submission
 MIN_CHARS = 20
 """A deliverable with fewer characters counts as empty."""
 
+MAX_SMALL_ORDER_CHARS = 150
+"""An order of so few characters can be for less than that."""
+
+_FIGURE = re.compile(r"[\^=~$\u20ac\u00a3+-]?\d|[\^=]\S")
+_TRANSLATES_PHRASE = re.compile(
+    r"\b(?:translat|übersetz|tradu)\w*[^\n]{0,60}[\"\u201c\u201e\u00ab][^\"\u201d\n]{1,40}[\"\u201c\u201d\u00bb]",
+    re.I,
+)
+
 MAX_CHARS = 400_000
 """Longest deliverable, in characters; the checks stay fast below it."""
 
@@ -90,10 +99,19 @@ def sized(submission: Submission) -> Iterator[Finding]:
 
     Source: aicity.dev/blog/when-agents-do-bad-work (an empty delivery is a failed one).
     """
-    if len(submission.text.strip()) < MIN_CHARS or _letters(submission.text) < MIN_LETTERS:
+    is_small = len(submission.text.strip()) < MIN_CHARS or _letters(submission.text) < MIN_LETTERS
+    if is_small and not _is_whole_answer(submission):
         yield Finding("empty", "The deliverable is empty or only a few words long.", HARD)
     elif len(submission.text) > MAX_CHARS:
         yield Finding("too_long", "The deliverable is too long; keep to what was ordered.", HARD)
+
+
+def _is_whole_answer(submission: Submission) -> bool:
+    """Whether a few characters can be all that was ordered: a figure, a pattern, a translated phrase."""
+    order, text = submission.task.description, submission.bare
+    if len(order) > MAX_SMALL_ORDER_CHARS or not _letters(text):
+        return False
+    return bool(_FIGURE.match(text) or (_TRANSLATES_PHRASE.search(order) and _letters(text) >= 4))
 
 
 def _letters(text: str) -> int:

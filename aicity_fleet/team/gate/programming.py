@@ -72,7 +72,7 @@ _ASKED = {
         rf"|strictly|only|safe|standard|our|the|an?)\s{{1,3}}){{0,3}}(?:{name}){_END}"
         rf"|(?<![\w.-])(?:{name})\s{{1,3}}(?!(?:through|over|ahead|back|deep|to|and|the|this|on"
         rf"|for)\b)(?:[\w-]{{1,20}}\s{{1,3}}){{0,2}}?{_THINGS}"
-        rf"|\A\W{{0,3}}(?:{name})(?:\s?[:,\u2013]| -)"
+        rf"|\A\W{{0,3}}(?:{name})(?:\s(?:bitte|please|pls|svp|por favor))?(?:\s?[:,\u2013]| -)"
         rf"|\b(?:show|include|share|give|provide|attach)\s(?:me\s|us\s)?(?:the|your"
         rf"|all)\s(?:{name}){_END}",
         re.I,

@@ -7,10 +7,14 @@ from collections.abc import Callable, Iterator
 from aicity_fleet.team.gate import demands
 from aicity_fleet.team.gate.code import WITHIN
 from aicity_fleet.team.gate.material import MAX_NAMES_CHARS, buyer_code, names_in, subwords
+from aicity_fleet.team.gate.sources import real_sources_where_ordered
 from aicity_fleet.team.gate.verdict import Check, Finding, Submission
 
 MIN_CODE_NAMES = 8
 """With fewer names in the buyer's code, a review need not take one up."""
+
+MAX_SHORT_LINES = 15
+"""In code of so few lines, a name that is quoted shows where a finding is."""
 
 MIN_SHARED_WORDS = 2
 """Words of such names that a review shares with the code when it quotes no name whole."""
@@ -92,10 +96,20 @@ def cites_lines(submission: Submission) -> Iterator[Finding]:
         return
     if submission.task.code.strip():
         yield Finding(
-            "no_lines", 'Name the lines that each finding is about, such as "line 12".', 35
+            "no_lines",
+            'Name the lines that each finding is about, such as "line 12".',
+            demands.USUAL if _shows_its_place(submission) else demands.ORDERED,
         )
     elif not _CITED_FILE.search(submission.prose):
         yield Finding("no_places", "Name the files or places that each finding is about.", 15)
+
+
+def _shows_its_place(submission: Submission) -> bool:
+    """Whether the code is so short that a name of it is a place, and the review quotes one."""
+    code = submission.task.code
+    if code.count("\n") > MAX_SHORT_LINES:
+        return False
+    return any(span.rstrip("()") in code for span in _QUOTED.findall(submission.prose))
 
 
 def cited_places_exist(submission: Submission) -> Iterator[Finding]:
@@ -220,4 +234,4 @@ def _labelled_sections(text: str) -> list[str]:
 REVIEW: tuple[Check, ...] = (
     *(cites_lines, cited_places_exist, quotes_exist, severities, recommendations),
 )
-SECURITY: tuple[Check, ...] = (*REVIEW, *WITHIN)
+SECURITY: tuple[Check, ...] = (*REVIEW, real_sources_where_ordered, *WITHIN)

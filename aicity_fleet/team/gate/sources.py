@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
+from aicity_fleet.team.gate import demands
 from aicity_fleet.team.gate.material import request
 from aicity_fleet.team.gate.verdict import Finding, Submission
 
@@ -21,6 +22,7 @@ _MADE_UP_HOST = re.compile(
     r"|website|webpage"
     r"|site|domain|link|url|article|journal|study|paper|report|research|publication|news|placeholder"
     r"|example|ejemplo|beispiel\w*|exemple|esempio|exemplo|przyklad"
+    r"|insert-?link-?here|beispiel-?quelle"
     r"|company|organization|organisation)(?:s|-?site|-?link|-?url|-?name|-?paper|-?article|-?study"
     r"|-?\d{1,3}|-?[a-z])?"
     r"(?:-?\d{1,3})?\.(?:com|net|org|edu|info|gov|de|es|fr|it|pl|br)",
@@ -43,6 +45,9 @@ _BLANKS = re.compile(
     r"|\((?:source|reference|citation|study|author)\s?[A-Z\d]?(?:, ?(?:year|date|(?:19|20)[\dxX]{2}))?\)"
     r"|\b(?:title|name) of (?:the )?(?:article|paper|book|study|source|report|journal|publication)\b"
     r"|\b(?:article|paper|book|journal|publisher|report) (?:title|name)(?: here)?\b(?=[.,\]*_\"”])"
+    r"|\blast ?name(?:,| et al| &)|(?-i:, YEAR\b)|\bmustermann\b|(?-i:\bDoe, J\.)"
+    r"|\[[^\]\n]{0,30}\b(?:needed|einfügen|ergänzen|to be (?:added|completed)[^\]\n]{0,20})\](?!\()"
+    r"|\bto be (?:added|completed by)\b"
     r"|\bjournal of (?:x{2,}|example|something|placeholder)\w*|\b(?:19|20)[xX]{2}\b|\barxiv:\s?x{4}"
     r"|\bdoi:? ?x{2,}|\b10\.(?:x{4,5}|1234|12345|0000|00000|9999)/\S|\b10\.\d{4,5}/(?:x{3,}"
     r"|abc\w{0,5}|12345\d*|example\w*"
@@ -107,6 +112,12 @@ def real_sources(submission: Submission) -> Iterator[Finding]:
         yield Finding("some_blank_sources", "A source is a blank; name it or leave it out.", 15)
     if repeated(submission, entries):
         yield Finding("one_source", "All sources have one address; give each its own.", 35)
+
+
+def real_sources_where_ordered(submission: Submission) -> Iterator[Finding]:
+    """The sources of other work are real as well, where the order asks for sources."""
+    if demands.asks_for_sources(submission):
+        yield from real_sources(submission)
 
 
 def repeated(submission: Submission, entries: list[str]) -> bool:

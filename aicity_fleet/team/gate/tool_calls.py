@@ -19,6 +19,7 @@ _CALL_MARKUP = re.compile(
     r"|\[TOOL_REQUEST\]"
     r"|<tool name=|<submit>|<\|channel\|>commentary to=|\bto=functions\.\w"
     r"|\bfunctions\.\w{1,40}\(\{"
+    r"|</?(?:read|write|list|search|edit|create|apply|execute|run)_(?:to_)?(?:files?|dir\w{0,8}|command|diff)>"
     r"|^(?:Calling|Invoking|Using|Tool|Function)(?: (?:tool"
     r"|function))?: ?[`\w.]{1,60}\n+(?:Arguments|Parameters|Input|Args): ?"
     r"|^Action: ?\w{1,40}\n+Action Input:|<parameter=\w|<parameter name=",
@@ -45,7 +46,7 @@ _CALL_PARTS = frozenset(
     tool tools function functions call calls invoke invocation mcp api action actions method params param
     parameter
     parameters arguments argument args command execute exec request query input recipient operation
-    endpoint payload toolname plugin
+    endpoint payload toolname plugin search engine
     """.split()  # noqa: SIM905 -- easier to read
 )
 """What the tags of a call speak of."""

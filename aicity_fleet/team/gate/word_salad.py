@@ -21,7 +21,7 @@ NOISE_WEIGHT = 2
 """A word of noise weighs as much as so many of the other oddities."""
 
 _TOKEN = re.compile(
-    r"[^\W\d_]+(?:['\u2019][^\W\d_]+)*|[.,;:!?()\[\]\"\u201c\u201d\u201e|/\n\u2013\u2014-]"
+    r"[^\W\d_]+(?:['\u2019][^\W\d_]+)*|\d+|[.,;:!?()\[\]\"\u201c\u201d\u201e|/\n\u2013\u2014-]"
 )
 _NOISE_TOKEN = re.compile(r"(?<![\w./@#$:\\<-])[^\W\d_]{3,14}(?![\w/@#$:\\>]|\.\w|-\w)")
 _VOWELS = frozenset("aeiouyàáâãäåæèéêëìíîïòóôõöøœùúûüýÿąę\u0131\u0151űůěāēīū")
