@@ -40,7 +40,7 @@ GOOD_REVIEW = (
     "### Division by zero\n"
     "- Severity: high\n"
     "- Where: line 2\n"
-    "- Problem: an empty list raises ZeroDivisionError.\n"
+    "- Problem: `mean` divides by the length of `values`: an empty list raises ZeroDivisionError.\n"
     "- Fix: raise a ValueError with a clear message, or return None.\n"
 )
 

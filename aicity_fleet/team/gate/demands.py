@@ -48,8 +48,8 @@ _NO_SOURCES = re.compile(
 _MARK = re.compile(r"\?(?=[\s)\"\u201d]|\Z)|\uff1f")
 _HOW = re.compile(r"\bhow (?:do|can|to|should|would|could)(?: (?:i|we|you|one))? \w{1,20}", re.I)
 _MAKES = re.compile(
-    r"\b(?:write|create|implement|build|generate|fix|(?:can|could) you|please|refactor|port|convert|rewrite|add|provide|make"
-    r"|code|schreib\w*|erstell\w*|beheb\w*|écri\w*|corrig\w*|escrib\w*|cre[ae]\w*|scriv\w*)\b",
+    r"\b(?:write|create|implement|build|generate|fix|(?:can|could) you|please|refactor|port"
+    r"|convert|rewrite|add|provide|make|code|schreib\w*|erstell\w*|beheb\w*|écri\w*|corrig\w*|escrib\w*|cre[ae]\w*|scriv\w*)\b",
     re.I,
 )
 _TEXT_OF_TESTS = re.compile(

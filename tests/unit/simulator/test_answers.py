@@ -279,7 +279,10 @@ OTHERS = ("content_creation", "design", "devops", "general", "unheard_of")
         "Compare 3 teas, 4 cups and 5 spoons.",
         "region,units\nnorth,4\nsouth,6\nwest,11",
         "TASK_COMPLETE 1 2 3\nTASK_COMPLETE",
-        "Sort 7 shelves, 8 boxes and 9 labels. " * 500,
+        " ".join(
+            f"Shelf {n} holds {n % 9} boxes, and box {n * 7} has {n % 5} labels."
+            for n in range(400)
+        ),
     ],
     ids=["plain", "table", "hostile", "long"],
 )
