@@ -313,8 +313,10 @@ def ordered_tests_assert(submission: Submission) -> Iterator[Finding]:
 
     Source: docs.aicity.dev/docs/guides/disputes (``code_generation``: tests).
     """
+    if not _WANTS_TESTS.search(material.request(submission)):
+        return
     count = _count_tests(submission)
-    if _WANTS_TESTS.search(material.request(submission)) and count.idle == count.tests > 0:
+    if count.idle == count.tests > 0:
         yield Finding("no_asserts", "The tests check nothing: add assertions.", 35)
 
 
