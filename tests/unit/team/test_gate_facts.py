@@ -185,7 +185,8 @@ RESEARCH = (
     "# Tea\n\nTea is old, and the ceremony of tea is older than its name.\n\n## Sources\n\n{}\n"
     + "\nTea came by ship, and the ships came late. Merchants paid with silver, which the crews feared to "
     + "lose in storms. Whole towns waited at the quay, for a chest was worth a farm. Later, faster vessels "
-    + "raced home with the first harvest, and the winner set the price for the year.\n"
+    + "raced home with the first harvest, and the winner set the price for the year. "
+    + "None of that was planned, and little of it lasted.\n"
 )
 
 
