@@ -279,7 +279,7 @@ OTHERS = ("content_creation", "design", "devops", "general", "unheard_of")
         "Compare 3 teas, 4 cups and 5 spoons.",
         "region,units\nnorth,4\nsouth,6\nwest,11",
         "TASK_COMPLETE 1 2 3\nTASK_COMPLETE",
-        "Sort 7 shelves, 8 boxes and 9 labels. " * 500,
+        "".join(f"Sort {n} shelves, {n + 1} boxes and {n + 2} labels. " for n in range(500)),
     ],
     ids=["plain", "table", "hostile", "long"],
 )
