@@ -324,7 +324,7 @@ def _count_tests(submission: Submission) -> TestCount:
     total = TestCount()
     for block in code_blocks(submission):
         count = None
-        if block.language in {"python", "python3", "py", ""}:
+        if block.language in {"python", "python3", "py", ""} and "def " in block.code:
             count = count_python(block.code)
         count = count or count_other(block.code)
         total.tests += count.tests
