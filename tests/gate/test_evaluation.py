@@ -15,7 +15,7 @@ LEAST_REJECTED = 0.95
 MOST_FALSE = 0.02
 """Share of the accepts that it may reject."""
 LEAST_REJECTED_OF_SECOND = 0.85
-"""The same of the second set, whose writers knew the kinds of junk alone, and not the checks."""
+"""The same of the second set, which was written without the checks at hand, and then used to improve them."""
 MOST_FALSE_OF_SECOND = 0.05
 
 
@@ -43,7 +43,7 @@ def test_the_gate_tells_work_from_junk(judged):
     assert total.false_share <= MOST_FALSE, lines
 
 
-def test_the_gate_tells_work_from_junk_that_it_was_not_made_for():
+def test_the_gate_tells_work_from_junk_of_the_second_set():
     second = evaluation.judge(evaluation.load(evaluation.HERE / "second_set"))
     total = evaluation.matrix(second)["all"]
     assert min(total.accepts, total.rejects) >= 100
