@@ -15,7 +15,7 @@ LEAST_REJECTED = 0.95
 MOST_FALSE = 0.02
 """Share of the accepts that it may reject."""
 LEAST_REJECTED_OF_SECOND = 0.85
-"""The same of the second set, which was written without the checks at hand, and then used to improve them."""
+"""The same of the second set: written without the checks at hand, then used to improve them."""
 MOST_FALSE_OF_SECOND = 0.05
 
 
