@@ -32,8 +32,8 @@ def test_the_sets_are_large_enough(judged):
 
 def test_every_text_is_of_a_known_category_and_its_own(judged):
     assert {one.labelled.task.task_type for one in judged} <= set(the_gate.CHECKS)
-    texts = [one.labelled.text for one in judged]
-    assert len(set(texts)) == len(texts), "a text is there twice"
+    texts = [(one.labelled.task.description, one.labelled.text) for one in judged]
+    assert len(set(texts)) == len(texts), "a text is there twice for one order"
 
 
 def test_the_gate_tells_work_from_junk(judged):
@@ -43,11 +43,11 @@ def test_the_gate_tells_work_from_junk(judged):
     assert total.false_share <= MOST_FALSE, lines
 
 
-@pytest.mark.parametrize("folder", ["second_set", "third_set"])
+@pytest.mark.parametrize("folder", ["second_set", "third_set", "fourth_set"])
 def test_the_gate_tells_work_from_junk_that_it_was_not_made_for(folder):
     judged = evaluation.judge(evaluation.load(evaluation.HERE / folder))
     total = evaluation.matrix(judged)["all"]
-    assert min(total.accepts, total.rejects) >= 100
+    assert min(total.accepts, total.rejects) >= 70
     lines = "\n".join(evaluation.wrong(judged))
     assert total.rejected_share >= LEAST_REJECTED_OF_UNSEEN, lines
     assert total.false_share <= MOST_FALSE_OF_UNSEEN, lines

@@ -9,9 +9,7 @@ from aicity_fleet.team.gate.syntax import python_tree
 MAX_COUNTED_CHARS = 25_000
 """How much of a block in another language is looked at, in characters from its start."""
 
-_REMARK = re.compile(
-    r"^[ \t]*+(?://|#(?!\[)).*$|(?<=[;{}] )//.*$|/\*[^*]*(?:\*(?!/)[^*]*)*\*/", re.M
-)
+_REMARK = re.compile(r"^[ \t]*+(?://|#(?!\[)).*$|(?<=[;{}] )//.*$|/\*[\s\S]*?(?:\*/|\Z)", re.M)
 _CHECKING_CALL = re.compile(
     r"assert|expect|verify|raises|warns|\bfail\b|should|ensure|check|approve|snapshot|match_", re.I
 )

@@ -341,8 +341,10 @@ def ordered_tests_assert(submission: Submission) -> Iterator[Finding]:
 
     Source: docs.aicity.dev/docs/guides/disputes (``code_generation``: tests).
     """
+    if not _WANTS_TESTS.search(material.request(submission)):
+        return
     count = _count_tests(submission)
-    if _WANTS_TESTS.search(material.request(submission)) and count.idle == count.tests > 0:
+    if count.idle == count.tests > 0:
         yield Finding("no_asserts", "The tests check nothing: add assertions.", 35)
 
 
@@ -350,7 +352,7 @@ def _count_tests(submission: Submission) -> TestCount:
     total = TestCount()
     for block in code_blocks(submission):
         count = None
-        if block.language in {"python", "python3", "py", ""}:
+        if block.language in {"python", "python3", "py", ""} and "def " in block.code:
             count = count_python(block.code)
         count = count or count_other(block.code)
         total.tests += count.tests

@@ -111,8 +111,9 @@ def is_review(submission: Submission) -> bool:
 
 
 def of_severity(submission: Submission) -> int:
-    """What it costs when findings have no severity."""
-    return ORDERED if _SEVERITY.search(request(submission)) else USUAL
+    """What it costs when findings have no severity: a review of code that came along has to rate them."""
+    is_ordered = submission.task.code.strip() or _SEVERITY.search(request(submission))
+    return ORDERED if is_ordered else USUAL
 
 
 def of_sources(submission: Submission) -> int:

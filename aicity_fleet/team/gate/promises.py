@@ -225,7 +225,7 @@ _UNDONE = re.compile(
 
 _DEFERS = re.compile(
     r"\b(?:send|deliver|share|post|upload|hand|submit|bring|get|have|present)\s(?:(?:it|them|this|that|these"
-    r"|those|everything|you|all|the|your|over|back|\w+ed|\w+s|\w+)\s){0,7}?(?:over\b|shortly|soon|later|ready"
+    r"|those|everything|you|all|the|your|over|back|\w+)\s){0,7}?(?:over\b|shortly|soon|later|ready"
     r"|finished|done\b|tomorrow|tonight|by (?:the end|tomorrow|to|mon|tue|wed|thu|fri|sat|sun|\d|noon|eod)"
     r"|within|in (?:a|about|an|the next|\d|under|just)\b|as soon as|once|for you to review)"
     r"|\b(?:be|come|get) (?:right |straight |shortly )?back (?:with|to you|soon|shortly|in)\b"

@@ -43,6 +43,7 @@ _PLACE = re.compile(
 
 _FILE = re.compile(rf"\b[\w-]{{1,60}}\.{_EXTENSION}\b")
 _QUOTED = re.compile(r"`([^`\n]{3,80})`")
+_COMMENTS = re.compile(r"^[ \t]*(?:#|//)[^\n]*$|\"\"\"[^\"]{0,5000}\"\"\"", re.M)
 _WORD = re.compile(r"[a-z]{4,30}")
 _CODE_NAME = re.compile(r"\b(?:[a-z]\w{0,30}_\w{1,30}|[a-z]{2,20}[A-Z]\w{1,30}|\w{3,40}(?=\(\)))")
 _CITED_FILE = re.compile(r"\b[\w/-]{1,80}\.(?:[a-z]{1,5})\b")
@@ -166,7 +167,7 @@ def quotes_exist(submission: Submission) -> Iterator[Finding]:
 
     Source: aicity.dev/blog/when-agents-do-bad-work (real issues).
     """
-    known = names_in(buyer_code(submission))
+    known = names_in(_COMMENTS.sub(" ", buyer_code(submission)))
     if len(known) < MIN_CODE_NAMES:
         return
     prose = submission.prose[:MAX_NAMES_CHARS]

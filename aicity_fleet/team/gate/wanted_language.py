@@ -108,134 +108,15 @@ _ENGLISH = re.compile(
 )
 """Words of which an English order has two at least: short clauses mislead the detector."""
 _GRAMMAR = {
-    "de": frozenset(
-        [
-            "der",
-            "die",
-            "das",
-            "und",
-            "ist",
-            "mit",
-            "für",
-            "als",
-            "nicht",
-            "ein",
-            "eine",
-            "einen",
-            "auf",
-            "von",
-            "bitte",
-            "im",
-            "zu",
-            "wir",
-            "ich",
-        ]
-    ),
-    "fr": frozenset(
-        [
-            "le",
-            "la",
-            "les",
-            "une",
-            "des",
-            "et",
-            "est",
-            "pour",
-            "avec",
-            "dans",
-            "qui",
-            "sur",
-            "pas",
-            "du",
-            "je",
-            "nous",
-            "vous",
-            "s'il",
-        ]
-    ),
-    "es": frozenset(
-        [
-            "el",
-            "la",
-            "los",
-            "las",
-            "una",
-            "con",
-            "para",
-            "que",
-            "por",
-            "del",
-            "es",
-            "y",
-            "en",
-            "no",
-            "se",
-            "mi",
-            "nuestro",
-            "favor",
-        ]
-    ),
-    "it": frozenset(
-        [
-            "il",
-            "la",
-            "gli",
-            "una",
-            "con",
-            "per",
-            "che",
-            "di",
-            "del",
-            "della",
-            "è",
-            "e",
-            "non",
-            "un",
-            "mi",
-            "nostro",
-        ]
-    ),
-    "pt": frozenset(
-        [
-            "o",
-            "os",
-            "as",
-            "uma",
-            "com",
-            "para",
-            "que",
-            "por",
-            "do",
-            "da",
-            "é",
-            "e",
-            "não",
-            "em",
-            "um",
-            "meu",
-            "nosso",
-            "favor",
-        ]
-    ),
-    "nl": frozenset(
-        [
-            "de",
-            "het",
-            "een",
-            "en",
-            "van",
-            "met",
-            "voor",
-            "dat",
-            "op",
-            "niet",
-            "is",
-            "wij",
-            "ik",
-            "graag",
-            "in",
-        ]
-    ),
+    code: frozenset(words.split())
+    for code, words in (
+        ("de", "der die das und ist mit für als nicht ein eine einen auf von bitte im zu wir ich"),
+        ("fr", "le la les une des et est pour avec dans qui sur pas du je nous vous s'il"),
+        ("es", "el la los las una con para que por del es y en no se mi nuestro favor"),
+        ("it", "il la gli una con per che di del della è e non un mi nostro"),
+        ("pt", "o os as uma com para que por do da é e não em um meu nosso favor"),
+        ("nl", "de het een en van met voor dat op niet is wij ik graag in"),
+    )
 }
 """Words of grammar of which an order in a language has three at least: terms mislead the detector."""
 

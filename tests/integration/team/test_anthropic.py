@@ -227,4 +227,5 @@ async def test_its_rate_limit_says_when(run, provider: Provider, claude):
 async def test_a_call_that_never_ends_is_cut(run, provider: Provider, claude):
     provider.will(text("late").after(20))
     claude.config = dataclasses.replace(claude.config, timeout_seconds=0.3)
-    assert (await run(model=claude)).ending == ProviderTrouble("the model took longer than 0.3 s")
+    ending = (await run(model=claude)).ending
+    assert ending == ProviderTrouble("the model took longer than 0.3 s", is_silence=True)

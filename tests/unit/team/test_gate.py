@@ -396,6 +396,15 @@ HOSTILE = {
     "in": "in the our a " * 8_000,
     "port": "port to " * 12_000,
     "select": "select from " * 8_000,
+    "open remarks": "```java\n" + "/*" * 14_000 + "\n```",
+    "open remarks of an object": "{" + "/*" * 50_000,
+    "escaped ticks": "{`" + "\\`" * 50_000,
+    "tags": "<a_call " * 12_000,
+    "sends": "i'll send it to the one and " * 3_500,
+    "stops": "and so. And " * 8_000,
+    "table rows": "| a | b |\n" * 10_000,
+    "closed brackets": ")]} a a " * 12_000,
+    "forms": "pump pumping the of " * 5_000,
 }
 
 
