@@ -220,8 +220,9 @@ class Settings(BaseModel):
         other = {"brake_jobs": "brake_failures", "retention_days": "read_back_days"}[
             str(info.field_name)
         ]
-        if (least := info.data.get(other, 0)) > value:
-            alias = cls.model_fields[other].alias
+        least, field = info.data.get(other, 0), cls.model_fields[other]
+        if least > value and least != field.default:  # a default gives way
+            alias = field.alias
             raise ValueError(f"is {value:g}, and must be at least {alias}, which is {least:g}")
         return value
 
@@ -264,7 +265,8 @@ class Settings(BaseModel):
     @property
     def brake(self) -> str:
         """When the fleet runs one job at a time, as ``Ledger.sweep`` takes it; empty for never."""
-        return f"{self.brake_failures}/{self.brake_jobs}" if self.brake_failures else ""
+        most = min(self.brake_failures, self.brake_jobs)
+        return f"{most}/{self.brake_jobs}" if most else ""
 
     @property
     def secrets(self) -> Mapping[str, str]:

@@ -104,7 +104,7 @@ class Ledger(runs.Runs, outbox.Outbox, Records):
             Keys(settings.agent),
             retention_seconds=settings.retention_days * DAY_SECONDS,
             max_journal_bytes=settings.max_journal_bytes,
-            read_back_seconds=settings.read_back_days * DAY_SECONDS,
+            read_back_seconds=min(settings.read_back_days, settings.retention_days) * DAY_SECONDS,
         )
 
     def close(self) -> None:

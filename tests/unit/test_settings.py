@@ -32,9 +32,15 @@ def test_all_faults_are_reported_together_by_variable_name():
     ("smaller", "larger", "env"),
     [
         ("FLEET_RETENTION_DAYS", "FLEET_READ_BACK_DAYS", {"FLEET_READ_BACK_DAYS": "15"}),
-        ("FLEET_RETENTION_DAYS", "FLEET_READ_BACK_DAYS", {"FLEET_RETENTION_DAYS": "6.5"}),
+        (
+            *("FLEET_RETENTION_DAYS", "FLEET_READ_BACK_DAYS"),
+            {"FLEET_RETENTION_DAYS": "6.5", "FLEET_READ_BACK_DAYS": "6.6"},
+        ),
         ("FLEET_BRAKE_JOBS", "FLEET_BRAKE_FAILURES", {"FLEET_BRAKE_FAILURES": "9"}),
-        ("FLEET_BRAKE_JOBS", "FLEET_BRAKE_FAILURES", {"FLEET_BRAKE_JOBS": "4"}),
+        (
+            *("FLEET_BRAKE_JOBS", "FLEET_BRAKE_FAILURES"),
+            {"FLEET_BRAKE_JOBS": "3", "FLEET_BRAKE_FAILURES": "4"},
+        ),
     ],
 )
 def test_a_setting_that_must_be_as_large_as_another_names_both(smaller, larger, env):
@@ -43,6 +49,11 @@ def test_a_setting_that_must_be_as_large_as_another_names_both(smaller, larger, 
     assert "FLEET_POLL_SECONDS" in str(caught.value), "together with every other fault"
     equal = {"FLEET_READ_BACK_DAYS": "14", "FLEET_BRAKE_FAILURES": "8"}
     assert Settings.load(equal).brake == "8/8"
+
+
+def test_a_default_gives_way_to_a_smaller_bound():
+    settings = Settings.load({"FLEET_BRAKE_JOBS": "4", "FLEET_RETENTION_DAYS": "3"})
+    assert settings.brake == "4/4"
 
 
 @pytest.mark.parametrize("variable", ["AGENT_CITY_API_KEY", "OPENAI_API_KEY"])
