@@ -65,6 +65,7 @@ class Worker:
                 lease_seconds=settings.lease_seconds,
                 max_running=settings.max_running_jobs,
                 endpoint=teams.endpoint,
+                brake=settings.brake,
                 day_cap_usd=settings.max_day_usd,
             ),
             isolation=None

@@ -18,6 +18,8 @@ class ClaimTerms:
     """How many jobs the whole fleet may run at once; 0 for any number."""
     endpoint: str = ""
     """The model endpoint that the process calls, as its breaker is named; the breaker may refuse."""
+    brake: str = ""
+    """See ``Ledger.sweep``. It holds from the first claim on, before any sweep."""
     day_cap_usd: Decimal | None = None
     """What the whole fleet may spend in a day, in US dollars; None for any amount."""
 

@@ -49,6 +49,7 @@ class Runs:
             lease_ms=int(terms.lease_seconds * 1000),
             max_running=terms.max_running,
             endpoint=terms.endpoint,
+            brake=terms.brake,
             is_alone=int(is_alone),
             probe_ms=int(PROBE_SECONDS * 1000),
             other_probe_ms=int(OTHER_PROBE_SECONDS * 1000),

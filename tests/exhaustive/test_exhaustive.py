@@ -106,7 +106,7 @@ def test_the_order_of_effects_is_that_of_production(programs, ledger: Ledger, ci
     told = effects(
         programs,
         ("report", "t0"),
-        [("1", "n", outcome, "0", "0"), "failed", 1, (NOW_MS, (), 0, 0, (), 1, 0)],
+        [("1", "n", outcome, "0", "0"), "failed", 1, (NOW_MS, (), 0, 0, (), 1, 0, 0, ())],
     )
     assert run == ["claim", "read", "model", "journal_append", "choose", "provider_works", "finish"]
     assert told == ["take_report", "report", "settle", "read_controls"]

@@ -115,7 +115,10 @@ def real_sources(submission: Submission) -> Iterator[Finding]:
 
 
 def real_sources_where_ordered(submission: Submission) -> Iterator[Finding]:
-    """The sources of other work are real as well, where the order asks for sources."""
+    """The sources of other work are real as well, where the order asks for sources.
+
+    Source: docs.aicity.dev/docs/guides/disputes (completeness).
+    """
     if demands.asks_for_sources(submission):
         yield from real_sources(submission)
 

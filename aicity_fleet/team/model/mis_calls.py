@@ -16,7 +16,7 @@ class MisCalls:
 
     def __init__(self) -> None:
         self._in_a_row = 0
-        self._latest: list[tuple[str, str, str]] = []
+        self._latest: list[tuple[str, str]] = []
 
     @property
     def are_too_many(self) -> bool:
@@ -26,8 +26,7 @@ class MisCalls:
     def note(self, messages: Sequence[LLMMessage]) -> bool:
         """Count the answer whose calls were just carried out.
 
-        An answer did nothing if each of its calls failed, or if it is the same as the one before, of
-        the same member.
+        An answer did nothing if each of its calls failed, or if it is the same as the one before.
 
         Args:
             messages: What the model is about to be asked.
@@ -40,7 +39,7 @@ class MisCalls:
         asked, results = messages[-2], messages[-1].content
         calls = []
         if isinstance(asked, AssistantMessage) and not isinstance(asked.content, str):
-            calls = [(asked.source, call.name, call.arguments) for call in asked.content]
+            calls = [(call.name, call.arguments) for call in asked.content]
         if calls == self._latest:
             self._in_a_row = max(self._in_a_row, 1) + 1  # the first of the same ones counts as well
         elif all(result.is_error for result in results):

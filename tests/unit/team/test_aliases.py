@@ -85,11 +85,11 @@ def test_an_alias_has_bounds_of_its_own_and_the_settings_others(read):
     assert (config.max_output_tokens, config.context_tokens) == (2000, 8192)
     assert (config.temperature, config.max_concurrent_calls) == (0.2, 0)
     assert (config.timeout_seconds, config.first_token_seconds) == (900.0, 600.5)
-    assert config.idle_seconds == 7.0, "as for the model of the settings"
+    assert config.idle_seconds == config.first_token_seconds, "Ollama is silent within a call"
     (bare,) = read('[x]\nprovider = "ollama"\nmodel = "m"\n', default=given)["x"]
     assert (bare.max_output_tokens, bare.temperature) == (None, None), "those of another model"
     (alone,) = read('[default]\nprovider = "ollama"\nmodel = "m"\n', default=None)["default"]
-    assert (alone.timeout_seconds, alone.first_token_seconds, alone.idle_seconds) == (600, 300, 60)
+    assert (alone.timeout_seconds, alone.first_token_seconds, alone.idle_seconds) == (600, 300, 300)
 
 
 def test_the_settings_bound_their_model():

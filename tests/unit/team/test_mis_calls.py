@@ -14,7 +14,7 @@ from autogen_core.models import (
 from aicity_fleet.team.model.mis_calls import MisCalls
 
 
-def answer(arguments: str, *errors: bool, member: str = "Worker") -> list[LLMMessage]:
+def answer(arguments: str, *errors: bool) -> list[LLMMessage]:
     """An answer with a call for each result, and the results."""
     calls = [FunctionCall(f"c{n}", arguments, "search") for n, _ in enumerate(errors)]
     results = [
@@ -22,7 +22,7 @@ def answer(arguments: str, *errors: bool, member: str = "Worker") -> list[LLMMes
         for call, error in zip(calls, errors, strict=True)
     ]
     return [
-        AssistantMessage(content=calls, source=member),
+        AssistantMessage(content=calls, source="Worker"),
         FunctionExecutionResultMessage(content=results),
     ]
 
@@ -52,8 +52,3 @@ def test_messages_without_a_result_begin_a_turn():
     mis_calls = MisCalls()
     assert not mis_calls.note([UserMessage(content="The brief.", source="Coordinator")])
     assert not mis_calls.note([])
-
-
-def test_the_same_call_of_another_member_is_no_repetition():
-    members = ("Searcher", "Writer", "Searcher", "Writer")
-    assert ends_after(*(answer("1", False, member=name) for name in members)) == [False] * 4
