@@ -5,14 +5,15 @@ from __future__ import annotations
 import dataclasses
 import logging
 import re
-from collections.abc import Callable
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 from unittest import mock
 
 from containment.secrets import MODEL_KEY
 
 from aicity_fleet.models import Delivered, Rejected
+from aicity_fleet.team import gate
 from aicity_fleet.team import run as driver
 from aicity_fleet.team.gate import integrity
 from aicity_fleet.team.review import brief
@@ -35,11 +36,24 @@ class Mutation:
     gives_in: bool = True
 
 
-def without(check: str) -> Patch:
-    """A gate without one of its checks."""
+def without(check: str, *, of_category: str = "") -> Patch:
+    """A gate without one of its checks, and without one of the categories' that finds the same."""
     left = tuple(rule for rule in integrity.CHECKS if rule.__name__ != check)
     assert len(left) == len(integrity.CHECKS) - 1, check
-    return lambda: mock.patch.object(integrity, "CHECKS", left)
+    others = {
+        task_type: tuple(rule for rule in rules if rule.__name__ != of_category)
+        for task_type, rules in gate.CHECKS.items()
+    }
+
+    @contextmanager
+    def patched() -> Iterator[None]:
+        with (
+            mock.patch.object(integrity, "CHECKS", left),
+            mock.patch.object(gate, "CHECKS", others),
+        ):
+            yield
+
+    return patched
 
 
 def _nonces_are_kept() -> AbstractContextManager[Any]:
@@ -156,7 +170,8 @@ MUTATIONS = (
              ("huge_and_malformed: an escape", "encoded_text: a key in disguise: tags"),
              without("unsendable")),
     Mutation("the gate takes addresses that carry", "link",
-             ("links_and_images: an unknown payload",), without("carries")),
+             ("links_and_images: an unknown payload",),
+             without("carries", of_category="real_sources_where_ordered")),
     Mutation("the gate takes addresses that run", "link",
              ("links_and_images: a script address", "links_and_images: a page as"),
              without("runs_code")),
