@@ -169,7 +169,7 @@ TABLE: dict[str, tuple[Answer, type[Ending], str]] = {
 async def test_outcome_table(run, provider: Provider, config: ModelConfig, name, caplog):
     answer, kind, code = TABLE[name]
     provider.will(answer)
-    async with open_model(dataclasses.replace(config, timeout_seconds=0.5)) as impatient:
+    async with open_model(dataclasses.replace(config, timeout_seconds=2.0)) as impatient:
         result = await run(model=impatient)
     assert type(result.ending) is kind, result.ending
     if isinstance(result.ending, Rejected):
