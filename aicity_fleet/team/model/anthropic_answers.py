@@ -15,18 +15,12 @@ from autogen_ext.models.anthropic import AnthropicChatCompletionClient
 
 from aicity_fleet.journal import REPEATED
 from aicity_fleet.team.model import live_call
-from aicity_fleet.team.model.call_errors import CallError, ErrorObjectError
+from aicity_fleet.team.model.call_errors import CallError
 from aicity_fleet.team.model.dialect import Dialect
-from aicity_fleet.team.model.event_stream import (
-    Clock,
-    Pace,
-    as_status_error,
-    json_object,
-    read_answer,
-    timed,
-)
+from aicity_fleet.team.model.event_stream import Clock, Pace, json_object
 from aicity_fleet.team.model.live_call import LiveCall
 from aicity_fleet.team.model.repetition import RepetitionWatch
+from aicity_fleet.team.model.streamed_answer import Terms, streamed_answer
 
 
 class AnthropicClient(AnthropicChatCompletionClient):
@@ -41,7 +35,7 @@ class AnthropicClient(AnthropicChatCompletionClient):
 class _Messages(AsyncMessages):
     def __init__(self, client: anthropic.AsyncAnthropic, dialect: Dialect, pace: Pace) -> None:
         super().__init__(client)
-        self._dialect, self._pace = dialect, pace
+        self._dialect, self._terms = dialect, Terms(client, dialect, pace)
         self._raw = AsyncMessages(client).with_streaming_response
 
     async def create(self, **options: Any) -> Any:
@@ -50,35 +44,13 @@ class _Messages(AsyncMessages):
         while True:
             asked = self._dialect.request(options)
             try:
-                return Message.construct(**await self._ask(asked))
+                found = await streamed_answer(
+                    self._raw, asked, _Assembly(live_call.current()), _whole, self._terms
+                )
+                return Message.construct(**found)
             except anthropic.APIStatusError as refusal:
                 if not self._dialect.learn(refusal.status_code, refusal.body, asked, options):
                     raise
-
-    async def _ask(self, asked: dict[str, Any]) -> dict[str, Any]:
-        """Return an answer in the protocol's form.
-
-        Raises:
-            CallError: The answer is late, broken off, or no answer.
-            anthropic.APIError: The server refused, or the connection failed.
-        """
-        pace = self._pace
-        if self._dialect.answers_whole or not asked["stream"]:
-            pace = pace._replace(first_token=pace.total)
-        assembly = _Assembly(live_call.current())
-        try:
-            async with timed(pace) as clock, self._raw.create(**asked) as response:
-                assembly.clock = clock
-                try:
-                    whole = await read_answer(response.iter_bytes(), assembly.take)
-                    self._dialect.answers_whole = whole is not None
-                    return assembly.message() if whole is None else _whole(whole)
-                except ErrorObjectError as found:
-                    raise as_status_error(found, self._client, response.http_response) from found
-        except CallError:
-            if not assembly.is_finished:
-                raise
-            return assembly.message()
 
 
 class _Assembly:
@@ -119,7 +91,7 @@ class _Assembly:
         self.is_finished = True
         self.clock.finish()  # read on to the end, so that the connection can be used again
 
-    def message(self) -> dict[str, Any]:
+    def answer(self) -> dict[str, Any]:
         """Return the whole answer.
 
         Raises:

@@ -26,17 +26,12 @@ from openai.types.chat.chat_completion_message_function_tool_call import (
 )
 
 from aicity_fleet.team.model import live_call
-from aicity_fleet.team.model.call_errors import CallError, ErrorObjectError
+from aicity_fleet.team.model.call_errors import CallError
 from aicity_fleet.team.model.dialect import Dialect
-from aicity_fleet.team.model.event_stream import (
-    Pace,
-    as_status_error,
-    json_object,
-    read_answer,
-    timed,
-)
+from aicity_fleet.team.model.event_stream import Pace, json_object
 from aicity_fleet.team.model.openai_stream import Assembly
 from aicity_fleet.team.model.provider_errors import is_cut_answer
+from aicity_fleet.team.model.streamed_answer import Terms, streamed_answer
 
 
 class _FormReading(BaseOpenAIChatCompletionClient):
@@ -67,7 +62,7 @@ class _Chat(AsyncChat):
 class _Completions(AsyncCompletions):
     def __init__(self, client: openai.AsyncOpenAI, dialect: Dialect, pace: Pace) -> None:
         super().__init__(client)
-        self._dialect, self._pace = dialect, pace
+        self._dialect, self._terms = dialect, Terms(client, dialect, pace)
         self._raw = AsyncCompletions(client).with_streaming_response
 
     async def create(self, **options: Any) -> Any:
@@ -76,7 +71,10 @@ class _Completions(AsyncCompletions):
         while True:
             asked = self._dialect.request(options)
             try:
-                answer = ChatCompletion.construct(**await self._ask(asked))
+                found = await streamed_answer(
+                    self._raw, asked, Assembly(live_call.current()), _whole, self._terms
+                )
+                answer = ChatCompletion.construct(**found)
                 break
             except openai.APIStatusError as refusal:
                 if is_cut_answer(refusal.body):
@@ -88,31 +86,6 @@ class _Completions(AsyncCompletions):
             normalise_message(choice.message)
         normalise_usage(answer)
         return answer
-
-    async def _ask(self, asked: dict[str, Any]) -> dict[str, Any]:
-        """Return an answer in the protocol's form.
-
-        Raises:
-            CallError: The answer is late, broken off, or no answer.
-            openai.APIError: The server refused, or the connection failed.
-        """
-        pace = self._pace
-        if self._dialect.answers_whole or not asked["stream"]:
-            pace = pace._replace(first_token=pace.total)
-        assembly = Assembly(live_call.current())
-        try:
-            async with timed(pace) as clock, self._raw.create(**asked) as response:
-                assembly.clock = clock
-                try:
-                    whole = await read_answer(response.iter_bytes(), assembly.take)
-                    self._dialect.answers_whole = whole is not None
-                    return assembly.completion() if whole is None else _whole(whole)
-                except ErrorObjectError as found:
-                    raise as_status_error(found, self._client, response.http_response) from found
-        except CallError:
-            if not assembly.is_finished:  # else only its token counts are missing
-                raise
-            return assembly.completion()
 
 
 def _cut_answer(model: str) -> dict[str, Any]:

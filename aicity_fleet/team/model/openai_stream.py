@@ -71,7 +71,7 @@ class Assembly:
             self._take_choice(choices[0])
         return self._call.finish_reason != REPEATED
 
-    def completion(self) -> dict[str, Any]:
+    def answer(self) -> dict[str, Any]:
         """Return the whole answer in the protocol's form.
 
         Raises:
