@@ -5,7 +5,7 @@ the error of that estimate, unless a server ignores the limit. A provider may ch
 is lost on the way: such a call is booked by an estimate.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import Protocol, TypeVar
 
@@ -70,6 +70,7 @@ class PricedModel(Protocol):
 
 
 M = TypeVar("M", bound=PricedModel)
+T = TypeVar("T")
 
 
 class Budget:
@@ -154,14 +155,14 @@ class Budget:
         caps = [cap for cap in (limits.max_usd, limits.earns_usd) if cap is not None]
         per_token = _usd_per_token_out(model, prompt_tokens)
         if caps and per_token:
-            left = min(caps) - self.spent_usd - _prompt_usd(model, prompt_tokens)
+            left = min(caps) - self.spent_usd - _usd(model, prompt_tokens)
             room.append(int(left / per_token))
         known = [tokens for tokens in room if tokens is not None]
         return max(min(known), LEAST_ANSWER_TOKENS) if known else None
 
     def _crossed(self, model: PricedModel, prompt_tokens: int) -> StoppedError | None:
         least = _usd_per_token_out(model, prompt_tokens) * LEAST_ANSWER_TOKENS
-        after = self.spent_usd + _prompt_usd(model, prompt_tokens) + least
+        after = self.spent_usd + _usd(model, prompt_tokens) + least
         if self._limits.max_usd is not None and after > self._limits.max_usd:
             return StoppedError(OVER_BUDGET)
         if self._limits.earns_usd is not None and after > self._limits.earns_usd:
@@ -178,13 +179,8 @@ class Budget:
         if self._limiter is None:
             return
         seconds = model.config.timeout_seconds + RESERVED_SECONDS
-        usd = _prompt_usd(model, prompt_tokens)
-        try:
-            fits = await self._limiter.reserve(self._cursor.ordinal, usd, seconds)
-        except Exception as error:
-            self._cursor.failure = error
-            raise
-        if not fits:
+        usd = _usd(model, prompt_tokens)
+        if not await self._asked(self._limiter.reserve(self._cursor.ordinal, usd, seconds)):
             raise StoppedError(DAY_CAP)
 
     async def give_back(self) -> None:
@@ -193,13 +189,8 @@ class Budget:
         Raises:
             Exception: What the limiter raises, also kept as the cursor's failure.
         """
-        if self._limiter is None:
-            return
-        try:
-            await self._limiter.give_back(self._cursor.ordinal)
-        except Exception as error:
-            self._cursor.failure = error
-            raise
+        if self._limiter is not None:
+            await self._asked(self._limiter.give_back(self._cursor.ordinal))
 
     async def book_unanswered(
         self, model: PricedModel, prompt_tokens: int, tokens_out: int
@@ -213,19 +204,23 @@ class Budget:
         Raises:
             Exception: What the limiter raises, also kept as the cursor's failure.
         """
-        known = model.prices.usd(prompt_tokens, tokens_out) if model.prices is not None else None
-        self._unanswered_usd += known or Decimal(0)
-        if self._limiter is None:
-            return
+        usd = _usd(model, prompt_tokens, tokens_out)
+        self._unanswered_usd += usd
+        if self._limiter is not None:
+            await self._asked(self._limiter.book_unanswered(self._cursor.ordinal, usd))
+
+    async def _asked(self, question: Awaitable[T]) -> T:
+        """Wait for the limiter; what it raises stops the run, and so the cursor keeps it."""
         try:
-            await self._limiter.book_unanswered(self._cursor.ordinal, known or Decimal(0))
+            return await question
         except Exception as error:
             self._cursor.failure = error
             raise
 
 
-def _prompt_usd(model: PricedModel, prompt_tokens: int) -> Decimal:
-    known = model.prices.usd(prompt_tokens, 0) if model.prices is not None else None
+def _usd(model: PricedModel, prompt_tokens: int, tokens_out: int = 0) -> Decimal:
+    """Return the price of a call; 0 when it is unknown."""
+    known = model.prices.usd(prompt_tokens, tokens_out) if model.prices is not None else None
     return known or Decimal(0)
 
 
