@@ -51,21 +51,19 @@ def after_trouble(
     match trouble:
         case _ if serves is None:
             return attempt.release(attempt.stop_switch.abort_reason or "drain")
-        case ProviderTrouble(is_busy=True, retry_after_seconds=wait):
-            closed_seconds, other_jobs = _note_trouble(attempt, trouble, endpoint, serves=serves)
+        case ProviderTrouble(is_busy=True):
+            wait, other_jobs = _note_trouble(attempt, trouble, endpoint, serves=serves)
             is_shared = other_jobs >= BUSY_JOBS and attempt.lease.excuses < MAX_EXCUSES
             if serves and not is_shared:
-                return _own_trouble(attempt, trouble.message, wait or 0.0)
+                return _own_trouble(attempt, trouble.message, wait)
             counts_as: Count = "excuses" if serves else "releases"
-            return _send_back(attempt, trouble.message, max(wait or 0.0, closed_seconds), counts_as)
+            return _send_back(attempt, trouble.message, wait, counts_as)
         case _ if serves:
             attempt.worker.ledger.controls.provider_works(endpoint)
             return _own_trouble(attempt, trouble.message)
-        case ProviderTrouble(retry_after_seconds=wait):
-            closed_seconds, _ = _note_trouble(attempt, trouble, endpoint)
-            return _send_back(
-                attempt, trouble.message, max(wait or 0.0, closed_seconds), "releases"
-            )
+        case ProviderTrouble():
+            wait, _ = _note_trouble(attempt, trouble, endpoint)
+            return _send_back(attempt, trouble.message, wait, "releases")
         case ProviderFatal():
             return _needs_a_person(attempt, trouble, endpoint)
 
@@ -73,8 +71,8 @@ def after_trouble(
 def _needs_a_person(attempt: Attempt, trouble: ProviderFatal, endpoint: str) -> JsonObject:
     """Have every job wait there until a person has acted."""
     log.error("provider.fatal", job_id=attempt.lease.job_id, message=trouble.message)
-    closed_seconds, _ = _note_trouble(attempt, trouble, endpoint)
-    return attempt.release(trouble.message, closed_seconds)
+    wait, _ = _note_trouble(attempt, trouble, endpoint)
+    return attempt.release(trouble.message, wait)
 
 
 def _note_trouble(
@@ -89,18 +87,18 @@ def _note_trouble(
     Returns:
         How long the job itself has to wait, in seconds, and how many other jobs had the same trouble.
     """
-    wait = trouble.retry_after_seconds if isinstance(trouble, ProviderTrouble) else None
+    asked = 0.0 if isinstance(trouble, ProviderFatal) else trouble.retry_after_seconds or 0.0
     seen = attempt.worker.ledger.controls.provider_trouble(
         endpoint,
         attempt.lease.job_id,
         trouble.message,
-        wait_seconds=wait or 0.0,
+        wait_seconds=asked,
         is_fatal=isinstance(trouble, ProviderFatal),
         still_serves=serves,
     )
     # Claims wait for this worker's own endpoint; a job waits for another one itself.
     is_own = endpoint == attempt.worker.terms.endpoint
-    return 0.0 if is_own else seen.closed_seconds, seen.other_jobs
+    return asked if is_own else max(asked, seen.closed_seconds), seen.other_jobs
 
 
 def _send_back(attempt: Attempt, why: str, wait_seconds: float, counts_as: Count) -> JsonObject:
