@@ -81,7 +81,7 @@ async def run_team(
         rounds=turns.review.rounds,
         endpoint=turns.route.name,
         cost=cursor.cost,
-        team=turns.team_name,
+        team=run.team.spec.name,
         hand_in=turns.review.hand_in,
         ignores_tools=turns.review.ignores_tools,
     )
@@ -102,7 +102,6 @@ class _Turns:
         self._team, self._stop_switch = team, stop_switch
         self._on_progress, self._on_event = on_progress, on_event
         self._turns = 0
-        self.team_name = spec.name
         self._streamed_tokens = 0
         self._next_report = 0.0
         self._limits = run.limits.within(spec)

@@ -27,6 +27,9 @@ BASE_URLS = {
 """The address of each provider without a base URL. It is always passed on: without one, AutoGen sends the
 key of a "claude-" or "gemini-" model elsewhere."""
 
+ALIVE_SECONDS = 5.0
+"""A model that wrote a piece of any answer within so many seconds is alive."""
+
 CONNECT_TIMEOUT_SECONDS = 10.0
 """How long a host may take to accept a connection, in seconds."""
 
@@ -78,9 +81,11 @@ class Model:
         if has_answered:
             self._alive_at[None] = time.monotonic()
 
-    def is_alive(self, seconds: float) -> bool:
-        """Whether a piece of an answer came within the last seconds, in a call that has not failed."""
-        return time.monotonic() - max(self._alive_at.values(), default=float("-inf")) < seconds
+    @property
+    def is_alive(self) -> bool:
+        """Whether a piece of an answer came just now, in a call that has not failed."""
+        latest = max(self._alive_at.values(), default=float("-inf"))
+        return time.monotonic() - latest < ALIVE_SECONDS
 
     async def close(self) -> None:
         """Close the connections; the model cannot be used afterwards."""

@@ -30,7 +30,7 @@ OWN_SERVER_TIMEOUT_SECONDS = 60.0
 """The same for a server of one's own, which may have to read a long prompt of another job first."""
 
 FRESH_SECONDS = 5.0
-"""For how long an answer, or a sign of life, holds for other jobs with trouble there, in seconds."""
+"""For how long an answer holds for other jobs with trouble there, in seconds."""
 
 logger = logging.getLogger(__name__)
 
@@ -56,7 +56,7 @@ class HealthChecks:
         Returns:
             None when the run was stopped before the answer was known.
         """
-        if after_silence and all(model.is_alive(FRESH_SECONDS) for model in route.models):
+        if after_silence and all(model.is_alive for model in route.models):
             return True
         check = self._checks.get(route.name)
         is_fresh = time.monotonic() - self._ended.get(route.name, 0.0) < FRESH_SECONDS

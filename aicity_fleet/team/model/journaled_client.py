@@ -56,9 +56,6 @@ from aicity_fleet.team.model.provider_errors import classify, may_cost
 from aicity_fleet.team.model.short_brief import ShortBrief, shortened_messages
 from aicity_fleet.team.review.coordinator import NO_WORDS
 
-ALIVE_SECONDS = 5.0
-"""A model that wrote a piece of any answer within so many seconds is alive."""
-
 TROUBLE_REST_SECONDS, FATAL_REST_SECONDS = 30.0, 600.0
 """How long a model that was down, or needs a person to act, is asked after its stand-ins, in seconds."""
 
@@ -258,24 +255,23 @@ class JournaledClient(ChatCompletionClient):
     ) -> Entry:
         await self._budget.reserve(model, estimate)
         started = time.monotonic()
-        call_id = object()
-        live = LiveCall(lambda tokens: self._took(model, call_id, tokens))
+        live = LiveCall(lambda tokens: self._took(model, live, tokens))
         try:
             with CallNotes() as notes, live:
                 result = await within(model.config.timeout_seconds, call(model))
         except asyncio.CancelledError:
-            model.note_end(call_id, has_answered=False)
+            model.note_end(live, has_answered=False)
             # The call was on its way. The cancellation goes on when it is booked.
             await asyncio.shield(self._budget.book_unanswered(model, estimate, live.tokens))
             raise
         except Exception as error:
-            model.note_end(call_id, has_answered=False)
+            model.note_end(live, has_answered=False)
             if may_cost(error) or live.tokens:
                 await self._budget.book_unanswered(model, estimate, live.tokens)
             else:
                 await self._budget.give_back()
             raise
-        model.note_end(call_id, has_answered=True)
+        model.note_end(live, has_answered=True)
         answer = self._redact(to_answer(result, ordinal=self._cursor.model_calls))
         usage = (result.usage.prompt_tokens or 0, result.usage.completion_tokens or 0)
         written = json.dumps(answer, ensure_ascii=False)
@@ -294,9 +290,9 @@ class JournaledClient(ChatCompletionClient):
             ),
         )
 
-    def _took(self, model: Model, call_id: object, tokens: int) -> None:
+    def _took(self, model: Model, call: LiveCall, tokens: int) -> None:
         """Note a piece of an answer."""
-        model.note_life(call_id)
+        model.note_life(call)
         self.on_tokens(tokens)
 
     async def create_stream(
@@ -363,7 +359,7 @@ def _is_own(ending: ProviderTrouble | ProviderFatal, model: Model) -> bool:
     """Whether the trouble seems to be this job's own, so that others keep their first choice."""
     if isinstance(ending, ProviderFatal):
         return False
-    return ending.is_of_job or (ending.is_silence and model.is_alive(ALIVE_SECONDS))
+    return ending.is_of_job or (ending.is_silence and model.is_alive)
 
 
 def _rest_seconds(ending: ProviderTrouble | ProviderFatal) -> float:
