@@ -32,8 +32,7 @@ OWN_WORDS_SHARE = 0.12
 """Share of a text's words of content that are not in the order, if the text is the order in a frame."""
 
 TOLD_SHARE = 0.75
-"""Share of the order's words of content that a text in other words than the order takes up, if it"
-" is that."""
+"""Share of the order's words of content that a text takes up, if it is the order in other words."""
 
 MOST_TIMES_LONGER = 2.5
 """An order in a frame, or told twice, is not longer than so many times the order."""

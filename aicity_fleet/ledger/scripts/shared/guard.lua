@@ -4,8 +4,8 @@
 -- the worst (`assumed`) until a success is accepted.
 --
 -- GUARD_UNSURE holds completions without a definite answer. Each may have been accepted and then have failed
--- AI City's own check, which is a failure too. A check is waited for up to an
--- hour. They count against a further failure, and against nothing else.
+-- AI City's own check, which is a failure too. A check is waited for up to an hour. They count against a further
+-- failure, and against nothing else.
 
 local function guard_count(name)
   return tonumber(redis.call('HGET', GUARD, name) or '0')
