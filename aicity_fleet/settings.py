@@ -264,7 +264,7 @@ class Settings(BaseModel):
 
     @property
     def brake(self) -> str:
-        """When the fleet runs one job at a time, as ``Ledger.sweep`` takes it; empty for never."""
+        """When the fleet runs one job at a time, as ``ClaimTerms`` takes it; empty for never."""
         most = min(self.brake_failures, self.brake_jobs)
         return f"{most}/{self.brake_jobs}" if most else ""
 

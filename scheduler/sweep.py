@@ -14,9 +14,7 @@ from aicity_fleet.messaging.messages import Messages
 log = structlog.get_logger(__name__)
 
 
-def sweep(
-    *, ledger: Ledger, messages: Messages, max_running: int = 0, brake: str = ""
-) -> SweepResult:
+def sweep(*, ledger: Ledger, messages: Messages, max_running: int = 0) -> SweepResult:
     """Walk over the ledger once and send what is due.
 
     A ledger that is new or was wiped asks for a poll, which fills it from AI City's list.
@@ -24,12 +22,11 @@ def sweep(
     Args:
         messages: Sends what is due. What is not sent is found due again.
         max_running: How many jobs the whole fleet may run at once; 0 for any number.
-        brake: See ``Ledger.sweep``.
 
     Raises:
         LedgerUnavailableError: Redis went away; the next sweep goes on.
     """
-    found = ledger.sweep(max_running=max_running, brake=brake)
+    found = ledger.sweep(max_running=max_running)
     reached(Failpoint.SWEPT)
     for job_id in found.rescued:
         log.warning("job.rescued", job_id=job_id)
@@ -50,20 +47,13 @@ class Sweeper:
 
     Args:
         max_running: How many jobs the whole fleet may run at once; 0 for any number.
-        brake: See ``Ledger.sweep``.
     """
 
     def __init__(
-        self,
-        ledger: Ledger,
-        messages: Messages,
-        every_seconds: float,
-        *,
-        max_running: int = 0,
-        brake: str = "",
+        self, ledger: Ledger, messages: Messages, every_seconds: float, *, max_running: int = 0
     ) -> None:
         self._ledger, self._messages = ledger, messages
-        self._every_seconds, self._max_running, self._brake = every_seconds, max_running, brake
+        self._every_seconds, self._max_running = every_seconds, max_running
         self._has_swept = False
 
     def start(self, background: Background) -> None:
@@ -78,12 +68,7 @@ class Sweeper:
         """
         if not self._ledger.coordination.may_sweep(self._every_seconds * 0.9):
             return
-        found = sweep(
-            ledger=self._ledger,
-            messages=self._messages,
-            max_running=self._max_running,
-            brake=self._brake,
-        )
+        found = sweep(ledger=self._ledger, messages=self._messages, max_running=self._max_running)
         if found.is_new and self._has_swept:
             log.error("ledger.wiped", then="it is filled from AI City's list of tasks")
         self._has_swept = True

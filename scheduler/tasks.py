@@ -80,13 +80,8 @@ def _check_dispatcher(**_: object) -> None:
 @signals.worker_ready.connect
 def _start_sweep(**_: object) -> None:
     if consumes(CONTROL_QUEUE):
-        sweeper = Sweeper(
-            _ledger(),
-            messages,
-            settings.sweep_seconds,
-            max_running=settings.max_running_jobs,
-            brake=settings.brake,
-        )
+        max_running = settings.max_running_jobs
+        sweeper = Sweeper(_ledger(), messages, settings.sweep_seconds, max_running=max_running)
         sweeper.start(_background)
 
 

@@ -19,7 +19,8 @@ class ClaimTerms:
     endpoint: str = ""
     """The model endpoint that the process calls, as its breaker is named; the breaker may refuse."""
     brake: str = ""
-    """See ``Ledger.sweep``. It holds from the first claim on, before any sweep."""
+    """When to run one job at a time: ``5/8`` after 5 failures among the latest 8 jobs; empty for never. The
+    other moves obey what the latest claim said."""
     day_cap_usd: Decimal | None = None
     """What the whole fleet may spend in a day, in US dollars; None for any amount."""
 

@@ -150,13 +150,11 @@ class Ledger(runs.Runs, outbox.Outbox, Records):
         """Record that the message of a queued job went out."""
         self._scripts.run("sent", job_id)
 
-    def sweep(self, *, max_running: int = 0, brake: str = "") -> SweepResult:
+    def sweep(self, *, max_running: int = 0) -> SweepResult:
         """Make lapsed, stale and due work runnable; the caller sends the messages.
 
         Args:
             max_running: How many jobs the whole fleet may run at once; 0 for any number.
-            brake: When to run one job at a time: ``5/8`` after 5 failures among the latest 8 jobs; empty
-                for never. The other moves obey what the latest sweep said.
         """
         *found, is_new = self._scripts.run(
             "sweep",
@@ -167,7 +165,6 @@ class Ledger(runs.Runs, outbox.Outbox, Records):
             isolate_after=ISOLATED_AFTER_LAPSES,
             quarantine_after=MAX_LAPSES,
             max_running=max_running,
-            brake=brake,
             schema_version=SCHEMA_VERSION,
             outage_ms=OUTAGE_MS,
         )

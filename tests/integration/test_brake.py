@@ -14,15 +14,14 @@ BRAKE = "5/8"
 
 @pytest.fixture
 def braked(ledger):
-    """A ledger with 300 jobs that keeps the brake."""
+    """A ledger with 300 jobs."""
     for number in range(300):
         ledger.accept(AssignedTask(f"job {number}", "general", "Say something."))
-    ledger.sweep(brake=BRAKE)
     return ledger
 
 
-def claim(ledger: Ledger, number: int) -> Lease | NotClaimed:
-    return ledger.claim(f"job {number}", ClaimTerms("me:1", 60))
+def claim(ledger: Ledger, number: int, *, brake: str = BRAKE) -> Lease | NotClaimed:
+    return ledger.claim(f"job {number}", ClaimTerms("me:1", 60, brake=brake))
 
 
 def finish(ledger: Ledger, lease: Lease | NotClaimed, *, passes: bool) -> None:
@@ -31,16 +30,16 @@ def finish(ledger: Ledger, lease: Lease | NotClaimed, *, passes: bool) -> None:
     assert ledger.finish(lease, outcome, Spent(1, model="gpt-x"), team="writers")
 
 
-def run(ledger: Ledger, endings: str, first: int = 0) -> None:
+def run(ledger: Ledger, endings: str, first: int = 0, *, brake: str = BRAKE) -> None:
     """Run one job after another: ``+`` for one that passes, ``-`` for one that fails."""
     for place, ending in enumerate(endings, first):
-        finish(ledger, claim(ledger, place), passes=ending == "+")
+        finish(ledger, claim(ledger, place, brake=brake), passes=ending == "+")
 
 
-def starts(ledger: Ledger, first: int) -> int:
+def starts(ledger: Ledger, first: int, *, brake: str = BRAKE) -> int:
     """How many further jobs start at once."""
     number = 0
-    while isinstance(claim(ledger, first + number), Lease):
+    while isinstance(claim(ledger, first + number, brake=brake), Lease):
         number += 1
     return number
 
@@ -73,7 +72,7 @@ def test_while_it_is_set_the_sweep_sends_one_job(braked):
     run(braked, "-----")
     waiting = {f"job {number}": 0 for number in range(100, 110)}
     braked.client.zadd(f"{braked.keys.prefix}unsent", waiting)
-    assert len(braked.sweep(brake=BRAKE).to_run) == 1
+    assert len(braked.sweep().to_run) == 1
 
 
 def test_a_fleet_that_has_not_delivered_yet_starts_a_few_jobs(braked):
@@ -102,10 +101,9 @@ def test_a_fleet_that_always_fails_buys_twenty_jobs_at_most_before_it(braked):
 
 
 def test_without_the_setting_nothing_holds_jobs_back(braked):
-    braked.sweep(brake="")
-    run(braked, "-" * 20)
+    run(braked, "-" * 20, brake="")
     assert not braked.controls.read().is_braked
-    assert starts(braked, 100) == 200
+    assert starts(braked, 100, brake="") == 200
 
 
 def test_it_names_the_team_and_the_model_that_fail(braked):

@@ -340,7 +340,7 @@ def test_a_reported_job_that_is_still_listed_stays_known(ledger, redis_client):
 def test_a_script_fails_when_a_named_argument_is_missing(ledger):
     ledger.accept(TASK)
     with pytest.raises(LedgerError, match="no argument is called max_running"):
-        ledger._scripts.run("claim", "clx1", owner="me")
+        ledger._scripts.run("claim", "clx1", owner="me", brake="")
 
 
 def test_two_fleets_on_one_redis_do_not_meet(redis_client, ledger, agent):

@@ -184,6 +184,7 @@ class Fleet:
                 lease_seconds=LEASE_SECONDS,
                 max_running=world.profile.max_running,
                 endpoint="model",
+                brake=world.profile.brake,
             ),
             isolation=isolation,
         )
@@ -228,14 +229,8 @@ class Fleet:
 
         for _ in range(DISPATCHER_SLOTS):
             world.stage.spawn(process, lambda: self._consume(("control", "reports"), handle))
-        profile = world.profile
-        sweeper = Sweeper(
-            ledger,
-            self._messages,
-            SWEEP_SECONDS,
-            max_running=profile.max_running,
-            brake=profile.brake,
-        )
+        max_running = world.profile.max_running
+        sweeper = Sweeper(ledger, self._messages, SWEEP_SECONDS, max_running=max_running)
         sweeper.start(VirtualBackground(self, process))
 
     def _boot_beat(self, process: Process) -> None:

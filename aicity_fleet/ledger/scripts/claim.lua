@@ -4,7 +4,7 @@
 --   lease_ms
 --   max_running: most jobs of the fleet that may run at once; 0 for any number
 --   endpoint: the model endpoint that the process would call, or ''
---   brake: see `is_braked`
+--   brake: see `is_braked`; the other scripts find it in the controls
 --   is_alone: '1' when the job would run alone in its process
 --   probe_ms: how long a probe of an endpoint may take
 --   other_probe_ms: how long the job that failed there last leaves the probe to another
@@ -35,8 +35,10 @@ end
 if is_paused('starts') then
   return refuse('paused', NOW)
 end
-if arg.brake ~= '' then
-  redis.call('HSETNX', CONTROLS, 'brake', arg.brake) -- before the first sweep
+if arg.brake == '' then
+  redis.call('HDEL', CONTROLS, 'brake')
+else
+  redis.call('HSET', CONTROLS, 'brake', arg.brake)
 end
 if room_to_start(arg.max_running) < 1 then
   local reason = failures_seen() >= RULES.max_failures and 'guard' or is_braked() and 'brake'

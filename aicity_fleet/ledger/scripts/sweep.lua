@@ -7,7 +7,6 @@
 --   isolate_after: lapsed leases after which a job runs alone
 --   quarantine_after: lapsed leases after which a job is quarantined
 --   max_running: most jobs of the fleet that may run at once; 0 for any number
---   brake: see `is_braked`; the other scripts find it in the controls
 --   schema_version: of the ledger's layout
 --   outage_ms: time between two sweeps that shows an outage
 -- Reply: {rescued ids, ids to send to the jobs queue, ids to send to the reports queue, 1 when the
@@ -20,11 +19,6 @@ local function due(set, most)
 end
 
 redis.call('SETNX', PREFIX .. 'schema', arg.schema_version)
-if arg.brake == '' then
-  redis.call('HDEL', CONTROLS, 'brake')
-else
-  redis.call('HSET', CONTROLS, 'brake', arg.brake)
-end
 
 -- If there was no sweep for a while, Redis itself may have been away, so no lease could be renewed. Leases
 -- that lapsed in that time say nothing against their jobs.
