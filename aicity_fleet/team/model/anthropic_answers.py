@@ -98,10 +98,7 @@ class _Assembly:
             CallError: The stream ended before the answer was whole.
         """
         if self._message.get("stop_reason") is None:
-            began = self.clock.has_begun
-            raise CallError(
-                "the model's answer broke off" if began else "the model's answer held nothing"
-            )
+            raise self.clock.unfinished()
         for (index, name), pieces in self._pieces.items():
             block = self._blocks.get(index, {})
             text = "".join(pieces)

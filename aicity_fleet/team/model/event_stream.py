@@ -68,6 +68,11 @@ class Clock:
     def _grant(self, seconds: float) -> None:
         self._limit.reschedule(asyncio.get_running_loop().time() + seconds)
 
+    def unfinished(self) -> CallError:
+        """Return the error of an answer that ended before it was whole."""
+        broke_off = "the model's answer broke off"
+        return CallError(broke_off if self.has_begun else "the model's answer held nothing")
+
     def problem(self) -> str:
         """Return what to say when the clock ran out."""
         if self.has_begun:

@@ -171,8 +171,10 @@ class JournaledClient(ChatCompletionClient):
         """
         while True:
             asked = shortened_messages(messages, self.brief)
-            shown = [message.model_dump(mode="json") for message in asked]
-            estimate = prompt_tokens({**request, "messages": shown})
+            shown = request
+            if asked is not messages:
+                shown = {**request, "messages": [m.model_dump(mode="json") for m in asked]}
+            estimate = prompt_tokens(shown)
             # What is measured here costs no request: small steps keep more of the brief.
             if self._is_crowded(estimate) and self.brief and self.brief.shorten(0.8):
                 continue

@@ -78,10 +78,7 @@ class Assembly:
             CallError: The stream ended before the answer was whole.
         """
         if self._finish_reason is None:
-            began = self.clock.has_begun
-            raise CallError(
-                "the model's answer broke off" if began else "the model's answer held nothing"
-            )
+            raise self.clock.unfinished()
         message: dict[str, Any] = {"role": "assistant", "content": None}
         message |= {name: "".join(pieces) for name, pieces in self._texts.items()}
         if self._calls:
