@@ -9,11 +9,13 @@ program has one thread, so a fork copies no lock that another thread holds.
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import signal
 import sys
 import traceback
+from pathlib import Path
 
 from aicity_fleet.aicity.client import AICityClient
 from aicity_fleet.failpoints import Failpoint, listen
@@ -24,13 +26,15 @@ from aicity_fleet.messaging.messages import Messages
 from aicity_fleet.messaging.routes import POLL, REPORT, RUN_JOB
 from aicity_fleet.money.prices import find_prices
 from aicity_fleet.settings import Settings
-from aicity_fleet.team import run_team  # noqa: F401 - imports AutoGen once, for all children
+from aicity_fleet.team.replay.fixture import load_fixture, replay_fixture
 from scheduler.poll import poll
 from scheduler.read_back import read_back
 from scheduler.report import ReporterParts, report
 from scheduler.sweep import sweep
 from workers.run_job import run_job
 from workers.worker import Worker
+
+FIXTURE = Path(__file__).parents[1] / "fixtures" / "research.json"
 
 MESSAGES = "messages"
 """The list in Redis, behind the fleet's prefix, that stands for the queues: task and job id."""
@@ -88,6 +92,8 @@ def load_what_loads_on_use(settings: Settings) -> None:
     """Load once, before any fork, what each child would load anew."""
     find_prices("gpt-4o", provider="openai")
     AICityClient.from_settings(settings).close()
+    # A whole run compiles the patterns of the gate and loads what AutoGen and the HTTP client load on use.
+    asyncio.run(replay_fixture(load_fixture(FIXTURE)))
 
 
 def main() -> None:

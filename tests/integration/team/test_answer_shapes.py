@@ -46,9 +46,19 @@ def play(engine, config, provider: Provider):
     return run
 
 
-@pytest.mark.parametrize("streams", [True, False], ids=["streamed", "whole"])
 @pytest.mark.parametrize("name", SHAPES)
-async def test_each_shape_ends_as_the_table_says(play, provider: Provider, name, streams):
+async def test_each_shape_ends_as_the_table_says(play, provider: Provider, name):
+    await assert_ends_as_the_table_says(play, provider, name, streams=True)
+
+
+@pytest.mark.parametrize("engine", ["plain"])
+@pytest.mark.parametrize("name", SHAPES)
+async def test_each_shape_ends_the_same_in_one_piece(play, provider: Provider, name, engine):
+    """How an answer is read depends on no engine."""
+    await assert_ends_as_the_table_says(play, provider, name, streams=False)
+
+
+async def assert_ends_as_the_table_says(play, provider: Provider, name, *, streams):
     shape, journal = SHAPES[name], MemoryJournal()
     task, result = await play(name, journal, streams=streams)
     if shape.fails:

@@ -1,11 +1,11 @@
 from __future__ import annotations
 
 import base64
-import time
 import zlib
 
 import pytest
 from containment.secrets import CREDENTIALS, DISGUISES, MODEL_KEY
+from support.growth import assert_grows_with_the_length
 from support.samples import GOOD, GOOD_GENERAL, NONCE, order
 
 from aicity_fleet.simulator.demo_tasks import demo_tasks
@@ -72,6 +72,7 @@ def test_what_is_not_claimed():
 
 @pytest.mark.parametrize("text", ["a", "0 ", "ab12", "%41", "12 ", "\\x41"])
 def test_the_longest_text_is_looked_through_in_time(text):
-    began = time.process_time()
-    holds_any(text * (400_000 // len(text)), (*SECRETS, *LINES, *RULES))
-    assert time.process_time() - began < 5
+    secrets = (*SECRETS, *LINES, *RULES)
+    assert_grows_with_the_length(
+        lambda part: holds_any(part, secrets), text * (400_000 // len(text))
+    )

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-import time
 
+from support.growth import assert_grows_with_the_length
 from support.samples import NONCE, order
 
 from aicity_fleet.team.review.brief import write_brief
@@ -62,8 +62,7 @@ def test_a_forged_fence_is_text_of_the_buyer_s():
 
 
 def test_the_time_grows_with_the_length_alone():
-    """Milliseconds; the bound leaves a loaded machine a factor of a hundred."""
-    text = brief(code="BEGIN BUYER TEXT \n" * 100_000 + "\n" * 1_000_000)
-    started = time.perf_counter()
-    assert shorten_brief(text, nonce=NONCE, keep=0.5)
-    assert time.perf_counter() - started < 3.0
+    assert_grows_with_the_length(
+        lambda code: shorten_brief(brief(code=code), nonce=NONCE, keep=0.5),
+        "BEGIN BUYER TEXT \n" * 100_000 + "\n" * 1_000_000,
+    )
