@@ -1,8 +1,10 @@
 """Whether the time for a text grows only with the length of the text."""
 
+import functools
 import gc
 import time
 from collections.abc import Callable, Iterable
+from typing import Any
 
 from aicity_fleet.models import AssignedTask
 from aicity_fleet.team.gate.verdict import Submission
@@ -11,10 +13,10 @@ SMALL_SECONDS = 0.1
 """Below this a text of the tests' length is dealt with at once, whatever its time grows with."""
 
 
-def cpu_seconds(work: Callable[[], object]) -> float:
+def cpu_seconds(work: Callable[[Any], object], given: Any) -> float:
     """What `work` takes of the processor: what else the machine does then is not counted."""
     started = time.process_time()
-    work()
+    work(given)
     return time.process_time() - started
 
 
@@ -27,16 +29,13 @@ def assert_grows_with_the_length(work: Callable[[str], object], text: str) -> No
     Raises:
         AssertionError: it takes more.
     """
-    if cpu_seconds(lambda: work(text)) < SMALL_SECONDS:
+    if cpu_seconds(work, text) < SMALL_SECONDS:
         return
     quarter = text[: len(text) // 4] + text[-5:]  # the end closes what the text opened
     gc.collect()
     gc.disable()  # its time grows with the heap of the whole test process
     try:
-        whole, part = (
-            min(cpu_seconds(lambda given=given: work(given)) for _ in range(3))
-            for given in (text, quarter)
-        )
+        whole, part = (min(cpu_seconds(work, given) for _ in range(3)) for given in (text, quarter))
     finally:
         gc.enable()
     assert whole <= 8 * part + SMALL_SECONDS, (
@@ -54,9 +53,10 @@ def assert_no_check_is_slow(
     def submission_of(text: str) -> Submission:
         return Submission(text, order_of(text), "stop", ("z" * 60,))
 
+    def look(rule: Callable[[Submission], Iterable[object]], text: str) -> None:
+        list(rule(submission_of(text)))
+
     shared = submission_of(text)  # what all checks need is worked out once
     for rule in rules:
-        if cpu_seconds(lambda rule=rule: list(rule(shared))) >= SMALL_SECONDS:
-            assert_grows_with_the_length(
-                lambda text, rule=rule: list(rule(submission_of(text))), text
-            )
+        if cpu_seconds(lambda rule: list(rule(shared)), rule) >= SMALL_SECONDS:
+            assert_grows_with_the_length(functools.partial(look, rule), text)
