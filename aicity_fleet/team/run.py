@@ -111,7 +111,7 @@ class _Turns:
         self.route = models[spec.members[-1].model]
         """Where the latest model call went."""
         brief = write_brief(run.task, nonce=run.nonce, function_calling=self.route.function_calling)
-        self._short_brief = ShortBrief(brief)
+        self._short_briefs = {member.model: ShortBrief(brief) for member in spec.members}
         keys = [model.config.api_key for route in models.values() for model in route.models]
         secrets = worth_redacting(keys, run.secrets)
         self._redact = redactor(secrets)
@@ -154,7 +154,7 @@ class _Turns:
             on_answer=on_answer,
             redact=self._redact,
         )
-        client.on_tokens, client.brief = self._on_tokens, self._short_brief
+        client.on_tokens, client.brief = self._on_tokens, self._short_briefs[member.model]
         self._clients.append(client)
         workbench = None
         if route.function_calling and (is_last or member.tools):

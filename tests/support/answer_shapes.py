@@ -126,6 +126,7 @@ WRITTEN = {
     f"{ARGUMENTS}<|call|>",
     "W11": f"<tool_call>\n<function=submit>\n<parameter=content>\n{GOOD_GENERAL}\n</parameter>\n"
     "</function>\n</tool_call>",
+    "W15": f"[submit(content={json.dumps(GOOD_GENERAL)})]",
 }
 
 FINISH_REASONS = {

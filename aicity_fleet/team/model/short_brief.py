@@ -15,7 +15,7 @@ logger = logging.getLogger(__name__)
 
 
 class ShortBrief:
-    """The brief of one run, as short as its models need it so far."""
+    """The brief of one run, as short as the models of one alias need it so far."""
 
     def __init__(self, brief: Brief) -> None:
         self.brief = brief

@@ -93,6 +93,22 @@ _XML_PARAMETER_END = re.compile(r"\n?</parameter>\s*+(?=<parameter=|</function>|
 _XML_CALL_END = re.compile(r"(?:</function>)?\s*+(?:</tool_call>)?\s*+")
 """The format of Qwen 3 Coder."""
 
+_TEXT = "|".join(
+    rf"{quotes}(?:(?!{quotes})(?:[^\\]|\\.))*+{quotes}" for quotes in ('"""', "'''", '"', "'")
+)
+_PYTHON_HEAD = re.compile(r"(?:<\|python_tag\|>)?\s*+\[?")
+_PYTHON_CALL = re.compile(rf"\s*+{_NAME}\s*+\(\s*+")
+_PYTHON_ARGUMENT = re.compile(
+    rf"(?P<name>[A-Za-z_]\w{{0,63}})\s*+=\s*+"
+    rf"(?P<value>(?:{_TEXT})|True|False|None|-?(?:0|[1-9][0-9]{{0,30}}+)(?:\.[0-9]{{1,30}}+)?)\s*+(?:,\s*+|(?=\)))",
+    re.DOTALL,
+)
+_PYTHON_CALL_END = re.compile(r"\)\s*+[,;]?\s*+")
+_CONSTANTS = {"True": "true", "False": "false", "None": "null"}
+_ESCAPE = re.compile(r"\\(x[0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|.)", re.DOTALL)
+_ESCAPED = {"n": "\n", "t": "\t", "r": "\r", "\n": "", **{char: char for char in "\\'\""}}
+"""The pythonic format of Llama 3.2 and 4: calls with keyword arguments, in a list or alone."""
+
 _BEGINNINGS = (
     *(
         "<tool_call",
@@ -112,7 +128,11 @@ _NAMES = ("name", "tool", "tool_name", "function")
 def read_calls(answer: str, tools: Collection[str]) -> tuple[WrittenCall, ...]:
     """Return the calls that an answer consists of; none if it is anything but calls of these tools."""
     body = _unwrapped(answer)
-    for calls in (*(_in_dialect(body, dialect) for dialect in _DIALECTS), _in_xml(body)):
+    for calls in (
+        *(_in_dialect(body, dialect) for dialect in _DIALECTS),
+        _in_xml(body),
+        _in_python(body),
+    ):
         if calls and all(call.name in tools for call in calls):
             return tuple(calls)
     return ()
@@ -180,6 +200,42 @@ def _in_xml(body: str) -> list[WrittenCall] | None:
         at = tail.end()
         calls.append(WrittenCall(head["name"], json.dumps(arguments, ensure_ascii=False)))
     return calls
+
+
+def _in_python(body: str) -> list[WrittenCall] | None:
+    calls: list[WrittenCall] = []
+    head = _PYTHON_HEAD.match(body)
+    at = head.end() if head else 0
+    closing = "]" if body[at - 1 : at] == "[" else ""
+    while at < len(body) and (not closing or body[at:] != closing):
+        call = _PYTHON_CALL.match(body, at)
+        if call is None:
+            return None
+        at = call.end()
+        arguments: dict[str, Any] = {}
+        while argument := _PYTHON_ARGUMENT.match(body, at):
+            arguments[argument["name"]] = _python_value(argument["value"])
+            at = argument.end()
+        tail = _PYTHON_CALL_END.match(body, at)
+        if tail is None:
+            return None
+        at = tail.end()
+        calls.append(WrittenCall(call["name"], json.dumps(arguments, ensure_ascii=False)))
+    return calls if body[at:] == closing else None
+
+
+def _python_value(literal: str) -> Any:
+    """Return the value of a literal. Line breaks in a text need not be escaped, as in JSON."""
+    if literal[0] not in "\"'":
+        return json.loads(_CONSTANTS.get(literal, literal))
+    quotes = 3 if literal[:3] in ('"""', "'''") else 1
+    return _ESCAPE.sub(_unescaped, literal[quotes:-quotes])
+
+
+def _unescaped(escape: re.Match[str]) -> str:
+    """Return what an escape stands for; one that Python does not know stands for itself."""
+    said = escape[1]
+    return chr(int(said[1:], 16)) if len(said) > 1 else _ESCAPED.get(said, escape[0])
 
 
 def _refuse(constant: str) -> NoReturn:

@@ -27,6 +27,7 @@ from aicity_fleet.journal import MemoryJournal
 from aicity_fleet.models import Delivered, Interrupted, Rejected
 from aicity_fleet.stop_switch import StopSwitch
 from aicity_fleet.team import Limits, only, open_model, team_for
+from aicity_fleet.team.declare.spec import Member
 from aicity_fleet.team.model.clients import Route
 
 
@@ -120,6 +121,23 @@ async def test_a_shorter_brief_is_sent_to_a_small_model(run, provider, config, k
         again = await run(task, model=model, journal=journal)
     assert again.ending == result.ending
     assert len(provider.requests) == sent, "the journal replays"
+
+
+async def test_one_model_s_small_context_costs_another_nothing(run, provider: Provider, config):
+    provider.will(text("A draft."), submit(GOOD_GENERAL))
+    last = team_for("general").members[-1].model_copy(update={"tools": ()})
+    drafter = Member(name="Drafter", system_prompt="Draft.", model="small")
+    small = dataclasses.replace(config, context_tokens=6000)
+    async with open_model(small) as first, open_model(config) as second:
+        result = await run(
+            order(code=LONG),
+            models={"small": Route([first]), last.model: Route([second])},
+            bounds={"members": (drafter, last)},
+        )
+    assert result.ending == Delivered(GOOD_GENERAL, 100)
+    drafted, handed_in = (str(request["messages"]) for request in provider.requests)
+    assert "The next block is shortened" in drafted
+    assert "The next block is shortened" not in handed_in
 
 
 async def test_what_was_found_too_long_is_not_sent_again(run, provider: Provider):

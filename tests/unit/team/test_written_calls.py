@@ -37,6 +37,10 @@ def test_each_format_is_read(name):
         '{"type": "function", "function": {"name": "search", "arguments": "{\\"query\\": \\"x\\"}"}}',
         f'{{"tool_calls": [{CALL}]}}',
         '{"tool": "search", "args": {"query": "x"}}',
+        'search(query="x")',
+        "[search(query='x')]",
+        '<|python_tag|>[search(query="""x""")]<|eom_id|>',
+        "```python\nsearch(\n    query='x',\n)\n```",
     ],
 )
 def test_variants_of_the_formats(answer):
@@ -47,6 +51,29 @@ def test_several_calls_keep_their_order():
     two = f"<tool_call>{CALL}</tool_call>\n<tool_call>{CALL.replace('x', 'y')}</tool_call>"
     assert [json.loads(call.arguments)["query"] for call in read_calls(two, TOOLS)] == ["x", "y"]
     assert len(read_calls(f"{CALL}; {CALL}", TOOLS)) == 2
+
+
+def test_calls_as_in_python():
+    first, second = read_calls("[search(query='x', most=3, deep=True, site=None), submit()]", TOOLS)
+    assert json.loads(first.arguments) == {"query": "x", "most": 3, "deep": True, "site": None}
+    assert second == WrittenCall("submit", "{}")
+
+
+@pytest.mark.parametrize(
+    ("literal", "value"),
+    [
+        (r'"a\nb"', "a\nb"),
+        ('"a\nb"', "a\nb"),
+        (r"'it\'s \\d \d'", r"it's \d \d"),
+        (r"'\u00e9\x41'", "\u00e9A"),
+        ('"""say "so", \'\'\'then\'\'\'"""', "say \"so\", '''then'''"),
+        ('""', ""),
+        ("'), submit(content=\"\")'", '), submit(content="")'),
+    ],
+)
+def test_a_text_as_in_python(literal, value):
+    (call,) = read_calls(f"submit(content={literal})", TOOLS)
+    assert json.loads(call.arguments) == {"content": value}
 
 
 def test_a_line_break_within_a_text_need_not_be_escaped():
@@ -75,6 +102,17 @@ def test_a_line_break_within_a_text_need_not_be_escaped():
         '<tool_call>{"name": "search", "arguments": {"query": "x',
         "<function=search><parameter=query>x",
         "[1, 2]",
+        "[]",
+        "[search(query='x')",
+        "search(query='x')]",
+        "search(query=x)",
+        "search(query='x'",
+        "search(query='x' + 'y')",
+        "search(query='x').strip()",
+        "search(most=007)",
+        "search(most=\u0663)",
+        "[search(query='x')] and so on",
+        "search('x')  # as in Python",
         "null",
     ],
 )
@@ -108,6 +146,11 @@ def test_the_beginning_of_a_call_is_told_from_a_text():
         "[TOOL_CALLS]submit[ARGS]",
         ";",
         f"{CALL};",
+        "search(query='x'),",
+        "[search(query='",
+        "search(a=1,",
+        "search(a='''",
+        "\\'",
     ],
 )
 def test_reading_takes_linear_time(piece):
