@@ -81,7 +81,7 @@ def run_job(job_id: str, worker: Worker) -> JsonObject:
         if result is None:
             did = _settle_broken(Attempt(lease, worker, Spent(ran_ms), stop_switch))
         else:
-            spent = Spent(ran_ms, result.usage, result.model, result.hand_in)
+            spent = Spent(ran_ms, result.usage, result.model, result.hand_in, result.judgement)
             did = _settle(Attempt(lease, worker, spent, stop_switch, result.team), result)
             _note_hand_in(result, worker)
     log.info("job.stopped", job_id=job_id, attempt=lease.token, **did)
