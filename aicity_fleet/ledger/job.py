@@ -68,7 +68,7 @@ class Job:
     score: int | None
     """The gate's own score of the deliverable, 0 to 100."""
     judgement: JsonObject | None
-    """What the judge said last: ``score``, 0 to 100, or None when it had no say, and ``silence``, why it had
+    """What the judge said last: ``score``, 0 to 100, or None without a say, and ``silence``, why it had
     none. None when it was not asked."""
     outcome: Outcome | None
     report_attempts: int
