@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import time
 
@@ -14,7 +15,9 @@ from aicity_fleet.settings import Settings
 from aicity_fleet.team import gate, team_for
 from aicity_fleet.team.declare.catalog import RUBRICS, read_team, teams_of, with_judge
 from aicity_fleet.team.declare.models_file import models_of
+from aicity_fleet.team.review.brief import write_brief, write_remarks
 from aicity_fleet.team.review.judging import MAX_FINDING_CHARS, read_judgement, write_case
+from aicity_fleet.team.team import JOURNAL_FORMAT
 
 CASE = write_case(order(), "A deliverable.", nonce=NONCE)
 FINDING = "Line 3 is wrong, which costs 20."
@@ -108,6 +111,22 @@ def test_the_time_grows_with_the_length_alone(name):
     began = time.process_time()
     read_judgement(HOSTILE[name], write_case(order(), HOSTILE[name], nonce=NONCE))
     assert time.process_time() - began < 1.0
+
+
+KNOWN = {3: "2afe741ec77844ca"}
+"""The hash of what surrounds the texts in requests, by the format of journals that has it."""
+
+
+def test_no_text_of_a_request_changes_unnoticed():
+    """See ``test_request_texts.py``: raise ``JOURNAL_FORMAT`` when one is meant to change."""
+    brief = write_brief(order(), nonce=NONCE, function_calling=True)
+    texts = [
+        *(write_case(order(), "A text.", nonce=NONCE, is_again=again) for again in (False, True)),
+        *(write_remarks((FINDING,), brief, is_plain=plain) for plain in (False, True)),
+        write_remarks((), brief),
+    ]
+    digest = hashlib.sha256("\n".join(texts).encode()).hexdigest()[:16]
+    assert KNOWN.get(JOURNAL_FORMAT) == digest
 
 
 def test_each_task_type_of_the_gate_has_a_rubric_of_its_own():
