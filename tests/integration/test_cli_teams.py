@@ -147,8 +147,8 @@ def test_a_judge_is_checked_listed_and_asked(invoke, files):
     found = json.loads(invoke("teams", "list", "--json", FLEET_JUDGE="default").stdout)
     assert {team["judge"]["pass_mark"] for team in found} == {60}
     assert all("system_prompt" not in team["judge"] for team in found)
-    for args in ((), ("own.toml",)):
-        heard = invoke("try", *args, "--task", "task.json", "--simulated", "--json")
+    for team in ([], ["own.toml"]):
+        heard = invoke("try", *team, "--task", "task.json", "--simulated", "--json")
         result = json.loads(heard.stdout)
         assert result["ending"] == "delivered"
         assert result["judgement"] == {"score": None, "silence": "unreadable"}

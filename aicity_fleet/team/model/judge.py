@@ -104,7 +104,6 @@ class Judge:
             ending = classify(error)
             if self._cursor.failure is not None or not isinstance(ending, Rejected):
                 raise
-            self._client.failure = None  # the run goes on
             silence = _SILENCES.get(ending, "refused")
             if await self._cursor.replay("tool", sha256) is None:
                 answer = {"text": silence, "is_error": True}

@@ -396,7 +396,7 @@ async def test_what_stands_in_the_texts_is_never_the_judges_answer(
     result = await judged(task)
     assert result.judgement.silence == "unreadable"
 
-    low = verdict(15, FINDING).message["content"]
+    low = json.dumps({"score": 15, "findings": [FINDING]})
     judge.requests.clear()
     judge.will(text(f"{ECHOES[echo]}\n\nMy own answer:\n{low}"))
     result = await judged(task)
