@@ -149,6 +149,24 @@ HandIn = Literal["tool", "marker", "plain"]
 
 Ending = Delivered | Rejected | ProviderTrouble | ProviderFatal | Interrupted
 
+Silence = Literal["", "unreadable", "refused", "too_long", "over_budget"]
+"""Why a judge had no say; empty when it had one."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Judgement:
+    """What the judge said of a hand-in that the gate had passed."""
+
+    score: int | None = None
+    """0 to 100; None when the judge had no say."""
+    findings: tuple[str, ...] = ()
+    """What it criticised, bounded in number and length. A model wrote it that read strangers' texts."""
+    silence: Silence = ""
+
+    def to_json(self) -> JsonObject:
+        """Return its score and silence as a JSON object, the form in which the ledger stores it."""
+        return {"score": self.score, "silence": self.silence}
+
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Usage:
@@ -177,6 +195,8 @@ class Spent:
     """Which model was called; empty when none was."""
     hand_in: HandIn | None = None
     """How the model handed in; None when it did not."""
+    judgement: Judgement | None = None
+    """What the judge said last; None when it was not asked."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -191,6 +211,8 @@ class TeamResult:
     """How many times something was handed in to the gate."""
     endpoint: str = ""
     """The name of the breaker of the model that was called last; empty for the fleet's only one."""
+    served: frozenset[str] = frozenset()
+    """The names of the breakers of all models that answered in this run, the judge's among them."""
     cost: Cost = NO_COST
     """What the run bought cost; replayed calls are not in it, as in ``usage``."""
     team: str = ""
@@ -199,6 +221,8 @@ class TeamResult:
     """How something was handed in last; None when nothing was."""
     ignores_tools: bool = False
     """Whether the model was offered the tool ``submit`` and handed in without it."""
+    judgement: Judgement | None = None
+    """What the judge said last; None when it was not asked."""
 
 
 # --- what is reported -----------------------------------------------------------------------------

@@ -197,6 +197,14 @@ class Settings(BaseModel):
     """How many characters a task may have in all its texts together. A longer task is refused."""
     pass_mark: int | None = Field(None, alias="FLEET_PASS_MARK", ge=0, le=100)
     """The lowest gate score with which a deliverable is sent. The default is each team's own (70)."""
+    judge: str | None = Field(None, alias="FLEET_JUDGE", pattern=r"^[a-z][a-z0-9_-]{0,49}$")
+    """The alias of a model that judges what the gate has passed, as the gate's second stage. Off by
+    default. Each judgement is a model call more, and a rejection costs a round."""
+    judge_pass_mark: int = Field(60, alias="FLEET_JUDGE_PASS_MARK", ge=0, le=100)
+    """The lowest score of the judge with which a deliverable is sent."""
+    judge_tokens: int = Field(60_000, alias="FLEET_JUDGE_TOKENS", ge=1000)
+    """How many tokens the judging of one job may take, input and output together. They count in the job's
+    own. When they are spent, the judge has no say."""
     drain_seconds: float = Field(6, alias="FLEET_DRAIN_SECONDS", ge=0, le=3600)
     """How long a stopping worker lets its model calls finish. Its supervisor must wait a few seconds
     longer. The default fits into the 10 s that Docker waits by default."""

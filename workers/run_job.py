@@ -81,7 +81,7 @@ def run_job(job_id: str, worker: Worker) -> JsonObject:
         if result is None:
             did = _settle_broken(Attempt(lease, worker, Spent(ran_ms), stop_switch))
         else:
-            spent = Spent(ran_ms, result.usage, result.model, result.hand_in)
+            spent = Spent(ran_ms, result.usage, result.model, result.hand_in, result.judgement)
             did = _settle(Attempt(lease, worker, spent, stop_switch, result.team), result)
             _note_hand_in(result, worker)
     log.info("job.stopped", job_id=job_id, attempt=lease.token, **did)
@@ -92,8 +92,10 @@ def _settle(attempt: Attempt, result: TeamResult) -> JsonObject:
     """Turn the ending of a run into its one move in the ledger."""
     spent, worker = attempt.spent, attempt.worker
     endpoint = result.endpoint or worker.terms.endpoint
-    if result.usage.model_calls and not isinstance(result.ending, ProviderTrouble | ProviderFatal):
-        worker.ledger.controls.provider_works(endpoint)
+    is_trouble = isinstance(result.ending, ProviderTrouble | ProviderFatal)
+    served = result.served - {endpoint} if is_trouble else result.served or {endpoint}
+    for served_at in served if result.usage.model_calls else ():
+        worker.ledger.controls.provider_works(served_at)
     match result.ending:
         case Delivered(text=text, score=score):
             done = Completed(text, spent.ran_ms, result.model, result.agents)

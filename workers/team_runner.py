@@ -5,8 +5,8 @@ from aicity_fleet.ledger import Lease
 from aicity_fleet.models import TeamResult
 from aicity_fleet.settings import Settings
 from aicity_fleet.stop_switch import StopSwitch
-from aicity_fleet.team import Team, TeamRun, load_teams, open_routes, run_team
-from aicity_fleet.team.declare.catalog import known_only
+from aicity_fleet.team import Team, TeamRun, open_routes, run_team
+from aicity_fleet.team.declare.catalog import known_only, teams_of
 from aicity_fleet.team.declare.models_file import models_of
 from aicity_fleet.team.declare.spec import DEFAULT_MODEL
 from aicity_fleet.team.model.budget import SpendingLimiter, limits_of, require_prices
@@ -24,13 +24,14 @@ class TeamRunner:
         settings: Which teams and models, and which limits.
 
     Raises:
-        SettingsError: No model key is set, or a cap in dollars is set and the price of a model is unknown.
+        SettingsError: No model key is set, FLEET_JUDGE names no model, or a cap in dollars is set and the
+            price of a model is unknown.
         TeamError: A team or the models file is wrong, or a team names a tool or model that does not exist.
     """
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._teams = load_teams(settings.teams_dir, pass_mark=settings.pass_mark)
+        self._teams = teams_of(settings)
         aliases = models_of(settings)
         for spec in self._teams.specs:
             known_only(spec, tools=TOOL_NAMES, models=aliases)

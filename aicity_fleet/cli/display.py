@@ -13,6 +13,7 @@ from aicity_fleet.models import (
     Delivered,
     Interrupted,
     JobState,
+    JsonObject,
     ProviderFatal,
     ProviderTrouble,
     Rejected,
@@ -51,6 +52,25 @@ HAND_IN_NAMES: dict[str, str] = {
     "plain": "as a plain answer",
 }
 """How a model handed in, in words."""
+
+SILENCES: dict[str, str] = {
+    "unreadable": "its answers could not be read",
+    "refused": "its provider declined to answer",
+    "too_long": "the work is longer than it can take in",
+    "over_budget": "its tokens, or the job's budget, were spent",
+}
+"""Why a judge had no say, in words."""
+
+
+def judgement_text(judgement: JsonObject) -> str:
+    """Return what a judge said, for people.
+
+    Args:
+        judgement: As ``Judgement.to_json`` returns it.
+    """
+    if judgement["score"] is not None:
+        return f"{judgement['score']} of 100"
+    return f"no say: {SILENCES.get(judgement['silence'], judgement['silence'])}"
 
 
 def print_json(value: Any) -> None:

@@ -16,6 +16,7 @@ from aicity_fleet.cli.display import (
     AsJson,
     console,
     foreign,
+    judgement_text,
     moment,
     print_json,
     state_text,
@@ -206,6 +207,8 @@ def _facts(found: Job, now: datetime) -> Table:
         table.add_row("reason", foreign(found.reason))
     if found.score is not None:
         table.add_row("gate", f"{found.score} of 100")
+    if found.judgement is not None:
+        table.add_row("judge", judgement_text(found.judgement))
     for name, value in plain_lines(found.receipt or {}):
         table.add_row(foreign(f"AI City: {name}"), foreign(value))
     if found.seen is not None:

@@ -14,8 +14,8 @@ from aicity_fleet.cli.display import AsJson, console, foreign, notes, print_json
 from aicity_fleet.errors import TeamError
 from aicity_fleet.models import JsonObject
 from aicity_fleet.settings import Settings
-from aicity_fleet.team.declare.catalog import known_only, load_teams, read_team
-from aicity_fleet.team.declare.models_file import alias_names
+from aicity_fleet.team.declare.catalog import known_only, read_team, teams_of
+from aicity_fleet.team.declare.models_file import alias_names, require_judge
 from aicity_fleet.team.declare.spec import TeamSpec
 from aicity_fleet.team.tools import TOOL_NAMES
 
@@ -34,7 +34,7 @@ teams = typer.Typer(help="List the teams, or check a file that declares one.", n
 def list_teams(as_json: AsJson = False) -> None:
     """List the teams that this fleet uses, including your own from FLEET_TEAMS_DIR."""
     settings = Settings.load()
-    found = load_teams(settings.teams_dir, pass_mark=settings.pass_mark)
+    found = teams_of(settings)
     if as_json:
         print_json([summary(spec) for spec in found.specs])
         return
@@ -60,7 +60,7 @@ def record(as_json: AsJson = False) -> None:
     """Show what became of each team's deliveries, also after their reports."""
     settings = read_settings()
     by_type = open_ledger(settings).record()
-    found = load_teams(settings.teams_dir, pass_mark=settings.pass_mark)
+    found = teams_of(settings)
     totals: dict[str, Counter[str]] = {spec.name: Counter() for spec in found.specs}
     for task_type, counts in by_type.items():
         totals[found.team_for(task_type).name].update(counts)
@@ -85,6 +85,7 @@ def check(
     """Check team files: schema, prompts, tools and models. Exit code 1 if a file has a fault."""
     settings = Settings.load()
     models = alias_names(settings.models_file)
+    require_judge(settings, models)
     results = [_checked(file, models) for file in files]
     if as_json:
         print_json(results)
@@ -113,4 +114,6 @@ def summary(spec: TeamSpec) -> JsonObject:
     data = spec.model_dump(mode="json")
     for member in data["members"]:
         member["prompt_chars"] = len(member.pop("system_prompt"))
+    if spec.judge is not None:
+        data["judge"]["prompt_chars"] = len(data["judge"].pop("system_prompt"))
     return data

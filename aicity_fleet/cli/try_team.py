@@ -22,6 +22,7 @@ from aicity_fleet.cli.display import (
     AsJson,
     console,
     foreign,
+    judgement_text,
     notes,
     print_json,
 )
@@ -33,8 +34,14 @@ from aicity_fleet.money.cost import Cost
 from aicity_fleet.settings import Settings
 from aicity_fleet.simulator.access import MODEL_KEY, require_packages
 from aicity_fleet.stop_switch import StopSwitch
-from aicity_fleet.team.declare.catalog import known_only, load_teams, read_team, with_pass_mark
-from aicity_fleet.team.declare.models_file import Aliases, alias_names, models_of
+from aicity_fleet.team.declare.catalog import (
+    known_only,
+    read_team,
+    teams_of,
+    with_judge,
+    with_pass_mark,
+)
+from aicity_fleet.team.declare.models_file import Aliases, alias_names, models_of, require_judge
 from aicity_fleet.team.declare.spec import TeamSpec
 from aicity_fleet.team.model.budget import limits_of, require_prices
 from aicity_fleet.team.replay.transcript import TranscriptEvent, TranscriptListener
@@ -145,9 +152,9 @@ def _models(settings: Settings) -> Aliases:
 
 def _team(file: Path | None, settings: Settings, order: AssignedTask) -> TeamSpec:
     if file is not None:
-        return with_pass_mark(read_team(file, file.parent), settings.pass_mark)
-    teams = load_teams(settings.teams_dir, pass_mark=settings.pass_mark)
-    return teams.team_for(order.task_type)
+        spec = with_pass_mark(read_team(file, file.parent), settings.pass_mark)
+        return with_judge(spec, order.task_type, settings)
+    return teams_of(settings).team_for(order.task_type)
 
 
 def _read_task(path: Path, max_input_chars: int) -> AssignedTask:
@@ -187,6 +194,7 @@ def _settings_and_models(*, simulated: bool) -> Iterator[tuple[Settings, Aliases
     from aicity_fleet.simulator.serve import running  # noqa: PLC0415
 
     names = alias_names(settings.models_file)
+    require_judge(settings, names)
     with running(create_app(SimulatorConfig())) as url:
         access = {
             "openai_base_url": f"{url}/v1",
@@ -194,7 +202,7 @@ def _settings_and_models(*, simulated: bool) -> Iterator[tuple[Settings, Aliases
             "models_file": None,
         }
         simulated_settings = settings.model_copy(update=access)
-        (model,) = models_of(simulated_settings).values()
+        (model,) = models_of(simulated_settings.model_copy(update={"judge": None})).values()
         yield simulated_settings, dict.fromkeys(names, model)
 
 
@@ -233,6 +241,7 @@ def _facts(result: TeamResult, seconds: float) -> dict[str, Any]:
         "message": getattr(ending, "message", None),
         "score": getattr(ending, "score", None),
         "deliverable": getattr(ending, "text", None),
+        "judgement": result.judgement.to_json() if result.judgement else None,
         "rounds": result.rounds,
         "hand_in": result.hand_in,
         "agents": result.agents,
@@ -253,6 +262,8 @@ def _show_result(facts: Mapping[str, Any], cost: Cost) -> None:
     else:
         why = ": ".join(str(facts[name]) for name in ("code", "message") if facts[name])
         table.add_row("ending", foreign(f"{facts['ending']} ({why})"))
+    if facts["judgement"]:
+        table.add_row("judge", judgement_text(facts["judgement"]))
     how = f" ({HAND_IN_NAMES[facts['hand_in']]})" if facts["hand_in"] else ""
     table.add_row("hand-ins", f"{facts['rounds']}{how}")
     table.add_row("model calls", f"{facts['model_calls']} ({facts['model']})")

@@ -23,7 +23,7 @@ from aicity_fleet.embedded.supervisor import Supervisor, stop_requests
 from aicity_fleet.errors import AICityError, AICityUnauthorizedError, ContractError
 from aicity_fleet.ledger.connection import connect
 from aicity_fleet.settings import Settings
-from aicity_fleet.team import load_teams
+from aicity_fleet.team.declare.catalog import teams_of
 from aicity_fleet.team.declare.models_file import models_of
 from aicity_fleet.team.model.budget import require_prices
 
@@ -59,7 +59,7 @@ def up(
     )  # checked here, or the workers would refuse to start again and again
     caps = (settings.max_job_usd, settings.max_day_usd, settings.stop_at_loss or None)
     if any(cap is not None for cap in caps):
-        specs = load_teams(settings.teams_dir).specs
+        specs = teams_of(settings).specs
         require_prices(settings, models, specs)
     _greet(settings)
     with StateFolder(data, settings.agent) as folder, stop_requests() as stopping:

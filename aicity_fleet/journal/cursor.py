@@ -47,11 +47,16 @@ class JournalCursor:
         self.failure: Exception | None = None
         """What the journal raised; the run cannot continue after it."""
 
-    async def replay(self, kind: Literal["model", "tool"], request_sha256: str) -> Entry | None:
+    async def replay(
+        self, kind: Literal["model", "tool"], request_sha256: str, *, discards: bool = True
+    ) -> Entry | None:
         """Return the recorded answer to this request; None when there is none.
 
         A different request at this place discards the rest of the journal, and so does another version
         at its start.
+
+        Args:
+            discards: False leaves the journal as it is, for a request that need not have been made here.
         """
         if not self._is_replaying:
             return None
@@ -61,6 +66,8 @@ class JournalCursor:
             return None
         is_foreign = self.ordinal == 0 and entry.version != self._version
         if is_foreign or entry.kind != kind or entry.request_sha256 != request_sha256:
+            if not discards:
+                return None
             self._is_replaying = False
             await self._ask(lambda: self._journal.truncate(self.ordinal))
             return None

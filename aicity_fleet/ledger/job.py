@@ -67,6 +67,9 @@ class Job:
     """The price tables that the cost is from; empty when no call was priced."""
     score: int | None
     """The gate's own score of the deliverable, 0 to 100."""
+    judgement: JsonObject | None
+    """What the judge said last: ``score``, 0 to 100, or None without a say, and ``silence``, why it had
+    none. None when it was not asked."""
     outcome: Outcome | None
     report_attempts: int
     receipt: JsonObject | None
@@ -89,9 +92,9 @@ class Job:
         def number(name: str) -> int:
             return int(fields.get(name) or 0)
 
-        task, outcome, receipt, progress, seen, later = (
+        task, outcome, receipt, progress, seen, later, judgement = (
             json.loads(fields.get(name) or "null")
-            for name in ("task", "outcome", "receipt", "progress", "seen", "later")
+            for name in ("task", "outcome", "receipt", "progress", "seen", "later", "judgement")
         )
         is_running = fields["state"] == JobState.RUNNING
         if not is_running or (progress or {}).get("attempt") != number("attempt"):
@@ -123,6 +126,7 @@ class Job:
             unanswered_usd=from_picodollars(number("unanswered_cost")),
             prices=fields.get("prices", ""),
             score=int(fields["score"]) if fields.get("score") else None,
+            judgement=judgement,
             outcome=outcome_from_json(outcome) if outcome else None,
             report_attempts=number("report_attempt"),
             receipt=receipt,

@@ -179,6 +179,7 @@ def _usage_args(spent: Spent) -> dict[str, str | int | None]:
     return {
         "model": spent.model,
         "hand_in": spent.hand_in,
+        "judgement": json.dumps(spent.judgement.to_json()) if spent.judgement else None,
         "model_calls": usage.model_calls,
         "prompt_tokens": usage.prompt_tokens,
         "completion_tokens": usage.completion_tokens,

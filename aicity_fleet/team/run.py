@@ -8,6 +8,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 from autogen_core import CancellationToken
@@ -26,6 +27,7 @@ from aicity_fleet.team.engines.workbench import GuardedWorkbench
 from aicity_fleet.team.model import autogen_logs
 from aicity_fleet.team.model.budget import Budget
 from aicity_fleet.team.model.journaled_client import JournaledClient
+from aicity_fleet.team.model.judge import JUDGE, Judge, member_of
 from aicity_fleet.team.model.mis_calls import MisCalls
 from aicity_fleet.team.model.provider_errors import classify
 from aicity_fleet.team.model.short_brief import ShortBrief
@@ -37,7 +39,7 @@ from aicity_fleet.team.replay.transcript import (
 from aicity_fleet.team.review.brief import write_brief
 from aicity_fleet.team.review.coordinator import Coordinator
 from aicity_fleet.team.review.review import HandInSlot, Review
-from aicity_fleet.team.team import TeamRun
+from aicity_fleet.team.team import TeamRun, as_it_began
 
 ProgressListener = Callable[[Progress], None]
 """Called at every turn, at every answer, and now and then while an answer is streamed."""
@@ -66,6 +68,7 @@ async def run_team(
     Raises:
         Exception: Whatever the journal or the limiter raises, unchanged; but a full journal is an ending.
     """
+    run = await as_it_began(run)
     turns = _Turns(run, stop_switch, on_progress, on_event)
     ending = await turns.until_the_end()
     cursor = turns.cursor
@@ -80,10 +83,12 @@ async def run_team(
         agents=run.team.spec.agents,
         rounds=turns.review.rounds,
         endpoint=turns.route.name,
+        served=turns.served,
         cost=cursor.cost,
         team=run.team.spec.name,
         hand_in=turns.review.hand_in,
         ignores_tools=turns.review.ignores_tools,
+        judgement=turns.review.judgement,
     )
 
 
@@ -117,11 +122,41 @@ class _Turns:
         self._redact = redactor(secrets)
         self.review = Review(run.task, spec, brief, forbidden=secrets)
         self._slot = HandInSlot()
-        self._coordinator = Coordinator(self.review, self._slot, self.cursor, self._emit)
         self._mis_calls = MisCalls()
         self._clients: list[JournaledClient] = []
+        judge = self._judge(run)
+        self._coordinator = Coordinator(self.review, self._slot, self.cursor, self._emit, judge)
         participants = [self._participant(member) for member in spec.members]
         self._engine = ENGINES[team.engine](self._coordinator, participants)
+
+    def _judge(self, run: TeamRun) -> Judge | None:
+        """Give the judge, if there is one, a client of its own."""
+        spec = run.team.spec.judge
+        if spec is None:
+            return None
+        # Where it answers is not where the team's model does: `route` stays as it is.
+        client = self._client(member_of(spec), on_answer=partial(self._on_answer, JUDGE))
+        return Judge(spec, run.task, client, self.cursor, self._budget, nonce=run.nonce)
+
+    def _client(self, member: Member, **listeners: Any) -> JournaledClient:
+        client = JournaledClient(
+            member,
+            self._team.models[member.model],
+            self.cursor,
+            self._budget,
+            self._stop_switch,
+            redact=self._redact,
+            **listeners,
+        )
+        client.on_tokens = self._on_tokens
+        self._clients.append(client)
+        return client
+
+    def _on_answer(self, speaker: str, answer: JsonObject) -> None:
+        self._streamed_tokens = 0
+        for event in events_of_answer(speaker, answer):
+            self._emit(event)
+        self._report_progress()
 
     def _participant(self, member: Member) -> Participant:
         """Give a member a client and tools of its own."""
@@ -139,23 +174,10 @@ class _Turns:
 
         def on_answer(answer: JsonObject) -> None:
             self.route = route
-            self._streamed_tokens = 0
-            for event in events_of_answer(member.name, answer):
-                self._emit(event)
-            self._report_progress()
+            self._on_answer(member.name, answer)
 
-        client = JournaledClient(
-            member,
-            route,
-            self.cursor,
-            self._budget,
-            self._stop_switch,
-            needs_no_call=needs_no_call,
-            on_answer=on_answer,
-            redact=self._redact,
-        )
-        client.on_tokens, client.brief = self._on_tokens, self._short_briefs[member.model]
-        self._clients.append(client)
+        client = self._client(member, needs_no_call=needs_no_call, on_answer=on_answer)
+        client.brief = self._short_briefs[member.model]
         workbench = None
         if route.function_calling and (is_last or member.tools):
             workbench = GuardedWorkbench(
@@ -176,6 +198,11 @@ class _Turns:
             # With submit alone a turn is one call: its result ends the turn.
             max_tool_iterations=spec.max_tool_iterations if member.tools else 1,
         )
+
+    @property
+    def served(self) -> frozenset[str]:
+        """The routes that answered."""
+        return frozenset(client.route.name for client in self._clients if client.has_bought)
 
     async def until_the_end(self) -> Ending:
         """Give turns until there is an ending."""

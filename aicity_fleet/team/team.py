@@ -1,8 +1,10 @@
 """A team that can run, and one run of it: what ``run_team`` needs, as values."""
 
 import dataclasses
+import inspect
 from collections.abc import Mapping, Sequence
 
+from aicity_fleet.errors import ReplayError, TeamError
 from aicity_fleet.journal import Journal, MemoryJournal
 from aicity_fleet.models import AssignedTask
 from aicity_fleet.team.declare.catalog import known_only
@@ -69,3 +71,25 @@ class TeamRun:
     """What all jobs of the fleet may spend together; None for any amount."""
     secrets: Sequence[str] = dataclasses.field(default=(), repr=False)
     """Texts besides the models' keys that may not go out, such as passwords. No model is told any."""
+
+
+async def as_it_began(run: TeamRun) -> TeamRun:
+    """Return a run with the judge, or without one, that its journal began with.
+
+    So a job that goes on after a change of the judge's settings, or of a rubric, is judged as it began, and
+    buys no call again. Any other change of the team, or a judge whose model is gone, starts it over.
+
+    Raises:
+        Exception: What the journal raises.
+    """
+    first = run.journal.recorded(0)
+    entry = await first if inspect.isawaitable(first) else first
+    if entry is None or entry.origin is None or entry.version == run.team.journal_version:
+        return run
+    try:
+        judge = Origin.from_json(entry.origin).spec.judge
+        spec = run.team.spec.model_copy(update={"judge": judge})
+        team = dataclasses.replace(run.team, spec=spec)
+    except (ReplayError, TeamError):
+        return run
+    return dataclasses.replace(run, team=team) if team.journal_version == entry.version else run

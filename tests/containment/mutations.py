@@ -96,11 +96,11 @@ def _never_given_up() -> AbstractContextManager[Any]:
 def _the_coordinator_is_talked_to() -> AbstractContextManager[Any]:
     honest = Coordinator.speak
 
-    def speak(self: Coordinator, said: str) -> str | None:
+    async def speak(self: Coordinator, said: str, token: Any = None) -> str | None:
         if "Given up" in said:
             self.verdict = Rejected("quality", "The work did not pass.")
             return None
-        return honest(self, said)
+        return await honest(self, said, token)
 
     return mock.patch.object(Coordinator, "speak", speak)
 
@@ -108,8 +108,8 @@ def _the_coordinator_is_talked_to() -> AbstractContextManager[Any]:
 def _prompts_are_logged() -> AbstractContextManager[Any]:
     honest = Coordinator.speak
 
-    def speak(self: Coordinator, said: str) -> str | None:
-        text = honest(self, said)
+    async def speak(self: Coordinator, said: str, token: Any = None) -> str | None:
+        text = await honest(self, said, token)
         logging.getLogger("team").info("lead.spoke text=%s", text)
         return text
 

@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 from aicity_fleet.cli import app
 from aicity_fleet.journal import Entry
 from aicity_fleet.ledger import ClaimTerms, Lease
-from aicity_fleet.models import AssignedTask, Completed, Failed, Spent, Usage
+from aicity_fleet.models import AssignedTask, Completed, Failed, Judgement, Spent, Usage
 from aicity_fleet.money.cost import Charge
 from aicity_fleet.simulator.access import fleet_environment
 
@@ -45,7 +45,8 @@ def two_jobs(ledger):
         assert isinstance(lease, Lease)
         entry = json.dumps(Entry(0, "model", "hash", {"content": "words"}).to_json())
         assert ledger.journals.append(lease, 0, entry, Charge(Decimal("0.00045"), None, "list"))
-        spent = Spent(1500, Usage(2, 1000, 500), "gpt-4o-mini", "plain")
+        said = Judgement(72) if task_id == "clx-done" else Judgement(silence="too_long")
+        spent = Spent(1500, Usage(2, 1000, 500), "gpt-4o-mini", "plain", said)
         ledger.finish(lease, outcome, spent, score=90)
 
 
@@ -84,10 +85,14 @@ def test_one_job_shows_states_attempts_calls_cost_and_deliverable(env, empty_fol
     for part in ("claimed", "finished", "1000 in, 500 out", "$0.00045", "The deliverable."):
         assert part in shown
     assert "as a plain answer" in shown
+    assert "72 of 100" in shown
     data = json.loads(run(env, empty_folder, "job", "clx-done", "--json").stdout)
     assert (data["cost_usd"], data["hand_in"]) == ("0.00045", "plain")
+    assert data["judgement"] == {"score": 72, "silence": ""}
     assert [line["event"] for line in data["audit"]] == ["accepted", "claimed", "finished"]
-    assert "It took too long." in run(env, empty_folder, "job", "clx-failed").stdout
+    failed = run(env, empty_folder, "job", "clx-failed").stdout
+    assert "It took too long." in failed
+    assert "no say: the work is longer than it can take in" in failed
 
 
 def test_an_unknown_job_is_a_readable_error(env, empty_folder, ledger):

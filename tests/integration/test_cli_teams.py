@@ -139,6 +139,21 @@ def test_a_try_and_the_list_know_the_fleets_pass_mark(invoke, files):
     assert json.loads(heard.stdout)["ending"] == "delivered"
 
 
+def test_a_judge_is_checked_listed_and_asked(invoke, files):
+    for args in (("teams", "check", "own.toml"), ("try", "--task", "task.json", "--simulated")):
+        done = invoke(*args, code=1, FLEET_JUDGE="strict")
+        assert isinstance(done.exception, SettingsError)
+        assert "FLEET_JUDGE: there is no model alias 'strict'" in str(done.exception)
+    found = json.loads(invoke("teams", "list", "--json", FLEET_JUDGE="default").stdout)
+    assert {team["judge"]["pass_mark"] for team in found} == {60}
+    assert all("system_prompt" not in team["judge"] for team in found)
+    for team in ([], ["own.toml"]):
+        heard = invoke("try", *team, "--task", "task.json", "--simulated", "--json")
+        result = json.loads(heard.stdout)
+        assert result["ending"] == "delivered"
+        assert result["judgement"] == {"score": None, "silence": "unreadable"}
+
+
 def test_a_try_for_scripts_is_one_json_document(invoke, files):
     done = invoke("try", "--task", "task.json", "--simulated", "--json", FLEET_ENGINE="plain")
     result = json.loads(done.stdout)

@@ -24,6 +24,7 @@ from aicity_fleet.models import (
     Failed,
     Interrupted,
     JobState,
+    Judgement,
     ProviderFatal,
     ProviderTrouble,
     Rejected,
@@ -97,6 +98,38 @@ def test_how_the_model_handed_in_is_recorded(worker, ledger, ignores_tools, told
     run_job("t1", worker(result))
     assert job(ledger).hand_in == "plain"
     assert ledger.controls.read().ignores_tools == told
+
+
+@pytest.mark.parametrize("said", [None, Judgement(72, ("One.",)), Judgement(silence="refused")])
+def test_what_the_judge_said_is_recorded_until_a_rerun(worker, ledger, said):
+    run_job("t1", worker(TeamResult(Interrupted("drain"), Usage(), "m-1", judgement=said)))
+    assert job(ledger).judgement == (said and said.to_json())
+    ledger.operator.cancel("t1", "by the test")
+    assert ledger.operator.rerun("t1", "by the test")
+    assert job(ledger).judgement is None
+
+
+def test_the_breaker_of_each_model_that_answered_closes(worker, ledger):
+    """A job calls its judge last, and still it is the team's model that its ending speaks of."""
+    for endpoint in ("team m-1", "judge m-2", "other m-3"):
+        ledger.controls.provider_trouble(endpoint, "t0", "no key", is_fatal=True)
+    result = TeamResult(
+        Delivered("The text.", 88), Usage(2, 20, 10), "m-1",
+        endpoint="team m-1", served=frozenset({"team m-1", "judge m-2"}),
+    )  # fmt: skip
+    run_job("t1", worker(result))
+    open_ones = [each.endpoint for each in ledger.controls.read().breakers if each.open_until]
+    assert open_ones == ["other m-3"]
+
+
+def test_trouble_at_the_judge_says_nothing_against_the_teams_model(worker, ledger):
+    ledger.controls.provider_trouble("team m-1", "t0", "no key", is_fatal=True)
+    trouble = ProviderFatal("the model's provider refuses the key (401)")
+    served = frozenset({"team m-1", "judge m-2"})
+    result = TeamResult(trouble, Usage(2, 20, 10), "m-1", endpoint="judge m-2", served=served)
+    run_job("t1", worker(result))
+    open_ones = [each.endpoint for each in ledger.controls.read().breakers if each.open_until]
+    assert open_ones == ["judge m-2"]
 
 
 @pytest.mark.parametrize("code", ["quality", "refused", "over_budget", "deadline"])

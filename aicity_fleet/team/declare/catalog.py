@@ -16,7 +16,8 @@ from pydantic import ValidationError
 
 from aicity_fleet.errors import TeamError
 from aicity_fleet.faults import fault_list, faults_of, read_toml
-from aicity_fleet.team.declare.spec import TeamSpec
+from aicity_fleet.settings import Settings
+from aicity_fleet.team.declare.spec import JudgeSpec, TeamSpec
 
 FALLBACK = "general"
 """The team for every task type that no other team names; AI City's task types are an open set."""
@@ -29,6 +30,14 @@ TOOLS = "tools.md"
 
 BUILT_IN = importlib.resources.files("aicity_fleet.team.declare") / "prompts"
 """Where the built-in prompts are."""
+
+RUBRICS = frozenset(
+    """
+    code_generation code_review testing data_analysis content_creation research design devops security
+    general bug_fix
+    """.split()  # noqa: SIM905 -- easier to read
+)
+"""The task types with a rubric of their own, which the judge gets."""
 
 _PROMPT_NAME = re.compile(r"[a-z][a-z0-9_]{0,49}\.md")
 
@@ -87,6 +96,37 @@ def load_teams(folder: Path | None, *, pass_mark: int | None = None) -> Teams:
     return Teams({name: with_pass_mark(spec, pass_mark) for name, spec in teams.items()})
 
 
+def teams_of(settings: Settings) -> Teams:
+    """Return the teams that these settings name, with the pass mark and the judge that they set.
+
+    Raises:
+        TeamError: As for ``load_teams``.
+    """
+    teams = load_teams(settings.teams_dir, pass_mark=settings.pass_mark).by_type
+    return Teams({name: with_judge(spec, name, settings) for name, spec in teams.items()})
+
+
+def with_judge(spec: TeamSpec, task_type: str, settings: Settings) -> TeamSpec:
+    """Return a team with the judge of the settings, if they name one.
+
+    Args:
+        task_type: Whose rubric the judge gets; a type without one of its own gets the general one.
+    """
+    if settings.judge is None:
+        return spec
+    rubric = task_type if task_type in RUBRICS else FALLBACK
+    prompts = [
+        (BUILT_IN / "rubrics" / f"{name}.md").read_text("utf-8") for name in ("judge", rubric)
+    ]
+    judge = JudgeSpec(
+        model=settings.judge,
+        system_prompt="\n\n".join(map(str.strip, prompts)),
+        pass_mark=settings.judge_pass_mark,
+        max_tokens=settings.judge_tokens,
+    )
+    return spec.model_copy(update={"judge": judge})
+
+
 def with_pass_mark(spec: TeamSpec, pass_mark: int | None) -> TeamSpec:
     """Return a team with another pass mark; None keeps its own."""
     return spec if pass_mark is None else spec.model_copy(update={"pass_mark": pass_mark})
@@ -130,6 +170,10 @@ def read_team(file: Traversable, folder: Traversable) -> TeamSpec:
         TeamError: The file cannot be read, a key is unknown or wrong, or a prompt does not exist.
     """
     source, data = file.name, read_toml(file, file.name, TeamError)
+    if "judge" in data:
+        raise TeamError(
+            f"{source}: judge cannot be set here; FLEET_JUDGE names the judge of all teams"
+        )
     members = data.pop("members", None)
     if members is None:
         members = [{key: data.pop(key) for key in _MEMBER_KEYS & data.keys()}]

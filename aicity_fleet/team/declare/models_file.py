@@ -6,7 +6,7 @@ No AutoGen here. Keys are never in the file: it names the environment variable t
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Annotated, Any
@@ -151,7 +151,8 @@ def models_of(settings: Settings) -> Aliases:
     """Return the models that these settings name, by alias.
 
     Raises:
-        SettingsError: No model key is set, and no file names models; or one of two prices is missing.
+        SettingsError: No model key is set, and no file names models; or one of two prices is missing; or
+            the judge has no model.
         TeamError: The models file is wrong.
     """
     if settings.models_file is None:
@@ -176,7 +177,23 @@ def models_of(settings: Settings) -> Aliases:
             output_usd_per_million=settings.model_output_usd,
             list_prices=settings.model_list_prices,
         )
-    return read_aliases(settings.models_file, default)
+    aliases = read_aliases(settings.models_file, default)
+    require_judge(settings, aliases)
+    return aliases
+
+
+def require_judge(settings: Settings, aliases: Collection[str]) -> None:
+    """Check that the judge of the settings, if there is one, has a model.
+
+    Raises:
+        SettingsError: ``FLEET_JUDGE`` names no alias; the message lists those that exist.
+    """
+    if settings.judge is not None and settings.judge not in aliases:
+        raise SettingsError(
+            f"FLEET_JUDGE: there is no model alias {settings.judge!r} (there are: "
+            f"{', '.join(sorted(aliases))}). Declare it in the file of FLEET_MODELS_FILE, or unset "
+            "FLEET_JUDGE."
+        )
 
 
 def alias_names(file: Path | None) -> frozenset[str]:

@@ -9,16 +9,27 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 from decimal import Decimal
-from typing import Literal
+from typing import Any, Literal
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    field_validator,
+    model_serializer,
+    model_validator,
+)
 
 from aicity_fleet.models import AGENT_NAMES
 
 DEFAULT_MODEL = "default"
 """The model alias of a member that names none; every fleet has it."""
 
+
+ALIAS = r"^[a-z][a-z0-9_-]{0,49}$"
+"""What the alias of a model looks like."""
 
 EngineName = Literal["autogen", "plain"]
 """What gives the turns: AutoGen's group chat, or a plain loop over the same model clients."""
@@ -41,7 +52,7 @@ class Member(_Strict):
     name: str = Field(default=AGENT_NAMES[1], pattern=r"^[A-Z][A-Za-z0-9]{0,29}$")
     """How the others and AI City's metadata know it."""
     system_prompt: str = Field(min_length=1, max_length=20_000)
-    model: str = Field(default=DEFAULT_MODEL, pattern=r"^[a-z][a-z0-9_-]{0,49}$")
+    model: str = Field(default=DEFAULT_MODEL, pattern=ALIAS)
     """The alias of the model that it speaks with."""
     tools: tuple[str, ...] = ()
     """Names of its tools, besides ``submit``."""
@@ -52,6 +63,19 @@ class Member(_Strict):
         if value == AGENT_NAMES[0]:
             raise ValueError(f"{value} is reserved for the fleet's own member")
         return value
+
+
+class JudgeSpec(_Strict):
+    """The judge of a team's work: the second stage of the gate."""
+
+    model: str = Field(pattern=ALIAS)
+    """The alias of its model."""
+    system_prompt: str = Field(min_length=1, max_length=20_000)
+    """What it is told first: how to judge, and the rubric of the task type."""
+    pass_mark: int = Field(ge=0, le=100)
+    """The lowest score of the judge that passes."""
+    max_tokens: int = Field(ge=1000)
+    """How many tokens, in and out, the judging of one job may take."""
 
 
 class TeamSpec(_Strict):
@@ -83,6 +107,16 @@ class TeamSpec(_Strict):
 
     Source: docs.aicity.dev/docs/guides/disputes (70 unless the buyer sets another).
     """
+    judge: JudgeSpec | None = None
+    """Who judges what the gate has passed; None for nobody. The settings say so, and no file of a team."""
+
+    @model_serializer(mode="wrap")
+    def _without_absent_judge(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Leave out a judge that there is not: without one, a team has the hash that it always had."""
+        data: dict[str, Any] = write(self)
+        if data.get("judge") is None:
+            data.pop("judge", None)
+        return data
 
     @model_validator(mode="after")
     def _names_differ(self) -> TeamSpec:
@@ -103,8 +137,9 @@ class TeamSpec(_Strict):
 
     @property
     def models(self) -> tuple[str, ...]:
-        """The model aliases that any member names, each once."""
-        return tuple(dict.fromkeys(member.model for member in self.members))
+        """The model aliases that a member or the judge names, each once."""
+        named = [member.model for member in self.members]
+        return tuple(dict.fromkeys([*named, *([self.judge.model] if self.judge else ())]))
 
     @property
     def sha256(self) -> str:
@@ -186,6 +221,11 @@ class Limits:
     """What the job earns: one that would spend more is stopped. None never stops one for that."""
     spent_before_usd: Decimal = Decimal(0)
     """What earlier attempts spent, as far as it is known, in US dollars."""
+
+    def narrowed(self, max_total_tokens: int) -> Limits:
+        """These limits, with a token budget that may be lower."""
+        lower = _tighter(self.max_total_tokens, max_total_tokens)
+        return dataclasses.replace(self, max_total_tokens=lower)
 
     def within(self, spec: TeamSpec) -> Limits:
         """These limits, and the team's own where those are tighter."""

@@ -32,7 +32,7 @@ class CoordinatorAgent(BaseChatAgent):
     async def on_messages(
         self,
         messages: Sequence[BaseChatMessage],
-        cancellation_token: CancellationToken,  # noqa: ARG002 -- nothing here waits
+        cancellation_token: CancellationToken,
     ) -> Response:
         """Brief, ask again, or end."""
         # Only the specialist's own words count: a tool's result comes as another type.
@@ -42,7 +42,7 @@ class CoordinatorAgent(BaseChatAgent):
             if isinstance(message, TextMessage) and message.source == self._listens_to
         ]
         try:
-            text = self._coordinator.speak(said[-1] if said else "")
+            text = await self._coordinator.speak(said[-1] if said else "", cancellation_token)
         except Exception as error:
             self.failure = error
             raise

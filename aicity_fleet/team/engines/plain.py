@@ -43,7 +43,7 @@ class PlainEngine:
     async def turn(self, speaker: str, token: CancellationToken) -> bool:
         """Let the coordinator speak, or a participant's model work."""
         if speaker == COORDINATOR:
-            text = self._coordinator.speak(self._last_words)
+            text = await self._coordinator.speak(self._last_words, token)
             self._last_words = ""
         else:
             text = await self._work(self._participants[speaker], token)

@@ -5,7 +5,8 @@ the error of that estimate, unless a server ignores the limit. A provider may ch
 is lost on the way: such a call is booked by an estimate.
 """
 
-from collections.abc import Awaitable, Iterable, Mapping, Sequence
+import contextlib
+from collections.abc import Awaitable, Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import Protocol, TypeVar
 
@@ -103,6 +104,16 @@ class Budget:
         least = prompt_tokens + LEAST_ANSWER_TOKENS
         if self._limits.max_total_tokens is not None and least > self.tokens_left:
             raise StoppedError(OVER_BUDGET)
+
+    @contextlib.contextmanager
+    def at_most(self, tokens: int) -> Iterator[None]:
+        """Let the calls within buy no more than so many tokens together, in and out."""
+        whole = self._limits
+        self._limits = whole.narrowed(self._cursor.tokens + tokens)
+        try:
+            yield
+        finally:
+            self._limits = whole
 
     @property
     def tokens_left(self) -> int:

@@ -166,7 +166,7 @@ def _in_dialect(body: str, dialect: _Dialect) -> list[WrittenCall] | None:
         head = dialect.head.match(body, at)
         if head is None:
             return None
-        value, at = _json_at(body, head.end())
+        value, at = json_at(body, head.end())
         if at == head.end():
             return None
         name = head.groupdict().get("name")
@@ -246,8 +246,11 @@ _JSON = json.JSONDecoder(strict=False, parse_constant=_refuse)
 """Also takes line breaks within texts, which models forget to escape."""
 
 
-def _json_at(body: str, at: int) -> tuple[Any, int]:
-    """Return the JSON value at a place, and where it ends; None and the place if there is none."""
+def json_at(body: str, at: int) -> tuple[Any, int]:
+    """Return the JSON value at a place, and where it ends; None and the place if there is none.
+
+    Line breaks within texts are read, and numbers that are none in JSON are not.
+    """
     try:
         return _JSON.raw_decode(body, at)
     except (ValueError, RecursionError):
@@ -276,7 +279,7 @@ def _described(item: Any) -> list[WrittenCall]:
 def _call(name: str, arguments: Any) -> list[WrittenCall]:
     """Return one call. Arguments that are a text may be JSON once more; None is no argument."""
     if isinstance(arguments, str):
-        decoded, end = _json_at(arguments, 0)
+        decoded, end = json_at(arguments, 0)
         arguments = decoded if isinstance(decoded, dict) and end == len(arguments) else arguments
     if not isinstance(arguments, dict | str | None):
         return []

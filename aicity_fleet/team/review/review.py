@@ -6,11 +6,17 @@ gate, and either asks again or ends the run.
 
 import dataclasses
 
-from aicity_fleet.models import AssignedTask, Delivered, HandIn, Rejected
+from aicity_fleet.models import AssignedTask, Delivered, HandIn, Judgement, Rejected
 from aicity_fleet.team import gate
 from aicity_fleet.team.declare.spec import TeamSpec
 from aicity_fleet.team.model.written_calls import begins_like_call
-from aicity_fleet.team.review.brief import Brief, private_lines, write_reminder, write_revision
+from aicity_fleet.team.review.brief import (
+    Brief,
+    private_lines,
+    write_remarks,
+    write_reminder,
+    write_revision,
+)
 
 MAX_REFUSALS = 2
 """Refusals in a row after which the task counts as refused."""
@@ -25,12 +31,17 @@ PLAIN_AFTER_MISSES = 2
 MIN_PLAIN_CHARS = 60
 """A shorter plain answer is taken for a remark, in characters: nothing but its length tells them apart."""
 
+MAX_JUDGEMENTS = 3
+"""How many hand-ins of a job the judge may read. When it rejects the last of them, the run is given up."""
+
 MAX_FINDINGS_TOLD = 3
 """The most findings that are named to the buyer when a run is given up."""
 
 
 TOO_LONG_TO_WRITE = Rejected("quality", "The work did not fit the length that the model can write.")
 NOTHING_HANDED_IN = Rejected("quality", "No finished deliverable came of the work.")
+JUDGED_POOR = Rejected("quality", "The work did not pass our own review.")
+"""It holds nothing of what the judge wrote, because the buyer reads it."""
 
 
 class HandInSlot:
@@ -77,6 +88,9 @@ class Review:
         """How often something was handed in."""
         self.hand_in: HandIn | None = None
         """How the specialist handed in last."""
+        self.judgement: Judgement | None = None
+        """What the judge said last."""
+        self._judgements = 0
         self._task = task
         self._spec = spec
         self._misses = 0
@@ -127,6 +141,22 @@ class Review:
             told = " ".join(messages[:MAX_FINDINGS_TOLD])
             return Rejected("quality", f"The work did not pass our quality checks. {told}")
         return Ask(write_revision(messages, is_plain=self._takes_whole_answer))
+
+    def heed(
+        self, delivered: Delivered, judgement: Judgement, *, pass_mark: int
+    ) -> Ask | Delivered | Rejected:
+        """Decide what comes after the judge has read what the gate accepted. It can only reject.
+
+        Args:
+            pass_mark: The lowest score of the judge that passes.
+        """
+        self.judgement = judgement
+        self._judgements += 1
+        if judgement.score is None or judgement.score >= pass_mark:
+            return delivered
+        if self.rounds >= self._spec.rounds or self._judgements >= MAX_JUDGEMENTS:
+            return JUDGED_POOR
+        return Ask(write_remarks(judgement.findings, self.brief, is_plain=self._takes_whole_answer))
 
     def _found(self, handed_in: str | None, said: str) -> str | None:
         """Return what was handed in, in whichever way; None if nothing was."""

@@ -75,10 +75,10 @@ local function into_outbox(id, outcome, kind, due)
 end
 
 -- Add what an attempt used to the job's totals.
--- Named: model (or ''), hand_in (or ''), model_calls, prompt_tokens, completion_tokens, ran_ms
+-- Named: model (or ''), hand_in (or ''), judgement (or ''), model_calls, prompt_tokens, completion_tokens, ran_ms
 local function add_usage(id, arg)
   local job = key('job', id)
-  for _, name in ipairs({'model', 'hand_in'}) do
+  for _, name in ipairs({'model', 'hand_in', 'judgement'}) do
     if arg[name] ~= '' then
       redis.call('HSET', job, name, arg[name])
     end
