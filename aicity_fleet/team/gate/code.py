@@ -4,12 +4,11 @@ import re
 from collections.abc import Iterator
 
 from aicity_fleet.team.gate import demands, diffs, material, programming
-from aicity_fleet.team.gate.assertions import ASSERTION, TestCount, count_other, count_python
 from aicity_fleet.team.gate.fixes import is_same_code
 from aicity_fleet.team.gate.language_looks import guess
-from aicity_fleet.team.gate.markdown import Block
 from aicity_fleet.team.gate.stubs import count_stubs
 from aicity_fleet.team.gate.syntax import MAX_READ_CHARS, syntax_fault
+from aicity_fleet.team.gate.testing import asserts, edge_cases, ordered_tests_assert, tested
 from aicity_fleet.team.gate.tool_calls import json_value
 from aicity_fleet.team.gate.verdict import Check, Finding, Submission
 
@@ -51,12 +50,6 @@ _COMMAND = re.compile(
     r"(?:--?[a-zA-Z][\w-]*(?:[ =]|$)|\|\|? [a-z]|&& |> ?/)"
 )
 _SYMBOL = re.compile(r"[{}()\[\]<>=|$\\/;\"`^~%&+*@#_-]")
-_TESTS = re.compile(
-    r"\b(?:assert\w*|expect\(|should\.|t\.(?:error|fatal)|test_\w+|it\(|describe\()"
-)
-_EDGE_CASES = re.compile(
-    r"\bedge|\bboundar|\bempty\b|\binvalid\b|\braises\b|\bthrows?\b|\bnull\b|\bnone\b|\bzero\b"
-)
 _CODE_ALONE = re.compile(
     r"\b(?:only|just|nothing but)\b[^.\n]{0,40}\b(?:code|diff|patch|function|file|script|quer(?:y|ies))\b"
     r"|\b(?:diff|patch|code|file) only\b|\b(?:no|without|skip)\b[^.\n]{0,20}\b(?:explanations?|prose"
@@ -71,14 +64,7 @@ _MAY_STAY = re.compile(
 )
 """Orders whose answer may be the same code: they ask whether, or only for its looks."""
 
-_WANTS_TESTS = re.compile(r"\b(?:unit |regression )?tests?\b|\bminitest\b|\bpytest\b", re.I)
 _NOT_THE_WORK = frozenset({"yaml", "yml", "json", "toml", "ini", "console", "output", "xml", "env"})
-
-
-def code_blocks(submission: Submission) -> tuple[Block, ...]:
-    """Return the blocks with code; a text without a fence is taken for one block."""
-    blocks = tuple(block for block in submission.blocks if block.code.strip())
-    return blocks or (Block("", submission.text, is_closed=True),)
 
 
 def has_code(submission: Submission) -> Iterator[Finding]:
@@ -171,7 +157,7 @@ def in_language(submission: Submission) -> Iterator[Finding]:
         return
     lines_of = [
         (programming.language_of(block), sum(bool(line.strip()) for line in block.code.split("\n")))
-        for block in code_blocks(submission)
+        for block in submission.code_blocks
         if block.language not in _NOT_THE_WORK
     ]
     known = sum(lines for languages, lines in lines_of if languages)
@@ -193,7 +179,7 @@ def written_out(submission: Submission) -> Iterator[Finding]:
         return
     given = material.buyer_code(submission)
     functions = marked = hollow = read = 0
-    for block in code_blocks(submission):
+    for block in submission.code_blocks:
         read += len(block.code)
         if read > MAX_READ_CHARS:
             break
@@ -214,7 +200,7 @@ def garbled(submission: Submission) -> Iterator[Finding]:
 
     Source: docs.aicity.dev/docs/getting-started/faq (builds and lint run on code work).
     """
-    for block in code_blocks(submission):
+    for block in submission.code_blocks:
         if submission.blocks and diffs.is_diff(block.language, block.code):
             continue
         brackets = unmatched(block.code[:MAX_READ_CHARS])
@@ -288,7 +274,7 @@ def explained(submission: Submission) -> Iterator[Finding]:
     """
     if len(submission.prose.strip()) >= MIN_EXPLANATION_CHARS:
         return
-    has_diff = any(diffs.is_diff(block.language, block.code) for block in code_blocks(submission))
+    has_diff = any(diffs.is_diff(block.language, block.code) for block in submission.code_blocks)
     is_ordered = bool(_CODE_ALONE.search(material.request(submission)))
     yield Finding(
         "no_explanation",
@@ -311,62 +297,6 @@ def described(submission: Submission) -> Iterator[Finding]:
     """
     if len(submission.prose.strip()) < MIN_EXPLANATION_CHARS and "#" not in submission.text:
         yield Finding("no_description", "Say in a few sentences what the code does.", 10)
-
-
-def tested(submission: Submission) -> Iterator[Finding]:
-    """Generated code comes with tests or a worked example.
-
-    Source: docs.aicity.dev/docs/guides/disputes (``code_generation``: tests).
-    """
-    if not _TESTS.search(submission.lower) and "example" not in submission.lower:
-        yield Finding("no_tests", "Add tests, or an example of use.", 10)
-
-
-def asserts(submission: Submission) -> Iterator[Finding]:
-    """Tests that check something, more than half of them.
-
-    Source: docs.aicity.dev/docs/guides/disputes (``testing``: coverage).
-    """
-    if material.orders_skeleton(submission) or demands.are_tests_in_words(submission):
-        return
-    count = _count_tests(submission)
-    code = "\n".join(block.code for block in submission.blocks) or submission.text
-    has_any = count.tests or _TESTS.search(code.lower()) or ASSERTION.search(code)
-    if count.idle * 2 > count.tests or not has_any:
-        yield Finding("no_asserts", "The tests check nothing: add assertions.", 35)
-
-
-def ordered_tests_assert(submission: Submission) -> Iterator[Finding]:
-    """Tests that were ordered beside other code check something as well.
-
-    Source: docs.aicity.dev/docs/guides/disputes (``code_generation``: tests).
-    """
-    if not _WANTS_TESTS.search(material.request(submission)):
-        return
-    count = _count_tests(submission)
-    if count.idle == count.tests > 0:
-        yield Finding("no_asserts", "The tests check nothing: add assertions.", 35)
-
-
-def _count_tests(submission: Submission) -> TestCount:
-    total = TestCount()
-    for block in code_blocks(submission):
-        count = None
-        if block.language in {"python", "python3", "py", ""} and "def " in block.code:
-            count = count_python(block.code)
-        count = count or count_other(block.code)
-        total.tests += count.tests
-        total.idle += count.idle
-    return total
-
-
-def edge_cases(submission: Submission) -> Iterator[Finding]:
-    """Tests that go beyond the plain case.
-
-    Source: docs.aicity.dev/docs/guides/disputes (``testing``: edge cases).
-    """
-    if not _EDGE_CASES.search(submission.lower) and not demands.are_tests_in_words(submission):
-        yield Finding("no_edge_cases", "Cover edge cases: empty, invalid and boundary input.", 15)
 
 
 def where_code_is_ordered(check: Check) -> Check:

@@ -74,6 +74,12 @@ class Submission:
         """The fenced code blocks."""
         return self._parts[0]
 
+    @functools.cached_property
+    def code_blocks(self) -> tuple[Block, ...]:
+        """The blocks with code; a text without a fence is taken for one block."""
+        blocks = tuple(block for block in self.blocks if block.code.strip())
+        return blocks or (Block("", self.text, is_closed=True),)
+
     @property
     def prose(self) -> str:
         """The text outside of fenced code blocks."""

@@ -1,30 +1,26 @@
 """A check for an answer in another language than the order asks for."""
 
-import functools
 import itertools
 import re
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
 
-from aicity_fleet.team.gate.language import is_english
+from aicity_fleet.team.gate.language_detector import (
+    MAX_PART_CHARS,
+    MIN_PART_LETTERS,
+    is_plain_english,
+    language_of,
+    letters,
+    possible_languages,
+)
 from aicity_fleet.team.gate.language_names import NAMES
 from aicity_fleet.team.gate.verdict import HARD, Check, Finding, Submission
 from aicity_fleet.team.gate.words import FUNCTION_WORDS, words_of
 
-if TYPE_CHECKING:
-    from lingua import LanguageDetector
-
 MIN_LETTERS = 60
 """A text of fewer letters is not judged; a Chinese or Japanese character counts as three."""
 
-MIN_PART_LETTERS = 25
-"""Shorter lines are not judged; the same."""
-
 MAX_PARTS = 40
 """How many lines of a text, or of an order, are looked at."""
-
-MAX_PART_CHARS = 600
-"""How much of a line is looked at, in characters."""
 
 WRONG_SHARE = 0.7
 """Share of a text's letters in other languages, from which on it is in another language."""
@@ -32,23 +28,14 @@ WRONG_SHARE = 0.7
 GRAMMAR_SHARE = 0.08
 """The least share of function words in sentences."""
 
-SURE = 0.9
-"""Confidence from which on a line is taken to be in a language, 0 to 1."""
-
 MAX_ORDER_CHARS = 6000
 """Where an order names languages, in characters from its start."""
 
 MAX_NAMES = 60
 """How many names of languages are read."""
 
-POSSIBLE = 0.15
-"""Confidence from which on a clause of the order can be in a language, 0 to 1; each of these will do."""
-
 MIN_GRAMMAR = 3
 """So many words of a language's grammar in an order say that its answer may be in that language."""
-
-MIN_ORDER_LETTERS = 12
-"""Shorter clauses of the order say nothing."""
 
 _CLOSE = (
     frozenset(("da", "nb", "sv")),
@@ -172,9 +159,9 @@ def _is_in_another(parts: list[str], wanted: frozenset[str]) -> bool:
     for part in parts:
         code = language_of(part)
         if code in wanted:
-            right += _letters(part)
+            right += letters(part)
         elif code:
-            wrong += _letters(part)
+            wrong += letters(part)
     return wrong >= MIN_LETTERS and wrong > WRONG_SHARE * (right + wrong)
 
 
@@ -193,7 +180,7 @@ def _prose_lines(submission: Submission) -> list[str]:
     if submission.task.task_type in _CODE_TYPES and not submission.blocks:
         return []
     parts = _lines(submission.prose)
-    return parts if sum(map(_letters, parts)) >= MIN_LETTERS else []
+    return parts if sum(map(letters, parts)) >= MIN_LETTERS else []
 
 
 def _lines(text: str) -> list[str]:
@@ -207,19 +194,19 @@ def _lines(text: str) -> list[str]:
         ):
             continue
         part = _NOT_PROSE.sub(" ", line[:MAX_PART_CHARS]).strip(" #*->|")
-        letters = _letters(part)
-        if not letters:
+        length = letters(part)
+        if not length:
             continue
         # Verses and items are too short to be judged one by one.
         short.append(part)
-        gathered += letters
+        gathered += length
         if gathered >= 2 * MIN_PART_LETTERS:
             parts.append(" ".join(short))
             short, gathered = [], 0
         if len(parts) >= MAX_PARTS:
             return parts
     rest = " ".join(short)
-    return [*parts, rest] if _letters(rest) >= MIN_PART_LETTERS else parts
+    return [*parts, rest] if letters(rest) >= MIN_PART_LETTERS else parts
 
 
 def _wanted(submission: Submission, parts: list[str]) -> frozenset[str]:
@@ -292,58 +279,6 @@ def _asked_for(lower: str) -> set[str]:
             if translates and (_INTO.search(before) or (follows and into)):
                 into.add(_code(match))
     return into or asked
-
-
-def is_plain_english(text: str) -> bool:
-    """Whether a line is English beyond doubt, without loading the detector."""
-    return (
-        text.isascii()
-        and len(text.split()) >= 6
-        and is_english(text)
-        and bool(
-            re.search(
-                r"\b(?:the|and|of|to|is|for|with|you|your|that|this|are|what|how|it|on|be)\b",
-                text.lower(),
-            )
-        )
-    )
-
-
-def language_of(text: str, sure: float = SURE, least: int = MIN_PART_LETTERS) -> str:
-    """Return the code of the language of a line; empty if it is too short, or if that is unsure."""
-    if _letters(text) < least:
-        return ""
-    sendable = text[:MAX_PART_CHARS].encode("utf-8", "replace").decode("utf-8")
-    value: Any = _detector().compute_language_confidence_values(sendable)[0]
-    return str(value.language.iso_code_639_1.name).lower() if value.value >= sure else ""
-
-
-def possible_languages(text: str) -> set[str]:
-    """Return the codes of the languages that a clause can be in; none if it is too short to tell."""
-    if _letters(text) < MIN_ORDER_LETTERS:
-        return set()
-    sendable = text[:MAX_PART_CHARS].encode("utf-8", "replace").decode("utf-8")
-    values: Any = _detector().compute_language_confidence_values(sendable)
-    return {
-        str(value.language.iso_code_639_1.name).lower()
-        for place, value in enumerate(values)
-        if value.value >= POSSIBLE or not place
-    }
-
-
-@functools.cache
-def _detector() -> "LanguageDetector":
-    """Load the models, once per process: 36 MB of memory and 0.4 s of CPU time when all are in use."""
-    from lingua import IsoCode639_1, LanguageDetectorBuilder  # noqa: PLC0415 -- few orders need it
-
-    codes = [getattr(IsoCode639_1, code.upper()) for code in _CODES if code != "??"]
-    builder = LanguageDetectorBuilder.from_iso_codes_639_1(*codes)
-    return builder.with_low_accuracy_mode().build()
-
-
-def _letters(text: str) -> int:
-    """Letters of a text; a Chinese or Japanese character stands for three."""
-    return sum(3 if char >= "\u3040" else 1 for char in text if char.isalpha())
 
 
 CHECKS: tuple[Check, ...] = (other_language,)

@@ -18,6 +18,7 @@ from aicity_fleet.team.gate import (
     unfinished,
     wanted_language,
 )
+from aicity_fleet.team.gate.language_detector import language_of
 from aicity_fleet.team.gate.markdown import split_fences
 from aicity_fleet.team.gate.verdict import Submission
 
@@ -149,7 +150,7 @@ def test_the_order_decides_on_the_language(description, text, found):
 
 
 def test_a_language_is_told_of_what_cannot_be_sent():
-    assert wanted_language.language_of(f"{GERMAN}\ud800") == "de"
+    assert language_of(f"{GERMAN}\ud800") == "de"
 
 
 NESTED = "```markdown\n# Title\n\n```bash\nmake\n```\n\nText.\n```\n\nAfter.\n"
@@ -211,7 +212,7 @@ NEW = (
 @pytest.mark.parametrize("pattern", PATTERNS)
 def test_gate_slow_junk(pattern):
     """No check takes long over a pattern that fills 50,000 characters, in the text and in the order."""
-    wanted_language.language_of(GERMAN)  # its models are loaded once per process
+    language_of(GERMAN)  # its models are loaded once per process
     text = (pattern * (50_000 // len(pattern) + 1))[:50_000]
     assert_no_check_is_slow(
         [rule for module in NEW for rule in module.CHECKS],
