@@ -39,7 +39,7 @@ class LedgerJournal:
         """Return the entry that an earlier attempt left at this place, if any."""
         return self._recorded[ordinal] if ordinal < len(self._recorded) else None
 
-    async def append(self, entry: Entry) -> None:
+    async def append(self, entry: Entry, endpoint: str = "") -> None:
         """Append an entry; wait for Redis while the lease may still be ours.
 
         Raises:
@@ -49,7 +49,9 @@ class LedgerJournal:
         text, charge = json.dumps(entry.to_json()), entry.charge
         reached(Failpoint.CALL_ANSWERED, self._lease.job_id)
         journals = self._ledger.journals
-        await self._write(lambda: journals.append(self._lease, entry.ordinal, text, charge))
+        await self._write(
+            lambda: journals.append(self._lease, entry.ordinal, text, charge, endpoint)
+        )
         reached(Failpoint.CALL_JOURNALED, self._lease.job_id)
 
     async def truncate(self, ordinal: int) -> None:

@@ -108,7 +108,7 @@ class JournalCursor:
             self.cost += call.charge.cost
             self.charged_usd += call.charge.counted_usd
         self._advance(entry)
-        await self._ask(lambda: self._journal.append(entry))
+        await self._ask(lambda: self._journal.append(entry, call.endpoint))
         return entry
 
     def _advance(self, entry: Entry) -> None:

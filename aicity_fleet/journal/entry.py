@@ -80,6 +80,8 @@ class ModelCall:
 
     model: str = ""
     """The model that answered."""
+    endpoint: str = ""
+    """The name of its breaker."""
     usage: tuple[int, int] = (0, 0)
     """Prompt and completion tokens, as the provider counted them."""
     estimated_tokens: int = 0

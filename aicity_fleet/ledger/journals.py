@@ -5,6 +5,7 @@
 """
 
 from aicity_fleet.errors import JournalFullError
+from aicity_fleet.ledger.controls import RECENT_TROUBLE_SECONDS
 from aicity_fleet.ledger.leases import Lease
 from aicity_fleet.ledger.lua import Scripts
 from aicity_fleet.ledger.packing import pack
@@ -25,12 +26,21 @@ class Journals:
     def __init__(self, scripts: Scripts, *, max_bytes: int) -> None:
         self._scripts, self._max_bytes = scripts, max_bytes
 
-    def append(self, lease: Lease, ordinal: int, entry: str, charge: Charge | None = None) -> bool:
+    def append(
+        self,
+        lease: Lease,
+        ordinal: int,
+        entry: str,
+        charge: Charge | None = None,
+        endpoint: str = "",
+    ) -> bool:
         """Append an entry and book what its call cost; False when the job is no longer ours.
 
         Args:
             entry: The entry as JSON text.
             charge: What the call cost; None for a tool call.
+            endpoint: The name of the breaker of the model that answered; empty for a tool call. A probe
+                there has succeeded.
 
         Raises:
             JournalFullError: The journal would grow too large. The entry is not written, its cost is.
@@ -41,6 +51,8 @@ class Journals:
             *(lease.job_id, lease.fence, ordinal),
             entry=text,
             max_bytes=self._max_bytes,
+            endpoint=endpoint,
+            recent_ms=int(RECENT_TROUBLE_SECONDS * 1000),
             **booking_args(lease, ordinal, charge),
         )
         if reply == -1:

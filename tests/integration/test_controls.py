@@ -460,6 +460,34 @@ def test_the_job_that_failed_last_is_the_probe_when_no_other_comes_in_time(
     wait_until(lambda: isinstance(claim(ledger, "a", endpoint=HERE), Lease), description="probe")
 
 
+def test_the_first_answer_to_a_probe_closes_it_long_before_its_run_ends(ledger, others, quick):
+    accept(ledger, "a", "b")
+    troubles(ledger)
+    probes: list[Lease] = []
+
+    def begins() -> bool:
+        lease = claim(ledger, "a", endpoint=HERE)
+        probes.extend([lease] if isinstance(lease, Lease) else [])
+        return bool(probes)
+
+    wait_until(begins, description="it is the probe")
+    ledger.journals.append(probes[0], 0, "{}")
+    ledger.journals.append(probes[0], 1, "{}", endpoint="https://other.example")
+    assert claim(others[0], "b", endpoint=HERE) == NotClaimed("provider_down"), (
+        "no word of this one"
+    )
+    ledger.journals.append(probes[0], 2, "{}", endpoint=HERE)
+    claimed(others[0], "b", endpoint=HERE)
+
+
+def test_an_answer_ends_no_wait_that_the_provider_asked_for(ledger):
+    accept(ledger, "a", "b")
+    lease = claimed(ledger, "a", endpoint=HERE)
+    trouble(ledger, "c", "429", wait_seconds=30)
+    ledger.journals.append(lease, 0, "{}", endpoint=HERE)
+    assert claim(ledger, "b", endpoint=HERE) == NotClaimed("provider_down")
+
+
 def test_the_job_that_was_held_off_is_sent_when_it_is_worth_trying(ledger, quick):
     accept(ledger, "a")
     assert ledger.sweep().to_run == ("a",)

@@ -2,6 +2,7 @@
 -- ARGV: id, token, ordinal, then named:
 --   entry: as `packing.py` stores it
 --   max_bytes: most bytes of all entries together
+--   endpoint: where a model answered, or '' for a tool; recent_ms: see provider_works.lua
 --   what the call cost, see `book_call`
 -- Reply: 1; 0 when the token is not the current one; -1 when the journal would grow too large: the call is
 --        booked all the same. A repetition, after the first reply was lost, gets 1.
@@ -14,6 +15,11 @@ if redis.call('LINDEX', journal, ordinal) == arg.entry then
   return 1
 end
 book_call(id, arg)
+-- The first answer to a probe says enough. Its run may take many minutes more.
+local breaker = arg.endpoint ~= '' and read_breaker(arg.endpoint)
+if breaker and breaker.is_probing then
+  close_breaker(arg.endpoint, breaker, NOW - arg.recent_ms)
+end
 local length = redis.call('LLEN', journal)
 if length > ordinal then
   truncate(journal, ordinal)

@@ -288,6 +288,7 @@ class JournaledClient(ChatCompletionClient):
             seconds=time.monotonic() - started,
             call=ModelCall(
                 model=model.name,
+                endpoint=self.route.name,
                 usage=usage,
                 estimated_tokens=estimate + answer_estimate,
                 finish_reason=live.finish_reason or finish_reason_of(result, notes),

@@ -39,7 +39,7 @@ class _ReadOnly:
             "the job had not ended."
         )
 
-    def append(self, entry: Entry) -> Awaitable[None] | None:
+    def append(self, entry: Entry, endpoint: str = "") -> Awaitable[None] | None:  # noqa: ARG002
         _stray(entry.ordinal)
 
     def truncate(self, ordinal: int) -> Awaitable[None] | None:

@@ -94,7 +94,7 @@ async def test_the_caps_count_replayed_calls(run, provider: Provider):
 class LostJournal(MemoryJournal):
     """A store that answers no more."""
 
-    def append(self, entry: Entry) -> None:
+    def append(self, entry: Entry, endpoint: str = "") -> None:
         raise LedgerUnavailableError("Redis is gone")
 
 
@@ -107,7 +107,7 @@ class AsyncJournal:
     async def recorded(self, ordinal: int) -> Entry | None:
         return self.memory.recorded(ordinal)
 
-    async def append(self, entry: Entry) -> None:
+    async def append(self, entry: Entry, endpoint: str = "") -> None:
         self.memory.append(entry)
 
     async def truncate(self, ordinal: int) -> None:

@@ -32,3 +32,13 @@ local function write_breaker(endpoint, breaker)
   redis.call('HSET', BREAKERS, endpoint, cjson.encode(breaker))
   redis.call('PEXPIRE', BREAKERS, 7 * 86400 * 1000)
 end
+
+-- Close a breaker. Which jobs had trouble there lately stays known: a busy endpoint serves one call and not the next.
+local function close_breaker(endpoint, breaker, recently)
+  local last = breaker.jobs[#breaker.jobs]
+  if last and last[2] >= recently then
+    write_breaker(endpoint, {troubles = 0, opens = 0, jobs = breaker.jobs, worked_at = NOW})
+  else
+    redis.call('HDEL', BREAKERS, endpoint)
+  end
+end
