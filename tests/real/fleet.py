@@ -40,7 +40,7 @@ base_url = "{base_url}"
 model = "{model}"
 function_calling = {function_calling}
 timeout_seconds = {timeout:.1f}
-max_output_tokens = 400
+max_output_tokens = 160
 max_concurrent_calls = 2
 context_tokens = {context_tokens}
 """

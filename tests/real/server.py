@@ -38,8 +38,8 @@ class ServerOptions:
     """What one request and its answer may hold together."""
     most_answer_tokens: int = 300
     """Where the server cuts an answer, whatever the request allows."""
-    threads: int = max(1, (os.cpu_count() or 2) - 1)
-    """Threads that compute. One per busy core too many makes llama.cpp ten times slower."""
+    threads: int = os.cpu_count() or 2
+    """Threads that compute. They wait for each other, so other work on any core slows all of them."""
 
 
 class ModelServer:
