@@ -58,6 +58,7 @@ def check(
     *,
     finish_reason: str = "stop",
     forbidden: Sequence[str] = (),
+    told: Sequence[str] = (),
     pass_mark: int = PASS_MARK,
 ) -> Verdict:
     """Judge a hand-in.
@@ -66,9 +67,10 @@ def check(
         task_type: AI City's task type; unknown ones are judged as ``general``.
         finish_reason: Why the model stopped; ``length`` means that the text is cut.
         forbidden: Texts that may not go out: keys, nonces, lines of the instructions.
+        told: What the team was told beside the order: the work takes up nothing of it.
         pass_mark: Lowest score that passes.
     """
-    submission = Submission(text, task, finish_reason, tuple(forbidden))
+    submission = Submission(text, task, finish_reason, tuple(forbidden), tuple(told))
     if len(text) > integrity.MAX_CHARS:
         rules: tuple[Check, ...] = (integrity.sized,)  # the others would take seconds of the loop
     else:

@@ -1,6 +1,7 @@
-"""A check for the order itself, handed in as if it were the work."""
+"""Checks for what the team was told, handed in as if it were the work: the order, or our own words."""
 
 import collections
+import functools
 import re
 from collections.abc import Iterator
 
@@ -36,6 +37,9 @@ TOLD_SHARE = 0.75
 
 MOST_TIMES_LONGER = 2.5
 """An order in a frame, or told twice, is not longer than so many times the order."""
+
+TOLD_WORDS = 5
+"""So many words in a row of what the team was told beside the order do not stand in the work by chance."""
 
 _FRAME = frozenset(
     """
@@ -106,6 +110,31 @@ def echo(submission: Submission) -> Iterator[Finding]:
         yield Finding("echo", "The text repeats the order instead of doing it.", HARD)
 
 
+def answers_us(submission: Submission) -> Iterator[Finding]:
+    """The text says back what we said to the team, such as that its answer was cut off.
+
+    Seen from SmolLM2-135M-Instruct, which was asked for a shorter answer.
+
+    Source: Broder, "On the resemblance and containment of documents", 1997.
+    """
+    ours = _runs_of(submission.told)
+    said = words_of(submission.text) if ours else []
+    back = {run for run in _runs(said) if run in ours}
+    if back and not back <= set(_runs(words_of(submission.order))):
+        yield Finding(
+            "answers_us", "The text speaks of its own handing in; hand in the work alone.", HARD
+        )
+
+
+def _runs(words: list[str]) -> Iterator[tuple[str, ...]]:
+    return (tuple(words[at : at + TOLD_WORDS]) for at in range(len(words) - TOLD_WORDS + 1))
+
+
+@functools.lru_cache(maxsize=8)
+def _runs_of(texts: tuple[str, ...]) -> frozenset[tuple[str, ...]]:
+    return frozenset(run for text in texts for run in _runs(words_of(text)))
+
+
 def _is_order(words: list[str], description: list[str]) -> bool:
     """Whether a text holds the start of the order, and next to nothing that is not in the order."""
     opening = shingles(description[:OPENING_WORDS])
@@ -158,4 +187,4 @@ def _contained(found: list[Shingle], given: list[Shingle]) -> float:
     return sum(one in known for one in found) / len(found)
 
 
-CHECKS: tuple[Check, ...] = (echo,)
+CHECKS: tuple[Check, ...] = (echo, answers_us)

@@ -51,6 +51,7 @@ class Submission:
     task: AssignedTask
     finish_reason: str
     forbidden: tuple[str, ...]
+    told: tuple[str, ...] = ()
 
     @functools.cached_property
     def lower(self) -> str:

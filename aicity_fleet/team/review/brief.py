@@ -73,6 +73,16 @@ NOTHING_NAMED = "The deliverable does too little of what the order asks for."
 
 _REVISE = "Revise: your hand-in did not pass."
 _AGAIN = "Hand in the whole corrected deliverable again, in the same way."
+_NOTHING_CAME = "Nothing was handed in: what you wrote did not reach anybody."
+_WAS_CUT = "Your answer was cut off at the length limit; hand in a shorter one."
+_CALL = "Call the tool submit with the whole deliverable as content."
+_ANSWER = "Answer with the whole deliverable, and with this marker on the last line:"
+
+OUR_TEXTS = (
+    *(_INSTRUCTIONS, _SUBMIT, _OR_MARKER, _PLAIN, _MARKER, _REMARKS),
+    *(_REVISE, _AGAIN, _NOTHING_CAME, _WAS_CUT, _CALL, _ANSWER),
+)
+"""What a specialist is told beside the order and the findings, with ``{}`` for what differs."""
 
 MIN_PRIVATE_LINE_CHARS = 50
 """A line of the instructions this long does not come up in a deliverable by chance."""
@@ -84,7 +94,7 @@ def private_lines(instructions: str) -> tuple[str, ...]:
     return tuple(line for line in lines if len(line) >= MIN_PRIVATE_LINE_CHARS and "{" not in line)
 
 
-_RULES = private_lines("\n".join((_INSTRUCTIONS, _SUBMIT, _OR_MARKER, _PLAIN, _MARKER, _REMARKS)))
+_RULES = private_lines("\n".join(OUR_TEXTS))
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -162,16 +172,16 @@ def write_reminder(brief: Brief, *, was_cut: bool, is_plain: bool = False) -> st
         is_plain: Whether the whole answer will count as the deliverable, because the model has used neither
             the tool nor the marker.
     """
-    lines = [] if is_plain else ["Nothing was handed in: what you wrote did not reach anybody."]
+    lines = [] if is_plain else [_NOTHING_CAME]
     if was_cut:
-        lines.append("Your answer was cut off at the length limit; hand in a shorter one.")
+        lines.append(_WAS_CUT)
     if is_plain:
         lines.append(_PLAIN)
     elif brief.function_calling:
-        lines.append("Call the tool submit with the whole deliverable as content.")
+        lines.append(_CALL)
         lines.append(_OR_MARKER.format(marker=brief.marker))
     else:
-        lines.append("Answer with the whole deliverable, and with this marker on the last line:")
+        lines.append(_ANSWER)
         lines.append(brief.marker)
     return "\n".join(lines)
 

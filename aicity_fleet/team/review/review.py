@@ -11,6 +11,7 @@ from aicity_fleet.team import gate
 from aicity_fleet.team.declare.spec import TeamSpec
 from aicity_fleet.team.model.written_calls import begins_like_call
 from aicity_fleet.team.review.brief import (
+    OUR_TEXTS,
     Brief,
     private_lines,
     write_remarks,
@@ -129,6 +130,7 @@ class Review:
             self._task,
             finish_reason=finish_reason,
             forbidden=self._forbidden,
+            told=OUR_TEXTS,
             pass_mark=self._spec.pass_mark,
         )
         if verdict.has_passed:

@@ -243,3 +243,10 @@ async def test_a_failing_progress_display_does_not_cost_the_job(run, provider: P
 
     provider.will(submit(GOOD_GENERAL))
     assert isinstance((await run(on_progress=fail)).ending, Delivered)
+
+
+async def test_our_own_words_are_no_part_of_the_work(run, provider: Provider):
+    said = "Your answer is cut off at the length limit, which means you should have used a period."
+    provider.will(submit(f"{GOOD_GENERAL}\n\n{said}"), submit(GOOD_GENERAL))
+    assert (await run()).ending == Delivered(GOOD_GENERAL, 100)
+    assert "speaks of its own handing in" in provider.texts(1)[-1]

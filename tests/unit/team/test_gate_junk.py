@@ -21,6 +21,7 @@ from aicity_fleet.team.gate import (
 from aicity_fleet.team.gate.language_detector import language_of
 from aicity_fleet.team.gate.markdown import split_fences
 from aicity_fleet.team.gate.verdict import Submission
+from aicity_fleet.team.review.brief import OUR_TEXTS
 
 PLAIN = "Explain how lighthouses guided ships before satellite navigation."
 PAGE = (
@@ -129,6 +130,25 @@ CORRECTED = (
 def test_the_order_is_no_answer_to_itself(description, text, found):
     submission = Submission(text, order("general", description), "stop", ())
     assert bool(list(echo.echo(submission))) is found
+
+
+CUT = (
+    "Your answer is cut off at the length limit, which means you should have used a period instead."
+)
+
+
+@pytest.mark.parametrize(
+    ("description", "text", "found"),
+    [
+        (PLAIN, CUT, True),
+        (PLAIN, f"{GOOD_GENERAL}\n\nI HAND IN the whole, corrected deliverable - again.", True),
+        (PLAIN, GOOD_GENERAL, False),
+        (f"Give this a better tone: {CUT}", CUT.upper(), False),
+    ],
+)
+def test_what_we_told_the_team_is_no_work(description, text, found):
+    submission = Submission(text, order("general", description), "stop", (), OUR_TEXTS)
+    assert bool(list(echo.answers_us(submission))) is found
 
 
 @pytest.mark.parametrize(
