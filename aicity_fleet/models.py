@@ -211,8 +211,6 @@ class TeamResult:
     """How many times something was handed in to the gate."""
     endpoint: str = ""
     """The name of the breaker of the model that was called last; empty for the fleet's only one."""
-    served: frozenset[str] = frozenset()
-    """The names of the breakers of all models that answered in this run, the judge's among them."""
     cost: Cost = NO_COST
     """What the run bought cost; replayed calls are not in it, as in ``usage``."""
     team: str = ""

@@ -92,10 +92,8 @@ def _settle(attempt: Attempt, result: TeamResult) -> JsonObject:
     """Turn the ending of a run into its one move in the ledger."""
     spent, worker = attempt.spent, attempt.worker
     endpoint = result.endpoint or worker.terms.endpoint
-    is_trouble = isinstance(result.ending, ProviderTrouble | ProviderFatal)
-    served = result.served - {endpoint} if is_trouble else result.served or {endpoint}
-    for served_at in served if result.usage.model_calls else ():
-        worker.ledger.controls.provider_works(served_at)
+    if result.usage.model_calls and not isinstance(result.ending, ProviderTrouble | ProviderFatal):
+        worker.ledger.controls.provider_works(endpoint)
     match result.ending:
         case Delivered(text=text, score=score):
             done = Completed(text, spent.ran_ms, result.model, result.agents)
@@ -112,7 +110,8 @@ def _settle(attempt: Attempt, result: TeamResult) -> JsonObject:
 
 def _note_hand_in(result: TeamResult, worker: Worker) -> None:
     """Record, for people, how the model hands in."""
-    if result.hand_in is None:
+    # After trouble, the endpoint is that of the last call, which may have been the judge's.
+    if result.hand_in is None or isinstance(result.ending, ProviderTrouble | ProviderFatal):
         return
     endpoint = result.endpoint or worker.terms.endpoint
     if result.ignores_tools:

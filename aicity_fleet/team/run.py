@@ -83,7 +83,6 @@ async def run_team(
         agents=run.team.spec.agents,
         rounds=turns.review.rounds,
         endpoint=turns.route.name,
-        served=turns.served,
         cost=cursor.cost,
         team=run.team.spec.name,
         hand_in=turns.review.hand_in,
@@ -198,11 +197,6 @@ class _Turns:
             # With submit alone a turn is one call: its result ends the turn.
             max_tool_iterations=spec.max_tool_iterations if member.tools else 1,
         )
-
-    @property
-    def served(self) -> frozenset[str]:
-        """The routes that answered."""
-        return frozenset(client.route.name for client in self._clients if client.has_bought)
 
     async def until_the_end(self) -> Ending:
         """Give turns until there is an ending."""

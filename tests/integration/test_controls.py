@@ -480,6 +480,17 @@ def test_the_first_answer_to_a_probe_closes_it_long_before_its_run_ends(ledger, 
     claimed(others[0], "b", endpoint=HERE)
 
 
+def test_an_answer_after_the_wait_closes_it_where_no_claim_looks(ledger, quick):
+    accept(ledger, "a")
+    lease = claimed(ledger, "a", endpoint="https://other.example")
+    troubles(ledger)
+    ledger.journals.append(lease, 0, "{}", endpoint=HERE)
+    assert breaker(ledger).open_until, "it may come from before"
+    wait_until(lambda: not breaker(ledger).open_until, description="the wait is over")
+    ledger.journals.append(lease, 1, "{}", endpoint=HERE)
+    assert ledger.controls.read().breakers == ()
+
+
 def test_an_answer_ends_no_wait_that_the_provider_asked_for(ledger):
     accept(ledger, "a", "b")
     lease = claimed(ledger, "a", endpoint=HERE)

@@ -109,27 +109,13 @@ def test_what_the_judge_said_is_recorded_until_a_rerun(worker, ledger, said):
     assert job(ledger).judgement is None
 
 
-def test_the_breaker_of_each_model_that_answered_closes(worker, ledger):
-    """A job calls its judge last, and still it is the team's model that its ending speaks of."""
-    for endpoint in ("team m-1", "judge m-2", "other m-3"):
-        ledger.controls.provider_trouble(endpoint, "t0", "no key", is_fatal=True)
-    result = TeamResult(
-        Delivered("The text.", 88), Usage(2, 20, 10), "m-1",
-        endpoint="team m-1", served=frozenset({"team m-1", "judge m-2"}),
-    )  # fmt: skip
-    run_job("t1", worker(result))
-    open_ones = [each.endpoint for each in ledger.controls.read().breakers if each.open_until]
-    assert open_ones == ["other m-3"]
-
-
-def test_trouble_at_the_judge_says_nothing_against_the_teams_model(worker, ledger):
-    ledger.controls.provider_trouble("team m-1", "t0", "no key", is_fatal=True)
+def test_trouble_at_the_judge_says_nothing_of_how_the_team_hands_in(worker, ledger):
     trouble = ProviderFatal("the model's provider refuses the key (401)")
-    served = frozenset({"team m-1", "judge m-2"})
-    result = TeamResult(trouble, Usage(2, 20, 10), "m-1", endpoint="judge m-2", served=served)
+    result = TeamResult(
+        trouble, Usage(2, 20, 10), "m-1", endpoint="judge m-2", hand_in="marker", ignores_tools=True
+    )
     run_job("t1", worker(result))
-    open_ones = [each.endpoint for each in ledger.controls.read().breakers if each.open_until]
-    assert open_ones == ["judge m-2"]
+    assert ledger.controls.read().ignores_tools == {}
 
 
 @pytest.mark.parametrize("code", ["quality", "refused", "over_budget", "deadline"])

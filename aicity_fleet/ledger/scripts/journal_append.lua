@@ -15,9 +15,10 @@ if redis.call('LINDEX', journal, ordinal) == arg.entry then
   return 1
 end
 book_call(id, arg)
--- The first answer to a probe says enough. Its run may take many minutes more.
+-- The first answer to a probe says enough: its run may take many minutes more. So does an answer after the wait of
+-- an endpoint that no claim looks at, such as the judge's.
 local breaker = arg.endpoint ~= '' and read_breaker(arg.endpoint)
-if breaker and breaker.is_probing then
+if breaker and breaker.open_until and (breaker.is_probing or breaker.open_until <= NOW) then
   close_breaker(arg.endpoint, breaker, NOW - arg.recent_ms)
 end
 local length = redis.call('LLEN', journal)

@@ -38,7 +38,7 @@ TOLD_SHARE = 0.75
 MOST_TIMES_LONGER = 2.5
 """An order in a frame, or told twice, is not longer than so many times the order."""
 
-TOLD_WORDS = 5
+TOLD_WORDS = 6
 """So many words in a row of what the team was told beside the order do not stand in the work by chance."""
 
 _FRAME = frozenset(

@@ -96,8 +96,6 @@ class JournaledClient(ChatCompletionClient):
         """What stopped the run in here, before AutoGen wrapped it."""
         self.on_tokens: Callable[[int], None] = lambda _tokens: None
         """Called with an estimate of the tokens of the answer under way, at every piece of it."""
-        self.has_bought = False
-        """Whether its route answered a call of this run, rather than the journal alone."""
         self.is_waiting = False
         """Whether the latest call waits, or ended while it waited, for a slot of its model."""
         self.brief: ShortBrief | None = None
@@ -147,7 +145,6 @@ class JournaledClient(ChatCompletionClient):
                     ),
                     cancellation_token,
                 )
-                self.has_bought = True
             if entry.finish_reason in REFUSALS:
                 raise StoppedError(REFUSED)
         except Exception as error:

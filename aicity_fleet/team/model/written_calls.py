@@ -207,7 +207,7 @@ def _in_python(body: str) -> list[WrittenCall] | None:
     head = _PYTHON_HEAD.match(body)
     at = head.end() if head else 0
     closing = "]" if body[at - 1 : at] == "[" else ""
-    while at < len(body) and (not closing or body[at:] != closing):
+    while at < len(body) - len(closing):
         call = _PYTHON_CALL.match(body, at)
         if call is None:
             return None
