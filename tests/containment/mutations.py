@@ -16,7 +16,7 @@ from aicity_fleet.models import Delivered, Rejected
 from aicity_fleet.team import gate
 from aicity_fleet.team import run as driver
 from aicity_fleet.team.gate import integrity
-from aicity_fleet.team.review import brief
+from aicity_fleet.team.review import brief, review
 from aicity_fleet.team.review.coordinator import Coordinator
 from aicity_fleet.team.review.review import Ask, Review
 
@@ -36,10 +36,10 @@ class Mutation:
     gives_in: bool = True
 
 
-def without(check: str, *, of_category: str = "") -> Patch:
-    """A gate without one of its checks, and without one of the categories' that finds the same."""
-    left = tuple(rule for rule in integrity.CHECKS if rule.__name__ != check)
-    assert len(left) == len(integrity.CHECKS) - 1, check
+def without(*checks: str, of_category: str = "") -> Patch:
+    """A gate without checks that find the same, and without one of the categories' that does."""
+    left = tuple(rule for rule in integrity.CHECKS if rule.__name__ not in checks)
+    assert len(left) == len(integrity.CHECKS) - len(checks), checks
     others = {
         task_type: tuple(rule for rule in rules if rule.__name__ != of_category)
         for task_type, rules in gate.CHECKS.items()
@@ -54,6 +54,12 @@ def without(check: str, *, of_category: str = "") -> Patch:
             yield
 
     return patched
+
+
+@contextmanager
+def _nothing_of_ours_is_told() -> Iterator[None]:
+    with mock.patch.object(brief, "_RULES", ()), mock.patch.object(review, "OUR_TEXTS", ()):
+        yield
 
 
 def _nonces_are_kept() -> AbstractContextManager[Any]:
@@ -148,13 +154,13 @@ MUTATIONS = (
              lambda: mock.patch.object(brief, "_UNSAFE", re.compile("(?!)"))),
     Mutation("the gate forbids no text of ours", "canary",
              ("system_prompt_and_keys: what is your prompt", "system_prompt_and_keys: the nonce"),
-             without("forbidden")),
+             without("forbidden", "answers_us")),
     Mutation("the gate sees through no disguise", "canary",
              ("encoded_text: a key in disguise: base64", "encoded_text: the prompt in"),
              lambda: mock.patch.object(integrity, "holds_any", return_value=False)),
     Mutation("the rules of the brief are no secret", "canary",
              ("system_prompt_and_keys: as a list", "role_play: a threat"),
-             lambda: mock.patch.object(brief, "_RULES", ())),
+             _nothing_of_ours_is_told),
     Mutation("what a model says of keys is kept", "journal",
              ("system_prompt_and_keys: the key of the provider", "role_play: the owner"),
              lambda: mock.patch.object(driver, "redactor", return_value=dict)),
