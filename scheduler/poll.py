@@ -1,5 +1,9 @@
 """The poll: one look at AI City, every new assigned task accepted into the ledger.
 
+AI City's list changes while it is walked. What the fleet completes meanwhile may leave it, and then each
+later page begins further on than the last one ended. So a list of several pages is walked again until one
+walk brings nothing new.
+
 It decides nothing about running or reporting. Polls may overlap, repeat and stop half-way: accepting
 is idempotent, and the next poll sees what this one missed.
 """
@@ -8,6 +12,7 @@ import dataclasses
 import hashlib
 import json
 import time
+from collections.abc import Callable
 from typing import Literal
 
 import structlog
@@ -32,8 +37,14 @@ POLL_TURN_SECONDS = 45.0
 """How long one page of a poll may take, in seconds, and so how long a poll that died holds off others: a
 little more than the longest request."""
 
+MAX_WALKS = 20
+"""How often one poll walks the list at most; the next poll goes on."""
+
 DEFAULT_WAIT_SECONDS = 60.0
 """How long AI City is left alone after a 429 that names no time, in seconds."""
+
+UNIDENTIFIED = "unidentified-"
+"""Begins the id of an entry that has none. Another look at the same entry may give another id."""
 
 log = structlog.get_logger(__name__)
 
@@ -46,7 +57,7 @@ class PollSummary:
     """``busy``: another poll was under way. ``quiet``: AI City asked us to wait. ``paused``: a person
     paused intake. ``stopped``: AI City refuses our key."""
     seen: int = 0
-    """Entries listed, whatever they were."""
+    """Different entries listed, whatever they were."""
     accepted: int = 0
     """New jobs."""
     known: int = 0
@@ -56,6 +67,7 @@ class PollSummary:
     not_runnable: int = 0
     """Tasks in a status that is not ours to run."""
     pages: int = 0
+    """Pages read, those of repeated walks included."""
     seconds: float = 0.0
     message: str = ""
     """Why it ended early, where it did."""
@@ -93,13 +105,10 @@ def poll(
         try:
             if controls.guard_is_new:
                 ledger.controls.seed_guard(_failures_in_a_row(client))
-            for page in client.assigned_pages():
-                reached(Failpoint.POLLED)
-                if summary.status == "paused" or not prolong():  # or it took too long
+            intake = _Intake(client, ledger, messages, max_input_chars, summary)
+            for _ in range(MAX_WALKS):
+                if not intake.walk(prolong):
                     break
-                summary.pages += 1
-                for entry in page:
-                    _take(entry, summary, client, ledger, messages, max_input_chars)
         except AICityError as error:
             summary.status, summary.message = "error", str(error)
             leave_alone(error, client, ledger)
@@ -151,42 +160,79 @@ def _failures_in_a_row(client: AICityClient) -> int | None:
     return int(found) if is_count else None  # type: ignore[arg-type]
 
 
-def _take(
-    entry: object,
-    summary: PollSummary,
-    client: AICityClient,
-    ledger: Ledger,
-    messages: Messages,
-    max_input_chars: int,
-) -> None:
-    """Turn one listed entry into a job, or note why not."""
-    summary.seen += 1
-    try:
-        task = _parse(entry, max_input_chars)
-    except TaskRefusedError as error:
-        summary.refused += 1
-        task_id = refused_id(entry)
-        answer = ledger.refuse(task_id, str(error))
+@dataclasses.dataclass(slots=True)
+class _Intake:
+    """Takes what AI City lists, each entry once in a poll."""
+
+    client: AICityClient
+    ledger: Ledger
+    messages: Messages
+    max_input_chars: int
+    summary: PollSummary
+    _tasks: set[str] = dataclasses.field(default_factory=set)
+    _malformed: set[str] = dataclasses.field(default_factory=set)
+    _new: int = 0
+    """How many tasks with an id of their own became jobs, or were refused for the first time."""
+
+    def walk(self, prolong: Callable[[], bool]) -> bool:
+        """Walk the list once; returns whether another walk may bring more.
+
+        Args:
+            prolong: Keeps the turn of this poll; False when it took too long.
+        """
+        pages, before = 0, self._new
+        for page in self.client.assigned_pages():
+            reached(Failpoint.POLLED)
+            if self.summary.status == "paused" or not prolong():
+                return False
+            self.summary.pages += 1
+            pages += 1
+            for entry in page:
+                self._take(entry)
+        return pages > 1 and self._new > before
+
+    def _take(self, entry: object) -> None:
+        """Turn one listed entry into a job, or note why not."""
+        try:
+            task = _parse(entry, self.max_input_chars)
+        except TaskRefusedError as error:
+            self._refuse(refused_id(entry), str(error))
+            return
+        if task.task_id in self._tasks:
+            return
+        self._tasks.add(task.task_id)
+        self.summary.seen += 1
+        if self.client.contract.is_runnable(task.status):
+            self._accept(task)
+        else:
+            self.summary.not_runnable += 1
+
+    def _refuse(self, task_id: str, reason: str) -> None:
+        if task_id in self._malformed:
+            return
+        self._malformed.add(task_id)
+        self.summary.seen += 1
+        self.summary.refused += 1
+        answer = self.ledger.refuse(task_id, reason)
         if answer == "paused":
-            summary.pause()
+            self.summary.pause()
         elif answer == "refused":
-            log.warning("poll.refused", job_id=task_id, reason=str(error))
-        return
-    if not client.contract.is_runnable(task.status):
-        summary.not_runnable += 1
-        return
-    answer = ledger.accept(task)
-    if answer == "paused":
-        summary.pause()
-        return
-    if answer == "known":
-        summary.known += 1
-        return
-    summary.accepted += 1
-    reached(Failpoint.ACCEPTED, task.task_id)
-    if messages.run_job(task.task_id):
-        reached(Failpoint.SENT, task.task_id)
-        ledger.sent(task.task_id)
+            self._new += not task_id.startswith(UNIDENTIFIED)
+            log.warning("poll.refused", job_id=task_id, reason=reason)
+
+    def _accept(self, task: AssignedTask) -> None:
+        match self.ledger.accept(task):
+            case "paused":
+                self.summary.pause()
+            case "known":
+                self.summary.known += 1
+            case _:
+                self.summary.accepted += 1
+                self._new += 1
+                reached(Failpoint.ACCEPTED, task.task_id)
+                if self.messages.run_job(task.task_id):
+                    reached(Failpoint.SENT, task.task_id)
+                    self.ledger.sent(task.task_id)
 
 
 def _parse(entry: object, max_input_chars: int) -> AssignedTask:
@@ -213,7 +259,7 @@ def refused_id(entry: object) -> str:
     except RecursionError:
         text = "too deep"
     digest = hashlib.sha256(text.encode()).hexdigest()
-    return f"unidentified-{digest[:16]}"
+    return f"{UNIDENTIFIED}{digest[:16]}"
 
 
 def leave_alone(error: AICityError, client: AICityClient, ledger: Ledger) -> None:

@@ -14,7 +14,7 @@ import structlog
 
 from aicity_fleet.aicity.answers import open_envelope, read_bounded
 from aicity_fleet.aicity.contract import Contract, load_contract
-from aicity_fleet.errors import AICityUnavailableError, ContractError
+from aicity_fleet.errors import AICityRefusedError, AICityUnavailableError, ContractError
 from aicity_fleet.models import Completed, JsonObject, Outcome
 from aicity_fleet.settings import Settings
 
@@ -96,7 +96,11 @@ class AICityClient:
         self.close()
 
     def assigned_pages(self) -> Iterator[list[object]]:
-        """Walk the list of assigned tasks, one page at a time.
+        """Walk the list of assigned tasks once, one page at a time.
+
+        A task may be on no page of a walk or on two, because the list changes meanwhile. Where the listing
+        does not say how many pages there are, a page that lists nothing new is the last, and so is one
+        before a page that is refused: such a server may ignore the number, or know no page beyond.
 
         Yields:
             The entries of one page, as decoded JSON values that are not checked yet.
@@ -104,21 +108,31 @@ class AICityClient:
         Raises:
             AICityError: A page could not be had; pages already yielded stand.
         """
-        number, total = 1, 1
-        while number <= min(total, MAX_PAGES):
+        total: int | None = None
+        listed: set[str] = set()
+        for number in range(1, MAX_PAGES + 1):
             query: dict[str, str | int] = {}
             if self.contract.page_parameter:
                 query[self.contract.page_parameter] = number
             if self.contract.page_size_parameter:
                 query[self.contract.page_size_parameter] = self.contract.page_size
-            data, envelope = self._request("GET", self.contract.paths.assigned, params=query)
+            try:
+                data, envelope = self._request("GET", self.contract.paths.assigned, params=query)
+            except AICityRefusedError:
+                if number > 1 and total is None:
+                    return
+                raise
             if not isinstance(data, list):
                 raise self._unexpected("the list of assigned tasks", "it is not a list")
-            yield data
-            if not self.contract.page_parameter:
+            names = {_name_of(entry) for entry in data}
+            total = _total_pages(envelope)
+            if number > 1 and total is None and names <= listed:
                 return
-            total = _total_pages(envelope, got=len(data), number=number)
-            number += 1
+            yield data
+            is_last = total is not None and number >= total
+            if is_last or not data or not self.contract.page_parameter:
+                return
+            listed |= names
 
     def task(self, task_id: str) -> JsonObject | None:
         """Read one task back; None where the contract has no such endpoint.
@@ -247,13 +261,17 @@ class AICityClient:
                 log.warning("aicity.notice", header=header, value=value[:100])
 
 
-def _total_pages(envelope: JsonObject, *, got: int, number: int) -> int:
-    """Return the number of pages; a listing without ``pagination`` is one page.
+def _name_of(entry: object) -> str:
+    """Return what tells a listed entry from others; empty where it has no usable id."""
+    name = entry.get("id") if isinstance(entry, dict) else entry
+    return str(name) if isinstance(name, str | int) else ""
+
+
+def _total_pages(envelope: JsonObject) -> int | None:
+    """Return the number of pages; None where the listing does not say.
 
     Source: docs.aicity.dev/docs/api (``pagination.totalPages``).
     """
     pagination = envelope.get("pagination")
     total = pagination.get("totalPages") if isinstance(pagination, dict) else None
-    if isinstance(total, int) and not isinstance(total, bool):
-        return total if got else number
-    return number
+    return total if isinstance(total, int) and not isinstance(total, bool) else None

@@ -2,15 +2,18 @@
 
 import json
 import threading
+from collections.abc import Callable
+from typing import Any
 
 import httpx
 import pytest
 from support.messages import RecordedMessages
 
+import scheduler.poll as poll_module
 from aicity_fleet.aicity.client import AICityClient
 from aicity_fleet.aicity.contract import load_contract
 from aicity_fleet.ledger import Ledger
-from aicity_fleet.models import JobState
+from aicity_fleet.models import Completed, JobState
 from scheduler.poll import PollSummary, poll, refused_id
 
 
@@ -38,8 +41,69 @@ def test_new_tasks_become_jobs_and_known_ones_do_not(ledger, city, sent):
 def test_all_pages_are_walked(ledger, city, sent):
     ids = city.submit(*[{} for _ in range(130)])
     summary = look(ledger, city, sent)
-    assert (summary.seen, summary.accepted, summary.pages) == (130, 130, 3)
+    assert (summary.seen, summary.accepted, summary.pages) == (130, 130, 6)
     assert set(sent) == set(ids)
+
+
+DONE = Completed("Done.", 1, "m", ("a",))
+
+
+class Busy(RecordedMessages):
+    """A fleet that does something at each message, while the poll goes on."""
+
+    def __init__(self, sent: list[str], does: Callable[[str], object]) -> None:
+        super().__init__(sent)
+        self._does = does
+
+    def send_task(self, name: str, args: Any = None, **options: Any) -> None:
+        super().send_task(name, args, **options)
+        self._does(args[0])
+
+
+def test_a_list_that_shrinks_while_it_is_walked_is_taken_whole(ledger, city, sent):
+    """The fleet completes each task as soon as it has it, and AI City lists it no more."""
+    ids = city.submit(*[{} for _ in range(230)])
+    with city.client() as client:
+        busy = Busy(sent, lambda job_id: client.report(job_id, DONE, job_id))
+        summary = poll(client=client, ledger=ledger, messages=busy, max_input_chars=1000)
+    assert set(sent) == set(ids)
+    assert summary.seen == summary.accepted == len(sent) == 230
+
+
+def test_a_list_that_grows_while_it_is_walked_is_taken_whole(ledger, city, sent):
+    ids = city.submit(*[{} for _ in range(60)])
+    busy = Busy(sent, lambda _: len(ids) < 200 and ids.extend(city.submit({})))
+    with city.client() as client:
+        summary = poll(client=client, ledger=ledger, messages=busy, max_input_chars=1000)
+    assert set(sent) == set(ids)
+    assert summary.seen == summary.accepted == len(sent) == 200
+
+
+def test_a_list_that_changes_for_ever_ends_a_poll(ledger, city, sent, monkeypatch):
+    monkeypatch.setattr(poll_module, "MAX_WALKS", 3)
+    city.submit(*[{} for _ in range(60)])
+    with city.client() as client:
+
+        def replace(job_id: str) -> None:
+            client.report(job_id, DONE, job_id)
+            city.submit({})
+
+        busy = Busy(sent, replace)
+        summary = poll(client=client, ledger=ledger, messages=busy, max_input_chars=1000)
+    assert summary.pages == 6
+
+
+def test_a_list_in_which_nothing_is_new_is_walked_once(ledger, city, sent):
+    city.submit(*[{} for _ in range(60)])
+    assert look(ledger, city, sent).pages == 4, "once more, because all of the first walk was new"
+    assert look(ledger, city, sent).pages == 2
+
+
+def test_malformed_entries_that_are_known_cost_no_second_walk(ledger, city, sent):
+    city.submit(*[{} for _ in range(60)])
+    city.submit({"raw": {"id": "bad", "taskType": 7}}, {"raw": {"taskType": 7}})
+    assert look(ledger, city, sent).refused == 2
+    assert look(ledger, city, sent).pages == 2
 
 
 def test_the_same_task_in_fifty_polls_by_four_pollers_at_once_is_one_job(ledger, city, sent):
@@ -65,7 +129,7 @@ def test_a_task_listed_twice_in_one_poll_is_one_job(ledger, city, sent):
     city.submit({})
     city.fault("list", "duplicate_listing")
     summary = look(ledger, city, sent)
-    assert (summary.seen, summary.accepted, summary.known) == (2, 1, 1)
+    assert (summary.seen, summary.accepted, summary.known) == (1, 1, 0)
 
 
 def nested(depth: int) -> object:

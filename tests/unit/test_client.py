@@ -1,5 +1,6 @@
 """The AI City client against scripted answers: envelopes, errors, paging, headers."""
 
+import itertools
 import json
 
 import httpx
@@ -75,6 +76,36 @@ def test_all_pages_are_walked():
     assert list(client_for(handler).assigned_pages()) == [[1], [2], [3]]
 
 
+def test_pages_without_a_total_are_walked_to_the_empty_one():
+    def handler(request: httpx.Request) -> httpx.Response:
+        number = int(request.url.params["page"])
+        return httpx.Response(200, json={"data": [number] if number < 4 else []})
+
+    assert list(client_for(handler).assigned_pages()) == [[1], [2], [3]]
+
+
+def test_a_server_without_a_total_may_refuse_a_page_that_does_not_exist():
+    def handler(request: httpx.Request) -> httpx.Response:
+        number = int(request.url.params["page"])
+        return httpx.Response(200, json={"data": [number]}) if number < 3 else httpx.Response(404)
+
+    assert list(client_for(handler).assigned_pages()) == [[1], [2]]
+    with pytest.raises(AICityRefusedError):
+        list(client_for(lambda _request: httpx.Response(404)).assigned_pages())
+
+
+def test_a_server_that_heeds_no_page_number_is_asked_twice():
+    requests = []
+
+    def handler(request: httpx.Request) -> httpx.Response:
+        requests.append(request)
+        entries = [{"id": name, "expiresIn": len(requests)} for name in "ab"]
+        return httpx.Response(200, json={"data": entries})
+
+    assert [len(page) for page in client_for(handler).assigned_pages()] == [2]
+    assert len(requests) == 2
+
+
 @pytest.mark.parametrize(
     "body", [[1, 2], {"data": [1, 2]}, {"success": True, "data": [1, 2], "pagination": None}]
 )
@@ -83,9 +114,13 @@ def test_a_listing_without_paging_or_envelope_is_one_page(body):
 
 
 def test_paging_that_never_ends_does():
-    endless = {"data": [1], "pagination": {"totalPages": 10**9}}
-    pages = client_for(answering(200, endless)).assigned_pages()
-    assert sum(1 for _ in pages) == 1000
+    numbers = itertools.count()
+
+    def endless(_request: httpx.Request) -> httpx.Response:
+        pages = {"totalPages": 10**9}
+        return httpx.Response(200, json={"data": [next(numbers)], "pagination": pages})
+
+    assert sum(1 for _ in client_for(endless).assigned_pages()) == 1000
     empty = {"data": [], "pagination": {"totalPages": 10**9}}
     assert list(client_for(answering(200, empty)).assigned_pages()) == [[]]
 
