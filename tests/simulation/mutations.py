@@ -276,6 +276,6 @@ MUTATIONS = (
         (GUARD,),
         ("failures",),
         ("settle", "if arg.standing ~= 'quality_check' or", "if true or"),
-        seeds=150,
+        changes={"fault_seconds": 200, "jobs": 30, "rejects": 0.6},
     ),
 )
