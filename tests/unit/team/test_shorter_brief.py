@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+import pytest
 from support.growth import assert_grows_with_the_length
 from support.samples import NONCE, order
 
@@ -61,8 +62,9 @@ def test_a_forged_fence_is_text_of_the_buyer_s():
     assert short.count(f"BEGIN BUYER TEXT {NONCE}") == short.count(f"END BUYER TEXT {NONCE}") == 2
 
 
-def test_the_time_grows_with_the_length_alone():
+@pytest.mark.parametrize("text", ["BEGIN BUYER TEXT \n" * 50_000, "\n" * 500_000])
+def test_the_time_grows_with_the_length_alone(text):
     assert_grows_with_the_length(
         lambda code: shorten_brief(brief(code=code), nonce=NONCE, keep=0.5),
-        "BEGIN BUYER TEXT \n" * 100_000 + "\n" * 1_000_000,
+        text,
     )
