@@ -331,6 +331,22 @@ def test_an_unknown_ending_that_failed_counts_once(parts, city, ledger, reported
     assert read_day_totals(ledger).taken_back_jobs == 0
 
 
+def test_an_unknown_ending_that_is_refunded_after_a_success_counts_anew(
+    parts, city, ledger, reported
+):
+    city.fault("complete", "reply_lost_after_commit")
+    changes_at_once(city, "refunded")
+    (job_id,) = reported(DONE)
+    city.fault("get", "status", status=500)
+    ledger.client.hset(ledger.keys.job(job_id), "report_due", 0)
+    report(job_id, parts)
+    assert (ledger.get(job_id).standing, row(ledger)) == ("unknown", 1)
+    reported(DONE)
+    assert row(ledger) == 0
+    read_now(parts)
+    assert (ledger.get(job_id).standing, row(ledger)) == ("refunded", 1)
+
+
 def test_a_thumbs_down_alone_moves_neither_money_nor_guard(parts, city, ledger, reported):
     changes_at_once(city, "thumbs_down")
     (job_id,) = reported(DONE)

@@ -11,7 +11,7 @@
 local id, arg = ARGV[1], named(3)
 local job = key('job', id)
 local fields = redis.call('HMGET', job, 'state', 'read_backs', 'nonce', 'standing', 'thumbs_down', 'counted',
-  'may_succeed')
+  'may_succeed', 'failure_number')
 if fields[1] ~= 'reported' or (fields[2] or '') .. ':' .. fields[3] ~= ARGV[2] then
   return 0
 end
@@ -37,7 +37,8 @@ if arg.standing ~= '' and arg.standing ~= was and not has_ended then
   happened(arg.standing, 'was ' .. was)
   if arg.standing == 'failed' or arg.standing == 'refunded' then
     redis.call('SREM', GUARD_UNSURE, id)
-    if was ~= 'unknown' then -- which counted as a failure when it was settled
+    -- An unknown ending counted as a failure when it was settled. A success since then ended that row, and no later one.
+    if was ~= 'unknown' or tonumber(fields[8] or '0') <= guard_count('cleared') then
       count_taken_back(id)
     end
     if fields[6] then -- else the delivery never passed the check, so its pay was never earned

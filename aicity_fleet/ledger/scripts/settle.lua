@@ -34,6 +34,9 @@ if arg.standing ~= 'quality_check' or arg.read_back_ms == '' then
 end
 if arg.meaning == 'failure' then
   count_failure()
+  if arg.standing == 'unknown' then
+    redis.call('HSET', job, 'failure_number', guard_count('failed'))
+  end
 else
   if arg.meaning == 'success' then
     count_success(id)
