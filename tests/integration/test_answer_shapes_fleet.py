@@ -2,11 +2,11 @@
 
 import pytest
 from support.answer_shapes import SHAPES, ShapeScript, input_of
-from support.processes import FleetProcesses
+from support.processes import FleetProcesses, count_ended
 from support.scripted_provider import ProviderServer
 from support.waiting import wait_until
 
-from aicity_fleet.models import Completed, Failed, JobState
+from aicity_fleet.models import Completed, Failed
 from aicity_fleet.simulator.access import fleet_environment
 from aicity_fleet.team.engines import ENGINES
 
@@ -41,13 +41,11 @@ def test_every_shape_ends_as_the_table_says(
         fleet = FleetProcesses(env, empty_folder)
         try:
             fleet.start("dispatcher", "beat", "worker1")
-
-            def ended() -> int:
-                counts = ledger.counts()
-                # The guard may hold a failure. All that matters here is that each job has ended.
-                return counts[JobState.REPORTED] + counts[JobState.HELD]
-
-            wait_until(lambda: ended() == len(jobs), seconds=200, description="every job has ended")
+            wait_until(
+                lambda: count_ended(ledger) == len(jobs),
+                seconds=200,
+                description="every job has ended",
+            )
         finally:
             fleet.stop()
     for name, job_id in jobs.items():

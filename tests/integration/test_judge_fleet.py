@@ -7,12 +7,12 @@ from collections import Counter
 from typing import Any
 
 import pytest
-from support.processes import CLI, FleetProcesses, run_cli
+from support.processes import CLI, FleetProcesses, count_ended, run_cli
 from support.samples import GOOD_GENERAL
 from support.scripted_provider import HANG, Answer, ProviderServer, submit, text
 from support.waiting import wait_until
 
-from aicity_fleet.models import Completed, Failed, JobState
+from aicity_fleet.models import Completed, Failed
 from aicity_fleet.simulator.access import fleet_environment
 from aicity_fleet.team.engines import ENGINES
 
@@ -108,19 +108,18 @@ def test_each_job_ends_as_its_judge_says_and_no_judgement_is_bought_twice(
         fleet = FleetProcesses(env, empty_folder)
         try:
             fleet.start("dispatcher", "beat", "worker1")
-
-            def ended() -> int:
-                counts = ledger.counts()
-                return counts[JobState.REPORTED] + counts[JobState.HELD]
-
             wait_until(
-                lambda: ended() == len(jobs) - 1 and script.asked["judge", "killed"],
+                lambda: count_ended(ledger) == len(jobs) - 1 and script.asked["judge", "killed"],
                 seconds=90,
                 description="all but the job whose judge hangs have ended",
             )
             fleet.end("worker1", signal.SIGKILL)
             fleet.start("worker2")
-            wait_until(lambda: ended() == len(jobs), seconds=90, description="the last job ended")
+            wait_until(
+                lambda: count_ended(ledger) == len(jobs),
+                seconds=90,
+                description="the last job ended",
+            )
         finally:
             fleet.stop()
         asked = dict(script.asked)

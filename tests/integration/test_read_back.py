@@ -318,29 +318,34 @@ def agent_ends_it(parts, job_id: str) -> None:
     parts.client.report(job_id, DONE, "another key")
 
 
-def test_an_unknown_ending_that_failed_counts_once(parts, city, ledger, reported):
-    city.fault("complete", "reply_lost_after_commit")
-    changes_at_once(city, "failed")
-    (job_id,) = reported(DONE)
-    city.fault("get", "status", status=500)
-    ledger.client.hset(ledger.keys.job(job_id), "report_due", 0)
-    report(job_id, parts)
-    assert (ledger.get(job_id).standing, row(ledger)) == ("unknown", 1)
+@pytest.fixture
+def reported_unseen(parts, city, ledger, reported):
+    """Deliver what AI City changes at once, and learn neither; gives the job id."""
+
+    def make(becomes: str) -> str:
+        city.fault("complete", "reply_lost_after_commit")
+        changes_at_once(city, becomes)
+        (job_id,) = reported(DONE)
+        city.fault("get", "status", status=500)
+        ledger.client.hset(ledger.keys.job(job_id), "report_due", 0)
+        report(job_id, parts)
+        assert (ledger.get(job_id).standing, row(ledger)) == ("unknown", 1)
+        return job_id
+
+    return make
+
+
+def test_an_unknown_ending_that_failed_counts_once(parts, ledger, reported_unseen):
+    job_id = reported_unseen("failed")
     read_now(parts)
     assert (ledger.get(job_id).standing, row(ledger)) == ("failed", 1)
     assert read_day_totals(ledger).taken_back_jobs == 0
 
 
 def test_an_unknown_ending_that_is_refunded_after_a_success_counts_anew(
-    parts, city, ledger, reported
+    parts, ledger, reported, reported_unseen
 ):
-    city.fault("complete", "reply_lost_after_commit")
-    changes_at_once(city, "refunded")
-    (job_id,) = reported(DONE)
-    city.fault("get", "status", status=500)
-    ledger.client.hset(ledger.keys.job(job_id), "report_due", 0)
-    report(job_id, parts)
-    assert (ledger.get(job_id).standing, row(ledger)) == ("unknown", 1)
+    job_id = reported_unseen("refunded")
     reported(DONE)
     assert row(ledger) == 0
     read_now(parts)

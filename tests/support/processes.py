@@ -12,6 +12,8 @@ from pathlib import Path
 
 from aicity_fleet.embedded.fleet import fleet_programs
 from aicity_fleet.embedded.supervisor import Program
+from aicity_fleet.ledger import Ledger
+from aicity_fleet.models import JobState
 
 CLI = (sys.executable, "-m", "aicity_fleet.cli")
 
@@ -112,3 +114,9 @@ def _kill_group(process: subprocess.Popen[bytes]) -> None:
     with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
     process.wait(10)
+
+
+def count_ended(ledger: Ledger) -> int:
+    """Count the jobs that have ended, whether or not the guard holds a failure."""
+    counts = ledger.counts()
+    return counts[JobState.REPORTED] + counts[JobState.HELD]

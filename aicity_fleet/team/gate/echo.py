@@ -88,7 +88,7 @@ def echo(submission: Submission) -> Iterator[Finding]:
     if _ORDERED_ECHO.search(submission.order):
         return
     task = submission.task
-    words = words_of(submission.text)
+    words = submission.words
     if len(words) < MIN_ECHO_WORDS:
         return
     description = words_of(task.description)
@@ -117,22 +117,17 @@ def answers_us(submission: Submission) -> Iterator[Finding]:
 
     Source: Broder, "On the resemblance and containment of documents", 1997.
     """
-    ours = _runs_of(submission.told)
-    said = words_of(submission.text) if ours else []
-    back = {run for run in _runs(said) if run in ours}
-    if back and not back <= set(_runs(words_of(submission.order))):
+    ours = _told(submission.told)
+    back = ours.intersection(shingles(submission.words, TOLD_WORDS)) if ours else ours
+    if back and not back.issubset(shingles(words_of(submission.order), TOLD_WORDS)):
         yield Finding(
             "answers_us", "The text speaks of its own handing in; hand in the work alone.", HARD
         )
 
 
-def _runs(words: list[str]) -> Iterator[tuple[str, ...]]:
-    return (tuple(words[at : at + TOLD_WORDS]) for at in range(len(words) - TOLD_WORDS + 1))
-
-
 @functools.lru_cache(maxsize=8)
-def _runs_of(texts: tuple[str, ...]) -> frozenset[tuple[str, ...]]:
-    return frozenset(run for text in texts for run in _runs(words_of(text)))
+def _told(texts: tuple[str, ...]) -> frozenset[Shingle]:
+    return frozenset(run for text in texts for run in shingles(words_of(text), TOLD_WORDS))
 
 
 def _is_order(words: list[str], description: list[str]) -> bool:

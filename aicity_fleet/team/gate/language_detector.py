@@ -45,22 +45,23 @@ def language_of(text: str, sure: float = SURE, least: int = MIN_PART_LETTERS) ->
     """Return the code of the language of a line; empty if it is too short, or if that is unsure."""
     if letters(text) < least:
         return ""
-    sendable = text[:MAX_PART_CHARS].encode("utf-8", "replace").decode("utf-8")
-    value: Any = _detector().compute_language_confidence_values(sendable)[0]
-    return str(value.language.iso_code_639_1.name).lower() if value.value >= sure else ""
+    code, confidence = _confidences(text)[0]
+    return code if confidence >= sure else ""
 
 
 def possible_languages(text: str) -> set[str]:
     """Return the codes of the languages that a clause can be in; none if it is too short to tell."""
     if letters(text) < MIN_ORDER_LETTERS:
         return set()
+    first, *others = _confidences(text)
+    return {first[0], *(code for code, confidence in others if confidence >= POSSIBLE)}
+
+
+def _confidences(text: str) -> list[tuple[str, float]]:
+    """Return the codes of all languages with how sure the detector is of each, the likeliest first."""
     sendable = text[:MAX_PART_CHARS].encode("utf-8", "replace").decode("utf-8")
-    values: Any = _detector().compute_language_confidence_values(sendable)
-    return {
-        str(value.language.iso_code_639_1.name).lower()
-        for place, value in enumerate(values)
-        if value.value >= POSSIBLE or not place
-    }
+    found: Any = _detector().compute_language_confidence_values(sendable)
+    return [(str(each.language.iso_code_639_1.name).lower(), each.value) for each in found]
 
 
 @functools.cache

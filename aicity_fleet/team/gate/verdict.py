@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from aicity_fleet.models import AssignedTask
 from aicity_fleet.team.gate.language import is_english
 from aicity_fleet.team.gate.markdown import Block, split_fences, without_code_spans
+from aicity_fleet.team.gate.words import words_of
 
 HARD = 100
 """Cost of a finding that fails a deliverable whatever else is right with it."""
@@ -57,6 +58,11 @@ class Submission:
     def lower(self) -> str:
         """The text in lower case."""
         return self.text.lower()
+
+    @functools.cached_property
+    def words(self) -> list[str]:
+        """The words and numbers of the text, in lower case."""
+        return words_of(self.text)
 
     @functools.cached_property
     def order(self) -> str:

@@ -53,9 +53,9 @@ def words_of(text: str) -> list[str]:
     return _WORD.findall(text.lower())
 
 
-def shingles(words: Sequence[str]) -> list[Shingle]:
-    """Return every run of ``SHINGLE_WORDS`` words, in order.
+def shingles(words: Sequence[str], size: int = SHINGLE_WORDS) -> list[Shingle]:
+    """Return every run of so many words, in order.
 
     Source: Broder, "On the resemblance and containment of documents", 1997.
     """
-    return list(zip(*(words[start:] for start in range(SHINGLE_WORDS)), strict=False))
+    return list(zip(*(words[start:] for start in range(size)), strict=False))
