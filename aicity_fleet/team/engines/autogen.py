@@ -16,6 +16,7 @@ from autogen_core import CancellationToken
 
 from aicity_fleet.team.engines.coordinator_agent import CoordinatorAgent
 from aicity_fleet.team.engines.engine import Participant
+from aicity_fleet.team.engines.runtime import TeamRuntime, as_runtime
 from aicity_fleet.team.review.coordinator import Coordinator
 
 
@@ -44,6 +45,7 @@ class AutoGenEngine:
             [self._agent, *members],
             termination_condition=StopMessageTermination(),
             max_turns=1,
+            runtime=as_runtime(TeamRuntime()),
         )
 
     @property

@@ -72,7 +72,7 @@ class _Completions(AsyncCompletions):
             asked = self._dialect.request(options)
             try:
                 found = await streamed_answer(
-                    self._raw, asked, Assembly(live_call.current()), _whole, self._terms
+                    self._raw, _as_is(asked), Assembly(live_call.current()), _whole, self._terms
                 )
                 answer = ChatCompletion.construct(**found)
                 break
@@ -86,6 +86,17 @@ class _Completions(AsyncCompletions):
             normalise_message(choice.message)
         normalise_usage(answer)
         return answer
+
+
+def _as_is(asked: dict[str, Any]) -> dict[str, Any]:
+    """Have the SDK send what is JSON already as it is.
+
+    It would walk through every message and tool by its type hints, which took a fifth of a short run and
+    changes nothing.
+    """
+    large = {name: asked[name] for name in ("messages", "tools") if name in asked}
+    extra_body = {**(asked.get("extra_body") or {}), **large}
+    return {**asked, "messages": [], "tools": openai.omit, "extra_body": extra_body}
 
 
 def _cut_answer(model: str) -> dict[str, Any]:
