@@ -9,7 +9,8 @@ tasks of the queues that it consumes, beat loads its own scheduler, and Flower l
 
 import importlib
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import click
@@ -55,17 +56,37 @@ class FleetCelery(Celery):
         Raises:
             QueueUnavailableError: The broker took no message.
         """
-        try:
-            sent = super().send_task(*args, **kwargs)
-        except OperationalError as error:
-            outage.note(error)
-            raise _CommandLineQueueError(
-                f"REDIS_URL: the broker at {settings.redis_address()} takes no message "
-                f"({type(error.__cause__ or error).__name__}). Is Redis up, writable and not full, "
-                "and are REDIS_URL and REDIS_PASSWORD right?"
-            ) from error
-        outage.over()
-        return sent
+        with _refusals_explained():
+            return super().send_task(*args, **kwargs)
+
+    def send_tasks(self, name: str, args: Sequence[list[str]], **options: Any) -> None:
+        """Send a message for each list of arguments, in one round trip.
+
+        Raises:
+            QueueUnavailableError: The broker did not take all of them.
+        """
+        with _refusals_explained(), self.producer_or_acquire() as producer, producer.batch():
+            for each in args:
+                super().send_task(name, args=each, producer=producer, **options)
+
+
+@contextmanager
+def _refusals_explained() -> Iterator[None]:
+    """Turn what kombu raises when the broker takes no message into our error.
+
+    Raises:
+        QueueUnavailableError: The broker took no message.
+    """
+    try:
+        yield
+    except OperationalError as error:
+        outage.note(error)
+        raise _CommandLineQueueError(
+            f"REDIS_URL: the broker at {settings.redis_address()} takes no message "
+            f"({type(error.__cause__ or error).__name__}). Is Redis up, writable and not full, "
+            "and are REDIS_URL and REDIS_PASSWORD right?"
+        ) from error
+    outage.over()
 
 
 with exit_on_fleet_error():
@@ -103,8 +124,6 @@ app.conf.update(
     broker_transport_options={
         # One fleet's queues beside another's on the same server.
         "global_keyprefix": Keys(settings.agent).prefix,
-        # Covers the gap between pop and start only, because of the early acknowledgement.
-        "visibility_timeout": 60,
         # Without these a half-open link holds a consumer forever (measured: over 120 s and counting);
         # with them it is back in about 10 s.
         "socket_timeout": 10,
@@ -120,7 +139,8 @@ app.conf.update(
     broker_connection_max_retries=None,
     # --- what Flower sees -----------------------------------------------------------------------------
     worker_send_task_events=True,
-    task_send_sent_event=True,
+    # That a message was sent shows when it is received: an event for it would be a quarter of all events.
+    task_send_sent_event=False,
     # Unread events would pile up in Redis.
     event_queue_expires=60,
     event_queue_ttl=10,

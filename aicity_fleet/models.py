@@ -197,6 +197,11 @@ class Spent:
     """How the model handed in; None when it did not."""
     judgement: Judgement | None = None
     """What the judge said last; None when it was not asked."""
+    endpoint: str = ""
+    """The name of the breaker of the model that answered; empty when none did."""
+    without_tool: str | None = None
+    """How that model handed in, though it was offered the tool: ``marker`` or ``plain``. Empty when it used
+    the tool, and None when it handed nothing in."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ import dataclasses
 import hashlib
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Literal
 
 import structlog
@@ -27,7 +27,7 @@ from aicity_fleet.errors import (
     TaskRefusedError,
 )
 from aicity_fleet.failpoints import Failpoint, reached
-from aicity_fleet.ledger import Ledger
+from aicity_fleet.ledger import Ledger, RefusedTask
 from aicity_fleet.ledger.controls import Controls
 from aicity_fleet.messaging.messages import Messages
 from aicity_fleet.models import AssignedTask, JsonObject
@@ -187,52 +187,52 @@ class _Intake:
                 return False
             self.summary.pages += 1
             pages += 1
-            for entry in page:
-                self._take(entry)
+            self._accept([task for entry in page if (task := self._read(entry)) is not None])
         return pages > 1 and self._new > before
 
-    def _take(self, entry: object) -> None:
-        """Turn one listed entry into a job, or note why not."""
+    def _read(self, entry: object) -> AssignedTask | RefusedTask | None:
+        """Return what the ledger is to know of one listed entry; None when that is nothing new."""
         try:
             task = _parse(entry, self.max_input_chars)
         except TaskRefusedError as error:
-            self._refuse(refused_id(entry), str(error))
-            return
+            refused = RefusedTask(refused_id(entry), str(error))
+            if refused.task_id in self._malformed:
+                return None
+            self._malformed.add(refused.task_id)
+            self.summary.seen += 1
+            self.summary.refused += 1
+            return refused
         if task.task_id in self._tasks:
-            return
+            return None
         self._tasks.add(task.task_id)
         self.summary.seen += 1
         if self.client.contract.is_runnable(task.status):
-            self._accept(task)
-        else:
-            self.summary.not_runnable += 1
+            return task
+        self.summary.not_runnable += 1
+        return None
 
-    def _refuse(self, task_id: str, reason: str) -> None:
-        if task_id in self._malformed:
-            return
-        self._malformed.add(task_id)
-        self.summary.seen += 1
-        self.summary.refused += 1
-        answer = self.ledger.refuse(task_id, reason)
-        if answer == "paused":
-            self.summary.pause()
-        elif answer == "refused":
-            self._new += not task_id.startswith(UNIDENTIFIED)
-            log.warning("poll.refused", job_id=task_id, reason=reason)
-
-    def _accept(self, task: AssignedTask) -> None:
-        match self.ledger.accept(task):
-            case "paused":
+    def _accept(self, tasks: Sequence[AssignedTask | RefusedTask]) -> None:
+        """Have the ledger take a page of tasks, and send the messages of those that are new."""
+        new = []
+        for task, answer in zip(tasks, self.ledger.accept_all(tasks), strict=True):
+            if answer == "paused":
                 self.summary.pause()
-            case "known":
+            elif isinstance(task, RefusedTask):
+                if answer == "refused":
+                    self._new += not task.task_id.startswith(UNIDENTIFIED)
+                    log.warning("poll.refused", job_id=task.task_id, reason=task.reason)
+            elif answer == "known":
                 self.summary.known += 1
-            case _:
-                self.summary.accepted += 1
-                self._new += 1
-                reached(Failpoint.ACCEPTED, task.task_id)
-                if self.messages.run_job(task.task_id):
-                    reached(Failpoint.SENT, task.task_id)
-                    self.ledger.sent(task.task_id)
+            else:
+                new.append(task.task_id)
+        self.summary.accepted += len(new)
+        self._new += len(new)
+        for job_id in new:
+            reached(Failpoint.ACCEPTED, job_id)
+        if self.messages.run_jobs(new):
+            for job_id in new:
+                reached(Failpoint.SENT, job_id)
+            self.ledger.sent(*new)
 
 
 def _parse(entry: object, max_input_chars: int) -> AssignedTask:

@@ -28,6 +28,12 @@ from scheduler.availability import tell_availability
 REPORT_BACKOFF_SECONDS = (2.0, 300.0)
 """First and longest wait after a report without a definite answer, in seconds; doubled each time."""
 
+MOST_OTHERS = 100
+"""How many other reports one message may lead to: a dispatcher that is to stop waits for its tasks."""
+
+WAITING = frozenset({"none", "paused", "stopped", "quiet", "guard_unknown"})
+"""Why no further report is sent now: none is due, or all wait."""
+
 log = structlog.get_logger(__name__)
 
 
@@ -56,8 +62,26 @@ def idempotency_key(agent: str, task_id: str, kind: str, refusals: int = 0) -> s
     return str(uuid.uuid5(uuid.NAMESPACE_URL, name))
 
 
+def report_all(job_id: str, parts: ReporterParts) -> JsonObject:
+    """Send a finished job's outcome, and then every other one that is due and has no message of its own.
+
+    Returns:
+        What happened with the first, for Flower, and how many others were sent.
+
+    Raises:
+        LedgerUnavailableError: Redis went away; the sweep finds the reports again.
+    """
+    first, others = report(job_id, parts), 0
+    while others < MOST_OTHERS and report("", parts)["why"] not in WAITING:
+        others += 1
+    return {**first, "others": others}
+
+
 def report(job_id: str, parts: ReporterParts) -> JsonObject:
     """Send a finished job's outcome if it is to be sent now.
+
+    Args:
+        job_id: The job; empty for any whose report is due.
 
     Returns:
         What happened, for Flower: ids, numbers and codes.
@@ -66,6 +90,7 @@ def report(job_id: str, parts: ReporterParts) -> JsonObject:
         LedgerUnavailableError: Redis went away; the sweep finds the report again.
     """
     held = parts.ledger.take_report(job_id)
+    job_id = held.job_id or job_id
     if isinstance(held, NotClaimed):
         if held.reason == "held":
             log.error("report.held", job_id=job_id, why="it would be the third failure in a row")
@@ -165,7 +190,7 @@ def _settle(
     held: ReportLease, parts: ReporterParts, verdict: str, details: JsonObject
 ) -> JsonObject:
     meaning = _meaning(held, verdict, details)
-    ours = parts.ledger.settle(
+    settled = parts.ledger.settle(
         held,
         {"verdict": verdict, **details},
         meaning,
@@ -174,9 +199,10 @@ def _settle(
     )
     reached(Failpoint.SETTLED, held.job_id)
     log.info("job.reported", job_id=held.job_id, kind=held.outcome.kind, verdict=verdict)
-    if meaning != "nothing":  # it may have closed or opened the guard
+    if settled.may_change_availability:
         tell_availability(parts.client, parts.ledger.controls)
-    return {"job_id": held.job_id, "did": "settled" if ours else "dropped", "why": verdict}
+    did = "settled" if settled.is_ours else "dropped"
+    return {"job_id": held.job_id, "did": did, "why": verdict}
 
 
 def _meaning(held: ReportLease, verdict: str, details: JsonObject) -> Meaning:

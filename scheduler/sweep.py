@@ -32,10 +32,9 @@ def sweep(*, ledger: Ledger, messages: Messages, max_running: int = 0) -> SweepR
         log.warning("job.rescued", job_id=job_id)
     if found.is_new and not messages.poll():
         return found
-    for job_id in found.to_run:
-        if not messages.run_job(job_id):
-            return found
-        ledger.sent(job_id)
+    if not messages.run_jobs(found.to_run):
+        return found
+    ledger.sent(*found.to_run)
     for job_id in found.to_report:
         if not messages.report(job_id):
             return found

@@ -13,7 +13,7 @@ from aicity_fleet.models import JsonObject
 from aicity_fleet.startup import exit_on_fleet_error
 from scheduler.poll import poll
 from scheduler.read_back import read_back
-from scheduler.report import ReporterParts, report
+from scheduler.report import ReporterParts, report_all
 from scheduler.sweep import Sweeper
 
 _background = Threads()
@@ -41,8 +41,8 @@ def poll_task(self: Task[[], JsonObject]) -> JsonObject:
 
 @app.task(name=REPORT)
 def report_task(job_id: str) -> JsonObject:
-    """Tell AI City a job's outcome, if it is to be told now."""
-    return report(job_id, _reporter())
+    """Tell AI City a job's outcome, if it is to be told now, and all others that are due."""
+    return report_all(job_id, _reporter())
 
 
 @cache

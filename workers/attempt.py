@@ -34,13 +34,14 @@ class Attempt:
         """
         lease, worker = self.lease, self.worker
         outcome = self._with_total_time(outcome)
-        state = worker.ledger.finish(lease, outcome, self.spent, score=score, team=self.team)
-        if state is None:
+        written = worker.ledger.finish(lease, outcome, self.spent, score=score, team=self.team)
+        if written is None:
             return {"did": "dropped", "why": "lease_lost"}
-        if state is not JobState.FINISHED:
-            return {"did": "laid_aside", "why": str(state)}
+        if written.state is not JobState.FINISHED:
+            return {"did": "laid_aside", "why": str(written.state)}
         reached(Failpoint.OUTCOME_WRITTEN, lease.job_id)
-        worker.messages.report(lease.job_id)
+        if not written.reports_waiting:  # else whoever takes that message sends this report as well
+            worker.messages.report(lease.job_id)
         if isinstance(outcome, Failed):
             self._warn()
         why = outcome.code if isinstance(outcome, Failed) else "delivered"
@@ -73,8 +74,5 @@ class Attempt:
 
     def _with_total_time(self, outcome: Outcome) -> Outcome:
         """Add the time of earlier attempts: the buyer's task took all of it."""
-        job = self.worker.ledger.get(self.lease.job_id)
-        earlier_ms = job.ran_ms if job else 0
-        return dataclasses.replace(
-            outcome, execution_time_ms=earlier_ms + outcome.execution_time_ms
-        )
+        total_ms = self.lease.ran_ms + outcome.execution_time_ms
+        return dataclasses.replace(outcome, execution_time_ms=total_ms)

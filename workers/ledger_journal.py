@@ -20,20 +20,15 @@ RETRY_SECONDS = 0.5
 
 
 class LedgerJournal:
-    """The journal of one attempt. It reads all entries once, at its start.
+    """The journal of one attempt, which begins with the entries that came with the lease.
 
     Args:
         stop_switch: Ends the wait for Redis when the run is stopped.
-
-    Raises:
-        LedgerUnavailableError: Redis does not answer.
     """
 
     def __init__(self, ledger: Ledger, lease: Lease, stop_switch: StopSwitch) -> None:
         self._ledger, self._lease, self._stop_switch = ledger, lease, stop_switch
-        self._recorded = [
-            Entry.from_json(json.loads(text)) for text in ledger.journal(lease.job_id)
-        ]
+        self._recorded = [Entry.from_json(json.loads(text)) for text in lease.journal]
 
     def recorded(self, ordinal: int) -> Entry | None:
         """Return the entry that an earlier attempt left at this place, if any."""

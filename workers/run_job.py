@@ -4,7 +4,7 @@ A message is only a hint: the claim decides whether anything runs. Every ending 
 move in the ledger, and a move is refused when the lease is no longer ours.
 """
 
-import contextlib
+import dataclasses
 import time
 
 import structlog
@@ -81,9 +81,8 @@ def run_job(job_id: str, worker: Worker) -> JsonObject:
         if result is None:
             did = _settle_broken(Attempt(lease, worker, Spent(ran_ms), stop_switch))
         else:
-            spent = Spent(ran_ms, result.usage, result.model, result.hand_in, result.judgement)
+            spent = _spent(result, ran_ms, worker)
             did = _settle(Attempt(lease, worker, spent, stop_switch, result.team), result)
-            _note_hand_in(result, worker)
     log.info("job.stopped", job_id=job_id, attempt=lease.token, **did)
     return {"job_id": job_id, "attempt": lease.token, "seconds": ran_ms / 1000, **did}
 
@@ -91,9 +90,6 @@ def run_job(job_id: str, worker: Worker) -> JsonObject:
 def _settle(attempt: Attempt, result: TeamResult) -> JsonObject:
     """Turn the ending of a run into its one move in the ledger."""
     spent, worker = attempt.spent, attempt.worker
-    endpoint = result.endpoint or worker.terms.endpoint
-    if result.usage.model_calls and not isinstance(result.ending, ProviderTrouble | ProviderFatal):
-        worker.ledger.controls.provider_works(endpoint)
     match result.ending:
         case Delivered(text=text, score=score):
             done = Completed(text, spent.ran_ms, result.model, result.agents)
@@ -101,24 +97,26 @@ def _settle(attempt: Attempt, result: TeamResult) -> JsonObject:
         case Rejected(code=code, message=message):
             return attempt.finish(Failed(code, message, spent.ran_ms))
         case ProviderTrouble() | ProviderFatal() as trouble:
-            return after_trouble(attempt, trouble, endpoint)
+            return after_trouble(attempt, trouble, result.endpoint or worker.terms.endpoint)
         case Interrupted(reason="lease_lost"):
             return _let_go(attempt)
         case Interrupted(reason=reason):
             return attempt.release(reason)
 
 
-def _note_hand_in(result: TeamResult, worker: Worker) -> None:
-    """Record, for people, how the model hands in."""
+def _spent(result: TeamResult, ran_ms: int, worker: Worker) -> Spent:
+    """Return what an attempt took, with what it showed of the model that answered."""
+    spent = Spent(ran_ms, result.usage, result.model, result.hand_in, result.judgement)
     # After trouble, the endpoint is that of the last call, which may have been the judge's.
-    if result.hand_in is None or isinstance(result.ending, ProviderTrouble | ProviderFatal):
-        return
+    if isinstance(result.ending, ProviderTrouble | ProviderFatal) or not result.usage.model_calls:
+        return spent
     endpoint = result.endpoint or worker.terms.endpoint
     if result.ignores_tools:
         log.info("model.ignores_tools", endpoint=endpoint, hand_in=result.hand_in)
-    with contextlib.suppress(LedgerError):  # no job depends on it
-        ignored = result.hand_in if result.ignores_tools else ""
-        worker.ledger.controls.note_hand_in(endpoint, ignored)
+    without_tool = result.hand_in if result.ignores_tools else ""
+    return dataclasses.replace(
+        spent, endpoint=endpoint, without_tool=None if result.hand_in is None else without_tool
+    )
 
 
 def _let_go(attempt: Attempt) -> JsonObject:

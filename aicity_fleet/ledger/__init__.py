@@ -7,21 +7,26 @@ read-only, full or unreachable) and ``LedgerError`` (Redis answered something th
 from aicity_fleet.ledger.job import Job
 from aicity_fleet.ledger.leases import (
     ClaimTerms,
+    Finished,
     Lease,
     NotClaimed,
     Renewal,
     ReportLease,
+    Settled,
     SweepResult,
 )
-from aicity_fleet.ledger.ledger import Ledger
+from aicity_fleet.ledger.ledger import Ledger, RefusedTask
 
 __all__ = [
     "ClaimTerms",
+    "Finished",
     "Job",
     "Lease",
     "Ledger",
     "NotClaimed",
+    "RefusedTask",
     "Renewal",
     "ReportLease",
+    "Settled",
     "SweepResult",
 ]

@@ -243,14 +243,6 @@ class ControlPanel:
         recent_ms = int(RECENT_TROUBLE_SECONDS * 1000)
         return bool(self._scripts.run("provider_works", endpoint, recent_ms))
 
-    def note_hand_in(self, endpoint: str, without_tool: str) -> None:
-        """Remember how a model hands in that was offered the tool.
-
-        Args:
-            without_tool: ``marker`` or ``plain``; empty when it used the tool.
-        """
-        self._scripts.run("note_hand_in", endpoint, without_tool)
-
     def note_availability(self, availability: str) -> None:
         """Remember which availability AI City was told."""
         self._scripts.run("note_availability", availability)

@@ -3,7 +3,7 @@
 import dataclasses
 from decimal import Decimal
 
-from aicity_fleet.models import AssignedTask, Outcome
+from aicity_fleet.models import AssignedTask, JobState, Outcome
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -43,9 +43,13 @@ class Lease:
     """How often since its last answer a busy endpoint sent the job back that passed its health check."""
     troubles: int = 0
     """How many attempts in a row bought nothing for a trouble that is the job's own."""
+    ran_ms: int = 0
+    """How long all earlier attempts ran, in milliseconds."""
     spent_usd: Decimal = Decimal(0)
     """The known part of what all earlier attempts spent, and the estimate of their unanswered calls, in US
     dollars."""
+    journal: tuple[str, ...] = dataclasses.field(default=(), repr=False)
+    """The entries that earlier attempts left, as JSON texts."""
 
     @property
     def fence(self) -> str:
@@ -58,6 +62,30 @@ class NotClaimed:
     """The job may not run now; ``reason`` is its state, or the obstacle."""
 
     reason: str
+    job_id: str = dataclasses.field(default="", compare=False)
+    """The job; empty when there is none."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Finished:
+    """An outcome was written down, or stood already under the same lease."""
+
+    state: JobState
+    """Where the job is now: finished; or quarantined, when a person cancelled it or when it is a failure of
+    a job whose completion was sent before."""
+    reports_waiting: int = 0
+    """How many messages wait on the reports queue. Whoever takes one also sends the other reports that are
+    due."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Settled:
+    """What settling a report changed."""
+
+    is_ours: bool
+    """Whether the report was still ours."""
+    may_change_availability: bool
+    """Whether the agent may have to tell AI City anew if it takes work."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -6,9 +6,10 @@ sweep, the workers, the reports and the command line.
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Literal
 
 import redis
@@ -25,7 +26,7 @@ from aicity_fleet.ledger.operator import OperatorMoves
 from aicity_fleet.ledger.read_backs import DAY_SECONDS, ReadBacks
 from aicity_fleet.ledger.records import Records
 from aicity_fleet.ledger.spending import Spending
-from aicity_fleet.models import AssignedTask, JsonObject
+from aicity_fleet.models import AssignedTask
 from aicity_fleet.settings import Settings
 
 MESSAGE_LOST_MS = 10_000
@@ -46,6 +47,14 @@ SWEEP_LIMIT = 200
 Accepted = Literal["accepted", "refused", "known", "paused"]
 """What became of a task: a new job; a malformed task on record; a job that was known; or nothing, because
 intake is paused."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class RefusedTask:
+    """A malformed task, which waits for a person."""
+
+    task_id: str
+    reason: str
 
 
 class Ledger(runs.Runs, outbox.Outbox, Records):
@@ -113,42 +122,25 @@ class Ledger(runs.Runs, outbox.Outbox, Records):
 
     def accept(self, task: AssignedTask) -> Accepted:
         """Queue a task that is not known yet; record that a known one is still listed."""
-        return self._accept(
-            task.task_id,
-            task.to_json(),
-            task_type=task.task_type,
-            max_budget_cents=task.max_budget_cents,
-        )
+        return self.accept_all([task])[0]
 
     def refuse(self, task_id: str, reason: str) -> Accepted:
         """Record a malformed task with its reason, in quarantine."""
-        return self._accept(task_id, None, reason=reason)
+        return self.accept_all([RefusedTask(task_id, reason)])[0]
 
-    def _accept(
-        self,
-        task_id: str,
-        task: JsonObject | None,
-        *,
-        task_type: str = "",
-        reason: str = "",
-        max_budget_cents: int | None = None,
-    ) -> Accepted:
-        answer: Accepted = self._scripts.run(
-            "accept",
-            task_id,
-            task=json.dumps(task),
-            task_type=task_type,
-            nonce=secrets.token_hex(8),
-            reason=reason,
-            grace_ms=runs.SEND_GRACE_MS,
-            retention_ms=self._retention_ms,
-            max_budget_cents=max_budget_cents,
-        )[0]
-        return answer
+    def accept_all(self, tasks: Sequence[AssignedTask | RefusedTask]) -> list[Accepted]:
+        """Accept or refuse many tasks in one call; returns what became of each, in their order."""
+        parts: list[str | int] = []
+        for task in tasks:
+            parts += (task.task_id, *_accept_args(task))
+        if not parts:
+            return []
+        return list(self._scripts.run("accept", runs.SEND_GRACE_MS, self._retention_ms, *parts))
 
-    def sent(self, job_id: str) -> None:
-        """Record that the message of a queued job went out."""
-        self._scripts.run("sent", job_id)
+    def sent(self, *job_ids: str) -> None:
+        """Record that the messages of queued jobs went out."""
+        if job_ids:
+            self._scripts.run("sent", *job_ids)
 
     def sweep(self, *, max_running: int = 0) -> SweepResult:
         """Make lapsed, stale and due work runnable; the caller sends the messages.
@@ -170,3 +162,12 @@ class Ledger(runs.Runs, outbox.Outbox, Records):
         )
         rescued, to_run, to_report = (tuple(ids) for ids in found)
         return SweepResult(rescued, to_run, to_report, bool(is_new))
+
+
+def _accept_args(task: AssignedTask | RefusedTask) -> tuple[str | int, ...]:
+    """Return what ``accept.lua`` takes of a task after its id."""
+    nonce = secrets.token_hex(8)
+    if isinstance(task, RefusedTask):
+        return ("null", "", nonce, task.reason, "")
+    budget = "" if task.max_budget_cents is None else task.max_budget_cents
+    return (json.dumps(task.to_json()), task.task_type, nonce, "", budget)

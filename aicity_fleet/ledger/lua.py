@@ -11,7 +11,7 @@ from aicity_fleet.ledger.connection import wrapped
 from aicity_fleet.ledger.keys import Keys
 from aicity_fleet.ledger.rules import lua_rules
 
-SHARED = ("prelude.lua", "jobs.lua", "guard.lua", "starts.lua", "spending.lua", "breakers.lua")
+SHARED = ("prelude.lua", "breakers.lua", "jobs.lua", "guard.lua", "starts.lua", "spending.lua")
 """What stands before every script, in this order: a local function is known only below its definition."""
 
 

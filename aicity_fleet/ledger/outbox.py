@@ -6,7 +6,8 @@ It decides which process may send a report and what AI City's answer changes. It
 
 import json
 
-from aicity_fleet.ledger.leases import NotClaimed, ReportLease
+from aicity_fleet.ledger import runs
+from aicity_fleet.ledger.leases import NotClaimed, ReportLease, Settled
 from aicity_fleet.ledger.lua import Scripts
 from aicity_fleet.ledger.read_backs import ReadBacks
 from aicity_fleet.models import TAKEN_BACK, JsonObject, Meaning, Standing, outcome_from_json
@@ -22,15 +23,18 @@ class Outbox:
     _retention_ms: int
     read_backs: ReadBacks
 
-    def take_report(self, job_id: str) -> ReportLease | NotClaimed:
+    def take_report(self, job_id: str = "") -> ReportLease | NotClaimed:
         """Take the right to send a finished job's report.
 
         A failure that would be the third in a row is held instead: ``NotClaimed("held")``.
+
+        Args:
+            job_id: Whose report; empty for any that is due, and ``NotClaimed("none")`` when there is none.
         """
-        reply = self._scripts.run("take_report", job_id, REPORT_LEASE_MS)
+        reply = self._scripts.run("take_report", job_id, REPORT_LEASE_MS, runs.SEND_GRACE_MS)
         if not reply[0]:
-            return NotClaimed(reply[1])
-        number, nonce, outcome, tried_ms, refusals = reply
+            return NotClaimed(reply[1], reply[2])
+        number, nonce, outcome, tried_ms, refusals, job_id = reply
         return ReportLease(
             job_id,
             int(number),
@@ -48,8 +52,8 @@ class Outbox:
         *,
         standing: Standing = "",
         can_read: bool = True,
-    ) -> bool:
-        """Record AI City's definite answer; False when the report is no longer ours.
+    ) -> Settled:
+        """Record AI City's definite answer.
 
         Args:
             meaning: What it means for the agent's reputation. A success ends the row of failures and
@@ -59,7 +63,7 @@ class Outbox:
             can_read: Whether its task can be read back.
         """
         reads_back = can_read and standing not in {"", *TAKEN_BACK}
-        reply = self._scripts.run(
+        is_ours, may_change = self._scripts.run(
             "settle",
             *(report.job_id, report.fence),
             receipt=json.dumps(receipt),
@@ -68,7 +72,7 @@ class Outbox:
             standing=standing,
             read_back_ms=self.read_backs.next_ms(0, standing) if reads_back else None,
         )
-        return bool(reply)
+        return Settled(bool(is_ours), bool(may_change))
 
     def postpone(self, report: ReportLease, why: str, *, delay_seconds: float) -> bool:
         """Have a report sent again later; False when it is no longer ours."""

@@ -9,9 +9,14 @@ from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from typing import Literal
 
-from aicity_fleet.ledger.controls import OTHER_PROBE_SECONDS, PROBE_SECONDS
-from aicity_fleet.ledger.leases import ClaimTerms, Lease, NotClaimed, Renewal
+from aicity_fleet.ledger.controls import (
+    OTHER_PROBE_SECONDS,
+    PROBE_SECONDS,
+    RECENT_TROUBLE_SECONDS,
+)
+from aicity_fleet.ledger.leases import ClaimTerms, Finished, Lease, NotClaimed, Renewal
 from aicity_fleet.ledger.lua import Scripts
+from aicity_fleet.ledger.packing import unpack
 from aicity_fleet.models import AssignedTask, Failed, JobState, JsonObject, Outcome, Spent
 from aicity_fleet.money.cost import from_picodollars, picodollars
 
@@ -56,9 +61,9 @@ class Runs:
             day_cap=None if cap_usd is None else picodollars(cap_usd),
         )
         if not reply[0]:
-            return NotClaimed(reply[1])
-        token, task, nonce, *counts, spent = reply
-        releases, excuses, breaks, troubles = (int(count) for count in counts)
+            return NotClaimed(reply[1], job_id)
+        token, task, nonce, *counts, spent, journal = reply
+        releases, excuses, breaks, troubles, ran_ms = (int(count) for count in counts)
         return Lease(
             job_id,
             int(token),
@@ -68,7 +73,9 @@ class Runs:
             excuses=excuses,
             breaks=breaks,
             troubles=troubles,
+            ran_ms=ran_ms,
             spent_usd=from_picodollars(int(spent)),
+            journal=tuple(unpack(entry) for entry in journal),
         )
 
     def defer(self, job_id: str, *, delay_seconds: float) -> None:
@@ -132,18 +139,16 @@ class Runs:
         *,
         score: int | None = None,
         team: str = "",
-    ) -> JobState | None:
+    ) -> Finished | None:
         """Write the outcome into the outbox.
 
         Args:
             team: The name of the team, for the brake.
 
         Returns:
-            Where the job is now: finished; or quarantined, when a person cancelled it or when it is a
-            failure of a job whose completion was sent before. None when the lease is not the current
-            one, or another outcome stands.
+            Where the job is now; None when the lease is not the current one, or another outcome stands.
         """
-        reply = self._scripts.run(
+        state, waiting = self._scripts.run(
             "finish",
             *(lease.job_id, lease.fence),
             outcome=json.dumps(outcome.to_json()),
@@ -153,7 +158,7 @@ class Runs:
             team=team,
             **_usage_args(spent),
         )
-        return JobState(reply) if reply else None
+        return Finished(JobState(state), waiting) if state else None
 
     def died(self, job_id: str, fence: str) -> JobState | None:
         """Record that a process died that ran this job and nothing else: the job is to blame.
@@ -184,4 +189,7 @@ def _usage_args(spent: Spent) -> dict[str, str | int | None]:
         "prompt_tokens": usage.prompt_tokens,
         "completion_tokens": usage.completion_tokens,
         "ran_ms": spent.ran_ms,
+        "endpoint": spent.endpoint,
+        "recent_ms": int(RECENT_TROUBLE_SECONDS * 1000),
+        "without_tool": "-" if spent.without_tool is None else spent.without_tool,
     }

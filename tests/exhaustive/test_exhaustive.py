@@ -100,15 +100,20 @@ def effects(programs: Programs, program: tuple[str, ...], replies: list[object])
 
 def test_the_order_of_effects_is_that_of_production(programs, ledger: Ledger, city, monkeypatch):
     task = '{"task_id": "t0", "task_type": "general"}'
-    claimed = ("1", task, "n", "0", "0", "0", "0", "0")
-    run = effects(programs, ("run", "t0"), [claimed, (), "answer", 1, "deliver", 0, "finished"])
+    claimed = ("1", task, "n", "0", "0", "0", "0", "0", "0", ())
+    run = effects(programs, ("run", "t0"), [claimed, "answer", 1, "deliver", ("finished", 0)])
     outcome = '{"kind": "fail", "code": "quality", "message": "No."}'
     told = effects(
         programs,
         ("report", "t0"),
-        [("1", "n", outcome, "0", "0"), "failed", 1, (NOW_MS, (), 0, 0, (), 1, 0, 0, ())],
+        [
+            ("1", "n", outcome, "0", "0", "t0"),
+            "failed",
+            (1, 1),
+            (NOW_MS, (), 0, 0, (), 1, 0, 0, ()),
+        ],
     )
-    assert run == ["claim", "read", "model", "journal_append", "choose", "provider_works", "finish"]
+    assert run == ["claim", "model", "journal_append", "choose", "finish"]
     assert told == ["take_report", "report", "settle", "read_controls"]
 
     seen: list[str] = []
@@ -128,5 +133,5 @@ def test_the_order_of_effects_is_that_of_production(programs, ledger: Ledger, ci
     run_job(job_id, parts)
     with city.client() as client:
         report(job_id, ReporterParts(ledger, client, "a", 60))
-    scripts = {"claim", "provider_works", "finish", "take_report", "settle", "read_controls"}
+    scripts = {"claim", "finish", "take_report", "settle"}
     assert seen == [name for name in run + told if name in scripts]

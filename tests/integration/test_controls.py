@@ -17,7 +17,7 @@ from aicity_fleet.errors import AICityUnavailableError, LedgerError
 from aicity_fleet.ledger import ClaimTerms, Lease, Ledger, NotClaimed, ReportLease, runs
 from aicity_fleet.ledger import controls as controls_module
 from aicity_fleet.ledger.keys import SCHEMA_VERSION, Keys
-from aicity_fleet.models import AssignedTask, Completed, Failed, Meaning, Outcome, Spent
+from aicity_fleet.models import AssignedTask, Completed, Failed, Meaning, Outcome, Spent, Usage
 from scheduler.availability import tell_availability, wants_to_be_busy
 from scheduler.poll import poll
 from scheduler.report import ReporterParts, report
@@ -408,15 +408,24 @@ def test_a_success_in_between_begins_the_count_anew(ledger):
     assert trouble(ledger, "other-2") == 0
 
 
+def hand_in(ledger: Ledger, job_id: str, endpoint: str, without_tool: str | None) -> None:
+    """Run a job whose model hands in like this."""
+    accept(ledger, job_id)
+    spent = Spent(1, Usage(1), "m", endpoint=endpoint, without_tool=without_tool)
+    assert ledger.release(claimed(ledger, job_id), "drain", spent)
+
+
 def test_a_model_that_ignores_its_tools_is_told_of_for_a_day(ledger, monkeypatch):
     assert ledger.controls.read().ignores_tools == {}
-    ledger.controls.note_hand_in(HERE, "marker")
-    ledger.controls.note_hand_in("https://other.example", "plain")
+    hand_in(ledger, "a", HERE, "marker")
+    hand_in(ledger, "b", "https://other.example", "plain")
     assert ledger.controls.read().ignores_tools == {
         HERE: "marker",
         "https://other.example": "plain",
     }
-    ledger.controls.note_hand_in(HERE, "")
+    hand_in(ledger, "c", HERE, None)
+    assert len(ledger.controls.read().ignores_tools) == 2, "nothing was handed in"
+    hand_in(ledger, "d", HERE, "")
     assert ledger.controls.read().ignores_tools == {"https://other.example": "plain"}
     monkeypatch.setattr(controls_module, "HAND_IN_SECONDS", 0.0)
     assert ledger.controls.read().ignores_tools == {}

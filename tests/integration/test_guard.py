@@ -126,7 +126,7 @@ def test_a_failure_that_was_on_its_way_while_redis_was_wiped_counts(parts, city,
         ledger.client.delete(key)
     poll(client=parts.client, ledger=ledger, messages=RecordedMessages(), max_input_chars=1000)
     parts.client.report(bad, on_its_way.outcome, "key")
-    assert not ledger.settle(on_its_way, {"verdict": "accepted"}, "failure")
+    assert not ledger.settle(on_its_way, {"verdict": "accepted"}, "failure").is_ours
     assert ledger.controls.read().failures_in_a_row == 1
 
 

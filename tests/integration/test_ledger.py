@@ -58,7 +58,7 @@ def test_a_whole_life(ledger):
     assert ledger.finish(lease, DONE, SPENT, score=91)
     held = take(ledger)
     assert held.outcome == DONE
-    assert ledger.settle(held, {"verdict": "accepted"})
+    assert ledger.settle(held, {"verdict": "accepted"}).is_ours
     job = ledger.get("clx1")
     assert job is not None
     assert (job.state, job.score, job.model) == (JobState.REPORTED, 91, "gpt-4o-mini")
@@ -282,7 +282,7 @@ def test_a_report_is_sent_by_one_process_at_a_time(ledger, monkeypatch):
         lambda: isinstance(ledger.take_report("clx1"), ReportLease),
         description="the report's lease lapses",
     )
-    assert not ledger.settle(first, {})
+    assert not ledger.settle(first, {}).is_ours
     assert not ledger.postpone(first, "x", delay_seconds=1)
     assert not ledger.quarantine(first, "x", was_refused=True)
     assert state(ledger) is JobState.FINISHED

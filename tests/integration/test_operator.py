@@ -8,7 +8,7 @@ import pytest
 from support.waiting import wait_until
 
 from aicity_fleet.errors import WrongStateError
-from aicity_fleet.ledger import ClaimTerms, Lease, Ledger, NotClaimed, ReportLease
+from aicity_fleet.ledger import ClaimTerms, Finished, Lease, Ledger, NotClaimed, ReportLease
 from aicity_fleet.ledger.operator import POSSIBLE_IN
 from aicity_fleet.models import AssignedTask, Completed, Failed, JobState, Outcome, Spent
 
@@ -35,7 +35,7 @@ def claim(ledger: Ledger, job_id: str = JOB, **kwargs: Any) -> Lease:
 
 def finish(ledger: Ledger, outcome: Outcome, job_id: str = JOB) -> None:
     accept(ledger, job_id)
-    assert ledger.finish(claim(ledger, job_id), outcome, SPENT) is JobState.FINISHED
+    assert ledger.finish(claim(ledger, job_id), outcome, SPENT) == Finished(JobState.FINISHED)
 
 
 def take(ledger: Ledger, job_id: str = JOB) -> ReportLease:
@@ -53,7 +53,7 @@ def close_guard(ledger: Ledger) -> None:
 def deliver(ledger: Ledger, job_id: str) -> None:
     """A success, which AI City accepts."""
     finish(ledger, DONE, job_id)
-    assert ledger.settle(take(ledger, job_id), {}, "success")
+    assert ledger.settle(take(ledger, job_id), {}, "success").is_ours
 
 
 def state(ledger: Ledger, job_id: str = JOB) -> str:
@@ -134,7 +134,7 @@ def failure_unanswered(ledger: Ledger) -> None:
 def failure_after_a_refused_delivery(ledger: Ledger) -> None:
     delivery_refused(ledger)
     ledger.operator.rerun(JOB, "again")
-    assert ledger.finish(claim(ledger), FAILED, SPENT) is JobState.QUARANTINED
+    assert ledger.finish(claim(ledger), FAILED, SPENT) == Finished(JobState.QUARANTINED)
 
 
 def parked_third_failure(ledger: Ledger) -> None:
@@ -238,7 +238,7 @@ def test_a_rerun_failure_begins_afresh_without_its_journal(ledger):
     job = ledger.get(JOB)
     assert job is not None
     assert (job.outcome, job.score, job.reason, job.lapses) == (None, None, "", 0)
-    assert ledger.finish(claim(ledger), DONE, SPENT) is JobState.FINISHED
+    assert ledger.finish(claim(ledger), DONE, SPENT) == Finished(JobState.FINISHED)
     assert take(ledger).outcome == DONE
 
 
@@ -369,7 +369,7 @@ def test_a_cancelled_job_that_ends_in_the_same_moment_is_not_reported(ledger):
     accept(ledger)
     lease = claim(ledger)
     ledger.operator.cancel(JOB, "no")
-    assert ledger.finish(lease, DONE, SPENT) is JobState.QUARANTINED
+    assert ledger.finish(lease, DONE, SPENT) == Finished(JobState.QUARANTINED)
     assert ledger.take_report(JOB) == NotClaimed("quarantined")
     assert ledger.operator.send_report(JOB, "well, then") == "quarantined"
     assert take(ledger).outcome == DONE

@@ -7,7 +7,7 @@ take a message, call the function of its task.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
@@ -26,7 +26,7 @@ from aicity_fleet.messaging.routes import POLL
 from aicity_fleet.models import JsonObject
 from scheduler.poll import poll
 from scheduler.read_back import read_back
-from scheduler.report import ReporterParts, report
+from scheduler.report import ReporterParts, report_all
 from scheduler.sweep import Sweeper
 from workers.lease_keeper import LeaseKeeper
 from workers.run_job import run_job
@@ -219,7 +219,7 @@ class Fleet:
 
         def handle(text: str) -> JsonObject:
             if text != POLL_TEXT:
-                return report(text, reporter)
+                return report_all(text, reporter)
             summary = poll(
                 client=client, ledger=ledger, messages=self._messages, max_input_chars=1000
             ).to_json()
@@ -270,6 +270,11 @@ class VirtualApp:
     def send_task(self, name: str, args: Any = None, **options: Any) -> None:
         """As Celery's app."""
         self._broker.send(options["queue"], POLL_TEXT if name == POLL else args[0])
+
+    def send_tasks(self, name: str, args: Sequence[list[str]], **options: Any) -> None:
+        """As Celery's app."""
+        for each in args:
+            self.send_task(name, each, **options)
 
 
 class VirtualIsolation:

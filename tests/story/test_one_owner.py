@@ -1,6 +1,6 @@
 """Two processes may hold the same message. Only the holder of the current lease can write."""
 
-from aicity_fleet.ledger import ClaimTerms
+from aicity_fleet.ledger import ClaimTerms, Finished
 from aicity_fleet.models import Completed, JobState, Spent
 
 
@@ -17,4 +17,4 @@ def test_a_worker_that_wakes_up_late_can_write_nothing(fleet):
     assert fleet.ledger.finish(old, late, Spent(1)) is None
     assert not fleet.ledger.release(old, "late", Spent(1))
     assert fleet.state(task_id) is JobState.RUNNING
-    assert fleet.ledger.finish(new, late, Spent(1)) is JobState.FINISHED
+    assert fleet.ledger.finish(new, late, Spent(1)) == Finished(JobState.FINISHED)

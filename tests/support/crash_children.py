@@ -74,6 +74,11 @@ class ListedMessages(Messages):
         text = json.dumps([plain, args[0] if args else ""])
         self._ledger.client.rpush(self._ledger.keys.prefix + MESSAGES, text)
 
+    def send_tasks(self, name: str, args, **options: object) -> None:
+        """As Celery's app."""
+        for each in args:
+            self.send_task(name, each, **options)
+
 
 def crash_at(step: Failpoint, occurrence: int) -> None:
     """Kill this process when a step is reached for the n-th time."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from aicity_fleet.errors import QueueUnavailableError
@@ -25,3 +26,8 @@ class RecordedMessages(Messages):
             raise QueueUnavailableError("the broker takes no message")
         self.sent.append((name, args[0] if args else ""))
         self.ids.append(self.sent[-1][1])
+
+    def send_tasks(self, name: str, args: Sequence[list[str]], **options: Any) -> None:
+        """As Celery's app."""
+        for each in args:
+            self.send_task(name, each, **options)

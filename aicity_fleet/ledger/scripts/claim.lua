@@ -9,12 +9,13 @@
 --   probe_ms: how long a probe of an endpoint may take
 --   other_probe_ms: how long the job that failed there last leaves the probe to another
 --   day_cap: the day's cap in picodollars, or ''
--- Reply: {attempt, task JSON, nonce, releases, excuses, breaks, troubles, picodollars spent} or {'', reason}
+-- Reply: {attempt, task JSON, nonce, releases, excuses, breaks, troubles, ms that earlier attempts ran, picodollars
+--        spent, the entries of the journal} or {'', reason}
 local id, arg = ARGV[1], named(2)
 local job = key('job', id)
 local fields = redis.call('HMGET', job, 'state', 'not_before', 'task', 'nonce', 'releases',
-  'excuses', 'breaks', 'troubles', 'isolated', 'spent', 'unanswered_cost')
-local state, not_before, task, nonce, releases, excuses, breaks, troubles, isolated, spent, unanswered =
+  'excuses', 'breaks', 'troubles', 'isolated', 'ran_ms', 'spent', 'unanswered_cost')
+local state, not_before, task, nonce, releases, excuses, breaks, troubles, isolated, ran_ms, spent, unanswered =
   unpack(fields)
 if not state then
   return {'', 'unknown'}
@@ -74,4 +75,5 @@ move(id, 'running', NOW + arg.lease_ms)
 redis.call('HSET', job, 'owner', arg.owner, 'started_at', NOW)
 note(id, 'claimed', 'attempt ' .. token .. ' by ' .. arg.owner)
 return {tostring(token), task, nonce, releases or '0', excuses or '0', breaks or '0', troubles or '0',
-  string.format('%.0f', (spent or 0) + (unanswered or 0))}
+  ran_ms or '0', string.format('%.0f', (spent or 0) + (unanswered or 0)),
+  redis.call('LRANGE', key('journal', id), 0, -1)}

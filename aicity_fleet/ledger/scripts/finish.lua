@@ -6,18 +6,22 @@
 --   score: the gate's, or ''
 --   team: its name, for the brake
 --   what the attempt used, see `add_usage`
--- Reply: the state that the job is in now, or '' when the token is not the current one or an outcome
---        stands already. A repetition of the call, after its first reply was lost, gets the same reply.
+-- Reply: {the state that the job is in now, messages on the reports queue}; the state is '' when the token is not the
+--        current one or an outcome stands already. A repetition of the call, after its first reply was lost, gets
+--        the same state.
 local id, token, arg = ARGV[1], ARGV[2], named(3)
 local job = key('job', id)
+local function reply(state)
+  return {state, redis.call('LLEN', PREFIX .. 'reports')}
+end
 if redis.call('HEXISTS', job, 'outcome') == 1 then
-  return redis.call('HGET', job, 'finish_token') == token and redis.call('HGET', job, 'state') or ''
+  return reply(redis.call('HGET', job, 'finish_token') == token and redis.call('HGET', job, 'state') or '')
 end
 if not owns_run(id, token) then
-  return ''
+  return reply('')
 end
 add_usage(id, arg)
 redis.call('HSET', job, 'finish_token', token, 'score', arg.score)
 note_ending(arg.kind, arg.team, arg.model)
 into_outbox(id, arg.outcome, arg.kind, NOW + arg.grace_ms)
-return redis.call('HGET', job, 'state')
+return reply(redis.call('HGET', job, 'state'))

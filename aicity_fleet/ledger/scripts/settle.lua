@@ -6,15 +6,22 @@
 --     AI City's own check
 --   standing: where a delivery stands at AI City, which may change it later; '' for any other ending
 --   read_back_ms: until its task is read back first, or '' when it is not
--- Reply: 1, or 0 when the token is not the current one
+-- Reply: {1, or 0 when the token is not the current one; 1 when this may change whether the agent takes work, else 0}
 local id, arg = ARGV[1], named(3)
 local job = key('job', id)
+
+-- Whether jobs start one at a time, or AI City was told that the agent takes no work: see availability.py.
+local function is_slow()
+  return failures_seen() >= RULES.max_failures or is_braked() or (control('availability') or 'available') ~= 'available'
+end
+
+local was_slow = is_slow()
 if not owns_report(id, ARGV[2]) then
   -- It was sent before a wipe, or by a process that slept: AI City accepted it all the same.
   if arg.meaning == 'failure' and redis.call('HGET', job, 'state') ~= 'reported' then
     count_failure()
   end
-  return 0
+  return {0, (was_slow or is_slow()) and 1 or 0}
 end
 redis.call('HSET', job, 'receipt', arg.receipt)
 move(id, 'reported', NOW)
@@ -46,4 +53,4 @@ else
   let_one_go() -- never after a failure: one failure between two successes
 end
 expire_job(id, arg.retention_ms)
-return 1
+return {1, (was_slow or is_slow()) and 1 or 0}

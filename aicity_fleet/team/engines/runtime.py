@@ -133,7 +133,7 @@ class TeamRuntime:
 
 
 def as_runtime(runtime: TeamRuntime) -> AgentRuntime:
-    """Return it as AutoGen's protocol, whose other methods no team calls: remote agents and saved states."""
+    """Return it as AutoGen's protocol. No team calls its other methods: remote agents, saved states."""
     return cast("AgentRuntime", runtime)
 
 

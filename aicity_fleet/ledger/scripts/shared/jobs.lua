@@ -74,8 +74,11 @@ local function into_outbox(id, outcome, kind, due)
   note(id, 'finished', kind)
 end
 
--- Add what an attempt used to the job's totals.
--- Named: model (or ''), hand_in (or ''), judgement (or ''), model_calls, prompt_tokens, completion_tokens, ran_ms
+-- Add what an attempt used to the job's totals, and record what it showed of its model.
+-- Named: model (or ''), hand_in (or ''), judgement (or ''), model_calls, prompt_tokens, completion_tokens, ran_ms;
+--   endpoint: where the model answered, or '' when it did not: its breaker closes; recent_ms: for how long the
+--     trouble of a job there stays known
+--   without_tool: how a model handed in that was offered the tool: '' with the tool; or '-' when nothing is known
 local function add_usage(id, arg)
   local job = key('job', id)
   for _, name in ipairs({'model', 'hand_in', 'judgement'}) do
@@ -85,6 +88,18 @@ local function add_usage(id, arg)
   end
   for _, total in ipairs({'model_calls', 'prompt_tokens', 'completion_tokens', 'ran_ms'}) do
     redis.call('HINCRBY', job, total, arg[total])
+  end
+  if arg.endpoint == '' then
+    return
+  end
+  if redis.call('HEXISTS', BREAKERS, arg.endpoint) == 1 then
+    close_breaker(arg.endpoint, read_breaker(arg.endpoint), NOW - arg.recent_ms)
+  end
+  local field = 'hand_in:' .. arg.endpoint
+  if arg.without_tool == '' then
+    redis.call('HDEL', CONTROLS, field)
+  elseif arg.without_tool ~= '-' then
+    redis.call('HSET', CONTROLS, field, cjson.encode({how = arg.without_tool, at = NOW}))
   end
 end
 
