@@ -40,7 +40,7 @@ class Attempt:
         if written.state is not JobState.FINISHED:
             return {"did": "laid_aside", "why": str(written.state)}
         reached(Failpoint.OUTCOME_WRITTEN, lease.job_id)
-        if not written.reports_waiting:  # else whoever takes that message sends this report as well
+        if not written.reports_waiting:  # else the process that takes it sends this report too
             worker.messages.report(lease.job_id)
         if isinstance(outcome, Failed):
             self._warn()

@@ -74,8 +74,8 @@ class Finished:
     """Where the job is now: finished; or quarantined, when a person cancelled it or when it is a failure of
     a job whose completion was sent before."""
     reports_waiting: int = 0
-    """How many messages wait on the reports queue. Whoever takes one also sends the other reports that are
-    due."""
+    """How many messages wait on the reports queue. The process that takes one also sends the other reports
+    that are due."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -85,7 +85,7 @@ class Settled:
     is_ours: bool
     """Whether the report was still ours."""
     may_change_availability: bool
-    """Whether the agent may have to tell AI City anew if it takes work."""
+    """Whether AI City may have to be told again if the agent takes work."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -57,12 +57,17 @@ def write(ledger, lease, *entries: Entry) -> LedgerJournal:
     return journal
 
 
-def test_entries_are_found_by_the_next_attempt(ledger, lease):
-    write(ledger, lease, *ENTRIES)
+def reopened(ledger, lease) -> LedgerJournal:
+    """Return the journal as the next attempt finds it."""
     ledger.release(lease, "drain", Spent(1))
     again = ledger.claim("t1", ClaimTerms("other", 15))
     assert isinstance(again, Lease)
-    journal = LedgerJournal(ledger, again, StopSwitch())
+    return LedgerJournal(ledger, again, StopSwitch())
+
+
+def test_entries_are_found_by_the_next_attempt(ledger, lease):
+    write(ledger, lease, *ENTRIES)
+    journal = reopened(ledger, lease)
     assert [journal.recorded(number) for number in range(4)] == [*ENTRIES, None]
 
 
@@ -137,17 +142,15 @@ def test_long_entries_are_packed_and_read_back(ledger, lease, redis_client):
     write(ledger, lease, LONG, ENTRIES[1])
     stored = redis_client.lrange(ledger.keys.journal("t1"), 0, -1)
     assert len(stored[0]) < len(json.dumps(LONG.to_json())) / 3
-    assert [LedgerJournal(ledger, lease, StopSwitch()).recorded(n) for n in (0, 1)] == [
-        LONG,
-        ENTRIES[1],
-    ]
+    again = reopened(ledger, lease)
+    assert [again.recorded(n) for n in (0, 1)] == [LONG, ENTRIES[1]]
 
 
 def test_a_plain_entry_is_read_whatever_its_length(ledger, lease, redis_client):
     whole = {**dataclasses.asdict(LONG), "a_field_of_another_version": 0}
     redis_client.rpush(ledger.keys.journal("t1"), json.dumps(whole))
-    journal = write(ledger, lease, ENTRIES[1])
-    assert journal.recorded(0) == LONG
+    write(ledger, lease, ENTRIES[1])
+    assert reopened(ledger, lease).recorded(0) == LONG
     assert len(ledger.journal("t1")) == 2
 
 

@@ -1,6 +1,6 @@
 """What is said about a Redis that is away, and how often."""
 
-from unittest.mock import MagicMock, Mock
+from unittest.mock import MagicMock, Mock, call
 
 import pytest
 import redis
@@ -70,19 +70,49 @@ def test_a_refusal_is_known_by_its_code_also_within_a_script(text, kind):
     assert type(as_refusal(redis.ResponseError(text))) is kind
 
 
-@pytest.mark.parametrize("how", ["ack", "reject"])
-def test_a_message_of_a_closed_channel_is_not_acknowledged(how):
-    """The event loop may come to it only after a reset: with kombu's own, that ended the worker."""
-    channel = Mock(connection=None)
-    channel.conn_or_acquire.side_effect = AttributeError(
-        "'NoneType' object has no attribute 'client'"
-    )
-    getattr(QoS(channel), how)("a tag")
-    channel.conn_or_acquire.assert_not_called()
+def taken(channel: MagicMock, *tags: str) -> QoS:
+    """A record of messages that were taken and not acknowledged."""
+    record = QoS(channel)
+    for tag in tags:
+        where = {"exchange": "", "routing_key": "jobs"}
+        record.append(Mock(_raw={"of": tag}, delivery_info=where), tag)
+    return record
 
 
 @pytest.mark.parametrize("how", ["ack", "reject"])
-def test_a_message_of_an_open_channel_is_acknowledged(how):
+def test_a_message_is_acknowledged_in_memory_alone(how):
+    """Also after a reset: with the record of kombu, that ended the worker."""
+    channel = MagicMock(connection=None)
+    record = taken(channel, "a", "b")
+    getattr(record, how)("a")
+    assert channel.mock_calls == []
+    connected = channel.connection = MagicMock()
+    record.restore_unacked_once()
+    assert connected.mock_calls == []
+    restored = channel._do_restore_message.mock_calls
+    assert [args[0] for _, args, _ in restored] == [{"of": "b"}]
+
+
+def test_what_was_taken_and_not_acknowledged_is_delivered_next():
     channel = MagicMock()
-    getattr(QoS(channel), how)("a tag")
-    channel.conn_or_acquire.assert_called_once()
+    record = taken(channel, "a", "b")
+    record.ack("a")
+    record.restore_unacked_once()
+    client = channel.conn_or_acquire.return_value.__enter__.return_value
+    put_back = call({"of": "b"}, "", "jobs", client, leftmost=False)
+    assert channel._do_restore_message.mock_calls == [put_back]
+
+
+def test_a_message_that_is_refused_for_now_is_delivered_after_all_others():
+    channel = MagicMock()
+    record = taken(channel, "a")
+    record.reject("a", requeue=True)
+    client = channel.conn_or_acquire.return_value.__enter__.return_value
+    put_back = call({"of": "a"}, "", "jobs", client, leftmost=True)
+    assert channel._do_restore_message.mock_calls == [put_back]
+
+
+def test_nothing_is_put_back_without_a_connection():
+    channel = MagicMock(connection=None)
+    taken(channel, "a").restore_unacked_once()
+    channel._do_restore_message.assert_not_called()
