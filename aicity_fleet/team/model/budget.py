@@ -164,14 +164,15 @@ class Budget:
             if config.context_tokens - prompt_tokens < LEAST_ANSWER_TOKENS:
                 raise StoppedError(TOO_LONG)
         caps = [cap for cap in (limits.max_usd, limits.earns_usd) if cap is not None]
-        per_token = _usd_per_token_out(model, prompt_tokens)
-        if caps and per_token:
+        if caps and (per_token := _usd_per_token_out(model, prompt_tokens)):
             left = min(caps) - self.spent_usd - _usd(model, prompt_tokens)
             room.append(int(left / per_token))
         known = [tokens for tokens in room if tokens is not None]
         return max(min(known), LEAST_ANSWER_TOKENS) if known else None
 
     def _crossed(self, model: PricedModel, prompt_tokens: int) -> StoppedError | None:
+        if self._limits.max_usd is None and self._limits.earns_usd is None:
+            return None
         least = _usd_per_token_out(model, prompt_tokens) * LEAST_ANSWER_TOKENS
         after = self.spent_usd + _usd(model, prompt_tokens) + least
         if self._limits.max_usd is not None and after > self._limits.max_usd:
