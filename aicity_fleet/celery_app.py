@@ -16,7 +16,7 @@ from typing import Any
 import click
 from celery import Celery, signals
 from kombu import Queue
-from kombu.exceptions import OperationalError
+from kombu.exceptions import BatchPublishError, OperationalError  # type: ignore[attr-defined]
 
 from aicity_fleet.embedded.state_folder import find_running_fleet
 from aicity_fleet.errors import QueueUnavailableError
@@ -80,7 +80,7 @@ def _refusals_explained() -> Iterator[None]:
     """
     try:
         yield
-    except OperationalError as error:
+    except (OperationalError, BatchPublishError) as error:
         outage.note(error)
         raise _CommandLineQueueError(
             f"REDIS_URL: the broker at {settings.redis_address()} takes no message "

@@ -10,8 +10,8 @@ from aicity_fleet.errors import FleetError
 from aicity_fleet.redaction import secrets_in, text_redactor, worth_redacting
 
 NEW_OBJECTS = 20_000
-"""After how many new objects the garbage collector looks for cycles. At Python's 700 it did so several times
-in each run of a team, which was a tenth of a busy worker; 20,000 are some megabytes."""
+"""After how many new objects the garbage collector looks for cycles. At Python's 700 it did so several
+times in each run of a team, a tenth of a busy worker's time. 20,000 objects are some megabytes."""
 
 
 @contextmanager

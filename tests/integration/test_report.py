@@ -14,7 +14,7 @@ from aicity_fleet.ledger import ClaimTerms, Lease, Ledger, ReportLease
 from aicity_fleet.models import AssignedTask, Completed, Failed, JobState, Spent
 from scheduler import report as report_module
 from scheduler.poll import poll
-from scheduler.report import ReporterParts, idempotency_key, report
+from scheduler.report import ReporterParts, idempotency_key, report, report_all
 
 TEXT = "The answer to the question is stated here in full: " + "it is a matter of degree. " * 20
 DONE = Completed(TEXT, 1200, "gpt-4o-mini")
@@ -47,6 +47,10 @@ def due_now(ledger: Ledger, job_id: str) -> None:
     ledger.client.hdel(f"{ledger.keys.prefix}controls", "quiet_until")
 
 
+def due_later(ledger: Ledger, job_id: str) -> None:
+    ledger.client.hset(ledger.keys.job(job_id), "report_due", 10**15)
+
+
 def state(ledger: Ledger, job_id: str) -> JobState:
     job = ledger.get(job_id)
     assert job is not None
@@ -66,6 +70,47 @@ def test_a_deliverable_is_reported_once_with_its_receipt(parts, city, ledger, fi
     assert job.receipt is not None
     assert job.receipt["verdict"] == "accepted"
     assert job.receipt["answer"]["status"] == "completed"
+
+
+def test_one_message_reports_all_that_is_due(parts, city, ledger, finished):
+    first, second, third = finished(), finished(), finished()
+    postponed = finished()
+    due_later(ledger, postponed)
+    did = report_all(first, parts)
+    assert did == {"job_id": first, "did": "settled", "why": "accepted", "others": 2}
+    assert [state(ledger, job_id) for job_id in (second, third)] == [JobState.REPORTED] * 2
+    assert state(ledger, postponed) is JobState.FINISHED
+    assert report_all(first, parts)["others"] == 0, "a message that comes again does nothing"
+
+
+def test_one_message_reports_only_so_many(parts, ledger, finished, monkeypatch):
+    monkeypatch.setattr(report_module, "MOST_OTHERS", 1)
+    first, *rest = finished(), finished(), finished()
+    assert report_all(first, parts)["others"] == 1
+    assert sorted(str(state(ledger, job_id)) for job_id in rest) == ["finished", "reported"]
+
+
+def test_nothing_else_is_sent_while_reports_wait(parts, ledger, finished):
+    first, second = finished(), finished()
+    ledger.controls.pause("reports", "a test")
+    assert report_all(first, parts) == {
+        "job_id": first,
+        "did": "nothing",
+        "why": "paused",
+        "others": 0,
+    }
+    assert state(ledger, second) is JobState.FINISHED
+
+
+def test_an_ending_asks_for_a_message_only_while_none_waits(ledger, city):
+    ids = city.submit({}, {})
+    with city.client() as client:
+        poll(client=client, ledger=ledger, messages=RecordedMessages(), max_input_chars=1000)
+    leases = [ledger.claim(job_id, ClaimTerms("me", 15)) for job_id in ids]
+    assert ledger.finish(leases[0], DONE, Spent(1)).reports_waiting == 0
+    ledger.client.lpush(ledger.keys.queue("reports"), "a message")
+    assert ledger.finish(leases[1], DONE, Spent(1)).reports_waiting == 1
+    ledger.client.delete(ledger.keys.queue("reports"))
 
 
 def test_a_failure_is_reported_as_one(parts, city, finished):
