@@ -14,19 +14,30 @@ FLUSH_SECONDS = 0.25
 
 
 class EventBatches(bootsteps.StartStopStep):
-    """Replaces the flush at each event by one on a timer of Celery's event loop."""
+    """Replaces the flush at each event by one a moment after the first of a batch."""
 
     requires = (Events,)
 
     def start(self, consumer: Any) -> None:
-        """Have events wait. Celery calls this for each connection, with a dispatcher of its own."""
-        consumer.event_dispatcher.on_send_buffered = None
-
-    def register_with_event_loop(self, consumer: Any, hub: Any) -> None:
-        """Celery calls this for each connection; it removes the timer with the connection."""
-        hub.call_repeatedly(FLUSH_SECONDS, consumer.event_dispatcher.flush)
+        """Have events wait. Celery calls this for each connection: its dispatcher and timers are new."""
+        self._consumer = consumer
+        self._is_due = False
+        if consumer.hub is not None:
+            consumer.event_dispatcher.on_send_buffered = self._note
 
     def stop(self, consumer: Any) -> None:
         """Send what waits before the connection closes."""
         if consumer.event_dispatcher is not None:
             consumer.event_dispatcher.flush()
+
+    def _note(self) -> None:
+        """See that an event that waits is sent. Called on any thread."""
+        if not self._is_due:
+            self._is_due = True
+            hub = self._consumer.hub
+            hub.call_soon(hub.call_later, FLUSH_SECONDS, self._flush)
+
+    def _flush(self) -> None:
+        self._is_due = False  # before the flush: an event that comes meanwhile is not left behind
+        if self._consumer.event_dispatcher is not None:
+            self._consumer.event_dispatcher.flush()
