@@ -4,6 +4,7 @@ import ast
 import dataclasses
 import re
 
+from aicity_fleet.team.gate.patterns import compile_fast
 from aicity_fleet.team.gate.syntax import python_tree
 
 MAX_COUNTED_CHARS = 25_000
@@ -20,7 +21,7 @@ _TEST_CASE = re.compile(
     r"|\[(?:Fact|Theory|Test|TestMethod)\b|^@test |function test\w*\(|\bfun `",
     re.M,
 )
-ASSERTION = re.compile(
+ASSERTION = compile_fast(
     r"\bexpect\w*\s{0,3}[({]|\bassert\w*|\bshould\b|\bt\.(?:Error|Fatal|Fail)|\brequire\.|\bverify\w*\("
     r"|\bthen\(|\bEXPECT_|\bASSERT_|\bcheck\(|\.to\(|\bmust_|should_panic|\bcmp\.Diff"
     r"|\bXCT\w+|\[ .{1,80} \]|\bt\.(?:is|deepEqual|throws)\b|\btoThrow|\bStepVerifier|\bcy\.contains"

@@ -6,6 +6,7 @@ import re
 import unicodedata
 from collections.abc import Iterator
 
+from aicity_fleet.team.gate.patterns import compile_fast
 from aicity_fleet.team.gate.verdict import HARD, Check, Finding, Submission
 from aicity_fleet.team.gate.word_salad import noise, oddity
 from aicity_fleet.team.gate.words import FUNCTION_WORDS
@@ -61,7 +62,7 @@ MIN_NOISE = 3
 NOISE_SHARE = 0.01
 """Share of the words; an honest text has a slip or an abbreviation among hundreds."""
 
-_ORDERED_ODDITIES = re.compile(
+_ORDERED_ODDITIES = compile_fast(
     r"gibberish|nonsense|\brandom|lorem|filler|placeholder text|invented|constructed|conlang|fictional lang"
     r"|made-up|\bcipher|\bencod|\bencrypt|\bbase ?64|klingon|elvish|jabberwock|\bword salad|\banagram"
     r"|\bscrambl|\bword ?search|\bcrossword|\bdada|\bzaum|\bsound poem|\bscat\b|\bleet|tongue|zungenbr"
@@ -70,7 +71,7 @@ _ORDERED_ODDITIES = re.compile(
 )
 """Orders whose answer may be full of words that look odd."""
 
-_ORDERED = re.compile(
+_ORDERED = compile_fast(
     r"gibberish|nonsense|random (?:characters?|strings?|letters?|words?|text)|lorem|filler"
     r"|placeholder text|invented language|constructed language|conlang|fictional language"
     r"|made-up (?:words?|language)"

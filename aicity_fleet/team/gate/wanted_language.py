@@ -13,6 +13,7 @@ from aicity_fleet.team.gate.language_detector import (
     possible_languages,
 )
 from aicity_fleet.team.gate.language_names import NAMES
+from aicity_fleet.team.gate.patterns import compile_fast
 from aicity_fleet.team.gate.verdict import HARD, Check, Finding, Submission
 from aicity_fleet.team.gate.words import FUNCTION_WORDS, words_of
 
@@ -108,7 +109,7 @@ _GRAMMAR = {
 """Words of grammar of which an order in a language has three at least: terms mislead the detector."""
 
 _CLAUSE = re.compile(r"[^\n\".:;!?\u201c\u201d\u201e\u00ab\u00bb。！？「」]{12,}")
-_INVENTED = re.compile(
+_INVENTED = compile_fast(
     r"\blorem|\brandom|\bpassword|\bbase ?64|\bencod|\bcipher|\bencrypt|\binvented"
     r"|\bnonsense|gibberish|\bfictional language|\bconlang|\bmade-up|\bphonetic|\bdialect"
     r"|\bslang\b"
