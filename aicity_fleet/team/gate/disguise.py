@@ -6,6 +6,7 @@ control holds then.
 
 import base64
 import codecs
+import functools
 import html
 import re
 import unicodedata
@@ -52,18 +53,31 @@ def skeleton(text: str) -> str:
     return _SEPARATORS.sub("", folded)
 
 
-def _needles(secret: str) -> Iterator[str]:
+_SKELETONS = [skeleton(chr(byte)) for byte in range(256)]
+_SKELETON = bytes(ord(s) if len(s) == 1 else byte for byte, s in enumerate(_SKELETONS))
+_NOTHING = bytes(byte for byte, s in enumerate(_SKELETONS) if not s)
+_LETTERS = {chr(byte): s for byte, s in enumerate(_SKELETONS) if len(s) > 1}
+
+
+def _skeleton_of(decoded: bytes) -> str:
+    """The skeleton of bytes in Latin-1, in which each character has one of its own."""
+    text = decoded.translate(_SKELETON, _NOTHING).decode("latin-1")
+    for char, letters in _LETTERS.items():
+        text = text.replace(char, letters)
+    return text
+
+
+@functools.lru_cache(maxsize=256)
+def _needles(secret: str) -> tuple[str, ...]:
     letters = skeleton(secret)
     if len(letters) < MIN_SECRET_CHARS:
-        return
+        return ()
     if " " in secret.strip():
         windows = [letters]
     else:
         last = len(letters) - WINDOW_CHARS
         windows = [letters[at : at + WINDOW_CHARS] for at in (*range(0, last, _STEP), last)]
-    for window in windows:
-        yield window
-        yield window[::-1]
+    return tuple(each for window in windows for each in (window, window[::-1]))
 
 
 def _views(text: str) -> Iterator[str]:
@@ -81,9 +95,7 @@ def _views(text: str) -> Iterator[str]:
     yield from _decoded(_HEX, digits, 2, _from_hex)
     yield from _decoded(_BINARY, digits, 8, _from_binary)
     for run in _DECIMAL.findall(text):
-        yield skeleton(
-            bytes(n for n in map(int, re.findall(r"\d+", run)) if n < 256).decode("latin-1")
-        )
+        yield _skeleton_of(bytes(n for n in map(int, re.findall(r"\d+", run)) if n < 256))
 
 
 def _decoded(
@@ -94,7 +106,7 @@ def _decoded(
     if not runs:
         return
     for offset in range(width):
-        yield skeleton("\n".join(decode(run[offset:]).decode("latin-1") for run in runs))
+        yield _skeleton_of(b"".join(decode(run[offset:]) for run in runs))
 
 
 def _from_base64(run: str) -> bytes:

@@ -26,6 +26,9 @@ MIN_RUNNING_WORDS = 40
 FUNCTION_SHARE = 0.06
 """The least share of function words in running text; Finnish and Turkish have 0.1, English 0.4."""
 
+MIN_SALAD_PAIRS = 3
+"""A text with fewer of the pairs below is no salad."""
+
 SALAD_SHARE = 0.03
 """Most of the pairs of English words that no sentence has, such as "the of"; real text has none."""
 
@@ -96,6 +99,7 @@ _CAMEL = re.compile(r"[a-z][A-Z]")
 _WORD = re.compile(r"[^\W\d_]+(?:['\u2019][^\W\d_]+)*")
 _TOKEN = re.compile(r"[^\W\d_]+(?:['\u2019][^\W\d_]+)*|\d+|[^\w\s]")
 _VOWELS = frozenset("aeiouyаеиоуыэюяіїєёæøœıαεηιουωάέήίόύώ")
+_CONSONANTS = re.compile(f"[^{''.join(sorted(_VOWELS))}]{{5}}")
 _LATIN_OR_CYRILLIC = re.compile(r"[a-zа-яёіїєґўђћџљњјæøœßłđðþı]+")
 
 
@@ -159,10 +163,10 @@ def _is_odd(submission: Submission) -> bool:
     prose = _ADDRESS.sub(
         " ", "\n".join(line for line in lines if not line.lstrip().startswith("|"))
     )
-    share, weight = oddity(prose, submission.order)
+    found = len(noise(prose, submission.order))
+    share, weight = oddity(prose, found)
     if share > ODDITY_SHARE and weight >= MIN_ODDITY:
         return True
-    found = len(noise(prose, submission.order))
     return found >= MIN_NOISE and found > NOISE_SHARE * len(_WORD.findall(prose))
 
 
@@ -184,7 +188,7 @@ def _is_plain(char: str) -> bool:
 def _is_blob(prose: str) -> bool:
     """Whether most of a text is runs of letters and digits that mix both, or are too long for words."""
     runs = re.findall(r"[A-Za-z0-9+/=_-]+", prose)
-    mixed = sum(bool(_MIXED.search(run)) for run in runs)
+    mixed = sum(bool(_MIXED.search(run)) for run in runs if not run.isalpha())
     if len(runs) >= 2 * MIN_WORDS and mixed > MIXED_SHARE * len(runs):
         return True
     total = sum(map(len, runs))
@@ -205,13 +209,15 @@ def _mixes_scripts(words: list[str]) -> bool:
 
 def _script(word: str) -> str:
     """The script of a word, from the name of its first letter; Japanese is one with Chinese."""
+    if word[0].isascii():
+        return "LATIN"
     name = unicodedata.name(word[0], "").split(" ")[0]
     return "CJK" if name in ("HIRAGANA", "KATAKANA") else name
 
 
 def _is_camel_case(words: list[str]) -> bool:
     """Whether the text is a heap of identifiers, as the rare tokens of a model are."""
-    found = sum(bool(_CAMEL.search(word)) for word in words)
+    found = sum(bool(_CAMEL.search(word)) for word in words if not word.islower())
     return len(words) >= MIN_WORDS and found > CAMEL_SHARE * len(words)
 
 
@@ -230,8 +236,10 @@ def _is_unpronounceable(words: list[str]) -> bool:
         for word in map(_without_marks, words)
         if len(word) >= 4 and _LATIN_OR_CYRILLIC.fullmatch(word)
     ]
-    bad = sum(_most_consonants(word) >= 5 or not _VOWELS & set(word) for word in judged)
-    return len(judged) >= MIN_WORDS and bad > UNPRONOUNCEABLE_SHARE * len(judged)
+    if len(judged) < MIN_WORDS:
+        return False
+    bad = sum(bool(_CONSONANTS.search(word)) or _VOWELS.isdisjoint(word) for word in judged)
+    return bad > UNPRONOUNCEABLE_SHARE * len(judged)
 
 
 def _without_marks(word: str) -> str:
@@ -240,26 +248,18 @@ def _without_marks(word: str) -> str:
     return "".join(c for c in unicodedata.normalize("NFD", word) if not unicodedata.combining(c))
 
 
-def _most_consonants(word: str) -> int:
-    most = run = 0
-    for char in word:
-        run = 0 if char in _VOWELS else run + 1
-        most = max(most, run)
-    return most
-
-
 def _is_salad(prose: str) -> bool:
     """Whether English function words stand in no order, with white space alone between them."""
     tokens = _TOKEN.findall(prose.lower())
-    pairs = [
-        pair for pair in itertools.pairwise(tokens) if pair[0][0].isalpha() and pair[1][0].isalpha()
-    ]
     bad = sum(
         (one in _DETERMINERS and two in _NEVER_AFTER)
         or (one in _PREPOSITIONS and two in _NEVER_AFTER_PREPOSITION)
-        for one, two in pairs
+        for one, two in itertools.pairwise(tokens)
     )
-    return bad >= 3 and bad > SALAD_SHARE * len(pairs)
+    if bad < MIN_SALAD_PAIRS:
+        return False
+    pairs = sum(one[0].isalpha() and two[0].isalpha() for one, two in itertools.pairwise(tokens))
+    return bad > SALAD_SHARE * pairs
 
 
 def _lacks_grammar(prose: str) -> bool:
