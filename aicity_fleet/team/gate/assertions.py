@@ -59,17 +59,15 @@ def count_python(code: str) -> TestCount | None:
     functions = [
         node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
     ]
-    count = TestCount()
-    helpers = {
+    tests = [node for node in functions if node.name.startswith("test") and not _is_fixture(node)]
+    if not tests:
+        return TestCount()
+    helpers = frozenset(
         node.name
         for node in functions
         if not node.name.startswith("test") and _checks(node, frozenset())
-    }
-    for node in functions:
-        if node.name.startswith("test") and not _is_fixture(node):
-            count.tests += 1
-            count.idle += not _checks(node, frozenset(helpers))
-    return count
+    )
+    return TestCount(len(tests), sum(not _checks(node, helpers) for node in tests))
 
 
 def count_other(code: str) -> TestCount:
@@ -85,18 +83,14 @@ def _is_fixture(node: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
 
 
 def _checks(node: ast.AST, helpers: frozenset[str]) -> bool:
-    nested = {
-        inner
-        for part in ast.walk(node)
-        if part is not node
-        and isinstance(part, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)
-        for inner in ast.walk(part)
-    }
+    nested: set[ast.AST] | None = None
     for part in ast.walk(node):
         if isinstance(part, ast.Assert) and not _is_trivial(part.test):
             return True
-        if isinstance(part, ast.Raise) and part not in nested:
-            return True  # a helper within a test may raise for the code to catch
+        if isinstance(part, ast.Raise):
+            nested = _nested(node) if nested is None else nested
+            if part not in nested:
+                return True  # a helper within a test may raise for the code to catch
         if isinstance(part, ast.Call):
             name = _called(part)
             if name in helpers:
@@ -105,6 +99,17 @@ def _checks(node: ast.AST, helpers: frozenset[str]) -> bool:
             if _CHECKING_CALL.search(name) and not is_idle:
                 return True
     return False
+
+
+def _nested(node: ast.AST) -> set[ast.AST]:
+    """What stands in functions within a function."""
+    return {
+        inner
+        for part in ast.walk(node)
+        if part is not node
+        and isinstance(part, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)
+        for inner in ast.walk(part)
+    }
 
 
 def _called(call: ast.Call) -> str:

@@ -259,7 +259,7 @@ def _is_salad(prose: str) -> bool:
     if bad < MIN_SALAD_PAIRS:
         return False
     pairs = sum(one[0].isalpha() and two[0].isalpha() for one, two in itertools.pairwise(tokens))
-    return bad > SALAD_SHARE * pairs
+    return bool(bad > SALAD_SHARE * pairs)
 
 
 def _lacks_grammar(prose: str) -> bool:

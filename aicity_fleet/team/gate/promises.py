@@ -86,10 +86,10 @@ _PROMISE = compile_fast(
     r"|consegner[òo]|invier[òo]|sto lavorando|riceverà|mi metto|comincer[òo]|preparer[òo]"
     r"|scriver[òo]|ik (?:zal|ga|begin|lever|stuur)|jag (?:ska|kommer|börjar|levererar"
     r"|skickar))\b"
-    r"|(?:取りかか|取り掛か|お届け(?:し|いた)|納品(?:し|いた)|お送り(?:し|いた)|作業を(?:開始|始め)|着手(?:し|いた)|少々お待ち|仕上げ(?:て"
-    r"|ます))|(?:我(?:会|将|马上|这就|正在)|将于|稍后|请稍等|尽快)[^。\n]{0,30}(?:开始|交付|发送|提交|完成|撰写|处理)?"
-    r"|(?:\bя (?:начну|приступлю|пришлю|сделаю|отправлю|подготовлю|уже работаю|напишу)"
-    r"|\bначну|\bприступаю|\bпришлю)\b|\b(?:zacznę|zaczynam|dostarczę|wyślę|przygotuję"
+    r"|取りかか|取り掛か|お届け(?:し|いた)|納品(?:し|いた)|お送り(?:し|いた)|作業を(?:開始|始め)|着手(?:し|いた)|少々お待ち|仕上げ(?:て"
+    r"|ます)|我(?:会|将|马上|这就|正在)|将于|稍后|请稍等|尽快"
+    r"|\b(?:я (?:начну|приступлю|пришлю|сделаю|отправлю|подготовлю|уже работаю|напишу)"
+    r"|начну|приступаю|пришлю)\b|\b(?:zacznę|zaczynam|dostarczę|wyślę|przygotuję"
     r"|napiszę)\b"
 )
 _SOFT = compile_fast(
@@ -287,19 +287,25 @@ def letter_to_the_buyer(submission: Submission) -> Iterator[Finding]:
     total = sum(map(len, parts))
     if not total:
         return
-    promising = [bool(_PROMISE.search(part)) for part in parts]
-    asking = [bool(_QUESTION.search(part)) for part in parts]
-    questions = [part.rstrip().endswith(("?", "？")) for part in parts]
-    polite = [bool(_SOFT.search(part)) for part in parts]
 
     def share(*rows: list[bool]) -> float:
         return sum(len(part) for part, *row in zip(parts, *rows, strict=True) if any(row)) / total
 
     asks_letter = bool(_ORDERED_LETTER.search(order))
-    is_promise = any(promising) and share(promising, polite, asking) >= TALK_SHARE
+    questions = [part.rstrip().endswith(("?", "？")) for part in parts]
+    may_ask = not _ORDERED_QUESTIONS.search(order) and (
+        _ASK.search(text) or (not asks_letter and share(questions) >= 0.8 and _YOU.search(text))
+    )
+    promising = [bool(_PROMISE.search(part)) for part in parts]
+    may_promise = share(promising) >= 0.2
+    if not (may_ask or may_promise):
+        return
+    asking = [bool(_QUESTION.search(part)) for part in parts]
+    polite = [bool(_SOFT.search(part)) for part in parts]
+    talks = share(promising, polite, asking) >= TALK_SHARE
     if (
-        is_promise
-        and share(promising) >= 0.2
+        may_promise
+        and talks
         and (
             not asks_letter
             or (_UNDONE.search(text) and not _ORDERED_PROMISE.search(order))
@@ -315,12 +321,9 @@ def letter_to_the_buyer(submission: Submission) -> Iterator[Finding]:
             "promise", "The text promises the work for later; hand in the work itself.", HARD
         )
     elif (
-        not _ORDERED_QUESTIONS.search(order)
-        and (
-            _ASK.search(text) or (not asks_letter and share(questions) >= 0.8 and _YOU.search(text))
-        )
+        may_ask
+        and talks
         and share(asking) >= 0.25
-        and share(asking, polite, promising) >= TALK_SHARE
         and not (
             asks_letter and re.match(r"\W*(?:subject|betreff|objet|asunto|oggetto|件名|主题)", text)
         )

@@ -121,6 +121,9 @@ _INVENTED = compile_fast(
 _NOT_PROSE = re.compile(
     r"https?://\S+|`[^`\n]*`|<[^<>\n]{1,300}>|[\w.-]+@[\w.-]+|\b\w+(?:[._/]\w+)+"
 )
+_MAY_BE_NO_PROSE = re.compile(r"[`<@]|[._/]\w|://")
+"""What all that is no prose holds."""
+
 _SYMBOLS = re.compile(r"[{}\[\]();=<>\\_#$%^&*+~|]")
 _CODE_TYPES = frozenset(("code_generation", "bug_fix", "testing", "devops"))
 _LANGUAGE_FIELDS = frozenset(
@@ -194,7 +197,10 @@ def _lines(text: str) -> list[str]:
             and "|" not in line
         ):
             continue
-        part = _NOT_PROSE.sub(" ", line[:MAX_PART_CHARS]).strip(" #*->|")
+        part = line[:MAX_PART_CHARS]
+        if _MAY_BE_NO_PROSE.search(part):
+            part = _NOT_PROSE.sub(" ", part)
+        part = part.strip(" #*->|")
         length = letters(part)
         if not length:
             continue
