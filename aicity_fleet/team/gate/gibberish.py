@@ -269,7 +269,10 @@ def _lacks_grammar(prose: str) -> bool:
         found = _WORD.findall(line.lower())
         if len(found) >= MIN_WORDS and not line.lstrip().startswith("|"):
             words += found
-    words = [word for word in words if not _HAN.match(word) and not "\u0e00" <= word[0] <= "\u0eff"]
+    if not prose.isascii():
+        words = [
+            word for word in words if not _HAN.match(word) and not "\u0e00" <= word[0] <= "\u0eff"
+        ]
     function_words = sum(word in FUNCTION_WORDS for word in words)
     return len(words) >= MIN_RUNNING_WORDS and function_words < FUNCTION_SHARE * len(words)
 

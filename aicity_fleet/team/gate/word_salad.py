@@ -34,6 +34,7 @@ _KEYBOARD = re.compile(
 )
 """Runs of keys beside each other, and pairs of letters that hardly any language has."""
 
+_MUTE = re.compile(rf"\b[^\W\d_{''.join(sorted(_VOWELS))}]{{4,}}\b")
 _SYLLABIC = re.compile("[čšžřěľďťňćđ]")
 """Languages with these letters have words without a vowel."""
 
@@ -175,7 +176,8 @@ def noise(prose: str, order: str) -> set[str]:
 
     Names and abbreviations are none.
     """
-    if _SYLLABIC.search(prose.lower()):
+    lower = prose.lower()
+    if not (_KEYBOARD.search(lower) or _MUTE.search(lower)) or _SYLLABIC.search(lower):
         return set()
     return {
         word.lower()
