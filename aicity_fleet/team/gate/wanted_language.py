@@ -48,8 +48,7 @@ _CLOSE = (
 )
 """Languages that short texts do not tell apart."""
 
-_ALL_NAMES = "|".join(f"(?P<l{n}>{names})" for n, names in enumerate(NAMES.values()))
-_CODES = tuple(NAMES)
+_ALL_NAMES = "|".join(NAMES.values())
 _NAME = re.compile(
     rf"(?<!\w)(?:{_ALL_NAMES})(?!\w)|(?:英語|英语|英文|ドイツ語|德语|法语|フランス語|スペイン語|西班牙语|中文|中国語|日本語|日语|韓国語|韩语"
     rf"|俄语|ロシア語)"
@@ -223,13 +222,14 @@ def _wanted(submission: Submission, parts: list[str]) -> frozenset[str]:
         str(value).lower() for name, value in task.details.items()
         if name.lower().replace("-", "_") in _LANGUAGE_FIELDS
     ]  # fmt: skip
-    named = {code for value in fields for code in _named(value)}
+    named = {_code(match) for value in fields for match in _names_in(value)}
     named |= {value[:2] for value in fields if re.fullmatch(r"[a-z]{2}(?:[-_]\w{2,4})?", value)}
     description = task.description
     lower = description[:MAX_ORDER_CHARS].lower()
-    if asked := named or _asked_for(lower):
+    names = _names_in(lower)
+    if asked := named or _asked_for(lower, names):
         return _usable(asked)
-    mentioned = set(_named(lower))
+    mentioned = set(map(_code, names))
     if is_plain_english(description) and all(map(is_plain_english, parts)):
         return frozenset()  # nearly always: the detector is loaded only where it is needed
     texts = [description, task.code, *(v for v in task.details.values() if isinstance(v, str))]
@@ -251,23 +251,20 @@ def _wanted(submission: Submission, parts: list[str]) -> frozenset[str]:
 
 def _usable(codes: set[str]) -> frozenset[str]:
     """These codes with those of close languages; none if there is one that is not told apart."""
-    if codes - set(_CODES) or "??" in codes:
+    if codes - set(NAMES) or "??" in codes:
         return frozenset()
     return frozenset(codes).union(*(group for group in _CLOSE if group & codes))
 
 
-def _named(lower: str) -> list[str]:
-    return [_code(match) for match in itertools.islice(_NAME.finditer(lower), MAX_NAMES)]
+def _names_in(lower: str) -> list[re.Match[str]]:
+    return list(itertools.islice(_NAME.finditer(lower), MAX_NAMES))
 
 
 def _code(match: re.Match[str]) -> str:
-    name = match.lastgroup
-    if name:
-        return _CODES[int(name[1:])]
     return next(code for code, names in NAMES.items() if re.fullmatch(names, match.group()))
 
 
-def _asked_for(lower: str) -> set[str]:
+def _asked_for(lower: str, names: list[re.Match[str]]) -> set[str]:
     """The codes of the languages that an order names as those to write in."""
     if _BOTH.search(lower):
         return set()
@@ -275,7 +272,7 @@ def _asked_for(lower: str) -> set[str]:
     into: set[str] = set()
     asked: set[str] = set()
     end = -1
-    for match in itertools.islice(_NAME.finditer(lower), MAX_NAMES):
+    for match in names:
         before = lower[max(0, match.start() - 60) : match.start()]
         follows = end >= 0 and re.fullmatch(
             r"\W{0,3}(?:and|und|et|y|e|or|oder|ou|o|och|en|i|и)?\W{0,2}", lower[end : match.start()]
