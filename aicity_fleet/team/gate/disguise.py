@@ -31,7 +31,7 @@ _BASE64 = re.compile(r"[A-Za-z0-9+/]{16,}")
 _BASE32 = re.compile(r"[A-Z2-7]{24,}")
 _HEX = re.compile(r"[0-9a-f]{24,}")
 _BINARY = re.compile(r"(?:[01]{8}){10,}")
-_DECIMAL = re.compile(r"(?:\b\d{2,3}\b[\s,;]{1,3}){10,}\b\d{2,3}\b")
+_DECIMAL = re.compile(r"\d(?<=\b\d)\d{1,2}\b(?:[\s,;]{1,3}\b\d{2,3}\b){10,}")
 
 
 def holds_any(text: str, secrets: Iterable[str]) -> bool:
@@ -91,7 +91,7 @@ def _views(text: str) -> Iterator[str]:
     compact = "".join(text.split())
     yield from _decoded(_BASE64, compact.translate(str.maketrans("-_", "+/")), 4, _from_base64)
     yield from _decoded(_BASE32, compact, 8, _from_base32)
-    digits = re.sub(r"[\s:,]|0x|\\x", "", text.lower())
+    digits = re.sub(r"[\s:,]+", "", re.sub(r"0x|\\x", "", text.lower()))
     yield from _decoded(_HEX, digits, 2, _from_hex)
     yield from _decoded(_BINARY, digits, 8, _from_binary)
     for run in _DECIMAL.findall(text):

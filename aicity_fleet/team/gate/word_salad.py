@@ -162,12 +162,10 @@ def oddity(prose: str, noises: int) -> tuple[float, int]:
         return 0.0, 0
     weight = NOISE_WEIGHT * noises
     for one, two, three in zip(tokens, tokens[1:], [*tokens[2:], ""], strict=False):
-        if one[0].isalpha() and two[0].isalpha():
-            weight += (
-                two in _NEVER_AFTER.get(one, ())
-                or (one == two and len(one) >= MIN_DOUBLED and one not in _DOUBLED)
-                or (len(one) >= MIN_STEM_WORD and (_is_form(one, two) or _is_form(one, three)))
-            )
+        if two in _NEVER_AFTER.get(one, ()):
+            weight += 1
+        elif one[:MIN_DOUBLED] in (two[:MIN_DOUBLED], three[:MIN_DOUBLED]):  # hardly ever
+            weight += two[0].isalpha() and _is_again(one, two, three)
     return weight / words, weight
 
 
@@ -193,6 +191,14 @@ def _is_noise(word: str) -> bool:
     )
 
 
+def _is_again(one: str, two: str, three: str) -> bool:
+    """Whether a word is doubled, or one of the next two is a form of it, such as "pump" and "pumping"."""
+    if not one[0].isalpha():
+        return False
+    if one == two:
+        return (len(one) >= MIN_DOUBLED and one not in _DOUBLED) or _is_form(one, three)
+    return _is_form(one, two) or _is_form(one, three)
+
+
 def _is_form(one: str, two: str) -> bool:
-    """Whether two words, the first a long one, are forms of one, such as "pump" and "pumping"."""
-    return one[:STEM_CHARS] == two[:STEM_CHARS] and one != two
+    return len(one) >= MIN_STEM_WORD and one[:STEM_CHARS] == two[:STEM_CHARS] and one != two
