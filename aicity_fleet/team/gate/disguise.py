@@ -47,13 +47,15 @@ def holds_any(text: str, secrets: Iterable[str]) -> bool:
 
 def skeleton(text: str) -> str:
     """What is left of a text for a reader who looks past its looks: small letters and digits."""
-    if text.isascii():
-        return _SEPARATORS.sub("", text.lower())  # folded, and without lookalikes
+    return _skeleton_of(text.encode()) if text.isascii() else _folded(text)
+
+
+def _folded(text: str) -> str:
     folded = unicodedata.normalize("NFKC", text).casefold().translate(_LOOKALIKES)
     return _SEPARATORS.sub("", folded)
 
 
-_SKELETONS = [skeleton(chr(byte)) for byte in range(256)]
+_SKELETONS = [_folded(chr(byte)) for byte in range(256)]
 _SKELETON = bytes(ord(s) if len(s) == 1 else byte for byte, s in enumerate(_SKELETONS))
 _NOTHING = bytes(byte for byte, s in enumerate(_SKELETONS) if not s)
 _LETTERS = {chr(byte): s for byte, s in enumerate(_SKELETONS) if len(s) > 1}

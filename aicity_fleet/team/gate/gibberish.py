@@ -234,7 +234,8 @@ def _is_unpronounceable(words: list[str]) -> bool:
     judged = [
         word
         for word in map(_without_marks, words)
-        if len(word) >= 4 and _LATIN_OR_CYRILLIC.fullmatch(word)
+        if len(word) >= 4
+        and (word.isalpha() if word.isascii() else _LATIN_OR_CYRILLIC.fullmatch(word))
     ]
     if len(judged) < MIN_WORDS:
         return False
