@@ -4,6 +4,7 @@ import ast
 import dataclasses
 import re
 
+from aicity_fleet.team.gate.patterns import compile_fast
 from aicity_fleet.team.gate.syntax import python_tree
 
 MAX_COUNTED_CHARS = 25_000
@@ -20,7 +21,7 @@ _TEST_CASE = re.compile(
     r"|\[(?:Fact|Theory|Test|TestMethod)\b|^@test |function test\w*\(|\bfun `",
     re.M,
 )
-ASSERTION = re.compile(
+ASSERTION = compile_fast(
     r"\bexpect\w*\s{0,3}[({]|\bassert\w*|\bshould\b|\bt\.(?:Error|Fatal|Fail)|\brequire\.|\bverify\w*\("
     r"|\bthen\(|\bEXPECT_|\bASSERT_|\bcheck\(|\.to\(|\bmust_|should_panic|\bcmp\.Diff"
     r"|\bXCT\w+|\[ .{1,80} \]|\bt\.(?:is|deepEqual|throws)\b|\btoThrow|\bStepVerifier|\bcy\.contains"
@@ -58,17 +59,15 @@ def count_python(code: str) -> TestCount | None:
     functions = [
         node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
     ]
-    count = TestCount()
-    helpers = {
+    tests = [node for node in functions if node.name.startswith("test") and not _is_fixture(node)]
+    if not tests:
+        return TestCount()
+    helpers = frozenset(
         node.name
         for node in functions
         if not node.name.startswith("test") and _checks(node, frozenset())
-    }
-    for node in functions:
-        if node.name.startswith("test") and not _is_fixture(node):
-            count.tests += 1
-            count.idle += not _checks(node, frozenset(helpers))
-    return count
+    )
+    return TestCount(len(tests), sum(not _checks(node, helpers) for node in tests))
 
 
 def count_other(code: str) -> TestCount:
@@ -84,18 +83,14 @@ def _is_fixture(node: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
 
 
 def _checks(node: ast.AST, helpers: frozenset[str]) -> bool:
-    nested = {
-        inner
-        for part in ast.walk(node)
-        if part is not node
-        and isinstance(part, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)
-        for inner in ast.walk(part)
-    }
+    nested: set[ast.AST] | None = None
     for part in ast.walk(node):
         if isinstance(part, ast.Assert) and not _is_trivial(part.test):
             return True
-        if isinstance(part, ast.Raise) and part not in nested:
-            return True  # a helper within a test may raise for the code to catch
+        if isinstance(part, ast.Raise):
+            nested = _nested(node) if nested is None else nested
+            if part not in nested:
+                return True  # a helper within a test may raise for the code to catch
         if isinstance(part, ast.Call):
             name = _called(part)
             if name in helpers:
@@ -104,6 +99,17 @@ def _checks(node: ast.AST, helpers: frozenset[str]) -> bool:
             if _CHECKING_CALL.search(name) and not is_idle:
                 return True
     return False
+
+
+def _nested(node: ast.AST) -> set[ast.AST]:
+    """What stands in functions within a function."""
+    return {
+        inner
+        for part in ast.walk(node)
+        if part is not node
+        and isinstance(part, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)
+        for inner in ast.walk(part)
+    }
 
 
 def _called(call: ast.Call) -> str:

@@ -303,12 +303,11 @@ def where_code_is_ordered(check: Check) -> Check:
     """Return a check of code for the categories whose orders need not be for code."""
 
     def only_there(submission: Submission) -> Iterator[Finding]:
-        is_about_code = (
+        if submission.blocks and (
             submission.task.code.strip()
             or material.orders_code(submission)
             or programming.asked_languages(material.request(submission))
-        )
-        if submission.blocks and is_about_code:
+        ):
             yield from check(submission)
 
     only_there.__doc__, only_there.__name__ = check.__doc__, check.__name__

@@ -7,6 +7,7 @@ make in words costs less than the gap between a full score and the pass mark.
 import re
 
 from aicity_fleet.team.gate.material import buyer_code, request
+from aicity_fleet.team.gate.patterns import compile_fast
 from aicity_fleet.team.gate.verdict import Submission
 
 ORDERED = 35
@@ -18,7 +19,7 @@ USUAL = 20
 MAX_QUESTION_CHARS = 300
 """A longer order is no short question, in characters."""
 
-_REVIEW = re.compile(
+_REVIEW = compile_fast(
     r"\breview\w*|\baudit\w*|\bpen-?test\w*|\bvulnerabilit\w+|\bscan\w*|\binspect\w*|\bfind(?:ings?)?\b"
     r"|\b(?:security|risk) (?:assessment|analysis|check)|\bassess\w*|\bwhat(?:['\u2019]s| is) wrong\b"
     r"|\bprüf\w*|\bbefund\w*|\bschwachstell\w+|\bbegutacht\w*|\brevue\b|\brelecture\b|\bfailles?\b"
@@ -52,7 +53,7 @@ _MAKES = re.compile(
     r"|convert|rewrite|add|provide|make|code|schreib\w*|erstell\w*|beheb\w*|écri\w*|corrig\w*|escrib\w*|cre[ae]\w*|scriv\w*)\b",
     re.I,
 )
-_TEXT_OF_TESTS = re.compile(
+_TEXT_OF_TESTS = compile_fast(
     r"\btest(?:ing)? (?:plans?|strateg\w+|charters?|protocols?|matrix|report|approach|concept"
     r"|cases? (?:in|as)"
     r" (?:a |an )?(?:table|list|words|text|plain|excel|markdown|prose))\b|\bmanual\b|\bgherkin\b"

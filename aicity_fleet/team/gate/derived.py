@@ -41,8 +41,8 @@ class Explained:
                 self.is_complete = False
                 break
         _compared(totals[:60], absolute, ratios)
-        self._absolute = sorted(abs(value) for value in absolute if math.isfinite(value))
-        self._ratios = sorted(abs(value) for value in ratios if math.isfinite(value))
+        self._absolute = sorted(map(abs, filter(math.isfinite, absolute)))
+        self._ratios = sorted(map(abs, filter(math.isfinite, ratios)))
 
     def has(self, figure: Number, *, is_about: bool = False) -> bool:
         """Whether a figure is among them, as exactly as it is given."""
@@ -155,10 +155,11 @@ def _part_of(column: list[float], absolute: set[float], ratios: set[float]) -> N
 
 def _compared(values: list[float], absolute: set[float], ratios: set[float]) -> None:
     for one, other in itertools.permutations(dict.fromkeys(values), 2):
-        absolute.add(one - other)
+        difference = one - other
+        absolute.add(difference)
         if other:
             ratios.add(one / other)
-            ratios.add((one - other) / other)
+            ratios.add(difference / other)
 
 
 def _of_pair(

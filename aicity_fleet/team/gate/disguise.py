@@ -6,6 +6,7 @@ control holds then.
 
 import base64
 import codecs
+import functools
 import html
 import re
 import unicodedata
@@ -30,7 +31,7 @@ _BASE64 = re.compile(r"[A-Za-z0-9+/]{16,}")
 _BASE32 = re.compile(r"[A-Z2-7]{24,}")
 _HEX = re.compile(r"[0-9a-f]{24,}")
 _BINARY = re.compile(r"(?:[01]{8}){10,}")
-_DECIMAL = re.compile(r"(?:\b\d{2,3}\b[\s,;]{1,3}){10,}\b\d{2,3}\b")
+_DECIMAL = re.compile(r"\d(?<=\b\d)\d{1,2}\b(?:[\s,;]{1,3}\b\d{2,3}\b){10,}")
 
 
 def holds_any(text: str, secrets: Iterable[str]) -> bool:
@@ -46,24 +47,39 @@ def holds_any(text: str, secrets: Iterable[str]) -> bool:
 
 def skeleton(text: str) -> str:
     """What is left of a text for a reader who looks past its looks: small letters and digits."""
-    if text.isascii():
-        return _SEPARATORS.sub("", text.lower())  # folded, and without lookalikes
+    return _skeleton_of(text.encode()) if text.isascii() else _folded(text)
+
+
+def _folded(text: str) -> str:
     folded = unicodedata.normalize("NFKC", text).casefold().translate(_LOOKALIKES)
     return _SEPARATORS.sub("", folded)
 
 
-def _needles(secret: str) -> Iterator[str]:
+_SKELETONS = [_folded(chr(byte)) for byte in range(256)]
+_SKELETON = bytes(ord(s) if len(s) == 1 else byte for byte, s in enumerate(_SKELETONS))
+_NOTHING = bytes(byte for byte, s in enumerate(_SKELETONS) if not s)
+_LETTERS = {chr(byte): s for byte, s in enumerate(_SKELETONS) if len(s) > 1}
+
+
+def _skeleton_of(decoded: bytes) -> str:
+    """The skeleton of bytes in Latin-1, in which each character has one of its own."""
+    text = decoded.translate(_SKELETON, _NOTHING).decode("latin-1")
+    for char, letters in _LETTERS.items():
+        text = text.replace(char, letters)
+    return text
+
+
+@functools.lru_cache(maxsize=256)
+def _needles(secret: str) -> tuple[str, ...]:
     letters = skeleton(secret)
     if len(letters) < MIN_SECRET_CHARS:
-        return
+        return ()
     if " " in secret.strip():
         windows = [letters]
     else:
         last = len(letters) - WINDOW_CHARS
         windows = [letters[at : at + WINDOW_CHARS] for at in (*range(0, last, _STEP), last)]
-    for window in windows:
-        yield window
-        yield window[::-1]
+    return tuple(each for window in windows for each in (window, window[::-1]))
 
 
 def _views(text: str) -> Iterator[str]:
@@ -77,13 +93,11 @@ def _views(text: str) -> Iterator[str]:
     compact = "".join(text.split())
     yield from _decoded(_BASE64, compact.translate(str.maketrans("-_", "+/")), 4, _from_base64)
     yield from _decoded(_BASE32, compact, 8, _from_base32)
-    digits = re.sub(r"[\s:,]|0x|\\x", "", text.lower())
+    digits = re.sub(r"[\s:,]+", "", re.sub(r"0x|\\x", "", text.lower()))
     yield from _decoded(_HEX, digits, 2, _from_hex)
     yield from _decoded(_BINARY, digits, 8, _from_binary)
     for run in _DECIMAL.findall(text):
-        yield skeleton(
-            bytes(n for n in map(int, re.findall(r"\d+", run)) if n < 256).decode("latin-1")
-        )
+        yield _skeleton_of(bytes(n for n in map(int, re.findall(r"\d+", run)) if n < 256))
 
 
 def _decoded(
@@ -94,7 +108,7 @@ def _decoded(
     if not runs:
         return
     for offset in range(width):
-        yield skeleton("\n".join(decode(run[offset:]).decode("latin-1") for run in runs))
+        yield _skeleton_of(b"".join(decode(run[offset:]) for run in runs))
 
 
 def _from_base64(run: str) -> bytes:

@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+from aicity_fleet.team.gate.patterns import compile_fast
 from aicity_fleet.team.gate.tool_calls import json_value
 from aicity_fleet.team.gate.verdict import HARD, Check, Finding, Submission
 
@@ -79,12 +80,12 @@ _MESSAGE = re.compile(
     r"|ssl(?:error|_error| error)|bash: |command not found|segmentation fault)"
 )
 _STATUS_LINE = re.compile(rf"^\W{{0,6}}{_STATUS}\W{{0,6}}$", re.M)
-_ASKS_PAGE = re.compile(r"\bpages?\b|\bhtml\b|\btemplates?\b|\bseite|página|\bpagina\b|ページ|页")
-_ASKS_ERROR = re.compile(
+_ASKS_PAGE = compile_fast(r"\bpages?\b|\bhtml\b|\btemplates?\b|\bseite|página|\bpagina\b|ページ|页")
+_ASKS_ERROR = compile_fast(
     r"\berrors?\b|\bmaintenance\b|\bunavailable\b|\bnot found\b|\boutage\b|\bfehler|erreur"
     r"|\b(?:4\d\d|5\d\d)\b|\bdenied\b|\bdowntime\b|\bwrong\b|\boffline\b|wartung"
 )
-_ASKS_OBJECT = re.compile(
+_ASKS_OBJECT = compile_fast(
     r"\bjson\b|\bapi\b|\bresponse\b|\bbody\b|\bpayload\b|\bobject\b|problem\+|\bxml\b"
 )
 _ASKS_LOG = re.compile(

@@ -86,10 +86,12 @@ def figures_follow(submission: Submission) -> Iterator[Finding]:
         [submission.prose, *(b.code for b in submission.blocks if b.language in _SHOWN)]
     )
     figures = list(itertools.islice(claims(shown[:MAX_SHOWN_CHARS]), MAX_FIGURES))
+    different = {figure.values[0]: figure for figure, _ in figures}
+    if len(different) < MIN_UNEXPLAINED:
+        return
     explained = Explained(tables)
     if not explained.is_complete:
         return
-    different = {figure.values[0]: figure for figure, _ in figures}
     about = {figure.values[0]: is_about for figure, is_about in figures}
     unexplained = sum(
         not explained.has(figure, is_about=about[value]) for value, figure in different.items()

@@ -1,7 +1,10 @@
 """Whether a fix changes anything: compared on the syntax tree of Python, on tokens of other languages."""
 
 import ast
+import itertools
 import re
+from collections.abc import Iterator
+from typing import Any
 
 from aicity_fleet.team.gate.syntax import python_tree
 
@@ -48,30 +51,50 @@ def tokens(language: str, code: str) -> list[str]:
 
 
 def _is_same_python(old: ast.Module, new: ast.Module) -> bool:
-    try:
-        outer = [part for part in old.body if isinstance(part, _DEFINITIONS)]
-        inner = [part for one in outer if isinstance(one, ast.ClassDef) for part in one.body]
-        known = {_dump(part) for part in (*inner, *outer)}
-        if _dump(old) == _dump(new):
-            return True
-        parts = [part for part in new.body if not isinstance(part, ast.Import | ast.ImportFrom)]
-        return bool(parts) and all(
-            isinstance(part, _DEFINITIONS) and _dump(part) in known for part in parts
-        )
-    except RecursionError:
+    if all(one == other for one, other in itertools.zip_longest(_content(old), _content(new))):
+        return True
+    parts = [part for part in _body(new) if not isinstance(part, ast.Import | ast.ImportFrom)]
+    definitions = [part for part in parts if isinstance(part, _DEFINITIONS)]
+    if not definitions or len(definitions) < len(parts):
         return False
+    names = {part.name for part in definitions}
+    outer = [part for part in old.body if isinstance(part, _DEFINITIONS)]
+    inner = [part for one in outer if isinstance(one, ast.ClassDef) for part in one.body]
+    known = {
+        tuple(_content(part))
+        for part in (*inner, *outer)
+        if isinstance(part, _DEFINITIONS) and part.name in names
+    }
+    return all(tuple(_content(part)) in known for part in definitions)
 
 
 _DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 
 
-def _dump(node: ast.AST) -> str:
-    """A tree as text, without docstrings."""
-    for part in ast.walk(node):
-        body = getattr(part, "body", None)
-        if isinstance(part, (*_DEFINITIONS, ast.Module)) and isinstance(body, list) and body:
-            first = body[0]
-            value = getattr(first, "value", None) if isinstance(first, ast.Expr) else None
-            if isinstance(value, ast.Constant) and isinstance(value.value, str):
-                part.body = body[1:]
-    return ast.dump(node)
+def _content(tree: ast.AST) -> Iterator[object]:
+    """All that a tree holds, in one order, without docstrings and places."""
+    todo: list[object] = [tree]
+    while todo:
+        node = todo.pop()
+        if isinstance(node, ast.AST):
+            yield type(node)
+            todo += [
+                _body(node) if name == "body" else getattr(node, name, None)
+                for name in node._fields
+            ]
+        elif isinstance(node, list):
+            yield len(node)
+            todo += node
+        else:
+            yield repr(node)
+
+
+def _body(node: ast.AST) -> Any:
+    """The body of a node, which need not be a list, without its docstring."""
+    body = getattr(node, "body", None)
+    if isinstance(node, (*_DEFINITIONS, ast.Module)) and body:
+        first = body[0]
+        value = first.value if isinstance(first, ast.Expr) else None
+        if isinstance(value, ast.Constant) and isinstance(value.value, str):
+            return body[1:]
+    return body

@@ -6,6 +6,7 @@ import re
 import unicodedata
 from collections.abc import Iterator
 
+from aicity_fleet.team.gate.patterns import compile_fast
 from aicity_fleet.team.gate.verdict import HARD, Check, Finding, Submission
 from aicity_fleet.team.gate.word_salad import noise, oddity
 from aicity_fleet.team.gate.words import FUNCTION_WORDS
@@ -24,6 +25,9 @@ MIN_RUNNING_WORDS = 40
 
 FUNCTION_SHARE = 0.06
 """The least share of function words in running text; Finnish and Turkish have 0.1, English 0.4."""
+
+MIN_SALAD_PAIRS = 3
+"""A text with fewer of the pairs below is no salad."""
 
 SALAD_SHARE = 0.03
 """Most of the pairs of English words that no sentence has, such as "the of"; real text has none."""
@@ -61,7 +65,7 @@ MIN_NOISE = 3
 NOISE_SHARE = 0.01
 """Share of the words; an honest text has a slip or an abbreviation among hundreds."""
 
-_ORDERED_ODDITIES = re.compile(
+_ORDERED_ODDITIES = compile_fast(
     r"gibberish|nonsense|\brandom|lorem|filler|placeholder text|invented|constructed|conlang|fictional lang"
     r"|made-up|\bcipher|\bencod|\bencrypt|\bbase ?64|klingon|elvish|jabberwock|\bword salad|\banagram"
     r"|\bscrambl|\bword ?search|\bcrossword|\bdada|\bzaum|\bsound poem|\bscat\b|\bleet|tongue|zungenbr"
@@ -70,7 +74,7 @@ _ORDERED_ODDITIES = re.compile(
 )
 """Orders whose answer may be full of words that look odd."""
 
-_ORDERED = re.compile(
+_ORDERED = compile_fast(
     r"gibberish|nonsense|random (?:characters?|strings?|letters?|words?|text)|lorem|filler"
     r"|placeholder text|invented language|constructed language|conlang|fictional language"
     r"|made-up (?:words?|language)"
@@ -95,6 +99,7 @@ _CAMEL = re.compile(r"[a-z][A-Z]")
 _WORD = re.compile(r"[^\W\d_]+(?:['\u2019][^\W\d_]+)*")
 _TOKEN = re.compile(r"[^\W\d_]+(?:['\u2019][^\W\d_]+)*|\d+|[^\w\s]")
 _VOWELS = frozenset("aeiouyаеиоуыэюяіїєёæøœıαεηιουωάέήίόύώ")
+_CONSONANTS = re.compile(f"[^{''.join(sorted(_VOWELS))}]{{5}}")
 _LATIN_OR_CYRILLIC = re.compile(r"[a-zа-яёіїєґўђћџљњјæøœßłđðþı]+")
 
 
@@ -158,10 +163,10 @@ def _is_odd(submission: Submission) -> bool:
     prose = _ADDRESS.sub(
         " ", "\n".join(line for line in lines if not line.lstrip().startswith("|"))
     )
-    share, weight = oddity(prose, submission.order)
+    found = len(noise(prose, submission.order))
+    share, weight = oddity(prose, found)
     if share > ODDITY_SHARE and weight >= MIN_ODDITY:
         return True
-    found = len(noise(prose, submission.order))
     return found >= MIN_NOISE and found > NOISE_SHARE * len(_WORD.findall(prose))
 
 
@@ -183,7 +188,7 @@ def _is_plain(char: str) -> bool:
 def _is_blob(prose: str) -> bool:
     """Whether most of a text is runs of letters and digits that mix both, or are too long for words."""
     runs = re.findall(r"[A-Za-z0-9+/=_-]+", prose)
-    mixed = sum(bool(_MIXED.search(run)) for run in runs)
+    mixed = sum(bool(_MIXED.search(run)) for run in runs if not run.isalpha())
     if len(runs) >= 2 * MIN_WORDS and mixed > MIXED_SHARE * len(runs):
         return True
     total = sum(map(len, runs))
@@ -204,13 +209,15 @@ def _mixes_scripts(words: list[str]) -> bool:
 
 def _script(word: str) -> str:
     """The script of a word, from the name of its first letter; Japanese is one with Chinese."""
+    if word[0].isascii():
+        return "LATIN"
     name = unicodedata.name(word[0], "").split(" ")[0]
     return "CJK" if name in ("HIRAGANA", "KATAKANA") else name
 
 
 def _is_camel_case(words: list[str]) -> bool:
     """Whether the text is a heap of identifiers, as the rare tokens of a model are."""
-    found = sum(bool(_CAMEL.search(word)) for word in words)
+    found = sum(bool(_CAMEL.search(word)) for word in words if not word.islower())
     return len(words) >= MIN_WORDS and found > CAMEL_SHARE * len(words)
 
 
@@ -227,10 +234,13 @@ def _is_unpronounceable(words: list[str]) -> bool:
     judged = [
         word
         for word in map(_without_marks, words)
-        if len(word) >= 4 and _LATIN_OR_CYRILLIC.fullmatch(word)
+        if len(word) >= 4
+        and (word.isalpha() if word.isascii() else _LATIN_OR_CYRILLIC.fullmatch(word))
     ]
-    bad = sum(_most_consonants(word) >= 5 or not _VOWELS & set(word) for word in judged)
-    return len(judged) >= MIN_WORDS and bad > UNPRONOUNCEABLE_SHARE * len(judged)
+    if len(judged) < MIN_WORDS:
+        return False
+    bad = sum(bool(_CONSONANTS.search(word)) or _VOWELS.isdisjoint(word) for word in judged)
+    return bad > UNPRONOUNCEABLE_SHARE * len(judged)
 
 
 def _without_marks(word: str) -> str:
@@ -239,26 +249,18 @@ def _without_marks(word: str) -> str:
     return "".join(c for c in unicodedata.normalize("NFD", word) if not unicodedata.combining(c))
 
 
-def _most_consonants(word: str) -> int:
-    most = run = 0
-    for char in word:
-        run = 0 if char in _VOWELS else run + 1
-        most = max(most, run)
-    return most
-
-
 def _is_salad(prose: str) -> bool:
     """Whether English function words stand in no order, with white space alone between them."""
     tokens = _TOKEN.findall(prose.lower())
-    pairs = [
-        pair for pair in itertools.pairwise(tokens) if pair[0][0].isalpha() and pair[1][0].isalpha()
-    ]
     bad = sum(
         (one in _DETERMINERS and two in _NEVER_AFTER)
         or (one in _PREPOSITIONS and two in _NEVER_AFTER_PREPOSITION)
-        for one, two in pairs
+        for one, two in itertools.pairwise(tokens)
     )
-    return bad >= 3 and bad > SALAD_SHARE * len(pairs)
+    if bad < MIN_SALAD_PAIRS:
+        return False
+    pairs = sum(one[0].isalpha() and two[0].isalpha() for one, two in itertools.pairwise(tokens))
+    return bool(bad > SALAD_SHARE * pairs)
 
 
 def _lacks_grammar(prose: str) -> bool:
@@ -268,7 +270,10 @@ def _lacks_grammar(prose: str) -> bool:
         found = _WORD.findall(line.lower())
         if len(found) >= MIN_WORDS and not line.lstrip().startswith("|"):
             words += found
-    words = [word for word in words if not _HAN.match(word) and not "\u0e00" <= word[0] <= "\u0eff"]
+    if not prose.isascii():
+        words = [
+            word for word in words if not _HAN.match(word) and not "\u0e00" <= word[0] <= "\u0eff"
+        ]
     function_words = sum(word in FUNCTION_WORDS for word in words)
     return len(words) >= MIN_RUNNING_WORDS and function_words < FUNCTION_SHARE * len(words)
 

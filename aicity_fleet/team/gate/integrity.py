@@ -64,6 +64,12 @@ _INVISIBLE = re.compile(
     "|(?!\ufe0f\u200d)[\u00ad\u180e\u200b-\u200f\u2060-\u2064\ufe00-\ufe0f\U000e0100-\U000e01ef]{2}"
     "|[\U000e0000-\U000e007f]"
 )
+_MAY_BE_UNSEEN = re.compile(
+    "[\x00-\x08\x0b\x0e-\x1f\x7f-\x84\x86-\x9f\xad\u180e\u200b-\u200f\u202a-\u202e\u2060-\u2069"
+    "\ud800-\udfff\ufe00-\ufe0f\ufeff\ufff9-\ufffb\U000e0000-\U000e01ef]"
+)
+"""A character of those above, wherever it stands."""
+
 _FLAG = re.compile("\U0001f3f4[\U000e0020-\U000e007e]{1,8}\U000e007f")
 """The flags of England, Scotland and Wales are the one use of tags that is seen."""
 
@@ -72,17 +78,17 @@ _FILLERS = str.maketrans("", "", "\u3164\uffa0\u115f\u1160\u2800")
 
 _SECRETS: dict[str, re.Pattern[str]] = {
     "an API key (sk-...)": re.compile(
-        r"(?<![A-Za-z0-9])sk-(?=[A-Za-z_-]{0,200}+\d)[A-Za-z0-9_-]{20,200}"
+        r"sk-(?<![A-Za-z0-9]sk-)(?=[A-Za-z_-]{0,200}+\d)[A-Za-z0-9_-]{20,200}"
     ),
-    "an AI City key": re.compile(r"(?<![A-Za-z0-9])ac_live_[A-Za-z0-9]{8,200}"),
+    "an AI City key": re.compile(r"ac_live_(?<![A-Za-z0-9]ac_live_)[A-Za-z0-9]{8,200}"),
     "an AWS access key": re.compile(
-        r"(?<![A-Z0-9])A[KS]IA(?![A-Z0-9]{0,40}EXAMPLE)[A-Z0-9]{16}(?![A-Z0-9])"
+        r"A(?<![A-Z0-9]A)[KS]IA(?![A-Z0-9]{0,40}EXAMPLE)[A-Z0-9]{16}(?![A-Z0-9])"
     ),
     "a GitHub token": re.compile(
-        r"(?<![A-Za-z0-9])(?:gh[pousr]_[A-Za-z0-9]{36}|github_pat_\w{50,255})"
+        r"g(?<![A-Za-z0-9]g)(?:h[pousr]_[A-Za-z0-9]{36}|ithub_pat_\w{50,255})"
     ),
-    "a Slack token": re.compile(r"(?<![A-Za-z0-9])xox[abeprs]-[A-Za-z0-9-]{20,200}"),
-    "a Google API key": re.compile(r"(?<![A-Za-z0-9])AIza[A-Za-z0-9_-]{35}"),
+    "a Slack token": re.compile(r"xox(?<![A-Za-z0-9]xox)[abeprs]-[A-Za-z0-9-]{20,200}"),
+    "a Google API key": re.compile(r"AIza(?<![A-Za-z0-9]AIza)[A-Za-z0-9_-]{35}"),
     "a private key": re.compile(r"-----BEGIN [A-Z ]{0,30}PRIVATE KEY-----\s{0,4}[A-Za-z0-9+/]{20}"),
 }
 
@@ -140,7 +146,8 @@ def unsendable(submission: Submission) -> Iterator[Finding]:
     Source: RFC 8259 section 8.1 (JSON is UTF-8; a lone surrogate cannot be encoded);
     unicode.org/reports/tr36 (what is not seen can carry anything, and steers terminals).
     """
-    if _INVISIBLE.search(_FLAG.sub("", submission.text)):
+    text = submission.text
+    if _MAY_BE_UNSEEN.search(text) and _INVISIBLE.search(_FLAG.sub("", text)):
         yield Finding(
             "unsendable",
             "The text holds characters that cannot be sent or seen; leave them out.",

@@ -26,10 +26,13 @@ _COMMON = frozenset(
 def is_english(text: str) -> bool:
     """Whether a text can be English, as far as its commonest words tell."""
     words = _WORD.findall(text[:LOOKED_AT_CHARS].lower())
-    letters = sum(len(word) for word in words)
-    if sum(len(word) for word in words if word.isascii()) < LATIN_SHARE * letters:
-        return False
-    return len(words) < MIN_WORDS or sum(w in _COMMON for w in words) >= COMMON_SHARE * len(words)
+    if not text.isascii():
+        letters = sum(map(len, words))
+        if sum(len(word) for word in words if word.isascii()) < LATIN_SHARE * letters:
+            return False
+    if len(words) < MIN_WORDS:
+        return True
+    return sum(map(_COMMON.__contains__, words)) >= COMMON_SHARE * len(words)
 
 
 def extent(text: str) -> int:

@@ -25,6 +25,9 @@ POSSIBLE = 0.15
 MIN_ORDER_LETTERS = 12
 """Shorter clauses of an order say nothing, in the same letters."""
 
+_NO_LETTERS = bytes(byte for byte in range(128) if not chr(byte).isalpha())
+_WIDE = re.compile("[\u3040-\U0010ffff]")
+
 
 def is_plain_english(text: str) -> bool:
     """Whether a line is English beyond doubt, without loading the detector."""
@@ -57,11 +60,12 @@ def possible_languages(text: str) -> set[str]:
     return {first[0], *(code for code, confidence in others if confidence >= POSSIBLE)}
 
 
-def _confidences(text: str) -> list[tuple[str, float]]:
+@functools.lru_cache(maxsize=32)
+def _confidences(text: str) -> tuple[tuple[str, float], ...]:
     """Return the codes of all languages with how sure the detector is of each, the likeliest first."""
     sendable = text[:MAX_PART_CHARS].encode("utf-8", "replace").decode("utf-8")
     found: Any = _detector().compute_language_confidence_values(sendable)
-    return [(str(each.language.iso_code_639_1.name).lower(), each.value) for each in found]
+    return tuple((str(each.language.iso_code_639_1.name).lower(), each.value) for each in found)
 
 
 @functools.cache
@@ -76,4 +80,6 @@ def _detector() -> "LanguageDetector":
 
 def letters(text: str) -> int:
     """Letters of a text; a Chinese or Japanese character stands for three."""
-    return sum(3 if char >= "\u3040" else 1 for char in text if char.isalpha())
+    if text.isascii():
+        return len(text.encode().translate(None, _NO_LETTERS))
+    return sum(map(str.isalpha, text)) + 2 * sum(map(str.isalpha, _WIDE.findall(text)))

@@ -4,6 +4,7 @@ No library is used: Pygments' ``guess_lexer`` took plain Go, Python, JavaScript,
 shell for other languages, all seven, when it was tried.
 """
 
+import functools
 import re
 
 MAX_GUESSED_CHARS = 20_000
@@ -170,7 +171,11 @@ _QUERY = re.compile(r"\b(?:select\b[^;]{1,400}?\bfrom|insert into|create table)\
 def guess(code: str) -> frozenset[str]:
     """Return the languages that code can be by its looks; empty when there is no telling."""
     lines = (line[:MAX_GUESSED_LINE_CHARS] for line in code[:MAX_GUESSED_CHARS].split("\n"))
-    looked_at = "\n".join(lines)
+    return _guess("\n".join(lines))
+
+
+@functools.lru_cache(maxsize=8)
+def _guess(looked_at: str) -> frozenset[str]:
     scores = {
         language: sum(bool(mark.search(looked_at)) for mark in marks)
         for language, marks in _COMPILED.items()

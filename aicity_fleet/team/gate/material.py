@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator, Mapping
 
 from aicity_fleet.team.gate.markdown import split_fences
+from aicity_fleet.team.gate.patterns import compile_fast
 from aicity_fleet.team.gate.verdict import Submission
 
 MAX_NAMES_CHARS = 200_000
@@ -17,7 +18,7 @@ MAX_REQUEST_CHARS = 3_000
 
 _NAME = re.compile(r"[A-Za-z_$][\w$]{2,60}")
 _SUBWORD = re.compile(r"[A-Z]?[a-z]{3,}|[A-Z]{4,}")
-_SKELETON = re.compile(
+_SKELETON = compile_fast(
     r"\bskeletons?\b|\bstub(?:s|bed)?\b|\bscaffold\w*|\bboilerplate\b|\bstarter\b|\btemplates?\b"
     r"|\bsignatures?\b|\babstract\b|\bprotocols?\b|\bplaceholders?\b|\bexercises?\b|\bkatas?\b|\.pyi\b"
     r"|\b(?:not|without|no|leave|left|omit)\b.{0,30}\bimplement|\bimplementations? later\b|\bempty bod"

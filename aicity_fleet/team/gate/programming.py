@@ -1,7 +1,8 @@
 """Which programming language a block is in, and which one the order asks for."""
 
+import functools
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 
 from aicity_fleet.team.gate.diffs import is_diff, new_side
@@ -115,9 +116,8 @@ _MENTIONED = {
     for language, name in _NAMES
     if language not in {"c", "r", "go"}
 }
-_TOOLS = {
-    language: re.compile(rf"\b(?:{words})\b", re.I)
-    for language, words in {
+_TOOLS: Mapping[str, str] = MappingProxyType(
+    {
         "python": "pytest|unittest|django|flask|fastapi|pandas|numpy|pydantic|docstrings?|pyspark|asyncio",
         "javascript": r"jest|vitest|mocha|express|react|vue|svelte|next\.js|npm|cypress|playwright"
                       r"|k6|jsdoc"
@@ -132,9 +132,13 @@ _TOOLS = {
         "shell": "curl|bats|cron job",
         "go": r"goroutines?|testify|go\.mod|net/http",
         "rust": "cargo|tokio|serde",
-    }.items()
-}  # fmt: skip
+    }
+)  # fmt: skip
 """What is written in one language: the order that names it names the language too."""
+
+_TOOL = re.compile(rf"\b(?:{'|'.join(f'({tools})' for tools in _TOOLS.values())})\b", re.I)
+_NAME = re.compile(rf"(?<!\w)(?:{'|'.join(f'({name})' for _, name in _NAMES)})(?!\w)", re.I)
+"""Where a name stands by itself, which all patterns of languages demand."""
 
 
 def language_of(block: Block) -> frozenset[str]:
@@ -153,37 +157,49 @@ def language_of(block: Block) -> frozenset[str]:
     return guess(code) if block.language in {"", "text", "plaintext", "code"} else frozenset()
 
 
+@functools.lru_cache(maxsize=8)
 def asked_languages(description: str) -> frozenset[str]:
     """Return the languages that an order asks for; of a conversion, the one to convert to."""
     if _CONVERTS.search(description):
         targets = {
-            name for name, pattern in _TARGET.items() if _is_meant(name, pattern, description)
+            name for name in _named(description) if _is_meant(name, _TARGET[name], description)
         }
         if targets:
             return frozenset(targets)
-    asked = {name for name, pattern in _ASKED.items() if _is_meant(name, pattern, description)}
+    asked = {name for name in _named(description) if _is_meant(name, _ASKED[name], description)}
     return frozenset(asked | {"c"} if _C_BY_YEAR.search(description) else asked)
 
 
 def of_compounds(description: str) -> frozenset[str]:
     """Return the languages that an order names in a compound, such as "C#-Methode", or beside a thing."""
-    return frozenset(name for name, pattern in _COMPOUNDS.items() if pattern.search(description))
+    return frozenset(_found(_COMPOUNDS, description))
 
 
 def mentioned_languages(description: str) -> frozenset[str]:
     """Return the languages that an order speaks of in any way."""
-    named = {name for name, pattern in _MENTIONED.items() if pattern.search(description)}
-    return frozenset(named | named_tools(description) | asked_languages(description))
+    named = {*_found(_MENTIONED, description), *named_tools(description)}
+    return asked_languages(description) | named
 
 
 def named_tools(text: str) -> set[str]:
     """Return the languages of the tools that an order names."""
-    return {name for name, pattern in _TOOLS.items() if pattern.search(text)}
+    languages = tuple(_TOOLS)
+    return {languages[(match.lastindex or 1) - 1] for match in _TOOL.finditer(text)}
 
 
 def converts(description: str) -> bool:
     """Whether an order asks for code in another language than it has now."""
     return bool(_CONVERTS.search(description))
+
+
+@functools.lru_cache(maxsize=8)
+def _named(text: str) -> frozenset[str]:
+    """The languages whose name stands in a text, in whatever sense."""
+    return frozenset(_NAMES[(match.lastindex or 1) - 1][0] for match in _NAME.finditer(text))
+
+
+def _found(patterns: Mapping[str, re.Pattern[str]], text: str) -> Iterator[str]:
+    return (name for name in _named(text) if name in patterns and patterns[name].search(text))
 
 
 def _is_meant(language: str, pattern: re.Pattern[str], text: str) -> bool:

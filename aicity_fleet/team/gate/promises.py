@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 
+from aicity_fleet.team.gate.patterns import compile_fast
 from aicity_fleet.team.gate.verdict import HARD, Check, Finding, Submission
 
 MAX_CHARS = 2500
@@ -31,7 +32,7 @@ _LATER_DO = (
     r"|go (?:through|over)|set (?:aside|to work)|come back|outline|be (?:back|in touch|done"
     r"|ready|delivering|sending|starting))"
 )
-_PROMISE = re.compile(
+_PROMISE = compile_fast(
     rf"\b{_I_WILL} (?:then |now |also |first |immediately |gladly |personally |definitely "
     rf"|certainly |carefully |be happy to |happily |right away |start by |begin by |soon "
     rf"|shortly |next |just |have to |need to )?{_LATER_DO}\b"
@@ -85,13 +86,13 @@ _PROMISE = re.compile(
     r"|consegner[òo]|invier[òo]|sto lavorando|riceverà|mi metto|comincer[òo]|preparer[òo]"
     r"|scriver[òo]|ik (?:zal|ga|begin|lever|stuur)|jag (?:ska|kommer|börjar|levererar"
     r"|skickar))\b"
-    r"|(?:取りかか|取り掛か|お届け(?:し|いた)|納品(?:し|いた)|お送り(?:し|いた)|作業を(?:開始|始め)|着手(?:し|いた)|少々お待ち|仕上げ(?:て"
-    r"|ます))|(?:我(?:会|将|马上|这就|正在)|将于|稍后|请稍等|尽快)[^。\n]{0,30}(?:开始|交付|发送|提交|完成|撰写|处理)?"
-    r"|(?:\bя (?:начну|приступлю|пришлю|сделаю|отправлю|подготовлю|уже работаю|напишу)"
-    r"|\bначну|\bприступаю|\bпришлю)\b|\b(?:zacznę|zaczynam|dostarczę|wyślę|przygotuję"
+    r"|取りかか|取り掛か|お届け(?:し|いた)|納品(?:し|いた)|お送り(?:し|いた)|作業を(?:開始|始め)|着手(?:し|いた)|少々お待ち|仕上げ(?:て"
+    r"|ます)|我(?:会|将|马上|这就|正在)|将于|稍后|请稍等|尽快"
+    r"|\b(?:я (?:начну|приступлю|пришлю|сделаю|отправлю|подготовлю|уже работаю|напишу)"
+    r"|начну|приступаю|пришлю)\b|\b(?:zacznę|zaczynam|dostarczę|wyślę|przygotuję"
     r"|napiszę)\b"
 )
-_SOFT = re.compile(
+_SOFT = compile_fast(
     r"\((?:today|tomorrow|tonight|(?:mon|tues|wednes|thurs|fri|satur|sun)day|day \d"
     r"|week \d)\)|\bnext steps?\b|\b(?:topic|subject|field|question|request|order|term"
     r"|theme) is (?:very |quite |rather |too |so |extremely |fairly |a )?(?:broad|vague|wide"
@@ -121,7 +122,7 @@ _SOFT = re.compile(
     r"|\bsaludos\b|\bcon gusto\b|\bantes del\b|\bobrigad[oa]\b|\bgrazie\b|ありがとう|よろしくお願い"
     r"|かしこまりました|承知|谢谢|感谢|您好|好的|спасибо"
 )
-_QUESTION = re.compile(
+_QUESTION = compile_fast(
     r"\b(?:could|can|would|will) you (?:please |kindly |maybe |perhaps |also |first "
     r"|just )?(?:clarify|provide|share|tell|confirm|specify|send|let|give|elaborate|explain"
     r"|describe|attach|paste|upload|be more|expand|say|point|help me|indicate|add|resend"
@@ -159,7 +160,7 @@ _QUESTION = re.compile(
     r"|可否|麻烦您|您希望|您想|需要您)|[？]|(?:\bне могли бы|\bуточните|\bподскажите|\bкак(?:ой|ая|ие|им"
     r"|ую)\b[^?\n]{0,200}\?)|\bczy (?:mógłby|mogłaby|może|chce)\b|\bproszę o\b"
 )
-_ASK = re.compile(
+_ASK = compile_fast(
     r"\b(?:(?:quick|few|some|couple of|following|these) (?:\w+ )?questions|once (?:i|you|we)"
     r"|happy to help|to (?:tailor|get started|help you|write this|create this|do this"
     r"|give you)|more information|clarif|specif|confirm|let me know|could you|can you"
@@ -199,7 +200,7 @@ _YOU = re.compile(
     r"\b(?:you|your|sie|ihre?|du|dein|vous|votre|tu|ta|ton|usted|su|tus?|você|seu|lei|suo|uw"
     r"|je)\b|[您你]|вы|ваш"
 )
-_ORDERED_QUESTIONS = re.compile(
+_ORDERED_QUESTIONS = compile_fast(
     r"\bquestion\w*|\bquiz\w*|\bsurvey\w*|\bfaqs?\b|\binterview\w*|\bpolls?\b|\bintake\b"
     r"|\btrivia\b|\bexam\w*|\briddles?\b|\bprompts?\b|\bicebreakers?\b|\bask(?:s|ing)?\b"
     r"|\bclarif\w*|\bdiscovery\b|\bfragen\b|\bfrageb\w+|\bumfrage|\brückfrag|\bpreguntas?\b"
@@ -210,7 +211,7 @@ _ORDERED_QUESTIONS = re.compile(
 _ORDERED_PROMISE = re.compile(
     r"\b(?:promis\w+|confirm\w*|acknowledg\w*|accept\w*|deadline|deliver\w*|bestätig\w*)\b"
 )
-_UNDONE = re.compile(
+_UNDONE = compile_fast(
     rf"\b{_I_WILL} (?:start|begin|get started|get to work|begin work\w*|write|draft|prepare"
     rf"|compose|create|put together|have|deliver|work on)\b[^.\n]{{0,30}}\b(?:the|your|this"
     rf"|that|a|an|it|working)\b[^.\n]{{0,30}}"
@@ -223,7 +224,7 @@ _UNDONE = re.compile(
 )
 
 
-_DEFERS = re.compile(
+_DEFERS = compile_fast(
     r"\b(?:send|deliver|share|post|upload|hand|submit|bring|get|have|present)\s(?:(?:it|them|this|that|these"
     r"|those|everything|you|all|the|your|over|back|\w+)\s){0,7}?(?:over\b|shortly|soon|later|ready"
     r"|finished|done\b|tomorrow|tonight|by (?:the end|tomorrow|to|mon|tue|wed|thu|fri|sat|sun|\d|noon|eod)"
@@ -286,19 +287,25 @@ def letter_to_the_buyer(submission: Submission) -> Iterator[Finding]:
     total = sum(map(len, parts))
     if not total:
         return
-    promising = [bool(_PROMISE.search(part)) for part in parts]
-    asking = [bool(_QUESTION.search(part)) for part in parts]
-    questions = [part.rstrip().endswith(("?", "？")) for part in parts]
-    polite = [bool(_SOFT.search(part)) for part in parts]
 
     def share(*rows: list[bool]) -> float:
         return sum(len(part) for part, *row in zip(parts, *rows, strict=True) if any(row)) / total
 
     asks_letter = bool(_ORDERED_LETTER.search(order))
-    is_promise = any(promising) and share(promising, polite, asking) >= TALK_SHARE
+    questions = [part.rstrip().endswith(("?", "？")) for part in parts]
+    may_ask = not _ORDERED_QUESTIONS.search(order) and (
+        _ASK.search(text) or (not asks_letter and share(questions) >= 0.8 and _YOU.search(text))
+    )
+    promising = [bool(_PROMISE.search(part)) for part in parts]
+    may_promise = share(promising) >= 0.2
+    if not (may_ask or may_promise):
+        return
+    asking = [bool(_QUESTION.search(part)) for part in parts]
+    polite = [bool(_SOFT.search(part)) for part in parts]
+    talks = share(promising, polite, asking) >= TALK_SHARE
     if (
-        is_promise
-        and share(promising) >= 0.2
+        may_promise
+        and talks
         and (
             not asks_letter
             or (_UNDONE.search(text) and not _ORDERED_PROMISE.search(order))
@@ -314,12 +321,9 @@ def letter_to_the_buyer(submission: Submission) -> Iterator[Finding]:
             "promise", "The text promises the work for later; hand in the work itself.", HARD
         )
     elif (
-        not _ORDERED_QUESTIONS.search(order)
-        and (
-            _ASK.search(text) or (not asks_letter and share(questions) >= 0.8 and _YOU.search(text))
-        )
+        may_ask
+        and talks
         and share(asking) >= 0.25
-        and share(asking, polite, promising) >= TALK_SHARE
         and not (
             asks_letter and re.match(r"\W*(?:subject|betreff|objet|asunto|oggetto|件名|主题)", text)
         )

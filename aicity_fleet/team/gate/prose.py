@@ -8,6 +8,7 @@ from aicity_fleet.team.gate.code import WITHIN, concerns_code
 from aicity_fleet.team.gate.figures import figures_follow
 from aicity_fleet.team.gate.language import extent, is_english
 from aicity_fleet.team.gate.markdown import count_headings, count_list_items
+from aicity_fleet.team.gate.patterns import compile_fast
 from aicity_fleet.team.gate.sources import real_sources, real_sources_where_ordered
 from aicity_fleet.team.gate.verdict import Check, Finding, Submission
 
@@ -50,7 +51,7 @@ _METHOD = re.compile(
     r"|\baverage\b|\bregression\b|\bfilter\w*|\baggregat\w+|\bgrouped\b|\bsteps?\b",
     re.I,
 )
-_SHOWS_DATA = re.compile(
+_SHOWS_DATA = compile_fast(
     r"^[ \t]*\|.*\|[ \t]*$|\bchart\b|\bplot\b|\bfigure\b|\btable\b|```", re.I | re.M
 )
 _SAFETY = re.compile(
@@ -59,7 +60,7 @@ _SAFETY = re.compile(
     re.I,
 )
 _USE = re.compile(r"\buser\w*|\baccessib\w+|\bcontrast\b|\bresponsive\b|\blayout\b|\bflow\w*", re.I)
-_TRANSLATION = re.compile(
+_TRANSLATION = compile_fast(
     r"\btranslat|\blocali[sz]|\bübersetz|\btradu|\bvertal|перев|翻译|翻訳|번역", re.I
 )
 _NUMBER = re.compile(r"\d[\d.,%]*")

@@ -249,7 +249,8 @@ def _is_monologue(text: str, may_be_fiction: bool) -> bool:
         for pattern in (_ABOUT, _OWN_OUTPUT)
         for match in pattern.finditer(text, start)
     ]
-    marks += [(match.start(), 1, 0) for match in _WORD_COUNT.finditer(text, start)][:2]
+    if "word" in text:
+        marks += [(match.start(), 1, 0) for match in _WORD_COUNT.finditer(text, start)][:2]
     marks += [(match.start(), 0, 1) for match in _MARKS.finditer(text, start)]
     marks.sort()
     first = about = other = 0

@@ -74,7 +74,7 @@ def _is_repetitive(submission: Submission) -> bool:
     if _has_repeated_rows(submission.prose):
         return True
     prose = _NUMBERING.sub("", _TABLE_LINE.sub("", submission.prose))
-    words = words_of(prose)
+    words = submission.words if prose == submission.text else words_of(prose)
     if _distinct(words) < (LISTED_SHARE if is_listed else DISTINCT_SHARE):
         return True
     code = "\n".join(block.code for block in submission.blocks)

@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 
 from aicity_fleet.team.gate import demands
 from aicity_fleet.team.gate.material import request
+from aicity_fleet.team.gate.patterns import compile_fast
 from aicity_fleet.team.gate.verdict import Finding, Submission
 
 MIN_LISTED = 3
@@ -34,7 +35,7 @@ _MADE_UP_PATH = re.compile(
     r"(?:\.html?)?/?$",
     re.I,
 )
-_BLANKS = re.compile(
+_BLANKS = compile_fast(
     r"\[(?:source|reference|citation|ref|study|paper|article|link|url|website|book)s?"
     r"(?:[ _-]?(?:\d{1,3}|[a-z]|x+|name|title|here|needed|link|url|to (?:be )?\w+))?\](?!\()"
     r"|\[(?:link|url|source|here|doi)\]\((?:#|url|link|\s*)\)"
@@ -56,7 +57,7 @@ _BLANKS = re.compile(
     r"|abc)\b",
     re.I,
 )
-_BLANKS_IN_CAPITALS = re.compile(
+_BLANKS_IN_CAPITALS = compile_fast(
     r"\b(?:AUTORE?S?|AUTHORS?|AUTEURS?|APELLIDOS?|NACHNAME|NOM|COGNOME|SURNAME|LAST ?NAME"
     r"|VERFASSER|SOBRENOME)"
     r"(?:,? (?:A[NÑ]O|ANO|YEAR|JAHR|ANN[EÉ]E|ANNO|20__|19__|\(?A[NÑ]O\)?|Nombre|Vorname|Pr[eé]nom|Name))?\b"
@@ -71,7 +72,7 @@ _BLANKS_IN_CAPITALS = re.compile(
     r"|de l['\u2019]article))"
 )
 _ENTRY = re.compile(r"^[ \t]*(?:[-*+]|\d{1,3}[.)]|\[\d{1,3}\]:?) [^\n]{0,1500}", re.M)
-_TITLED = re.compile(r"\(?(?:19|20)\d\d[a-z]?\)?|https?://\S|\bdoi\b|\barxiv\b|\bisbn\b", re.I)
+_TITLED = compile_fast(r"\(?(?:19|20)\d\d[a-z]?\)?|https?://\S|\bdoi\b|\barxiv\b|\bisbn\b", re.I)
 _ABOUT_BLANKS = re.compile(
     r"\bplaceholders?\b|\btemplates?\b|\bexample\.(?:com|org|net)\b|\brfc ?2606\b"
     r"|\bcitation styles?\b|\bdummy\b",

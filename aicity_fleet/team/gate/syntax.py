@@ -23,6 +23,9 @@ MAX_PARSED_CHARS = 100_000
 MAX_READ_CHARS = 30_000
 """The same of other languages, which are read in several ways."""
 
+MAX_KEPT_CHARS = 10_000
+"""The syntax tree of longer Python is not kept for the next check, in characters: a tree takes memory."""
+
 MAX_STEPS = 5_000
 """How often tree-sitter may report progress in one reading, of about a hundred operations each; then the
 block is taken as it is. Ordinary code of ``MAX_READ_CHARS`` takes some five hundred."""
@@ -110,7 +113,10 @@ def syntax_fault(language: str, code: str) -> SyntaxFault | None:
 
 
 def python_tree(code: str) -> ast.Module | None:
-    """Return the syntax tree of Python; None when it does not parse, or is too long or deep to read."""
+    """Return the syntax tree of Python; None when it does not parse, or is too long or deep to read.
+
+    Several checks read one tree: nobody may change it.
+    """
     if len(code) > MAX_PARSED_CHARS:
         return None
     try:
@@ -140,10 +146,17 @@ _TOO_DEEP = (ValueError, RecursionError, MemoryError, SystemError)
 
 
 def _parsed(code: str) -> ast.Module:
+    return _parsed_once(code) if len(code) <= MAX_KEPT_CHARS else _parse(code)
+
+
+def _parse(code: str) -> ast.Module:
     with warnings.catch_warnings():
         # Such as invalid escapes: they would go to the log, and become errors under -W error.
         warnings.simplefilter("ignore")
         return ast.parse(textwrap.dedent(code))
+
+
+_parsed_once = functools.lru_cache(maxsize=4)(_parse)
 
 
 def _python_error_line(code: str) -> int | None:

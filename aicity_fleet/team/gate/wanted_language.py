@@ -13,6 +13,7 @@ from aicity_fleet.team.gate.language_detector import (
     possible_languages,
 )
 from aicity_fleet.team.gate.language_names import NAMES
+from aicity_fleet.team.gate.patterns import compile_fast
 from aicity_fleet.team.gate.verdict import HARD, Check, Finding, Submission
 from aicity_fleet.team.gate.words import FUNCTION_WORDS, words_of
 
@@ -47,8 +48,7 @@ _CLOSE = (
 )
 """Languages that short texts do not tell apart."""
 
-_ALL_NAMES = "|".join(f"(?P<l{n}>{names})" for n, names in enumerate(NAMES.values()))
-_CODES = tuple(NAMES)
+_ALL_NAMES = "|".join(NAMES.values())
 _NAME = re.compile(
     rf"(?<!\w)(?:{_ALL_NAMES})(?!\w)|(?:英語|英语|英文|ドイツ語|德语|法语|フランス語|スペイン語|西班牙语|中文|中国語|日本語|日语|韓国語|韩语"
     rf"|俄语|ロシア語)"
@@ -108,7 +108,7 @@ _GRAMMAR = {
 """Words of grammar of which an order in a language has three at least: terms mislead the detector."""
 
 _CLAUSE = re.compile(r"[^\n\".:;!?\u201c\u201d\u201e\u00ab\u00bb。！？「」]{12,}")
-_INVENTED = re.compile(
+_INVENTED = compile_fast(
     r"\blorem|\brandom|\bpassword|\bbase ?64|\bencod|\bcipher|\bencrypt|\binvented"
     r"|\bnonsense|gibberish|\bfictional language|\bconlang|\bmade-up|\bphonetic|\bdialect"
     r"|\bslang\b"
@@ -120,6 +120,9 @@ _INVENTED = re.compile(
 _NOT_PROSE = re.compile(
     r"https?://\S+|`[^`\n]*`|<[^<>\n]{1,300}>|[\w.-]+@[\w.-]+|\b\w+(?:[._/]\w+)+"
 )
+_MAY_BE_NO_PROSE = re.compile(r"[`<@]|[._/]\w|://")
+"""What all that is no prose holds."""
+
 _SYMBOLS = re.compile(r"[{}\[\]();=<>\\_#$%^&*+~|]")
 _CODE_TYPES = frozenset(("code_generation", "bug_fix", "testing", "devops"))
 _LANGUAGE_FIELDS = frozenset(
@@ -193,7 +196,10 @@ def _lines(text: str) -> list[str]:
             and "|" not in line
         ):
             continue
-        part = _NOT_PROSE.sub(" ", line[:MAX_PART_CHARS]).strip(" #*->|")
+        part = line[:MAX_PART_CHARS]
+        if _MAY_BE_NO_PROSE.search(part):
+            part = _NOT_PROSE.sub(" ", part)
+        part = part.strip(" #*->|")
         length = letters(part)
         if not length:
             continue
@@ -216,13 +222,14 @@ def _wanted(submission: Submission, parts: list[str]) -> frozenset[str]:
         str(value).lower() for name, value in task.details.items()
         if name.lower().replace("-", "_") in _LANGUAGE_FIELDS
     ]  # fmt: skip
-    named = {code for value in fields for code in _named(value)}
+    named = {_code(match) for value in fields for match in _names_in(value)}
     named |= {value[:2] for value in fields if re.fullmatch(r"[a-z]{2}(?:[-_]\w{2,4})?", value)}
     description = task.description
     lower = description[:MAX_ORDER_CHARS].lower()
-    if asked := named or _asked_for(lower):
+    names = _names_in(lower)
+    if asked := named or _asked_for(lower, names):
         return _usable(asked)
-    mentioned = set(_named(lower))
+    mentioned = set(map(_code, names))
     if is_plain_english(description) and all(map(is_plain_english, parts)):
         return frozenset()  # nearly always: the detector is loaded only where it is needed
     texts = [description, task.code, *(v for v in task.details.values() if isinstance(v, str))]
@@ -244,23 +251,20 @@ def _wanted(submission: Submission, parts: list[str]) -> frozenset[str]:
 
 def _usable(codes: set[str]) -> frozenset[str]:
     """These codes with those of close languages; none if there is one that is not told apart."""
-    if codes - set(_CODES) or "??" in codes:
+    if codes - set(NAMES) or "??" in codes:
         return frozenset()
     return frozenset(codes).union(*(group for group in _CLOSE if group & codes))
 
 
-def _named(lower: str) -> list[str]:
-    return [_code(match) for match in itertools.islice(_NAME.finditer(lower), MAX_NAMES)]
+def _names_in(lower: str) -> list[re.Match[str]]:
+    return list(itertools.islice(_NAME.finditer(lower), MAX_NAMES))
 
 
 def _code(match: re.Match[str]) -> str:
-    name = match.lastgroup
-    if name:
-        return _CODES[int(name[1:])]
     return next(code for code, names in NAMES.items() if re.fullmatch(names, match.group()))
 
 
-def _asked_for(lower: str) -> set[str]:
+def _asked_for(lower: str, names: list[re.Match[str]]) -> set[str]:
     """The codes of the languages that an order names as those to write in."""
     if _BOTH.search(lower):
         return set()
@@ -268,7 +272,7 @@ def _asked_for(lower: str) -> set[str]:
     into: set[str] = set()
     asked: set[str] = set()
     end = -1
-    for match in itertools.islice(_NAME.finditer(lower), MAX_NAMES):
+    for match in names:
         before = lower[max(0, match.start() - 60) : match.start()]
         follows = end >= 0 and re.fullmatch(
             r"\W{0,3}(?:and|und|et|y|e|or|oder|ou|o|och|en|i|и)?\W{0,2}", lower[end : match.start()]

@@ -3,7 +3,6 @@
 One oddity is a slip. Only a text that is full of them is junk, and the caller decides how full.
 """
 
-import itertools
 import re
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -13,6 +12,9 @@ MAX_WORDS = 6_000
 
 MIN_STEM_WORD = 4
 """Shorter words have no stem to compare, in characters."""
+
+MIN_DOUBLED = 3
+"""A shorter word may stand twice in a row, in characters."""
 
 STEM_CHARS = 4
 """Two words that begin with so many equal characters have one stem."""
@@ -32,6 +34,7 @@ _KEYBOARD = re.compile(
 )
 """Runs of keys beside each other, and pairs of letters that hardly any language has."""
 
+_MUTE = re.compile(rf"\b[^\W\d_{''.join(sorted(_VOWELS))}]{{4,}}\b")
 _SYLLABIC = re.compile("[čšžřěľďťňćđ]")
 """Languages with these letters have words without a vowel."""
 
@@ -121,65 +124,81 @@ _FINE = frozenset(
 """Of these, what does occur."""
 
 
-def oddity(prose: str, order: str) -> tuple[float, int]:
+_NEVER_AFTER: Mapping[str, frozenset[str]] = MappingProxyType(
+    {
+        one: frozenset(
+            two
+            for first, second in _PAIRS.values()
+            if one in first
+            for two in second
+            if two != one and (one, two) not in _FINE
+        )
+        for one in frozenset().union(*(first for first, _ in _PAIRS.values()))
+    }
+)
+"""By word, what does not stand behind it."""
+
+_DOUBLED = frozenset(
+    ("that", "had", "very", "bye", "nous", "vous", "sie", "die", "der", "das", "her", "are", "was")
+)
+"""Words that may stand twice in a row."""
+
+
+def oddity(prose: str, noises: int) -> tuple[float, int]:
     """Weigh the oddities of running text.
 
     They are: a word doubled, two forms of one word next to each other, two function words that never
-    follow each other, and words that are runs of keys or have no vowel and are not in the order.
+    follow each other, and words of noise.
+
+    Args:
+        noises: How many different words of noise it holds.
 
     Returns:
         Weight per word (0 for a text without words), and the weight.
     """
-    tokens = list(
-        itertools.islice((m.group() for m in _TOKEN.finditer(prose.lower())), 2 * MAX_WORDS)
-    )
-    words = [token for token in tokens if token[0].isalpha()]
+    tokens = _TOKEN.findall(prose.lower())[: 2 * MAX_WORDS]
+    words = sum(token[0].isalpha() for token in tokens)
     if not words:
         return 0.0, 0
-    weight = NOISE_WEIGHT * len(noise(prose, order))
-    for at, one in enumerate(tokens[:-1]):
-        two = tokens[at + 1]
-        if not one[0].isalpha() or not two[0].isalpha():
-            continue
-        three = tokens[at + 2] if at + 2 < len(tokens) else ""
-        weight += _never_follows(one, two) or _is_form(one, two) or _is_form(one, three)
-    return weight / len(words), weight
+    weight = NOISE_WEIGHT * noises
+    for one, two, three in zip(tokens, tokens[1:], [*tokens[2:], ""], strict=False):
+        if two in _NEVER_AFTER.get(one, ()):
+            weight += 1
+        elif one[:MIN_DOUBLED] in (two[:MIN_DOUBLED], three[:MIN_DOUBLED]):  # hardly ever
+            weight += two[0].isalpha() and _is_again(one, two, three)
+    return weight / words, weight
 
 
 def noise(prose: str, order: str) -> set[str]:
-    """Return the words without a vowel and the runs of keys that the order does not hold."""
-    if _SYLLABIC.search(prose.lower()):
+    """Return the words without a vowel and the runs of keys that the order does not hold.
+
+    Names and abbreviations are none.
+    """
+    lower = prose.lower()
+    if not (_KEYBOARD.search(lower) or _MUTE.search(lower)) or _SYLLABIC.search(lower):
         return set()
-    found = set()
-    for match in itertools.islice(_NOISE_TOKEN.finditer(prose), MAX_WORDS):
-        word = match.group().lower()
-        if match.group()[1:] != word[1:] or word in _KNOWN or not "a" <= word[0] <= "z":
-            continue  # a name or an abbreviation
-        is_mute = len(word) >= 4 and not _VOWELS & set(word) and len(set(word)) > 2
-        if (is_mute or _KEYBOARD.search(word)) and word not in order:
-            found.add(word)
-    return found
+    return {
+        word.lower()
+        for word in set(_NOISE_TOKEN.findall(prose)[:MAX_WORDS])
+        if word[1:] == word.lower()[1:] and _is_noise(word.lower()) and word.lower() not in order
+    }
 
 
-def _is_form(one: str, two: str) -> bool:
-    """Whether two words are forms of one, such as "pump" and "pumping"."""
+def _is_noise(word: str) -> bool:
+    is_mute = len(word) >= 4 and _VOWELS.isdisjoint(word) and len(set(word)) > 2
     return (
-        len(one) >= MIN_STEM_WORD
-        and len(two) >= MIN_STEM_WORD
-        and one != two
-        and one[:STEM_CHARS] == two[:STEM_CHARS]
+        (is_mute or bool(_KEYBOARD.search(word))) and word not in _KNOWN and "a" <= word[0] <= "z"
     )
 
 
-def _never_follows(one: str, two: str) -> bool:
-    if (one, two) in _FINE:
+def _is_again(one: str, two: str, three: str) -> bool:
+    """Whether a word is doubled, or one of the next two is a form of it, such as "pump" and "pumping"."""
+    if not one[0].isalpha():
         return False
     if one == two:
-        return len(one) >= 3 and one not in _DOUBLED
-    return any(one in first and two in second for first, second in _PAIRS.values())
+        return (len(one) >= MIN_DOUBLED and one not in _DOUBLED) or _is_form(one, three)
+    return _is_form(one, two) or _is_form(one, three)
 
 
-_DOUBLED = frozenset(
-    ("that", "had", "very", "bye", "nous", "vous", "sie", "die", "der", "das", "her")
-)
-"""Words that may stand twice in a row."""
+def _is_form(one: str, two: str) -> bool:
+    return len(one) >= MIN_STEM_WORD and one[:STEM_CHARS] == two[:STEM_CHARS] and one != two

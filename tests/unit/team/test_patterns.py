@@ -1,0 +1,42 @@
+"""A pattern that is compiled for speed finds what it finds as it is written."""
+
+import re
+
+import pytest
+
+from aicity_fleet.team.gate.patterns import compile_fast
+
+TEXTS = (
+    "I will start on it; we'll begin. Iwill not. [|] a|b (c) \\b ends",
+    "red blue|green (red) reds bluegreen\nred: green",
+    "我会开始 red请问 blue",
+    "",
+)
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    [
+        r"\bred\b|\bblue|\bgreen\b",
+        r"\b(?:red|blue)s|请问|\bgreen|\bred|我",
+        r"red|\b(?P<one>r)ed|\bblue(?P<two>green)?",
+        r"\b[|()\]]|\bred|[^|(]\bblue|\b\|green",
+        r"\bred|\b[]|]b|\bwe\b",
+        r"\\b|\bends|\bI (?:will|(?:a|b)|\bred)|\bb\b",
+        r"\b|\bred",
+        r"(\w)\1|\b(r)ed\b|\b(b)lue",
+    ],
+)
+def test_the_same_is_found_at_the_same_places(pattern):
+    for text in TEXTS:
+        for flags in (re.NOFLAG, re.IGNORECASE):
+            as_written = re.finditer(pattern, text, flags)
+            fast = compile_fast(pattern, flags).finditer(text)
+            assert [(m.span(), m.groups()) for m in fast] == [
+                (m.span(), m.groups()) for m in as_written
+            ]
+
+
+def test_alternatives_that_begin_at_a_word_share_their_boundary():
+    fast = compile_fast(r"\bred\b|\bblue|请问|\bgreen|[|]|\b(?:a|b)\b|\bc")
+    assert fast.pattern == r"\b(?:red\b|blue)|请问|\bgreen|[|]|\b(?:(?:a|b)\b|c)"
