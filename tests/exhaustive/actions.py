@@ -231,9 +231,9 @@ class Actions:
     # --- below: how it is done --------------------------------------------------------------------------
 
     def _script(self, state: State, name: str, args: tuple[Any, ...]) -> tuple[State, Any]:
-        if name == "accept":  # a nonce that no earlier ledger had
-            at = args.index("nonce") + 1
-            args = (*args[:at], f"n{state.book[0]}", *args[at + 1 :])
+        if name == "accept":  # nonces that no earlier ledger had
+            nonce = f"n{state.book[0]}"
+            args = tuple(nonce if at in range(5, len(args), 6) else a for at, a in enumerate(args))
         known = (state.ledger, name, args)
         if known not in self._effects:
             if len(self._effects) > 200_000:

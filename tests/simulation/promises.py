@@ -185,15 +185,15 @@ class Promises:
             del self.owner[args[0]]
 
     def _saw_finish(self, _process: str, args: list[Any], reply: Any) -> None:
-        if reply and self._finished_by.get(args[0]) != args[1]:
+        if reply[0] and self._finished_by.get(args[0]) != args[1]:
             self._holds(args[0], args[1], "outcome")
             del self.owner[args[0]]
             self._finished_by[args[0]] = args[1]
 
-    def _saw_take_report(self, _process: str, args: list[Any], reply: Any) -> None:
+    def _saw_take_report(self, _process: str, _args: list[Any], reply: Any) -> None:
         if reply[0]:
             order = max(self._taken.values(), default=-1) + 1
-            self._taken.setdefault((self.epoch, args[0]), order)
+            self._taken.setdefault((self.epoch, reply[-1]), order)
 
     def _saw_settle(self, _process: str, args: list[Any], _reply: Any) -> None:
         self._strays.discard(args[0])

@@ -167,6 +167,7 @@ class _Play:
         stage.at(45, self._put_right)  # what was stopped or paused by an effect under way
         self._come_to_rest()
         self._learn_what_changed()
+        self._come_to_rest()  # what was read may have let a held failure go
         self._let_the_held_go()
         self._explain_the_rest()
 
