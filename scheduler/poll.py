@@ -8,6 +8,8 @@ It decides nothing about running or reporting. Polls may overlap, repeat and sto
 is idempotent, and the next poll sees what this one missed.
 """
 
+from __future__ import annotations
+
 import dataclasses
 import hashlib
 import json
@@ -29,6 +31,7 @@ from aicity_fleet.errors import (
 from aicity_fleet.failpoints import Failpoint, reached
 from aicity_fleet.ledger import Ledger, RefusedTask
 from aicity_fleet.ledger.controls import Controls
+from aicity_fleet.ledger.coordination import Turn
 from aicity_fleet.messaging.messages import Messages
 from aicity_fleet.models import AssignedTask, JsonObject
 from scheduler.availability import tell_availability
@@ -94,33 +97,47 @@ def poll(
         LedgerUnavailableError: Redis went away; the next poll goes on.
     """
     summary, began = PollSummary(), time.monotonic()
-    with ledger.coordination.only_poll(POLL_TURN_SECONDS) as prolong:
-        if prolong is None:
-            return PollSummary(status="busy", message="Another poll is under way.")
-        controls = ledger.controls.read()
-        if hindrance := _hindrance(controls, ledger):
-            if hindrance.status == "paused":
-                tell_availability(client, ledger.controls)  # busy: nothing is to be assigned
-            return hindrance
-        try:
-            if controls.guard_is_new:
-                ledger.controls.seed_guard(_failures_in_a_row(client))
-            intake = _Intake(client, ledger, messages, max_input_chars, summary)
-            for _ in range(MAX_WALKS):
-                if not intake.walk(prolong):
-                    break
-        except AICityError as error:
-            summary.status, summary.message = "error", str(error)
-            leave_alone(error, client, ledger)
-            log.warning("poll.failed", error=type(error).__name__, message=str(error))
-        else:
-            if controls.stopped and ledger.controls.lift_stop():
-                log.warning("aicity.accepts_key_again")
-            tell_availability(client, ledger.controls)
-        summary.seconds = round(time.monotonic() - began, 3)
+    intake = _Intake(client, ledger, messages, max_input_chars, summary)
+    for _ in range(MAX_WALKS):
+        with ledger.coordination.only_poll(POLL_TURN_SECONDS) as turn:
+            hindrance = (
+                PollSummary(status="busy", message="Another poll is under way.")
+                if turn is None
+                else _look(client, ledger, intake, turn)
+            )
+        if hindrance is not None:
+            return hindrance if summary.pages == 0 else summary
+        # What was assigned after the last walk, somebody may have asked for in vain.
+        if turn is None or not turn.is_wanted or summary.status != "ok":
+            break
+    summary.seconds = round(time.monotonic() - began, 3)
     if summary.accepted or summary.refused:
         log.info("poll.done", **summary.to_json())
     return summary
+
+
+def _look(client: AICityClient, ledger: Ledger, intake: _Intake, turn: Turn) -> PollSummary | None:
+    """Take what AI City lists; returns why it must not be asked now, if that is so."""
+    controls = ledger.controls.read()
+    if hindrance := _hindrance(controls, ledger):
+        if hindrance.status == "paused":
+            tell_availability(client, ledger.controls)  # busy: nothing is to be assigned
+        return hindrance
+    try:
+        if controls.guard_is_new:
+            ledger.controls.seed_guard(_failures_in_a_row(client))
+        for _ in range(MAX_WALKS):
+            if not intake.walk(turn.prolong):
+                break
+    except AICityError as error:
+        intake.summary.status, intake.summary.message = "error", str(error)
+        leave_alone(error, client, ledger)
+        log.warning("poll.failed", error=type(error).__name__, message=str(error))
+    else:
+        if controls.stopped and ledger.controls.lift_stop():
+            log.warning("aicity.accepts_key_again")
+        tell_availability(client, ledger.controls)
+    return None
 
 
 def _hindrance(controls: Controls, ledger: Ledger) -> PollSummary | None:

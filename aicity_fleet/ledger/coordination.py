@@ -1,5 +1,8 @@
 """The state of a fleet apart from its jobs: whose turn it is to poll, sweep or read back, and the polls."""
 
+from __future__ import annotations
+
+import dataclasses
 import json
 import secrets
 import threading
@@ -21,44 +24,73 @@ LAST_POLL_SECONDS = 86_400
 """How long the summary of the latest poll stays readable, in seconds."""
 
 
+WANTED = 2
+"""The reply of ``end_turn.lua`` when another process wanted the turn."""
+
+
+@dataclasses.dataclass(slots=True)
+class Turn:
+    """The right to do what one process does at a time."""
+
+    prolong: Callable[[], bool]
+    """Keeps the turn, and says whether it is still ours."""
+    is_wanted: bool = False
+    """Whether it was refused to somebody meanwhile; known when it has been given back."""
+
+
 class Coordination:
     """The short-lived marks of one fleet."""
 
     def __init__(self, client: redis.Redis, keys: Keys, scripts: Scripts) -> None:
         self._client, self._keys, self._scripts = client, keys, scripts
         self._token = secrets.token_hex(8)
-        self._locks = {name: threading.Lock() for name in ("poll", "read_back")}
+        self._guard = threading.Lock()
+        self._held: set[str] = set()
+        self._wanted: set[str] = set()
 
-    def only_poll(self, seconds: float) -> AbstractContextManager[Callable[[], bool] | None]:
-        """Hold the right to poll, at most this long at a time.
-
-        Yields:
-            A function that prolongs it, and says whether it is still ours; None while another poll is
-            under way.
-        """
+    def only_poll(self, seconds: float) -> AbstractContextManager[Turn | None]:
+        """Hold the right to poll, at most this long at a time; None while another poll is under way."""
         return self._only("poll", seconds)
 
-    def only_read_back(self, seconds: float) -> AbstractContextManager[Callable[[], bool] | None]:
+    def only_read_back(self, seconds: float) -> AbstractContextManager[Turn | None]:
         """Hold the right to read tasks back, as ``only_poll`` does for polls."""
         return self._only("read_back", seconds)
 
     @contextmanager
-    def _only(self, name: str, seconds: float) -> Iterator[Callable[[], bool] | None]:
+    def _only(self, name: str, seconds: float) -> Iterator[Turn | None]:
         # One token for each process: a turn that could not be given back, because Redis went away, is
         # ours to take again. Within one process, the lock decides.
-        if not self._locks[name].acquire(blocking=False):
+        turn = Turn(lambda: self._take_turn(name, self._token, seconds))
+        if not self._enter(name):
             yield None
             return
         try:
-            if not self._take_turn(name, self._token, seconds):
+            if not turn.prolong():
                 yield None
                 return
             try:
-                yield lambda: self._take_turn(name, self._token, seconds)
+                yield turn
             finally:
-                self._scripts.run("end_turn", name, self._token)
+                turn.is_wanted = self._scripts.run("end_turn", name, self._token) == WANTED
         finally:
-            self._locks[name].release()
+            turn.is_wanted |= self._leave(name)
+
+    def _enter(self, name: str) -> bool:
+        """Take the turn within this process, or let its holder know that it is wanted."""
+        with self._guard:
+            if name in self._held:
+                self._wanted.add(name)
+                return False
+            self._held.add(name)
+            return True
+
+    def _leave(self, name: str) -> bool:
+        """Give it back; returns whether it was wanted."""
+        with self._guard:
+            self._held.remove(name)
+            was_wanted = name in self._wanted
+            self._wanted.discard(name)
+            return was_wanted
 
     def may_sweep(self, seconds: float) -> bool:
         """Whether this process is the first to sweep within this tick."""

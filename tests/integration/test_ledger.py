@@ -372,16 +372,27 @@ def test_marks_have_their_ttl_and_never_shorten_a_wait(ledger):
     controls.keep_quiet(100)
     controls.keep_quiet(1)
     assert 98 < controls.quiet_seconds() <= 100
-    with coordination.only_poll(10) as prolong, coordination.only_poll(10) as second:
-        assert prolong is not None
-        assert prolong()
-        assert second is None
-    with coordination.only_poll(10) as again:
-        assert again
+    with coordination.only_poll(10) as turn:
+        assert turn is not None
+        assert turn.prolong()
+    assert not turn.is_wanted
     assert coordination.may_sweep(10)
     assert not coordination.may_sweep(10)
     coordination.note_poll("id", {"seen": 1})
     assert coordination.poll_summary("id") == {"seen": 1}
+
+
+def test_a_turn_that_is_refused_is_known_to_its_holder(ledger, redis_client):
+    other = Ledger(redis_client, ledger.keys, retention_seconds=60).coordination
+    for asking in (ledger.coordination, other):
+        with ledger.coordination.only_poll(10) as turn:
+            assert turn is not None
+            with asking.only_poll(10) as second:
+                assert second is None
+        assert turn.is_wanted
+        with asking.only_poll(10) as again:
+            assert again
+        assert not again.is_wanted, "it was refused to nobody"
 
 
 def test_the_latest_poll_and_sweep_stay_readable_with_their_time(ledger, redis_client):

@@ -295,6 +295,23 @@ def test_a_429_keeps_the_fleet_quiet_for_as_long_as_it_says(ledger, city, sent):
     assert 25 < ledger.controls.quiet_seconds() <= 30
 
 
+def test_a_poll_looks_again_for_one_that_came_in_its_time(ledger, city, sent):
+    """What was assigned behind the back of the walk does not wait for the next poll."""
+    first = city.submit({})
+    later: list[str] = []
+
+    class Late(RecordedMessages):
+        def send_task(self, name: str, args: Any = None, **options: Any) -> None:
+            super().send_task(name, args, **options)
+            if not later:
+                later.extend(city.submit({}))
+                assert look(ledger, city, sent).status == "busy"
+
+    with city.client() as client:
+        summary = poll(client=client, ledger=ledger, messages=Late(sent), max_input_chars=1000)
+    assert (summary.status, summary.accepted, sent) == ("ok", 2, first + later)
+
+
 def test_an_overlapping_poll_says_so(ledger, city, sent):
     with ledger.coordination.only_poll(10):
         assert look(ledger, city, sent).status == "busy"
