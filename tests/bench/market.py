@@ -27,7 +27,7 @@ class Market:
         self._http.close()
 
     def assign(self, count: int, *, per_second: float | None = None) -> None:
-        """Assign tasks: all at once, or one by one at a rate; returns when the last is assigned."""
+        """Assign tasks: all at once, or one by one at a rate from now on."""
         pace = {} if per_second is None else {"per_second": per_second}
         self._ask("assign", count=count, **pace)
 
@@ -53,6 +53,14 @@ class Market:
     def set_latency(self, seconds: float) -> None:
         """Change how long the model takes, in seconds."""
         self._ask("latency", seconds=seconds)
+
+    def hold(self, count: int) -> None:
+        """Let the model answer nothing until this many requests wait at once; then its latency begins."""
+        self._ask("hold", count=count)
+
+    def release(self) -> None:
+        """Hold nothing any longer."""
+        self._ask("release")
 
     def clear(self) -> None:
         """Forget every task and every count."""

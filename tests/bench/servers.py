@@ -24,7 +24,7 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Coroutine, Iterable
 from typing import Any
 
 from aicity_fleet.simulator.demo_tasks import FOLDER, demo_tasks
@@ -88,6 +88,9 @@ class Market:
 
     def __init__(self, latency: float) -> None:
         self.latency = latency
+        self.hold = 0
+        """The model answers nothing until this many requests wait for it at once."""
+        self.held: list[Callable[[], None]] = []
         self.numbers = itertools.count()
         self.waiters: set[tuple[str, int, asyncio.Event]] = set()
         self.clear()
@@ -148,6 +151,13 @@ class Market:
         for number in range(count):
             await asyncio.sleep(max(0.0, began + number / per_second - time.monotonic()))
             self.assign(1)
+
+    def release(self) -> None:
+        """Hold nothing any longer, and let the latency of every held answer begin."""
+        self.hold, held = 0, self.held
+        self.held = []
+        for answer in held:
+            answer()
 
     # --- AI City -----------------------------------------------------------------------------------
 
@@ -289,11 +299,15 @@ class Connection(asyncio.Protocol):
             self.ask_model(body)
         elif path.startswith("/bench/"):
             self.busy = True
-            task = asyncio.ensure_future(self.control(path, json.loads(body or b"{}")))
-            self.tasks.add(task)
-            task.add_done_callback(self.tasks.discard)
+            self.start(self.control(path, json.loads(body or b"{}")))
         else:
             self.transport.write(self.city(method, path, query, head, body))
+
+    def start(self, coroutine: Coroutine[Any, Any, None]) -> None:
+        """Run a coroutine beside this."""
+        task = asyncio.ensure_future(coroutine)
+        self.tasks.add(task)
+        task.add_done_callback(self.tasks.discard)
 
     def city(self, method: str, path: str, query: str, head: bytes, body: bytes) -> bytes:
         """Return AI City's answer."""
@@ -326,11 +340,20 @@ class Connection(asyncio.Protocol):
         market.count("waiting")
         market.counts["most_waiting"] = max(market.counts["most_waiting"], market.counts["waiting"])
         answer = self.model.answer(body)
-        if market.latency:
+        if market.hold:
             self.busy = True
-            asyncio.get_running_loop().call_later(market.latency, self.answer, answer, record)
+            market.held.append(lambda: self.answer_later(answer, record))
+            if len(market.held) >= market.hold:
+                market.release()
+        elif market.latency:
+            self.busy = True
+            self.answer_later(answer, record)
         else:
             self.answer(answer, record)
+
+    def answer_later(self, answer: bytes, record: Record | None) -> None:
+        """Send a model answer after the latency."""
+        asyncio.get_running_loop().call_later(self.market.latency, self.answer, answer, record)
 
     def answer(self, answer: bytes, record: Record | None) -> None:
         """Send a model answer, if anybody still waits for it."""
@@ -355,7 +378,7 @@ class Connection(asyncio.Protocol):
         answer: Any = market.counts
         match path.removeprefix("/bench/"):
             case "assign" if "per_second" in asked:
-                await market.assign_paced(asked["count"], asked["per_second"])
+                self.start(market.assign_paced(asked["count"], asked["per_second"]))
             case "assign":
                 market.assign(asked["count"])
             case "wait":
@@ -365,6 +388,10 @@ class Connection(asyncio.Protocol):
                 answer = [record.to_json() for record in market.records]
             case "latency":
                 market.latency = float(asked["seconds"])
+            case "hold":
+                market.hold = int(asked["count"])
+            case "release":
+                market.release()
             case "clear":
                 market.clear()
             case "counts":
