@@ -18,8 +18,8 @@ from typing import Any
 TICKS = os.sysconf("SC_CLK_TCK")
 """Ticks per second, in which the kernel counts CPU time: usually 100."""
 
-SAMPLE_SECONDS = 0.5
-"""How often a peak is sampled, in seconds; a sample of a fleet costs a few milliseconds of CPU."""
+SAMPLE_SECONDS = 2.0
+"""How often a peak is sampled, in seconds; a sample of a fleet takes some 20 ms of CPU."""
 
 
 def descendants(pid: int) -> list[int]:

@@ -68,7 +68,7 @@ def throughput(contender: Contender, sizes: Sizes) -> Round:
 def _deliver(made: Stage, count: int, sizes: Sizes) -> Round:
     """Deliver jobs, and return their rate, their CPU time, and what was done too often."""
     market, before = made.market, made.market.counts()
-    cpu, servers = made.cpu(), cpu_seconds(made.market.pid)
+    cpu, servers, stored = made.cpu(), cpu_seconds(market.pid), made.redis_bytes()
     with PeakPss(made.pids) as peak:
         made.deliver(count, sizes.patience(count))
     spent, counts = between(cpu, made.cpu()), market.counts()
@@ -77,6 +77,7 @@ def _deliver(made: Stage, count: int, sizes: Sizes) -> Round:
     return {
         "jobs/s": count / seconds,
         **_shares("CPU ms/job", {name: value / count * 1000 for name, value in spent.items()}),
+        "Redis bytes/job": (made.redis_bytes() - stored) / count,
         "peak PSS MB": peak.total / MEGABYTE,
         "servers' CPU ms/job": (cpu_seconds(market.pid) - servers) / count * 1000,
         "model calls/job": (counts["calls"] - before["calls"]) / count,

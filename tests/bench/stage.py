@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
 
+import redis
 from bench.contender import WORKERS, Contender, FleetPoll, Setup
 from bench.market import Market, running_market
 from bench.measure import each_cpu, each_pss
@@ -108,6 +109,11 @@ class Stage:
     def pss(self) -> dict[str, int]:
         """Return the memory of each process, in bytes."""
         return each_pss(self.pids)
+
+    def redis_bytes(self) -> int:
+        """Return how much memory the data in Redis takes, in bytes."""
+        with redis.Redis.from_url(self.setup.redis_url) as client:
+            return int(client.info("memory")["used_memory_dataset"])
 
     def logs(self) -> str:
         """Return the ends of all logs."""
