@@ -120,6 +120,7 @@ def density(contender: Contender, sizes: Sizes) -> Round:
             **_shares("PSS MB", {name: value / MEGABYTE for name, value in waiting.items()}),
             "idle PSS MB": sum(idle.values()) / MEGABYTE,
             "PSS KB/waiting job": grown / count / 1024,
+            "whole PSS KB/waiting job": sum(waiting.values()) / count / 1024,
             **{name: value for name, value in loaded.items() if name.startswith(("jobs", "CPU"))},
         }
 

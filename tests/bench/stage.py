@@ -27,7 +27,7 @@ from aicity_fleet.embedded.supervisor import Program
 START_SECONDS = 120.0
 """How long a contender may take until its first job is delivered, in seconds."""
 
-STOP_SECONDS = 10.0
+STOP_SECONDS = 3.0
 """How long its processes may take to stop before they are killed, in seconds."""
 
 TAIL_LINES = 15

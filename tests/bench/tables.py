@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import platform
+import tomllib
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from bench.contender import CONTENDERS
@@ -22,16 +24,8 @@ WIDE = 8
 Rounds = Mapping[str, Sequence[Mapping[str, float]]]
 """The rounds of one scenario, by contender; of the backlog, by the number of queued jobs."""
 
-HEADINGS = {
-    "throughput": "Throughput: {jobs} jobs assigned at once, a model that answers at once",
-    "density": "Density: {in_flight} jobs that wait for a model of {latency_seconds:g} s",
-    "density-most": "Density: {most} jobs that wait for a model of {latency_seconds:g} s",
-    "latency": "Latency: {probes} jobs one by one, and three times as many at 70 % of the throughput",
-    "idle": "Idle: nothing to do for {idle_seconds:g} s, a poll every 30 s",
-    "start-up": "Start: from the first process to the first model request of a task that waited",
-    "backlog": "Backlog: one move of the ledger beside so many queued jobs",
-}
-"""What each scenario measures; the names in braces are sizes."""
+TEXTS = tomllib.loads(Path(__file__).with_name("page.toml").read_text("utf-8"))
+"""What the page says: its introduction, and the heading and the method of each scenario."""
 
 
 def to_json(found: Mapping[str, Rounds], sizes: Mapping[str, Any]) -> dict[str, Any]:
@@ -63,21 +57,23 @@ def _scenario(rounds: Rounds) -> dict[str, Any]:
 
 
 def to_markdown(report: Mapping[str, Any]) -> str:
-    """Return the tables of a report of ``to_json``, and a note on how to read them."""
-    machine = report["machine"]
-    lines = [
-        f"Measured {report['measured_at'][:10]} on {machine['cpus']} CPUs ({machine['cpu']}), "
-        f"{machine['system']}, Python {machine['python']}. "
-        "Each cell is the median of all rounds, and the least and the most in brackets where there are "
-        f"several. `{TIMES}` is the median over that of `{BASE}`.",
-    ]
+    """Return the page of a report of ``to_json``."""
+    machine, sizes = report["machine"], report["sizes"]
+    lines = [TEXTS["introduction"]]
+    if report["scenarios"]:
+        lines.append(
+            f"Measured on {report['measured_at'][:10]} with {machine['cpus']} CPUs ({machine['cpu']}), "
+            f"{machine['system']} and Python {machine['python']}. A cell is the median of all rounds, with "
+            "the least and the most in brackets where they differ. What stands after "
+            f"`{TIMES}` is that median over the one of `{BASE}`."
+        )
     for name, contenders in report["scenarios"].items():
-        lines += ["", f"## {HEADINGS[name].format(**report['sizes'])}", ""]
+        heading, method = (text.format(**sizes) for text in TEXTS[name].values())
+        lines += ["", f"## {heading}", "", method, ""]
         lines += _table(contenders, "queued" if name == "backlog" else "")
         lines += _shares(contenders)
-    if set(report["scenarios"]) - {"backlog"}:
-        lines += ["", "## Contenders", ""]
-        lines += [f"- `{one.name}`: {one.says}" for one in CONTENDERS.values()]
+    lines += ["", "## Contenders", ""]
+    lines += [f"- `{one.name}`: {one.says}" for one in CONTENDERS.values()]
     return "\n".join(lines) + "\n"
 
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import subprocess
 import sys
 
 import pytest
+from bench.__main__ import NAMES
 from bench.measure import Figure, cpu_seconds, descendants, percentile, pss_bytes, ratios, summarise
+from bench.scenarios import Sizes
 from bench.tables import rounded, to_json, to_markdown
 
 SPENDS = "import time\nwhile time.process_time() < 0.4: pass\n"
@@ -79,7 +82,7 @@ def test_a_base_of_zero_gives_no_ratio():
     assert ratios(figures, "celery")["ours"] == {"a": None}
 
 
-SIZES = {"jobs": 20, "idle_seconds": 60.0}
+SIZES = {**dataclasses.asdict(Sizes(jobs=20)), "most": 2000}
 
 
 def test_a_report_becomes_a_table_with_medians_spread_and_ratios():
@@ -91,7 +94,7 @@ def test_a_report_becomes_a_table_with_medians_spread_and_ratios():
         ],
     }
     text = to_markdown(to_json({"throughput": rounds}, SIZES))
-    assert "## Throughput: 20 jobs" in text
+    assert "## Throughput\n\n20 tasks are assigned" in text
     assert "|  | jobs/s |\n| --- | --- |\n| celery | 100 |\n" in text
     assert "| ours | 50 (40\u201360) \u00d70.50 |\n" in text
     assert "- ours: CPU ms/job: redis 3\n" in text
@@ -107,6 +110,13 @@ def test_a_contender_without_a_round_has_no_row():
     text = to_markdown(to_json({"idle": {"celery": [], "ours": [{"CPU %": 1.0}]}}, SIZES))
     assert "| ours | 1 |" in text
     assert "| celery" not in text
+
+
+def test_every_scenario_has_a_heading_and_a_method():
+    rounds = {"ours": [{"jobs/s": 1.0}]}
+    text = to_markdown(to_json(dict.fromkeys(NAMES, rounds), SIZES))
+    assert text.count("\n## ") == len(NAMES) + 1
+    assert "{" not in text
 
 
 @pytest.mark.parametrize(
