@@ -15,6 +15,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
+import signal
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -49,6 +50,7 @@ SMALL_MOST, SMALL_DEPTHS = 40, (10, 100)
 def main(argv: Sequence[str] | None = None) -> int:
     """Measure what the arguments ask for; print Markdown."""
     args = _arguments(argv)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that what it started ends with it
     sizes = SMALL if args.small else Sizes()
     sizes = dataclasses.replace(sizes, jobs=args.jobs) if args.jobs else sizes
     most = SMALL_MOST if args.small else MOST_IN_FLIGHT

@@ -62,6 +62,8 @@ class Contender:
     """How many jobs it runs at once."""
     environment: str = ""
     """The folder under ``build/`` that it runs from; empty for the fleet's own environment."""
+    ahead: int = 1
+    """How many messages per slot a worker takes, so that the other worker may get none of a few."""
     is_routine: bool = True
     """Whether every scenario runs it, and not the one of its own alone."""
 
@@ -232,6 +234,7 @@ _ALL = (
         "poller",
         _slots,
         "bench",
+        ahead=4,
     ),
     Contender(
         "arq",
@@ -248,6 +251,7 @@ _ALL = (
         "poller",
         _slots,
         "bench",
+        ahead=4,
     ),
     Contender(
         "docket",

@@ -5,6 +5,7 @@ Each returns quantities by name; the name ends in its unit. ``name.process`` is 
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import os
 import resource
@@ -31,8 +32,9 @@ LOAD = 0.7
 JOB_SECONDS = 1.0
 """How long a job may take on average before a measurement is given up, in seconds."""
 
-HOLD_SECONDS = 300.0
-"""How long a contender may take to bring all its slots to wait for the model, in seconds."""
+HOLD_SECONDS = 60.0
+"""How long a contender may take to bring all its jobs to wait for the model, in seconds. After that, those
+that wait are what it can do."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -105,14 +107,19 @@ def density(contender: Contender, sizes: Sizes) -> Round:
         made.start()
         made.deliver(WARM_JOBS, sizes.patience(WARM_JOBS))
         count, idle = min(sizes.in_flight, made.capacity), made.pss()
+        assigned = count * contender.ahead
         made.market.set_latency(sizes.latency_seconds)
         made.market.hold(count)
         before = made.market.counts()["completed"]
-        made.market.assign(count)
+        made.market.assign(assigned)
         made.poll()
-        made.market.wait("waiting", count, HOLD_SECONDS)
+        with contextlib.suppress(TimeoutError):
+            made.market.wait("waiting", count, HOLD_SECONDS)
+        count = min(count, made.market.counts()["waiting"])
+        assert count, "no job waits for its model"
         waiting = made.pss()
-        made.market.wait("completed", before + count, sizes.patience(count))
+        made.market.release()
+        made.market.wait("completed", before + assigned, sizes.patience(assigned))
         loaded = _deliver(made, count, sizes)
         grown = sum(waiting.values()) - sum(idle.values())
         return {
