@@ -64,6 +64,8 @@ class Contender:
     """The folder under ``build/`` that it runs from; empty for the fleet's own environment."""
     ahead: int = 1
     """How many messages per slot a worker takes, so that the other worker may get none of a few."""
+    is_prefork: bool = False
+    """Whether it runs each job in a process of its own, whose first job is its most expensive."""
     is_routine: bool = True
     """Whether every scenario runs it, and not the one of its own alone."""
 
@@ -180,9 +182,10 @@ TASKIQ = (
     "-m taskiq worker bench.contenders.taskiq_fleet:broker --workers 2 --max-async-tasks {slots}"
 )
 DOCKET = (
-    "-m docket worker --docket bench --url {redis} --name worker{number} --concurrency {slots} "
-    "--tasks bench.contenders.docket_fleet:tasks"
+    "-m docket worker --docket bench --url {redis}?max_connections=2000 --name worker{number} "
+    "--concurrency {slots} --tasks bench.contenders.docket_fleet:tasks"
 )
+"""The Redis client's default is 100 connections. With 200 jobs at once docket needs more, or loses jobs."""
 
 
 def _slots(setup: Setup) -> int:
@@ -209,6 +212,7 @@ _ALL = (
         "poller",
         _fixed(2),
         "bench",
+        is_prefork=True,
     ),
     Contender(
         "celery-late",
@@ -217,6 +221,7 @@ _ALL = (
         "poller",
         _fixed(2),
         "bench",
+        is_prefork=True,
     ),
     Contender(
         "celery-50",
@@ -225,6 +230,7 @@ _ALL = (
         "poller",
         _fixed(50),
         "bench",
+        is_prefork=True,
         is_routine=False,
     ),
     Contender(

@@ -50,6 +50,13 @@ def cpu_seconds(pid: int) -> float:
     return total / TICKS
 
 
+def machine_seconds() -> float:
+    """Return the CPU time of the whole machine, with what its host took, in seconds."""
+    # user, nice, system, idle, iowait, irq, softirq, steal
+    ticks = [int(word) for word in Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:9]]
+    return (sum(ticks) - ticks[3] - ticks[4]) / TICKS
+
+
 def pss_bytes(pid: int) -> int:
     """Return the memory of a process and its descendants, shared pages shared out (PSS), in bytes."""
     total = 0

@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 
 from bench.contender import WORKERS, Contender, most_threads
-from bench.measure import PeakPss, between, cpu_seconds, percentile
+from bench.measure import PeakPss, between, cpu_seconds, machine_seconds, percentile
 from bench.stage import Stage, stage
 
 MEGABYTE = 1 << 20
@@ -29,12 +29,15 @@ POLL_EVERY_SECONDS = 0.2
 LOAD = 0.7
 """The share of its own throughput that a contender is under load with."""
 
-JOB_SECONDS = 1.0
+HELD_SECONDS = 3.0
+"""How long the model still takes when all wait, in seconds: while the memory is read."""
+
+JOB_SECONDS = 0.5
 """How long a job may take on average before a measurement is given up, in seconds."""
 
-HOLD_SECONDS = 60.0
-"""How long a contender may take to bring all its jobs to wait for the model, in seconds. After that, those
-that wait are what it can do."""
+HOLD_SECONDS = (30.0, 0.1)
+"""How long a contender may take to bring its jobs to wait for the model, in seconds: at all, and for each.
+After that, those that wait are what it can do."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -71,9 +74,13 @@ def _deliver(made: Stage, count: int, sizes: Sizes) -> Round:
     """Deliver jobs, and return their rate, their CPU time, and what was done too often."""
     market, before = made.market, made.market.counts()
     cpu, servers, stored = made.cpu(), cpu_seconds(market.pid), made.redis_bytes()
+    machine, measuring, began = machine_seconds(), time.process_time(), time.monotonic()
     with PeakPss(made.pids) as peak:
         made.deliver(count, sizes.patience(count))
     spent, counts = between(cpu, made.cpu()), market.counts()
+    served = cpu_seconds(market.pid) - servers
+    own = sum(spent.values()) + served + time.process_time() - measuring
+    others = machine_seconds() - machine - own
     records = market.records()[-count:]
     seconds = max(one["ended"] for one in records) - min(one["assigned"] for one in records)
     return {
@@ -81,7 +88,8 @@ def _deliver(made: Stage, count: int, sizes: Sizes) -> Round:
         **_shares("CPU ms/job", {name: value / count * 1000 for name, value in spent.items()}),
         "Redis bytes/job": (made.redis_bytes() - stored) / count,
         "peak PSS MB": peak.total / MEGABYTE,
-        "servers' CPU ms/job": (cpu_seconds(market.pid) - servers) / count * 1000,
+        "others' CPU %": others / (time.monotonic() - began) * 100,
+        "servers' CPU ms/job": served / count * 1000,
         "model calls/job": (counts["calls"] - before["calls"]) / count,
         "second reports": counts["repeats"] - before["repeats"],
     }
@@ -106,20 +114,12 @@ def density(contender: Contender, sizes: Sizes) -> Round:
     with stage(contender, slots=slots, workers=workers, poll_seconds=5) as made:
         made.start()
         made.deliver(WARM_JOBS, sizes.patience(WARM_JOBS))
-        count, idle = min(sizes.in_flight, made.capacity), made.pss()
-        assigned = count * contender.ahead
+        count = min(sizes.in_flight, made.capacity)
+        if contender.is_prefork:
+            _all_waiting(made, count, sizes)
+        idle = made.pss()
+        count, waiting = _all_waiting(made, count, sizes)
         made.market.set_latency(sizes.latency_seconds)
-        made.market.hold(count)
-        before = made.market.counts()["completed"]
-        made.market.assign(assigned)
-        made.poll()
-        with contextlib.suppress(TimeoutError):
-            made.market.wait("waiting", count, HOLD_SECONDS)
-        count = min(count, made.market.counts()["waiting"])
-        assert count, "no job waits for its model"
-        waiting = made.pss()
-        made.market.release()
-        made.market.wait("completed", before + assigned, sizes.patience(assigned))
         loaded = _deliver(made, count, sizes)
         grown = sum(waiting.values()) - sum(idle.values())
         return {
@@ -130,6 +130,25 @@ def density(contender: Contender, sizes: Sizes) -> Round:
             "whole PSS KB/waiting job": sum(waiting.values()) / count / 1024,
             **{name: value for name, value in loaded.items() if name.startswith(("jobs", "CPU"))},
         }
+
+
+def _all_waiting(made: Stage, count: int, sizes: Sizes) -> tuple[int, dict[str, int]]:
+    """Bring jobs to wait for their model all at once; returns how many did, and the memory meanwhile."""
+    market, assigned = made.market, count * made.contender.ahead
+    market.hold(count)
+    market.set_latency(HELD_SECONDS)
+    before = market.counts()["completed"]
+    market.assign(assigned)
+    made.poll()
+    with contextlib.suppress(TimeoutError):
+        at_all, for_each = HOLD_SECONDS
+        market.wait("waiting", count, at_all + count * for_each)
+    waiting, memory = min(count, market.counts()["waiting"]), made.pss()
+    assert waiting, "no job waits for its model"
+    market.release()
+    market.set_latency(0)
+    market.wait("completed", before + assigned, sizes.patience(assigned))
+    return waiting, memory
 
 
 def latency(contender: Contender, sizes: Sizes) -> Round:
