@@ -12,8 +12,8 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import redis
+from bench.answers import DELIVERABLE, ORDERED
 from bench.contender import AGENT
-from bench.servers import DELIVERABLE, ORDERED
 from bench.stage import running_redis
 
 from aicity_fleet.ledger import Lease, Ledger, ReportLease

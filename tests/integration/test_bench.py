@@ -9,9 +9,9 @@ from pathlib import Path
 
 import httpx
 import pytest
+from bench.answers import DELIVERABLE
 from bench.backlog import backlog
 from bench.market import Market, running_market
-from bench.servers import DELIVERABLE
 from support.processes import processes_of, run_cli
 
 from aicity_fleet.aicity.client import AICityClient
