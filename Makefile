@@ -66,7 +66,7 @@ UNMEASURED = chaos exhaustive simulation containment gate \
 	integration/test_poison.py integration/test_scaling.py integration/test_footprint.py \
 	integration/test_answer_shapes_fleet.py integration/test_judge_fleet.py integration/test_unservable.py \
 	integration/test_brake_processes.py integration/test_money_processes.py \
-	integration/test_operator_processes.py integration/team/test_growth.py
+	integration/test_operator_processes.py integration/test_bench.py integration/team/test_growth.py
 
 coverage: $(MADE)
 	$(VENV)/bin/coverage erase
