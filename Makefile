@@ -9,7 +9,7 @@ KILLS = 30
 # Processes that run tests side by side: most of a test of real processes is waiting.
 TESTERS = 4
 
-.PHONY: help demo test coverage check gate chaos simulate exhaustive bench real-model docs demo-svg lock clean
+.PHONY: help demo test coverage check gate chaos simulate exhaustive bench bench-trouble real-model docs demo-svg lock clean
 .DEFAULT_GOAL := help
 
 help:
@@ -17,7 +17,8 @@ help:
 	@echo '             (make demo ARGS="--workers 4 --json"; make demo ARGS=--help)'
 	@echo 'make test    the tests (make test ARGS="-k ledger")'
 	@echo 'make coverage      branch coverage, and the floor below which it may not fall'
-	@echo 'make bench   the benchmarks, about 30 minutes (make bench ARGS="--jobs 100 --repeats 1")'
+	@echo 'make bench   the fleet beside what a user would pick instead: hours (ARGS=--help; ARGS="--small --rounds 1")'
+	@echo 'make bench-trouble    what bad jobs cost the others, about 30 minutes (ARGS="--jobs 100 --repeats 1")'
 	@echo 'make chaos   kill, stop, wipe and starve a fleet for about two minutes, and count what was lost'
 	@echo '             (make chaos JOBS=2000 KILLS=200 SEED=7 ARGS="--no-flushall --receipt FILE")'
 	@echo 'make real-model    the fleet on a real llama.cpp server, with a model too small for the work:'
@@ -40,7 +41,16 @@ $(MADE): pyproject.toml requirements/dev.txt requirements/redis-server.txt scrip
 demo: $(MADE)
 	@exec $(VENV)/bin/aicity-fleet demo $(ARGS)
 
-bench: $(MADE)
+# What the fleet is compared with, each in an environment of its own.
+build/%/made: requirements/%.txt $(MADE)
+	$(VENV)/bin/python -m venv build/$*
+	build/$*/bin/python -m pip --disable-pip-version-check --quiet install --require-hashes -r requirements/$*.txt
+	@touch $@
+
+bench: $(MADE) build/bench/made build/bench-arq/made
+	@$(VENV)/bin/python tests/bench $(ARGS)
+
+bench-trouble: $(MADE)
 	nice $(VENV)/bin/python tests/bench/bench_poison.py $(ARGS)
 	nice $(VENV)/bin/python tests/bench/bench_unservable.py
 
@@ -56,7 +66,7 @@ UNMEASURED = chaos exhaustive simulation containment gate \
 	integration/test_poison.py integration/test_scaling.py integration/test_footprint.py \
 	integration/test_answer_shapes_fleet.py integration/test_judge_fleet.py integration/test_unservable.py \
 	integration/test_brake_processes.py integration/test_money_processes.py \
-	integration/test_operator_processes.py integration/team/test_growth.py
+	integration/test_operator_processes.py integration/test_bench.py integration/team/test_growth.py
 
 coverage: $(MADE)
 	$(VENV)/bin/coverage erase

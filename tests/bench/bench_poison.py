@@ -5,7 +5,7 @@ others. Tasks come as they are worked off, so that the queue is short: the poiso
 each death, and all three lie within the run. The throughput is that of the first 95 in 100 of the
 others: as long as there is work for all; how much later the very last of them is done is printed as
 well. A death costs a fixed time, until its worker is up again; so the shorter the whole run, the lower
-the figure. ``make bench`` runs it; the machine should have nothing else to do.
+the figure. ``make bench-trouble`` runs it; the machine should have nothing else to do.
 """
 
 from __future__ import annotations

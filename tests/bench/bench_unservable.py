@@ -1,8 +1,8 @@
 """What jobs that their model never serves cost the others: their time with ten such jobs, over without.
 
 Runs the whole fleet on a simulated AI City and on a model server that fails the ten, each in its own way,
-and serves everybody else. Alternately without and with the ten, which are submitted first. ``make bench``
-runs it; the machine should have nothing else to do.
+and serves everybody else. Alternately without and with the ten, which are submitted first.
+``make bench-trouble`` runs it; the machine should have nothing else to do.
 """
 
 from __future__ import annotations
