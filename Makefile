@@ -9,7 +9,7 @@ KILLS = 30
 # Processes that run tests side by side: most of a test of real processes is waiting.
 TESTERS = 4
 
-.PHONY: help demo test coverage check gate chaos simulate exhaustive bench bench-trouble real-model docs demo-svg lock clean
+.PHONY: help demo test coverage check gate chaos simulate exhaustive bench bench-check bench-trouble real-model docs demo-svg lock clean
 .DEFAULT_GOAL := help
 
 help:
@@ -18,6 +18,7 @@ help:
 	@echo 'make test    the tests (make test ARGS="-k ledger")'
 	@echo 'make coverage      branch coverage, and the floor below which it may not fall'
 	@echo 'make bench   the fleet beside what a user would pick instead: hours (ARGS=--help; ARGS="--small --rounds 1")'
+	@echo 'make bench-check      whether a job takes more Redis round trips or Python calls than on record (ARGS=--record)'
 	@echo 'make bench-trouble    what bad jobs cost the others, about 30 minutes (ARGS="--jobs 100 --repeats 1")'
 	@echo 'make chaos   kill, stop, wipe and starve a fleet for about two minutes, and count what was lost'
 	@echo '             (make chaos JOBS=2000 KILLS=200 SEED=7 ARGS="--no-flushall --receipt FILE")'
@@ -49,6 +50,9 @@ build/%/made: requirements/%.txt $(MADE)
 
 bench: $(MADE) build/bench/made build/bench-arq/made
 	@$(VENV)/bin/python tests/bench $(ARGS)
+
+bench-check: $(MADE)
+	@$(VENV)/bin/python tests/bench/check.py $(ARGS)
 
 bench-trouble: $(MADE)
 	nice $(VENV)/bin/python tests/bench/bench_poison.py $(ARGS)

@@ -72,8 +72,14 @@ def report_all(job_id: str, parts: ReporterParts) -> JsonObject:
         LedgerUnavailableError: Redis went away; the sweep finds the reports again.
     """
     first, others = report(job_id, parts), 0
-    while others < MOST_OTHERS and report("", parts)["why"] not in WAITING:
+    latest = first
+    # What was settled says if there are others: mostly there are none, and nobody is asked.
+    while latest.get("others_due", 1) and others < MOST_OTHERS:
+        latest = report("", parts)
+        if latest["why"] in WAITING:
+            break
         others += 1
+    first.pop("others_due", None)
     return {**first, "others": others}
 
 
@@ -202,7 +208,7 @@ def _settle(
     if settled.may_change_availability:
         tell_availability(parts.client, parts.ledger.controls)
     did = "settled" if settled.is_ours else "dropped"
-    return {"job_id": held.job_id, "did": did, "why": verdict}
+    return {"job_id": held.job_id, "did": did, "why": verdict, "others_due": settled.others_due}
 
 
 def _meaning(held: ReportLease, verdict: str, details: JsonObject) -> Meaning:

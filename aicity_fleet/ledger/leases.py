@@ -86,6 +86,8 @@ class Settled:
     """Whether the report was still ours."""
     may_change_availability: bool
     """Whether AI City may have to be told again if the agent takes work."""
+    others_due: int
+    """How many other reports may be due."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

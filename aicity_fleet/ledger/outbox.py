@@ -63,7 +63,7 @@ class Outbox:
             can_read: Whether its task can be read back.
         """
         reads_back = can_read and standing not in {"", *TAKEN_BACK}
-        is_ours, may_change = self._scripts.run(
+        is_ours, may_change, others = self._scripts.run(
             "settle",
             *(report.job_id, report.fence),
             receipt=json.dumps(receipt),
@@ -71,8 +71,9 @@ class Outbox:
             meaning=meaning,
             standing=standing,
             read_back_ms=self.read_backs.next_ms(0, standing) if reads_back else None,
+            grace_ms=runs.SEND_GRACE_MS,
         )
-        return Settled(bool(is_ours), bool(may_change))
+        return Settled(bool(is_ours), bool(may_change), others)
 
     def postpone(self, report: ReportLease, why: str, *, delay_seconds: float) -> bool:
         """Have a report sent again later; False when it is no longer ours."""

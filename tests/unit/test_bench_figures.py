@@ -9,6 +9,7 @@ import sys
 
 import pytest
 from bench.__main__ import NAMES
+from bench.check import compared, counting
 from bench.measure import Figure, cpu_seconds, descendants, percentile, pss_bytes, ratios, summarise
 from bench.scenarios import Sizes
 from bench.tables import rounded, to_json, to_markdown
@@ -124,3 +125,26 @@ def test_every_scenario_has_a_heading_and_a_method():
 )
 def test_a_figure_has_three_digits_that_count(value, text):
     assert rounded(value) == text
+
+
+def test_a_count_may_grow_by_a_fifth_and_no_more():
+    known = {"trips": 10.0, "calls": 100.0}
+    assert compared({"trips": 12.0, "calls": 50.0}, known) == []
+    assert compared({"trips": 12.1, "calls": 100.0}, known) == ["trips grew from 10 to 12.1"]
+
+
+def test_a_count_that_is_missing_or_new_is_a_fault():
+    assert compared({"trips": 1.0}, {"calls": 1.0}) == [
+        "calls was not counted",
+        "trips is not on record: make bench-check ARGS=--record",
+    ]
+
+
+def test_python_calls_are_counted_and_those_of_c_are_not():
+    def called() -> int:
+        return len("four")
+
+    with counting() as counted:
+        for _ in range(7):
+            called()
+    assert 7 <= counted["calls"] <= 9

@@ -6,7 +6,9 @@
 --     AI City's own check
 --   standing: where a delivery stands at AI City, which may change it later; '' for any other ending
 --   read_back_ms: until its task is read back first, or '' when it is not
--- Reply: {1, or 0 when the token is not the current one; 1 when this may change whether the agent takes work, else 0}
+--   grace_ms: how long the sweep leaves new reports to others
+-- Reply: {1, or 0 when the token is not the current one; 1 when this may change whether the agent takes work, else 0;
+--        how many other reports may be due}
 local id, arg = ARGV[1], named(3)
 local job = key('job', id)
 
@@ -16,12 +18,18 @@ local function is_slow()
 end
 
 local was_slow = is_slow()
+
+local function reply(is_ours)
+  return {is_ours, (was_slow or is_slow()) and 1 or 0,
+    redis.call('ZCOUNT', key('state', 'finished'), '-inf', NOW + arg.grace_ms)}
+end
+
 if not owns_report(id, ARGV[2]) then
   -- It was sent before a wipe, or by a process that slept: AI City accepted it all the same.
   if arg.meaning == 'failure' and redis.call('HGET', job, 'state') ~= 'reported' then
     count_failure()
   end
-  return {0, (was_slow or is_slow()) and 1 or 0}
+  return reply(0)
 end
 redis.call('HSET', job, 'receipt', arg.receipt)
 move(id, 'reported', NOW)
@@ -53,4 +61,4 @@ else
   let_one_go() -- never after a failure: one failure between two successes
 end
 expire_job(id, arg.retention_ms)
-return {1, (was_slow or is_slow()) and 1 or 0}
+return reply(1)
