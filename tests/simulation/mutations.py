@@ -237,7 +237,7 @@ MUTATIONS = (
         (ONE_OWNER, SAME_REPORT, ONE_ENDING),
         ("crashes", "everything"),
         ("finish", "if not owns_run(id, token) then", "if false then"),
-        seeds=60,
+        seeds=150,
     ),
     Mutation(
         "a rerun of what may be accepted",

@@ -162,6 +162,7 @@ FOREIGN = {
         "aicity_fleet/messaging/broker.py",
         "aicity_fleet/celery_app.py",
         "aicity_fleet/messaging/consumer_watch.py",
+        "aicity_fleet/messaging/event_batches.py",
         "aicity_fleet/messaging/task_class.py",
         "scheduler/clock.py",
         "scheduler/tasks.py",
