@@ -105,10 +105,10 @@ def poll(
                 if turn is None
                 else _look(client, ledger, intake, turn)
             )
-        if hindrance is not None:
-            return hindrance if summary.pages == 0 else summary
+        if hindrance is not None and summary.pages == 0:
+            return hindrance
         # What was assigned after the last walk, somebody may have asked for in vain.
-        if turn is None or not turn.is_wanted or summary.status != "ok":
+        if hindrance or turn is None or not turn.is_wanted or summary.status != "ok":
             break
     summary.seconds = round(time.monotonic() - began, 3)
     if summary.accepted or summary.refused:

@@ -1,11 +1,13 @@
-"""One report, once: take it from the outbox, send it, make sense of the answer.
+"""A report, once: take it from the outbox, send it, make sense of the answer; then the next that is due.
 
 The outcome was written down before and is never changed here: the same body under the same
 idempotency key, until there is a definite answer. A failed `complete` never becomes a `fail`.
 """
 
 import dataclasses
+import time
 import uuid
+from collections.abc import Callable
 from typing import Any
 
 import structlog
@@ -22,16 +24,17 @@ from aicity_fleet.errors import (
 )
 from aicity_fleet.failpoints import Failpoint, reached
 from aicity_fleet.ledger import Ledger, NotClaimed, ReportLease
+from aicity_fleet.messaging.messages import Messages
 from aicity_fleet.models import JsonObject, Meaning, Standing
 from scheduler.availability import tell_availability
 
 REPORT_BACKOFF_SECONDS = (2.0, 300.0)
 """First and longest wait after a report without a definite answer, in seconds; doubled each time."""
 
-MOST_OTHERS = 100
-"""How many other reports one message may lead to: a dispatcher that is to stop waits for its tasks."""
+MOST_SECONDS = 5.0
+"""For how long one message may lead to further reports, in seconds: polls need the same threads."""
 
-WAITING = frozenset({"none", "paused", "stopped", "quiet", "guard_unknown"})
+WAITING = frozenset({"none", "paused", "stopped", "quiet", "guard_unknown", "unknown"})
 """Why no further report is sent now: none is due, or all wait."""
 
 log = structlog.get_logger(__name__)
@@ -62,19 +65,34 @@ def idempotency_key(agent: str, task_id: str, kind: str, refusals: int = 0) -> s
     return str(uuid.uuid5(uuid.NAMESPACE_URL, name))
 
 
-def report_all(job_id: str, parts: ReporterParts) -> JsonObject:
-    """Send a finished job's outcome, and then every other one that is due and has no message of its own.
+def report_all(
+    job_id: str,
+    parts: ReporterParts,
+    messages: Messages,
+    *,
+    is_stopping: Callable[[], bool] = lambda: False,
+) -> JsonObject:
+    """Send a finished job's outcome, and then others that are due.
+
+    Args:
+        job_id: The job; empty for any whose report is due.
+        messages: Sends a message for what is left when this has taken long enough.
+        is_stopping: Whether this process is about to end.
 
     Returns:
-        What happened with the first, for Flower, and how many others were sent.
+        What happened with the first, for Flower, and how many others were tried.
 
     Raises:
         LedgerUnavailableError: Redis went away; the sweep finds the reports again.
     """
-    first, others = report(job_id, parts), 0
+    began, first, others = time.monotonic(), report(job_id, parts), 0
     latest = first
-    # What was settled says if there are others: mostly there are none, and nobody is asked.
-    while latest.get("others_due", 1) and others < MOST_OTHERS:
+    # What was settled says if there are others: mostly there are none, and nobody is asked. After a report
+    # that was put off, AI City is left alone.
+    while latest.get("others_due", 1) and latest["did"] != "postponed":
+        if is_stopping() or time.monotonic() - began > MOST_SECONDS:
+            messages.report("")
+            break
         latest = report("", parts)
         if latest["why"] in WAITING:
             break

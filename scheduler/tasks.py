@@ -1,5 +1,6 @@
 """The Celery side of the dispatcher: the tasks ``fleet.poll`` and ``fleet.report``, and the sweep."""
 
+import threading
 from functools import cache
 
 from celery import Task, signals
@@ -17,6 +18,7 @@ from scheduler.report import ReporterParts, report_all
 from scheduler.sweep import Sweeper
 
 _background = Threads()
+_stopping = threading.Event()
 
 
 @app.task(name=POLL, bind=True)
@@ -42,7 +44,7 @@ def poll_task(self: Task[[], JsonObject]) -> JsonObject:
 @app.task(name=REPORT)
 def report_task(job_id: str) -> JsonObject:
     """Tell AI City a job's outcome, if it is to be told now, and all others that are due."""
-    return report_all(job_id, _reporter())
+    return report_all(job_id, _reporter(), messages, is_stopping=_stopping.is_set)
 
 
 @cache
@@ -83,6 +85,11 @@ def _start_sweep(**_: object) -> None:
         max_running = settings.max_running_jobs
         sweeper = Sweeper(_ledger(), messages, settings.sweep_seconds, max_running=max_running)
         sweeper.start(_background)
+
+
+@signals.worker_shutting_down.connect
+def _begin_to_stop(**_: object) -> None:
+    _stopping.set()
 
 
 @signals.worker_shutdown.connect

@@ -13,6 +13,7 @@ from aicity_fleet.failpoints import Failpoint, reached
 from aicity_fleet.journal import Entry
 from aicity_fleet.ledger.leases import Lease
 from aicity_fleet.ledger.ledger import Ledger
+from aicity_fleet.ledger.packing import unpack
 from aicity_fleet.stop_switch import StopSwitch
 
 RETRY_SECONDS = 0.5
@@ -24,11 +25,14 @@ class LedgerJournal:
 
     Args:
         stop_switch: Ends the wait for Redis when the run is stopped.
+
+    Raises:
+        LedgerError: An entry cannot be read.
     """
 
     def __init__(self, ledger: Ledger, lease: Lease, stop_switch: StopSwitch) -> None:
         self._ledger, self._lease, self._stop_switch = ledger, lease, stop_switch
-        self._recorded = [Entry.from_json(json.loads(text)) for text in lease.journal]
+        self._recorded = [Entry.from_json(json.loads(unpack(text))) for text in lease.journal]
 
     def recorded(self, ordinal: int) -> Entry | None:
         """Return the entry that an earlier attempt left at this place, if any."""

@@ -49,7 +49,7 @@ class Lease:
     """The known part of what all earlier attempts spent, and the estimate of their unanswered calls, in US
     dollars."""
     journal: tuple[str, ...] = dataclasses.field(default=(), repr=False)
-    """The entries that earlier attempts left, as JSON texts."""
+    """The entries that earlier attempts left, as Redis stores them (``packing``)."""
 
     @property
     def fence(self) -> str:

@@ -16,7 +16,6 @@ from aicity_fleet.ledger.controls import (
 )
 from aicity_fleet.ledger.leases import ClaimTerms, Finished, Lease, NotClaimed, Renewal
 from aicity_fleet.ledger.lua import Scripts
-from aicity_fleet.ledger.packing import unpack
 from aicity_fleet.models import AssignedTask, Failed, JobState, JsonObject, Outcome, Spent
 from aicity_fleet.money.cost import from_picodollars, picodollars
 
@@ -75,7 +74,7 @@ class Runs:
             troubles=troubles,
             ran_ms=ran_ms,
             spent_usd=from_picodollars(int(spent)),
-            journal=tuple(unpack(entry) for entry in journal),
+            journal=tuple(journal),
         )
 
     def defer(self, job_id: str, *, delay_seconds: float) -> None:

@@ -60,9 +60,9 @@ class QoS(kombu_redis.QoS):
     """Kombu's record of messages that are not acknowledged, kept in memory alone.
 
     Kombu keeps it in Redis as well, which took two transactions for each message. No promise rests on it:
-    a message is acknowledged when its task starts, and the sweep sends again what was lost before. Measured
-    besides: a reset between a message's pop and its acknowledgement ended the worker, because kombu uses a
-    connection that it closed before.
+    a message is acknowledged when its task starts, and the sweep sends again what was lost before that.
+    Measured besides: a reset between a message's pop and its acknowledgement ended the worker, because
+    kombu uses a connection that it closed before.
     """
 
     def append(self, message: Any, delivery_tag: str) -> None:
@@ -75,14 +75,16 @@ class QoS(kombu_redis.QoS):
 
     def reject(self, delivery_tag: str, requeue: bool = False) -> None:
         """Drop a message, or have it delivered again after all others."""
-        if requeue:
+        if requeue and delivery_tag in self._taken:
             self._put_back([self._taken[delivery_tag]], leftmost=True)
         virtual.QoS.ack(self, delivery_tag)
 
     def restore_unacked(self, client: Any = None) -> None:  # noqa: ARG002 -- kombu passes one
         """Have what was taken and not acknowledged delivered next, if there is a connection."""
-        self._put_back(list(self._taken.values()), leftmost=False)
+        cast("Any", self)._flush()  # what was acknowledged meanwhile
+        messages = list(self._taken.values())
         self._taken.clear()
+        self._put_back(messages, leftmost=False)
 
     def restore_visible(self, *_: Any, **__: Any) -> None:
         """Restore nothing: no record outlives its process."""

@@ -18,15 +18,24 @@ class EventBatches(bootsteps.StartStopStep):
 
     requires = (Events,)
 
+    def __init__(self, consumer: Any, **options: Any) -> None:
+        super().__init__(consumer, **options)
+        self._consumer, self._is_due = consumer, False
+        self._dispatcher: Any = None
+
     def start(self, consumer: Any) -> None:
         """Have events wait. Celery calls this for each connection: its dispatcher and timers are new."""
-        self._consumer = consumer
+        before, self._dispatcher = self._dispatcher, consumer.event_dispatcher
         self._is_due = False
-        if consumer.hub is not None:
-            consumer.event_dispatcher.on_send_buffered = self._note
+        if consumer.hub is None:
+            return
+        self._dispatcher.on_send_buffered = self._note
+        for group, events in before._group_buffer.items() if before else ():
+            self._dispatcher._group_buffer[group].extend(events)
+            self._note()
 
-    def stop(self, consumer: Any) -> None:
-        """Send what waits before the connection closes."""
+    def shutdown(self, consumer: Any) -> None:
+        """Send what waits before the process ends; a connection that was lost takes nothing."""
         if consumer.event_dispatcher is not None:
             consumer.event_dispatcher.flush()
 
@@ -39,5 +48,5 @@ class EventBatches(bootsteps.StartStopStep):
 
     def _flush(self) -> None:
         self._is_due = False  # before the flush: an event that comes meanwhile is not left behind
-        if self._consumer.event_dispatcher is not None:
-            self._consumer.event_dispatcher.flush()
+        if self._dispatcher is self._consumer.event_dispatcher is not None:
+            self._dispatcher.flush()

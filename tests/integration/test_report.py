@@ -74,31 +74,44 @@ def test_a_deliverable_is_reported_once_with_its_receipt(parts, city, ledger, fi
 
 def test_one_message_reports_all_that_is_due(parts, city, ledger, finished):
     first, second, third = finished(), finished(), finished()
-    postponed = finished()
+    postponed, sent = finished(), RecordedMessages()
     due_later(ledger, postponed)
-    did = report_all(first, parts)
+    did = report_all(first, parts, sent)
     assert did == {"job_id": first, "did": "settled", "why": "accepted", "others": 2}
     assert [state(ledger, job_id) for job_id in (second, third)] == [JobState.REPORTED] * 2
     assert state(ledger, postponed) is JobState.FINISHED
-    assert report_all(first, parts)["others"] == 0, "a message that comes again does nothing"
+    assert report_all(first, parts, sent)["others"] == 0, "a message that comes again does nothing"
+    assert sent.sent == []
 
 
-def test_one_message_reports_only_so_many(parts, ledger, finished, monkeypatch):
-    monkeypatch.setattr(report_module, "MOST_OTHERS", 1)
-    first, *rest = finished(), finished(), finished()
-    assert report_all(first, parts)["others"] == 1
-    assert sorted(str(state(ledger, job_id)) for job_id in rest) == ["finished", "reported"]
+@pytest.mark.parametrize("why", ["it takes long", "the process stops"])
+def test_what_is_left_gets_a_message_of_its_own(parts, ledger, finished, monkeypatch, why):
+    monkeypatch.setattr(report_module, "MOST_SECONDS", 0.0 if why == "it takes long" else 60.0)
+    first, second = finished(), finished()
+    sent = RecordedMessages()
+    stops = why == "the process stops"
+    assert report_all(first, parts, sent, is_stopping=lambda: stops)["others"] == 0
+    assert sent.sent == [("fleet.report", "")]
+    assert state(ledger, second) is JobState.FINISHED
+    monkeypatch.undo()
+    assert report_all("", parts, sent)["job_id"] == second
+    assert state(ledger, second) is JobState.REPORTED
+
+
+def test_after_a_report_that_was_put_off_nothing_more_is_sent(parts, city, ledger, finished):
+    """Also where AI City asks for no wait at all: the same report would be sent over and over."""
+    first, second = finished(), finished()
+    city.fault("complete", "status", status=429, retryAfter=0, count=None)
+    assert report_all(first, parts, RecordedMessages())["did"] == "postponed"
+    tasks = city.report()["tasks"]
+    assert [len(tasks[job_id]["attempts"]) for job_id in (first, second)] == [1, 0]
 
 
 def test_nothing_else_is_sent_while_reports_wait(parts, ledger, finished):
     first, second = finished(), finished()
     ledger.controls.pause("reports", "a test")
-    assert report_all(first, parts) == {
-        "job_id": first,
-        "did": "nothing",
-        "why": "paused",
-        "others": 0,
-    }
+    did = report_all(first, parts, RecordedMessages())
+    assert did == {"job_id": first, "did": "nothing", "why": "paused", "others": 0}
     assert state(ledger, second) is JobState.FINISHED
 
 

@@ -219,7 +219,7 @@ class Fleet:
 
         def handle(text: str) -> JsonObject:
             if text != POLL_TEXT:
-                return report_all(text, reporter)
+                return report_all(text, reporter, self._messages)
             summary = poll(
                 client=client, ledger=ledger, messages=self._messages, max_input_chars=1000
             ).to_json()

@@ -19,17 +19,17 @@ class Dispatcher:
 
     def __init__(self) -> None:
         self.on_send_buffered: Any = None
-        self.waiting = 0
+        self._group_buffer: dict[str, list[str]] = {"task": []}
         self.batches: list[int] = []
 
     def send(self) -> None:
-        self.waiting += 1
+        self._group_buffer["task"].append("an event")
         self.on_send_buffered()
 
     def flush(self) -> None:
-        if self.waiting:
-            self.batches.append(self.waiting)
-            self.waiting = 0
+        if self._group_buffer["task"]:
+            self.batches.append(len(self._group_buffer["task"]))
+            self._group_buffer["task"].clear()
 
 
 @pytest.fixture
@@ -66,24 +66,26 @@ def test_events_of_a_moment_are_one_batch_whatever_thread_they_come_from(consume
     assert dispatcher.batches == [5, 1]
 
 
-def test_the_next_connection_begins_anew_although_the_timers_of_the_last_are_gone(consumer):
+def test_the_next_connection_sends_what_waited_although_the_timers_of_the_last_are_gone(consumer):
     step = EventBatches(consumer)
     step.start(consumer)
     consumer.event_dispatcher.send()
     consumer.hub.reset()
     consumer.event_dispatcher = Dispatcher()
     step.start(consumer)
-    consumer.event_dispatcher.send()
     turn(consumer.hub, 0.2)
     assert consumer.event_dispatcher.batches == [1]
+    consumer.event_dispatcher.send()
+    turn(consumer.hub, 0.2)
+    assert consumer.event_dispatcher.batches == [1, 1]
 
 
-def test_what_waits_is_sent_before_the_connection_closes(consumer):
+def test_what_waits_is_sent_before_the_process_ends(consumer):
     step = EventBatches(consumer)
     step.start(consumer)
     dispatcher = consumer.event_dispatcher
     dispatcher.send()
-    step.stop(consumer)
+    step.shutdown(consumer)
     assert dispatcher.batches == [1]
     consumer.event_dispatcher = None
-    step.stop(consumer)
+    step.shutdown(consumer)

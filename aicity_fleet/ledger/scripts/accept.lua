@@ -30,7 +30,7 @@ local function accept(id, task, task_type, nonce, reason, max_budget_cents)
     return 'paused'
   end
   redis.call('HSET', job, 'task', task, 'task_type', task_type, 'nonce', nonce,
-    'attempt', 0, 'lapses', 0, 'accepted_at', NOW, 'listed_at', NOW)
+    'attempt', 0, 'lapses', 0, 'accepted_at', NOW, 'listed_at', NOW, 'sent_at', NOW)
   if max_budget_cents ~= '' then
     redis.call('HSET', job, 'max_budget_cents', max_budget_cents)
   end

@@ -30,6 +30,7 @@ end
 -- The message is used up: the sweep sends another one when a claim may succeed.
 local function refuse(reason, due)
   redis.call('ZADD', UNSENT, due, id)
+  redis.call('HSET', job, 'refused_at', NOW)
   return {'', reason}
 end
 
@@ -69,6 +70,12 @@ end
 if breaker.open_until then
   breaker.open_until, breaker.is_probing = NOW + tonumber(arg.probe_ms), true -- this job is the probe
   write_breaker(arg.endpoint, breaker)
+end
+-- The sweep learns which messages must have been taken by now.
+local sent_at = tonumber(redis.call('HGET', job, 'sent_at') or '0')
+if sent_at > tonumber(redis.call('HGET', TURNS, 'claimed_sent_at') or '0') then
+  redis.call('HSET', TURNS, 'claimed_sent_at', sent_at)
+  redis.call('PEXPIRE', TURNS, 86400 * 1000)
 end
 local token = redis.call('HINCRBY', job, 'attempt', 1)
 move(id, 'running', NOW + arg.lease_ms)

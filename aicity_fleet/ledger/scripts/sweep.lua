@@ -60,14 +60,17 @@ if not is_paused('starts') then
   if room > 0 then
     send = due(UNSENT, room)
   end
-  -- A message that was sent and never led to a claim is lost. Only an empty queue proves that; without the
-  -- proof, each sweep would multiply a long backlog.
+  -- A message that was sent and never led to a claim is lost. An empty queue proves that, and so does the claim of
+  -- a job whose message was sent long after it, because a queue keeps its order. Without a proof, each sweep would
+  -- multiply a long backlog.
+  local taken_until = tonumber(redis.call('HGET', TURNS, 'claimed_sent_at') or '0')
   if redis.call('LLEN', PREFIX .. 'jobs') == 0 then
-    for _, id in ipairs(due(key('state', 'queued'))) do
-      local sent_at = tonumber(redis.call('HGET', key('job', id), 'sent_at') or '0')
-      if #send < room and sent_at + arg.message_lost_ms <= NOW and not redis.call('ZSCORE', UNSENT, id) then
-        send[#send + 1] = id
-      end
+    taken_until = NOW
+  end
+  for _, id in ipairs(due(key('state', 'queued'))) do
+    local sent_at = tonumber(redis.call('HGET', key('job', id), 'sent_at') or '0')
+    if #send < room and sent_at + arg.message_lost_ms <= taken_until and not redis.call('ZSCORE', UNSENT, id) then
+      send[#send + 1] = id
     end
   end
 end

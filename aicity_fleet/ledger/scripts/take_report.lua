@@ -10,8 +10,8 @@ if id == '' then
   -- The first that nobody sends, of those that are new or overdue. What is passed over, the sweep finds.
   local fresh = redis.call('ZRANGEBYSCORE', key('state', 'finished'), '-inf', NOW + ARGV[3], 'LIMIT', 0, 20)
   for _, each in ipairs(fresh) do
-    local times = redis.call('HMGET', key('job', each), 'report_due', 'report_lease_until')
-    if tonumber(times[1] or '0') <= NOW and tonumber(times[2] or '0') <= NOW then
+    local found = redis.call('HMGET', key('job', each), 'state', 'report_due', 'report_lease_until')
+    if found[1] == 'finished' and tonumber(found[2]) <= NOW and tonumber(found[3] or '0') <= NOW then
       id = each
       break
     end

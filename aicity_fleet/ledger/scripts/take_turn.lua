@@ -4,8 +4,13 @@
 local held_until = tonumber(redis.call('HGET', TURNS, ARGV[1] .. ':until') or '0')
 local is_ours = ARGV[2] ~= '' and redis.call('HGET', TURNS, ARGV[1] .. ':token') == ARGV[2]
 if held_until > NOW and not is_ours then
-  redis.call('HSET', TURNS, ARGV[1] .. ':wanted', 1)
+  if ARGV[2] ~= '' then
+    redis.call('HSET', TURNS, ARGV[1] .. ':wanted', 1)
+  end
   return 0
+end
+if not is_ours then
+  redis.call('HDEL', TURNS, ARGV[1] .. ':wanted') -- of a holder that died
 end
 redis.call('HSET', TURNS, ARGV[1] .. ':until', NOW + ARGV[3], ARGV[1] .. ':token', ARGV[2])
 redis.call('PEXPIRE', TURNS, 86400 * 1000)
