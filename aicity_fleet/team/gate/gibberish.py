@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from aicity_fleet.team.gate.patterns import compile_fast
 from aicity_fleet.team.gate.verdict import HARD, Check, Finding, Submission
 from aicity_fleet.team.gate.word_salad import noise, oddity
-from aicity_fleet.team.gate.words import FUNCTION_WORDS
+from aicity_fleet.team.gate.words import FUNCTION_WORDS, blanks_but, letter_words, pieces
 
 LOOKED_AT_CHARS = 40_000
 """How much of a text is looked at, in characters from its start."""
@@ -96,10 +96,11 @@ _ASKS_LIST = re.compile(
 _ADDRESS = re.compile(r"https?://[^\s)>\]]+|\]\([^()\s]{0,2000}\)|<[^<>\n]{1,400}>")
 _MIXED = re.compile(r"[a-z]\d[a-z]|[a-z]{2}\d|\d[a-z]{2}")
 _CAMEL = re.compile(r"[a-z][A-Z]")
-_WORD = re.compile(r"[^\W\d_]+(?:['\u2019][^\W\d_]+)*")
 _TOKEN = re.compile(r"[^\W\d_]+(?:['\u2019][^\W\d_]+)*|\d+|[^\w\s]")
 _VOWELS = frozenset("aeiouyаеиоуыэюяіїєёæøœıαεηιουωάέήίόύώ")
-_CONSONANTS = re.compile(f"[^{''.join(sorted(_VOWELS))}]{{5}}")
+_CONSONANT = f"[^ {''.join(sorted(_VOWELS))}]"
+_UNPRONOUNCEABLE = re.compile(rf"{_CONSONANT}{{5}}[^ ]*|(?<![^ ]){_CONSONANT}+(?![^ ])")
+"""A word with five consonants in a row, or without a vowel, among words with blanks between them."""
 _LATIN_OR_CYRILLIC = re.compile(r"[a-zа-яёіїєґўђћџљњјæøœßłđðþı]+")
 
 
@@ -110,7 +111,7 @@ _COMMON_HAN = frozenset(
     "长長儿兒回位分爱愛老因很给給名法间間斯知世什两兩次使身者被高已亲親其进進此话話常与與活正感"
 )
 _DETERMINERS = frozenset(("the", "a", "an", "my", "your", "its", "our", "their", "every"))
-_NEVER_AFTER = frozenset(
+_NEVER_AFTER_DETERMINER = frozenset(
     """
     the a an of to is are was were be and or but that from with by at for in on have has had which when
     would should could will than then if it they he she we you this these those them him not into
@@ -122,6 +123,23 @@ _NEVER_AFTER_PREPOSITION = frozenset(
     """
     of is are was were be has had would should could will from with into and or
     """.split()  # noqa: SIM905 -- easier to read
+)
+_SALAD = frozenset(
+    (
+        *itertools.product(_DETERMINERS, _NEVER_AFTER_DETERMINER),
+        *itertools.product(_PREPOSITIONS, _NEVER_AFTER_PREPOSITION),
+    )
+)
+"""The pairs of words that no sentence has."""
+
+_PLAIN_ASCII = bytes(
+    byte
+    for byte in range(128)
+    if chr(byte).isalnum() or chr(byte).isspace() or chr(byte) in ".,;:!?'\"()-*#>/_="
+)
+_BLANKS_BUT_BLOBS = bytes(
+    byte if byte < 128 and (chr(byte).isalnum() or chr(byte) in "+/=_-") else ord(" ")
+    for byte in range(256)
 )
 
 
@@ -146,7 +164,7 @@ def gibberish(submission: Submission) -> Iterator[Finding]:
 def _is_gibberish(prose: str, may_be_list: bool) -> bool:
     if _is_symbols(prose) or _is_blob(prose):
         return True
-    words = _WORD.findall(prose)
+    words = letter_words(prose)
     if _mixes_scripts(words) or _is_random_han(prose) or _is_camel_case(words):
         return True
     lower = [word.lower() for word in words if not word.isupper()]
@@ -167,27 +185,29 @@ def _is_odd(submission: Submission) -> bool:
     share, weight = oddity(prose, found)
     if share > ODDITY_SHARE and weight >= MIN_ODDITY:
         return True
-    return found >= MIN_NOISE and found > NOISE_SHARE * len(_WORD.findall(prose))
+    return found >= MIN_NOISE and found > NOISE_SHARE * len(letter_words(prose))
 
 
 def _is_symbols(prose: str) -> bool:
     lines = [line for line in prose.split("\n") if not line.lstrip().startswith("|")]
     text = "".join(lines)
-    plain = sum(count for char, count in collections.Counter(text).items() if _is_plain(char))
-    return len(text) >= 60 and len(text) - plain > SYMBOL_SHARE * len(text)
+    most = SYMBOL_SHARE * len(text)
+    rest = text.encode("utf-8", "surrogatepass").translate(None, _PLAIN_ASCII)
+    odd = rest.decode("utf-8", "surrogatepass")
+    return len(text) >= 60 and len(odd) > most and sum(map(_is_symbol, odd)) > most
 
 
-def _is_plain(char: str) -> bool:
-    if char.isalnum() or char.isspace():
-        return True
+def _is_symbol(char: str) -> bool:
+    """Whether a character is none that text is made of; all of ASCII that is was taken out before."""
     if char.isascii():
-        return char in ".,;:!?'\"()-*#>/_="
-    return unicodedata.category(char)[0] in "MPZ"
+        return True
+    is_plain = char.isalnum() or char.isspace() or unicodedata.category(char)[0] in "MPZ"
+    return not is_plain
 
 
 def _is_blob(prose: str) -> bool:
     """Whether most of a text is runs of letters and digits that mix both, or are too long for words."""
-    runs = re.findall(r"[A-Za-z0-9+/=_-]+", prose)
+    runs = pieces(prose, _BLANKS_BUT_BLOBS)
     mixed = sum(bool(_MIXED.search(run)) for run in runs if not run.isalpha())
     if len(runs) >= 2 * MIN_WORDS and mixed > MIXED_SHARE * len(runs):
         return True
@@ -197,9 +217,9 @@ def _is_blob(prose: str) -> bool:
 
 
 def _mixes_scripts(words: list[str]) -> bool:
-    scripts = [_script(word) for word in words]
-    if len(scripts) < MIN_WORDS:
+    if len(words) < MIN_WORDS or all(word[0].isascii() for word in words):
         return False
+    scripts = [_script(word) for word in words]
     common = [
         name for name, count in collections.Counter(scripts).items() if count >= 0.04 * len(scripts)
     ]
@@ -239,7 +259,7 @@ def _is_unpronounceable(words: list[str]) -> bool:
     ]
     if len(judged) < MIN_WORDS:
         return False
-    bad = sum(bool(_CONSONANTS.search(word)) or _VOWELS.isdisjoint(word) for word in judged)
+    bad = len(_UNPRONOUNCEABLE.findall(" ".join(judged)))
     return bad > UNPRONOUNCEABLE_SHARE * len(judged)
 
 
@@ -251,30 +271,33 @@ def _without_marks(word: str) -> str:
 
 def _is_salad(prose: str) -> bool:
     """Whether English function words stand in no order, with white space alone between them."""
-    tokens = _TOKEN.findall(prose.lower())
-    bad = sum(
-        (one in _DETERMINERS and two in _NEVER_AFTER)
-        or (one in _PREPOSITIONS and two in _NEVER_AFTER_PREPOSITION)
-        for one, two in itertools.pairwise(tokens)
-    )
+    lower = prose.lower()
+    if _count_salad(letter_words(lower)) < MIN_SALAD_PAIRS:  # whatever stands between them
+        return False
+    tokens = _TOKEN.findall(lower)
+    bad = _count_salad(tokens)
     if bad < MIN_SALAD_PAIRS:
         return False
     pairs = sum(one[0].isalpha() and two[0].isalpha() for one, two in itertools.pairwise(tokens))
     return bool(bad > SALAD_SHARE * pairs)
 
 
+def _count_salad(tokens: list[str]) -> int:
+    return sum(map(_SALAD.__contains__, itertools.pairwise(tokens)))
+
+
 def _lacks_grammar(prose: str) -> bool:
     """Whether the long lines of a text hold next to no function words."""
     words: list[str] = []
     for line in prose.split("\n"):
-        found = _WORD.findall(line.lower())
+        found = letter_words(line.lower())
         if len(found) >= MIN_WORDS and not line.lstrip().startswith("|"):
             words += found
     if not prose.isascii():
         words = [
             word for word in words if not _HAN.match(word) and not "\u0e00" <= word[0] <= "\u0eff"
         ]
-    function_words = sum(word in FUNCTION_WORDS for word in words)
+    function_words = sum(map(FUNCTION_WORDS.__contains__, words))
     return len(words) >= MIN_RUNNING_WORDS and function_words < FUNCTION_SHARE * len(words)
 
 
