@@ -5,6 +5,7 @@ import functools
 import re
 from collections.abc import Iterator
 
+from aicity_fleet.team.gate.patterns import compile_fast
 from aicity_fleet.team.gate.verdict import HARD, Check, Finding, Submission
 from aicity_fleet.team.gate.words import FUNCTION_WORDS, Shingle, shingles, words_of
 
@@ -55,7 +56,7 @@ _FRAME = frozenset(
 )
 """Words with which an order is framed."""
 
-_KEEPS = re.compile(
+_KEEPS = compile_fast(
     r"\b(?:proof-?read|correct|edit|format|fix|check|spell|extract|find|list|choose|pick"
     r"|sort|select|clean|convert|quote|reorder|re-?order"
     r"|complete|continue|fill|arrange|punctuat|improve|polish|review|remove|replace"

@@ -37,7 +37,7 @@ _STATUS = (
     r"|500 internal server error|502 bad gateway|502 proxy error"
     r"|503 service (?:temporarily )?unavailable|504 gateway time-?out|52\d[: ]|error 1\d\d\d)"
 )
-_HEADLINE = re.compile(
+_HEADLINE = compile_fast(
     rf"\b{_STATUS}"
     r"|\bbad gateway\b|\bgateway time-?out\b|\bservice (?:temporarily )?unavailable\b"
     r"|\binternal server error\b|\berror (?:code )?(?:4\d\d|5\d\d)\b"

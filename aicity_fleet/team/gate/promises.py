@@ -179,7 +179,7 @@ _ASK = compile_fast(
     r"|请问|请提供|请告诉|请确认|能否|可否|您希望|не могли бы"
     r"|уточните|подскажите|\bczy (?:mógłby|mogłaby)|\bkunt u\b|\bproszę o\b"
 )
-_ORDERED_LETTER = re.compile(
+_ORDERED_LETTER = compile_fast(
     r"\b(?:process|copy|services|onboarding|terms|polic\w+|websites?|press|releases?"
     r"|manifesto|motivational|intro\w*|minutes|outlook|forecast|preview|agenda|itinerary"
     r"|program\w*|refus\w+|declin\w+|polite\w*|re-?write|rephrase|translat\w+|summar\w+"
@@ -196,7 +196,7 @@ _ORDERED_LETTER = re.compile(
     r"|courriel|message|réponse|plan de|carta|correo|mensaje|respuesta|discurso)\b|メール|手紙|返信"
     r"|計画|邮件|信|计划|回复"
 )
-_YOU = re.compile(
+_YOU = compile_fast(
     r"\b(?:you|your|sie|ihre?|du|dein|vous|votre|tu|ta|ton|usted|su|tus?|você|seu|lei|suo|uw"
     r"|je)\b|[您你]|вы|ваш"
 )
@@ -256,7 +256,7 @@ _DEFERS = compile_fast(
 )
 """Words of somebody who has not done the work yet, whatever the order is for."""
 
-_ORDERED_REPLY = re.compile(
+_ORDERED_REPLY = compile_fast(
     r"\b(?:auto-?reply|autorespon\w+|out[- ]of[- ]office|status (?:update|report|message)"
     r"|stand-?up|repl(?:y|ies)"
     r"|respon(?:d|se)|antwort\w*|e-?mail|message|letter|speech|monolog\w*|dialog\w*|script|scene|minutes|pledge"

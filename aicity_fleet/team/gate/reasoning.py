@@ -5,6 +5,7 @@ import html
 import re
 from collections.abc import Iterator
 
+from aicity_fleet.team.gate.patterns import compile_fast
 from aicity_fleet.team.gate.verdict import HARD, Check, Finding, Submission
 
 MIN_TAG_CHARS = 60
@@ -56,7 +57,7 @@ def reasoning_tags(submission: Submission) -> Iterator[Finding]:
 
 
 def _has_tags(text: str) -> bool:
-    if _OTHER_TAG.search(text):
+    if any(mark in text for mark in ("<|", "[", "\u25c1")) and _OTHER_TAG.search(text):
         return True
     if "<" not in text:
         return False
@@ -154,9 +155,8 @@ _OPENERS: tuple[tuple[int, re.Pattern[str]], ...] = (
 )
 """How a monologue begins, and how much that weighs. From 4 up it speaks of the order by itself."""
 
-_ABOUT = re.compile(_ABOUT_THE_ORDER)
-_MARKS = re.compile(
-    r"(?:^|[.!?:…\n]\s{0,3})(?P<mark>"
+_ABOUT = compile_fast(_ABOUT_THE_ORDER)
+_MARK = (
     r"(?:but |no, |oh )?wait\b[,.!…\u2014 -]|hmm+\b|(?:but |so |now |okay,? |ok,? "
     r"|also,? )?let(?:['\u2019]s| me) "
     r"(?:think|draft|write|start|count|check|recount|re-?read|see|reconsider|structure"
@@ -184,9 +184,11 @@ _MARKS = re.compile(
     r"|that['\u2019]s (?:about|around|roughly) \d+ words"
     r"|(?:moment|warte|halt)[,.]|lass mich|ich (?:sollte|muss) |attends?[,.]|voyons|je dois "
     r"|je devrais |espera[,.]|a ver[,.]|debo |déjame"
-    r"|等等|让我|我应该|待って|まず)",
+    r"|等等|让我|我应该|待って|まず"
 )
-_OWN_OUTPUT = re.compile(
+_FIRST_MARK = re.compile(_MARK)
+_MARKS = re.compile(rf"[.!?:…\n]\s{{0,3}}(?:{_MARK})")
+_OWN_OUTPUT = compile_fast(
     r"\bthe (?:essay|article|post|poem|story|text|e-?mail|letter|report|description|summary"
     r"|piece|speech|caption|title|tone) (?:needs|should|must|has to|probably|could)\b"
     r"|\b(?:draft|outline|first draft|attempt)\s?:"
@@ -201,7 +203,7 @@ _OWN_OUTPUT = re.compile(
     r"|let['\u2019]s )?(?:draft|write it|produce)\b"
 )
 _WORD_COUNT = re.compile(r"\b\d{2,4}(?:-|\s)(?:more )?words\b|\bword (?:limit|count)\b")
-_ORDERED_MONOLOGUE = re.compile(
+_ORDERED_MONOLOGUE = compile_fast(
     r"inner (?:monologue|voice)|stream[ -]of[ -]consciousness|think(?:s|ing)? (?:aloud"
     r"|out loud)|monologue"
     r"|user stor(?:y|ies)|chain[ -]of[ -]thought|\bdialog|\btranscript\b|inner(?:er"
@@ -209,7 +211,7 @@ _ORDERED_MONOLOGUE = re.compile(
 )
 
 
-_FIRST_PERSON = re.compile(
+_FIRST_PERSON = compile_fast(
     r"\b(?:story|scene|fiction|novel|character|dialog\w*|diary|speech|talk|op-?ed|debate"
     r"|manifesto|persuasive|motivational|writing|coach\w*|advice|tips|checklist|guide"
     r"|first person|essay|personal|column|script|opinion|letter|e-?mail|poem|song|lyrics"
@@ -251,6 +253,10 @@ def _is_monologue(text: str, may_be_fiction: bool) -> bool:
     ]
     if "word" in text:
         marks += [(match.start(), 1, 0) for match in _WORD_COUNT.finditer(text, start)][:2]
+    first_mark = None if start else _FIRST_MARK.match(text)
+    if first_mark:
+        marks.append((0, 0, 1))
+        start = first_mark.end()
     marks += [(match.start(), 0, 1) for match in _MARKS.finditer(text, start)]
     marks.sort()
     first = about = other = 0

@@ -49,8 +49,8 @@ _CLOSE = (
 """Languages that short texts do not tell apart."""
 
 _ALL_NAMES = "|".join(NAMES.values())
-_NAME = re.compile(
-    rf"(?<!\w)(?:{_ALL_NAMES})(?!\w)|(?:英語|英语|英文|ドイツ語|德语|法语|フランス語|スペイン語|西班牙语|中文|中国語|日本語|日语|韓国語|韩语"
+_NAME = compile_fast(
+    rf"\b(?:{_ALL_NAMES})(?!\w)|(?:英語|英语|英文|ドイツ語|德语|法语|フランス語|スペイン語|西班牙语|中文|中国語|日本語|日语|韓国語|韩语"
     rf"|俄语|ロシア語)"
 )
 
@@ -73,7 +73,7 @@ _AFTER_NAME = re.compile(
     r"|addressed|suitable|describing|explaining|introducing|announcing|welcoming|inviting"
     r"|summari[sz]ing|\())|[でにへでを]|으로|로\b|[,。、]"
 )
-_BOTH = re.compile(
+_BOTH = compile_fast(
     r"\b(?:bilingual|zweisprachig|bilingue|bilingüe|both languages|side by side|vocabulary"
     r"|flash ?cards?|phrase ?book|phrases|glossary|learners?|lessons?|grammar|how (?:do"
     r"|would|to) (?:you |i )?say|difference between|meaning of|what does|explain"
@@ -120,7 +120,7 @@ _INVENTED = compile_fast(
 _NOT_PROSE = re.compile(
     r"https?://\S+|`[^`\n]*`|<[^<>\n]{1,300}>|[\w.-]+@[\w.-]+|\b\w+(?:[._/]\w+)+"
 )
-_MAY_BE_NO_PROSE = re.compile(r"[`<@]|[._/]\w|://")
+_MAY_BE_NO_PROSE = compile_fast(r"[`<@]|[._/]\w|://")
 """What all that is no prose holds."""
 
 _SYMBOLS = re.compile(r"[{}\[\]();=<>\\_#$%^&*+~|]")
@@ -171,11 +171,13 @@ def _is_in_another(parts: list[str], wanted: frozenset[str]) -> bool:
 def _has_grammar(parts: list[str]) -> bool:
     """Whether a text is sentences: lists of names and terms are in no language."""
     words = words_of(" ".join(parts))
-    is_spaced = [word for word in words if word < "\u0e00" or "\uac00" <= word < "\ud800"]
-    if len(is_spaced) < len(words) / 2:
+    spaced = [word for word in words if word < "\u0e00" or "\uac00" <= word < "\ud800"]
+    if len(spaced) < len(words) / 2:
         return True
-    found = sum(word in FUNCTION_WORDS or word >= "\uac00" for word in is_spaced)
-    return found >= GRAMMAR_SHARE * len(is_spaced)
+    found = sum(map(FUNCTION_WORDS.__contains__, spaced))
+    if found < GRAMMAR_SHARE * len(spaced):
+        found += sum(word >= "\uac00" and word not in FUNCTION_WORDS for word in spaced)
+    return found >= GRAMMAR_SHARE * len(spaced)
 
 
 def _prose_lines(submission: Submission) -> list[str]:
