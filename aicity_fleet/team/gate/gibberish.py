@@ -8,8 +8,8 @@ from collections.abc import Iterator
 
 from aicity_fleet.team.gate.patterns import compile_fast
 from aicity_fleet.team.gate.verdict import HARD, Check, Finding, Submission
-from aicity_fleet.team.gate.word_salad import noise, oddity
-from aicity_fleet.team.gate.words import FUNCTION_WORDS, blanks_but, letter_words, pieces
+from aicity_fleet.team.gate.word_salad import most_oddity, noise, oddity
+from aicity_fleet.team.gate.words import FUNCTION_WORDS, letter_words, pieces
 
 LOOKED_AT_CHARS = 40_000
 """How much of a text is looked at, in characters from its start."""
@@ -66,10 +66,11 @@ NOISE_SHARE = 0.01
 """Share of the words; an honest text has a slip or an abbreviation among hundreds."""
 
 _ORDERED_ODDITIES = compile_fast(
-    r"gibberish|nonsense|\brandom|lorem|filler|placeholder text|invented|constructed|conlang|fictional lang"
-    r"|made-up|\bcipher|\bencod|\bencrypt|\bbase ?64|klingon|elvish|jabberwock|\bword salad|\banagram"
-    r"|\bscrambl|\bword ?search|\bcrossword|\bdada|\bzaum|\bsound poem|\bscat\b|\bleet|tongue|zungenbr"
-    r"|\bvocabulary|\bconjugat|\bdeclension|\bgrammar|word famil|\btypos?\b|\bdialect|\bphonetic"
+    r"gibberish|nonsense|lorem|filler|placeholder text|invented|constructed|conlang|fictional lang"
+    r"|made-up|klingon|elvish|jabberwock|tongue|zungenbr|word famil"
+    r"|\brandom|\bcipher|\bencod|\bencrypt|\bbase ?64|\bword salad|\banagram"
+    r"|\bscrambl|\bword ?search|\bcrossword|\bdada|\bzaum|\bsound poem|\bscat\b|\bleet"
+    r"|\bvocabulary|\bconjugat|\bdeclension|\bgrammar|\btypos?\b|\bdialect|\bphonetic"
     r"|\btransliterat|\babbreviations?\b|\bacronyms?\b|\bkeyboard|\bwelsh|\bonomatop"
 )
 """Orders whose answer may be full of words that look odd."""
@@ -77,16 +78,16 @@ _ORDERED_ODDITIES = compile_fast(
 _ORDERED = compile_fast(
     r"gibberish|nonsense|random (?:characters?|strings?|letters?|words?|text)|lorem|filler"
     r"|placeholder text|invented language|constructed language|conlang|fictional language"
-    r"|made-up (?:words?|language)"
+    r"|made-up (?:words?|language)|jabberwock"
     r"|\bcipher|\bencod|\bencrypt|\bbase ?64|\bhex\b|\bhash|\bpasswords?\b|\btokens?\b"
-    r"|\bascii\b|\bemoji|\bklingon|\belvish|jabberwock|\bword salad|\bunicode|\bregex"
+    r"|\bascii\b|\bemoji|\bklingon|\belvish|\bword salad|\bunicode|\bregex"
     r"|\bregular expression|\bmorse|\bbinary|\bdna\b"
     r"|\banagram|\bscrambl|\bword ?search|\bcrossword|\bdada|\bzaum|\bglossolalia"
     r"|\bsound poem|\bscat\b|\bleet|\bvigen|\bcaesar|\brot ?13|\bkeys?\b|\bcodes?\b|\bserial"
     r"|\bskus?\b|\bplates?\b|\bpostcodes?\b|\bchess|\bmusical notation|\babc notation"
     r"|\bguitar tab|\bformula|\bequation|\blatex|\bhaskell|\bperl\b|\bbrainf"
 )
-_ASKS_LIST = re.compile(
+_ASKS_LIST = compile_fast(
     r"\b(?:keywords?|tags?|hashtags?|names?|list|words|vocabulary|glossary|synonyms?|titles?"
     r"|domains?|ingredients?|terms|inventory|csv|json|yaml|xml|html|css|sql|code|script"
     r"|config\w*|function|program|table|headlines?|slogans?|wordlist|labels?|telegram|notes"
@@ -182,9 +183,10 @@ def _is_odd(submission: Submission) -> bool:
         " ", "\n".join(line for line in lines if not line.lstrip().startswith("|"))
     )
     found = len(noise(prose, submission.order))
-    share, weight = oddity(prose, found)
-    if share > ODDITY_SHARE and weight >= MIN_ODDITY:
-        return True
+    if most_oddity(prose, found) >= MIN_ODDITY:
+        share, weight = oddity(prose, found)
+        if share > ODDITY_SHARE and weight >= MIN_ODDITY:
+            return True
     return found >= MIN_NOISE and found > NOISE_SHARE * len(letter_words(prose))
 
 
@@ -208,12 +210,16 @@ def _is_symbol(char: str) -> bool:
 def _is_blob(prose: str) -> bool:
     """Whether most of a text is runs of letters and digits that mix both, or are too long for words."""
     runs = pieces(prose, _BLANKS_BUT_BLOBS)
-    mixed = sum(bool(_MIXED.search(run)) for run in runs if not run.isalpha())
-    if len(runs) >= 2 * MIN_WORDS and mixed > MIXED_SHARE * len(runs):
-        return True
+    others = [run for run in runs if not run.isalpha()]
+    if len(runs) >= 2 * MIN_WORDS and len(others) > MIXED_SHARE * len(runs):
+        mixed = sum(bool(_MIXED.search(run)) for run in others)
+        if mixed > MIXED_SHARE * len(runs):
+            return True
     total = sum(map(len, runs))
+    if total < 100 or max(map(len, runs)) < LONG_WORD_CHARS:
+        return False
     long = sum(len(run) for run in runs if len(run) >= LONG_WORD_CHARS and len(set(run)) > 8)
-    return total >= 100 and long > total / 2
+    return long > total / 2
 
 
 def _mixes_scripts(words: list[str]) -> bool:
@@ -237,11 +243,15 @@ def _script(word: str) -> str:
 
 def _is_camel_case(words: list[str]) -> bool:
     """Whether the text is a heap of identifiers, as the rare tokens of a model are."""
-    found = sum(bool(_CAMEL.search(word)) for word in words if not word.islower())
-    return len(words) >= MIN_WORDS and found > CAMEL_SHARE * len(words)
+    mixed = [word for word in words if not (word.islower() or word.istitle())]
+    if len(words) < MIN_WORDS or len(mixed) <= CAMEL_SHARE * len(words):
+        return False
+    return sum(bool(_CAMEL.search(word)) for word in mixed) > CAMEL_SHARE * len(words)
 
 
 def _is_random_han(prose: str) -> bool:
+    if prose.isascii():
+        return False
     found: list[str] = _HAN.findall(prose)
     if len(found) < MIN_HAN:
         return False
@@ -251,12 +261,9 @@ def _is_random_han(prose: str) -> bool:
 
 def _is_unpronounceable(words: list[str]) -> bool:
     """Whether many words of an alphabet with vowels could not be spoken."""
-    judged = [
-        word
-        for word in map(_without_marks, words)
-        if len(word) >= 4
-        and (word.isalpha() if word.isascii() else _LATIN_OR_CYRILLIC.fullmatch(word))
-    ]
+    judged = [word for word in words if len(word) >= 4 and word.isascii() and word.isalpha()]
+    marked = map(_without_marks, itertools.filterfalse(str.isascii, words))
+    judged += [word for word in marked if len(word) >= 4 and _LATIN_OR_CYRILLIC.fullmatch(word)]
     if len(judged) < MIN_WORDS:
         return False
     bad = len(_UNPRONOUNCEABLE.findall(" ".join(judged)))
@@ -264,8 +271,6 @@ def _is_unpronounceable(words: list[str]) -> bool:
 
 
 def _without_marks(word: str) -> str:
-    if word.isascii():
-        return word
     return "".join(c for c in unicodedata.normalize("NFD", word) if not unicodedata.combining(c))
 
 

@@ -61,7 +61,7 @@ Shingle = tuple[str, ...]
 def words_of(text: str) -> list[str]:
     """Return the words and numbers of a text, in lower case."""
     found = pieces(text.lower(), _BLANKS_BUT_ALNUM)
-    if text.isascii():
+    if text.isascii() or all(map(str.isascii, found)):
         return found
     return [
         word
@@ -72,10 +72,11 @@ def words_of(text: str) -> list[str]:
 
 def letter_words(text: str) -> list[str]:
     """Return the words of a text, as it writes them: runs of letters, with apostrophes within."""
+    found = pieces(text, _BLANKS_BUT_LETTERS)
+    if all(map(str.isalpha, found)):
+        return found
     return [
-        word
-        for piece in pieces(text, _BLANKS_BUT_LETTERS)
-        for word in ((piece,) if piece.isalpha() else _WORD.findall(piece))
+        word for piece in found for word in ((piece,) if piece.isalpha() else _WORD.findall(piece))
     ]
 
 
