@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator
 
 from aicity_fleet.team.gate.markdown import Block
-from aicity_fleet.team.gate.patterns import compile_fast
+from aicity_fleet.team.gate.patterns import Finder
 from aicity_fleet.team.gate.verdict import HARD, Check, Finding, Submission
 
 MAX_CHARS = 100_000
@@ -35,7 +35,7 @@ MIN_OTHER_LINES = 2
 MAX_VERSE_CHARS = 90
 """Lines of verse are shorter, in characters."""
 
-_ORDERED = compile_fast(
+_ORDERED = Finder(
     r"\bheadlines?\b|\bunfinished\b|\bmid-?sentence\b|\bcliff-?hanger"
     r"|\bcomplete the (?:sentence|story|text)"
     r"|\bfirst (?:line|half|part) of\b|\bfragments?\b|\bstream of consciousness\b|\bno punctuation\b"
@@ -127,7 +127,7 @@ def cut_off(submission: Submission) -> Iterator[Finding]:
     Source: docs.aicity.dev/docs/guides/disputes (``general``: completeness).
     """
     text = submission.text[-MAX_CHARS:].rstrip()
-    if submission.is_unclosed or not text or _ORDERED.search(submission.task.description.lower()):
+    if submission.is_unclosed or not text or _ORDERED.is_in(submission.task.description.lower()):
         return
     last = text.rpartition("\n")[2].strip()
     if any(map(_ends_open, submission.blocks)):

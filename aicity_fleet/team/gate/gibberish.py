@@ -6,7 +6,7 @@ import re
 import unicodedata
 from collections.abc import Iterator
 
-from aicity_fleet.team.gate.patterns import compile_fast
+from aicity_fleet.team.gate.patterns import Finder
 from aicity_fleet.team.gate.verdict import HARD, Check, Finding, Submission
 from aicity_fleet.team.gate.word_salad import most_oddity, noise, oddity
 from aicity_fleet.team.gate.words import FUNCTION_WORDS, letter_words, pieces
@@ -65,7 +65,7 @@ MIN_NOISE = 3
 NOISE_SHARE = 0.01
 """Share of the words; an honest text has a slip or an abbreviation among hundreds."""
 
-_ORDERED_ODDITIES = compile_fast(
+_ORDERED_ODDITIES = Finder(
     r"gibberish|nonsense|lorem|filler|placeholder text|invented|constructed|conlang|fictional lang"
     r"|made-up|klingon|elvish|jabberwock|tongue|zungenbr|word famil"
     r"|\brandom|\bcipher|\bencod|\bencrypt|\bbase ?64|\bword salad|\banagram"
@@ -75,7 +75,7 @@ _ORDERED_ODDITIES = compile_fast(
 )
 """Orders whose answer may be full of words that look odd."""
 
-_ORDERED = compile_fast(
+_ORDERED = Finder(
     r"gibberish|nonsense|random (?:characters?|strings?|letters?|words?|text)|lorem|filler"
     r"|placeholder text|invented language|constructed language|conlang|fictional language"
     r"|made-up (?:words?|language)|jabberwock"
@@ -87,7 +87,7 @@ _ORDERED = compile_fast(
     r"|\bskus?\b|\bplates?\b|\bpostcodes?\b|\bchess|\bmusical notation|\babc notation"
     r"|\bguitar tab|\bformula|\bequation|\blatex|\bhaskell|\bperl\b|\bbrainf"
 )
-_ASKS_LIST = compile_fast(
+_ASKS_LIST = Finder(
     r"\b(?:keywords?|tags?|hashtags?|names?|list|words|vocabulary|glossary|synonyms?|titles?"
     r"|domains?|ingredients?|terms|inventory|csv|json|yaml|xml|html|css|sql|code|script"
     r"|config\w*|function|program|table|headlines?|slogans?|wordlist|labels?|telegram|notes"
@@ -155,10 +155,10 @@ def gibberish(submission: Submission) -> Iterator[Finding]:
     """
     order = submission.task.description.lower()
     prose = _ADDRESS.sub(" ", submission.prose[:LOOKED_AT_CHARS])
-    is_gibberish = not _ORDERED.search(order) and _is_gibberish(
-        prose, may_be_list=bool(_ASKS_LIST.search(order))
+    is_gibberish = not _ORDERED.is_in(order) and _is_gibberish(
+        prose, may_be_list=_ASKS_LIST.is_in(order)
     )
-    if is_gibberish or (not _ORDERED_ODDITIES.search(order) and _is_odd(submission)):
+    if is_gibberish or (not _ORDERED_ODDITIES.is_in(order) and _is_odd(submission)):
         yield Finding("gibberish", "The text makes no sense; write it again in sentences.", HARD)
 
 

@@ -35,6 +35,30 @@ def compile_fast(pattern: str, flags: re.RegexFlag = re.NOFLAG) -> re.Pattern[st
     return re.compile("|".join(parts), flags)
 
 
+class Finder:
+    """Tells whether one of many alternatives is in a text, faster than a pattern that tells where.
+
+    What begins with a letter at a word boundary is sought behind what is no part of a word.
+
+    Args:
+        pattern: Alternatives without groups that are numbered or named.
+    """
+
+    def __init__(self, pattern: str) -> None:
+        alternatives = _alternatives(pattern)
+        words = [each for each in alternatives if _begins_with_word(each)]
+        others = [each for each in alternatives if not _begins_with_word(each)]
+        inner = "|".join(_by_letter([each[2:] for each in words], _DEPTH))
+        self._words = re.compile(rf"\W(?:{inner})") if words else None
+        self._others = compile_fast("|".join(others)) if others else None
+
+    def is_in(self, text: str) -> bool:
+        """Whether an alternative is in a text."""
+        if self._words and self._words.search(f" {text}"):
+            return True
+        return bool(self._others and self._others.search(text))
+
+
 _FOLDS = (("\u0130", "I"), ("\u0131", "I"), ("\u017f", "S"), ("\u212a", "K"))
 """The characters beyond ASCII that are a letter of ASCII for a search that ignores case."""
 
@@ -115,6 +139,12 @@ def _end_of_group(pattern: str) -> int:
         if not depth:
             return piece.end()
     return len(pattern)
+
+
+def _begins_with_word(alternative: str) -> bool:
+    """Whether an alternative begins at a word boundary, with a letter or a digit."""
+    letters = _letters(alternative[2:]) if _begins_at_word(alternative) else ()
+    return bool(letters) and all(letter.isalnum() for letter, _ in letters)
 
 
 def _begins_at_word(alternative: str) -> bool:

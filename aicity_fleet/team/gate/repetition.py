@@ -4,7 +4,7 @@ import collections
 import re
 from collections.abc import Iterator
 
-from aicity_fleet.team.gate.patterns import compile_fast
+from aicity_fleet.team.gate.patterns import Finder
 from aicity_fleet.team.gate.verdict import HARD, Check, Finding, Submission
 from aicity_fleet.team.gate.words import SHINGLE_WORDS, shingles, words_of
 
@@ -36,7 +36,7 @@ PARAGRAPH_TIMES = 4
 REPEATED_ROWS = 6
 """How often one row may not stand in the tables of a text, if it is most of them."""
 
-_LISTED = compile_fast(
+_LISTED = Finder(
     r"\b(?:poem|poetry|song|lyric|verse|refrain|chorus|villanelle|ghazal|pantoum|chant"
     r"|mantra|rhyme|ballad|litany"
     r"|hymn|prayer|rondeau|triolet|rap|anthem|lullaby|nursery|cumulative|gedicht|lied"
@@ -47,7 +47,7 @@ _LISTED = compile_fast(
     r"|tabla|bingo|drill|exercises?|affirmations?|meditation)"
     r"|歌|詩|诗|песн|стих"
 )
-_ORDERED_REPEATS = compile_fast(
+_ORDERED_REPEATS = Finder(
     r"\b(?:repeat|write|print|copy|say|output|list|produce|give|type)\w{0,3}\b[^\n]{0,200}"
     r"\b(?:\d+|ten|twelve|twenty|thirty|fifty|hundred|thousand|many|several"
     r"|\w+teen) ?(?:times|x|lines|copies|repetitions)\b"
@@ -67,14 +67,14 @@ def repetition(submission: Submission) -> Iterator[Finding]:
     Source: Holtzman et al., "The Curious Case of Neural Text Degeneration", 2020 (models fall into loops);
     Rae et al., "Scaling Language Models", 2021, table A1 (shares of duplicate lines, paragraphs, n-grams).
     """
-    if not _ORDERED_REPEATS.search(submission.order) and _is_repetitive(submission):
+    if not _ORDERED_REPEATS.is_in(submission.order) and _is_repetitive(submission):
         yield Finding(
             "repetition", "The text repeats itself over and over; say each thing once.", HARD
         )
 
 
 def _is_repetitive(submission: Submission) -> bool:
-    is_listed = bool(_LISTED.search(submission.order))
+    is_listed = _LISTED.is_in(submission.order)
     if _has_repeated_rows(submission.prose):
         return True
     prose = _NUMBERING.sub("", _TABLE_LINE.sub("", submission.prose))

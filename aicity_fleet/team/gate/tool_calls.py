@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from aicity_fleet.team.gate.patterns import compile_fast
+from aicity_fleet.team.gate.patterns import Finder, compile_fast
 from aicity_fleet.team.gate.verdict import HARD, Check, Finding, Submission
 
 MAX_TOOL_CALL_CHARS = 100_000
@@ -60,11 +60,11 @@ _CALL_PARTS = frozenset(
 MIN_CALL_PARTS = 2
 """So many different ones of these are in the tags of a call."""
 
-_ASKS_MARKUP = re.compile(
+_ASKS_MARKUP = Finder(
     r"\bxml\b|\bhtml\b|\bsvg\b|\bxsd\b|\bxslt\b|\bsoap\b|\brss\b|\bmarkup\b|\bjsx\b|\btags?\b|\bpom\b|\bmaven\b"
     r"|\bxaml\b|\bvue\b|\bsvelte\b|\bweb ?page\b|\bandroid\b|\bplist\b|\bwsdl\b|\btemplate\b"
 )
-_ORDERED_CALLS = compile_fast(
+_ORDERED_CALLS = Finder(
     r"tool[ _-]?(?:call|use|calling|schema|definition)|function[ _-]call"
     r"|\btools?\b[^.\n]{0,40}\bjson\b|\"arguments\"|\bmcp\b"
     r"|<invoke|tool_call|openai(?:['\u2019]s)? (?:api|function)|json-rpc|\breact (?:prompt"
@@ -83,7 +83,7 @@ def tool_call(submission: Submission) -> Iterator[Finding]:
     Source: the formats of Qwen and Hermes (``<tool_call>``), Llama (``<function=``), Mistral
     (``[TOOL_CALLS]``), ReAct prompts (``Action Input:``) and OpenAI (``name`` and ``arguments``).
     """
-    if _ORDERED_CALLS.search(submission.order):
+    if _ORDERED_CALLS.is_in(submission.order):
         return
     looked_at = [submission.plain_prose]
     looked_at += [b.code for b in submission.blocks if b.language in _CODE_FENCES]
@@ -115,7 +115,7 @@ def _begins_with(submission: Submission, found: re.Match[str] | None) -> bool:
 
 def _is_markup_of_call(submission: Submission) -> bool:
     """Whether a text is, or holds, a call in tags of any name."""
-    if _ASKS_MARKUP.search(submission.order):
+    if _ASKS_MARKUP.is_in(submission.order):
         return False
     text = submission.bare
     names = {match[2].lower() for match in _TAG.finditer(text[:MAX_TOOL_CALL_CHARS])}

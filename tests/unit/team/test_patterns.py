@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from aicity_fleet.team.gate.patterns import compile_fast, folded
+from aicity_fleet.team.gate.patterns import Finder, compile_fast, folded
 
 TEXTS = (
     "I will start on it; we'll begin. Iwill not. [|] a|b (c) \\b ends",
@@ -58,3 +58,19 @@ def test_a_folded_text_holds_the_letters_that_a_search_without_case_finds():
     assert letters == set(re.findall("[a-z]", everything, re.IGNORECASE)) | {"\u0131", "\u017f"}
     for char in letters:
         assert re.fullmatch(folded(char), char, re.IGNORECASE)
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    [
+        r"\bred\b|\bblue|\bgreen",
+        r"\b(?:red|blue)s|请问|\b\|b|\breds",
+        r"green\)|\b(?:l|b)lueg|\b[(]|\b我",
+        r"\b\w+ends|\bIw|\b(?:i|s)tart\b",
+        r"ue|\b(?:will|we)\b;?",
+    ],
+)
+def test_a_finder_tells_what_a_search_finds(pattern):
+    ends = (whole[at:] for whole in TEXTS[:2] for at in range(len(whole)))
+    for text in (*TEXTS, *ends):
+        assert Finder(pattern).is_in(text) == bool(re.search(pattern, text)), text
