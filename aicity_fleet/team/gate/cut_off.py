@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator
 
 from aicity_fleet.team.gate.markdown import Block
+from aicity_fleet.team.gate.patterns import Finder
 from aicity_fleet.team.gate.verdict import HARD, Check, Finding, Submission
 
 MAX_CHARS = 100_000
@@ -34,7 +35,7 @@ MIN_OTHER_LINES = 2
 MAX_VERSE_CHARS = 90
 """Lines of verse are shorter, in characters."""
 
-_ORDERED = re.compile(
+_ORDERED = Finder(
     r"\bheadlines?\b|\bunfinished\b|\bmid-?sentence\b|\bcliff-?hanger"
     r"|\bcomplete the (?:sentence|story|text)"
     r"|\bfirst (?:line|half|part) of\b|\bfragments?\b|\bstream of consciousness\b|\bno punctuation\b"
@@ -115,7 +116,8 @@ _STRING = re.compile(
 _CODE_GOES_ON = re.compile(
     r"(?:[,(\[=+*<|&]|=>|->|\b(?:and|or|AND|OR|WHERE|FROM|SELECT|JOIN|ON|BY))\s*$"
 )
-_CODE_LINE = re.compile(r"[{}=]|;[ \t]*$|\w\(|^\s{4}|^[\w.-]+: ?\S*$|^[^\s,;]+[,;][^\s,;]+[,;]")
+_CODE_MARK = re.compile(r"[{}=]|;[ \t]*$|\((?<=\w\()")
+_CODE_START = re.compile(r"\s{4}|[\w.-]+: ?\S*$|[^\s,;]+[,;][^\s,;]+[,;]")
 _ELISION = re.compile(r"\.\.\.|\u2026")
 
 
@@ -125,7 +127,7 @@ def cut_off(submission: Submission) -> Iterator[Finding]:
     Source: docs.aicity.dev/docs/guides/disputes (``general``: completeness).
     """
     text = submission.text[-MAX_CHARS:].rstrip()
-    if submission.is_unclosed or not text or _ORDERED.search(submission.task.description.lower()):
+    if submission.is_unclosed or not text or _ORDERED.is_in(submission.task.description.lower()):
         return
     last = text.rpartition("\n")[2].strip()
     if any(map(_ends_open, submission.blocks)):
@@ -262,7 +264,7 @@ def _is_cut_row(lines: list[str]) -> bool:
 def _looks_like_code(lines: list[str]) -> bool:
     """Whether most lines are code or data: they end as they like."""
     tail = [line for line in lines[-40:] if not line.startswith("|")]
-    odd = sum(bool(_CODE_LINE.search(line)) for line in tail)
+    odd = sum(bool(_CODE_MARK.search(line) or _CODE_START.match(line)) for line in tail)
     return odd * 2 > len(tail)
 
 

@@ -5,6 +5,7 @@ import functools
 import re
 from collections.abc import Iterator
 
+from aicity_fleet.team.gate.patterns import Finder
 from aicity_fleet.team.gate.verdict import HARD, Check, Finding, Submission
 from aicity_fleet.team.gate.words import FUNCTION_WORDS, Shingle, shingles, words_of
 
@@ -55,7 +56,7 @@ _FRAME = frozenset(
 )
 """Words with which an order is framed."""
 
-_KEEPS = re.compile(
+_KEEPS = Finder(
     r"\b(?:proof-?read|correct|edit|format|fix|check|spell|extract|find|list|choose|pick"
     r"|sort|select|clean|convert|quote|reorder|re-?order"
     r"|complete|continue|fill|arrange|punctuat|improve|polish|review|remove|replace"
@@ -70,7 +71,7 @@ _KEEPS = re.compile(
 _MATERIAL = re.compile(r"[:\n\"\u201c\u201e\u00ab]")
 """What stands between an instruction and its material."""
 
-_ORDERED_ECHO = re.compile(
+_ORDERED_ECHO = Finder(
     r"\b(?:repeat|copy|echo|recite|verbatim|word for word|quote back|read back|retype"
     r"|return (?:it|this) unchanged)\b"
 )
@@ -85,7 +86,7 @@ def echo(submission: Submission) -> Iterator[Finding]:
 
     Source: Broder, "On the resemblance and containment of documents", 1997.
     """
-    if _ORDERED_ECHO.search(submission.order):
+    if _ORDERED_ECHO.is_in(submission.order):
         return
     task = submission.task
     words = submission.words
@@ -96,8 +97,8 @@ def echo(submission: Submission) -> Iterator[Finding]:
     attached = "\n".join([task.code, *(v for v in task.details.values() if isinstance(v, str))])
     lower = task.description.strip().lower()
     first, last = _MATERIAL.split(lower[:INSTRUCTION_CHARS])[0], lower.rpartition("\n")[2]
-    is_kept = bool(_KEEPS.search(first)) or (
-        "\n" in lower and len(last) <= INSTRUCTION_CHARS and bool(_KEEPS.search(last))
+    is_kept = _KEEPS.is_in(first) or (
+        "\n" in lower and len(last) <= INSTRUCTION_CHARS and _KEEPS.is_in(last)
     )
     if (
         _is_order(words, description)

@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from aicity_fleet.team.gate.patterns import compile_fast
+from aicity_fleet.team.gate.patterns import Finder, compile_fast
 from aicity_fleet.team.gate.tool_calls import json_value
 from aicity_fleet.team.gate.verdict import HARD, Check, Finding, Submission
 
@@ -37,7 +37,7 @@ _STATUS = (
     r"|500 internal server error|502 bad gateway|502 proxy error"
     r"|503 service (?:temporarily )?unavailable|504 gateway time-?out|52\d[: ]|error 1\d\d\d)"
 )
-_HEADLINE = re.compile(
+_HEADLINE = compile_fast(
     rf"\b{_STATUS}"
     r"|\bbad gateway\b|\bgateway time-?out\b|\bservice (?:temporarily )?unavailable\b"
     r"|\binternal server error\b|\berror (?:code )?(?:4\d\d|5\d\d)\b"
@@ -80,12 +80,12 @@ _MESSAGE = re.compile(
     r"|ssl(?:error|_error| error)|bash: |command not found|segmentation fault)"
 )
 _STATUS_LINE = re.compile(rf"^\W{{0,6}}{_STATUS}\W{{0,6}}$", re.M)
-_ASKS_PAGE = compile_fast(r"\bpages?\b|\bhtml\b|\btemplates?\b|\bseite|página|\bpagina\b|ページ|页")
-_ASKS_ERROR = compile_fast(
+_ASKS_PAGE = Finder(r"\bpages?\b|\bhtml\b|\btemplates?\b|\bseite|página|\bpagina\b|ページ|页")
+_ASKS_ERROR = Finder(
     r"\berrors?\b|\bmaintenance\b|\bunavailable\b|\bnot found\b|\boutage\b|\bfehler|erreur"
     r"|\b(?:4\d\d|5\d\d)\b|\bdenied\b|\bdowntime\b|\bwrong\b|\boffline\b|wartung"
 )
-_ASKS_OBJECT = compile_fast(
+_ASKS_OBJECT = Finder(
     r"\bjson\b|\bapi\b|\bresponse\b|\bbody\b|\bpayload\b|\bobject\b|problem\+|\bxml\b"
 )
 _ASKS_LOG = re.compile(
@@ -120,7 +120,7 @@ def error_page(submission: Submission) -> Iterator[Finding]:
     text = submission.bare
     order = submission.task.description.lower()
     if (
-        (_is_page(text) and not (_ASKS_PAGE.search(order) and _ASKS_ERROR.search(order)))
+        (_is_page(text) and not (_ASKS_PAGE.is_in(order) and _ASKS_ERROR.is_in(order)))
         or _is_object(text, order)
         or (_is_message(text) and not _ASKS_LOG.search(order) and not _asks_for_text(order, text))
         or (_is_trace(text) and not _ASKS_LOG.search(order))
@@ -135,7 +135,7 @@ def _asks_for_text(order: str, text: str) -> bool:
     match = _MESSAGE.match(text.lower())
     named = match.group().strip(" \t\n:-#*\"'") if match else ""
     asks = re.search(r"\berror (?:message|text|copy|state)s?\b|\bux copy\b|\bmicrocopy\b", order)
-    is_article = len(text) > MAX_MESSAGE_CHARS // 4 and bool(_ASKS_ERROR.search(order))
+    is_article = len(text) > MAX_MESSAGE_CHARS // 4 and _ASKS_ERROR.is_in(order)
     return bool(asks) or is_article or (bool(named) and named in order)
 
 
@@ -190,8 +190,8 @@ def _is_object(text: str, order: str) -> bool:
 
     It has an error's usual fields and no others, or any fields if the order speaks of no such thing.
     """
-    asks_object = bool(_ASKS_OBJECT.search(order))
-    if len(text) > MAX_OBJECT_CHARS or (asks_object and _ASKS_ERROR.search(order)):
+    asks_object = _ASKS_OBJECT.is_in(order)
+    if len(text) > MAX_OBJECT_CHARS or (asks_object and _ASKS_ERROR.is_in(order)):
         return False
     value: Any = json_value(text)
     if isinstance(value, list) and len(value) == 1:

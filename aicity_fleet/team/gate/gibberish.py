@@ -6,10 +6,10 @@ import re
 import unicodedata
 from collections.abc import Iterator
 
-from aicity_fleet.team.gate.patterns import compile_fast
+from aicity_fleet.team.gate.patterns import Finder
 from aicity_fleet.team.gate.verdict import HARD, Check, Finding, Submission
-from aicity_fleet.team.gate.word_salad import noise, oddity
-from aicity_fleet.team.gate.words import FUNCTION_WORDS
+from aicity_fleet.team.gate.word_salad import most_oddity, noise, oddity
+from aicity_fleet.team.gate.words import FUNCTION_WORDS, letter_words, pieces
 
 LOOKED_AT_CHARS = 40_000
 """How much of a text is looked at, in characters from its start."""
@@ -65,28 +65,29 @@ MIN_NOISE = 3
 NOISE_SHARE = 0.01
 """Share of the words; an honest text has a slip or an abbreviation among hundreds."""
 
-_ORDERED_ODDITIES = compile_fast(
-    r"gibberish|nonsense|\brandom|lorem|filler|placeholder text|invented|constructed|conlang|fictional lang"
-    r"|made-up|\bcipher|\bencod|\bencrypt|\bbase ?64|klingon|elvish|jabberwock|\bword salad|\banagram"
-    r"|\bscrambl|\bword ?search|\bcrossword|\bdada|\bzaum|\bsound poem|\bscat\b|\bleet|tongue|zungenbr"
-    r"|\bvocabulary|\bconjugat|\bdeclension|\bgrammar|word famil|\btypos?\b|\bdialect|\bphonetic"
+_ORDERED_ODDITIES = Finder(
+    r"gibberish|nonsense|lorem|filler|placeholder text|invented|constructed|conlang|fictional lang"
+    r"|made-up|klingon|elvish|jabberwock|tongue|zungenbr|word famil"
+    r"|\brandom|\bcipher|\bencod|\bencrypt|\bbase ?64|\bword salad|\banagram"
+    r"|\bscrambl|\bword ?search|\bcrossword|\bdada|\bzaum|\bsound poem|\bscat\b|\bleet"
+    r"|\bvocabulary|\bconjugat|\bdeclension|\bgrammar|\btypos?\b|\bdialect|\bphonetic"
     r"|\btransliterat|\babbreviations?\b|\bacronyms?\b|\bkeyboard|\bwelsh|\bonomatop"
 )
 """Orders whose answer may be full of words that look odd."""
 
-_ORDERED = compile_fast(
+_ORDERED = Finder(
     r"gibberish|nonsense|random (?:characters?|strings?|letters?|words?|text)|lorem|filler"
     r"|placeholder text|invented language|constructed language|conlang|fictional language"
-    r"|made-up (?:words?|language)"
+    r"|made-up (?:words?|language)|jabberwock"
     r"|\bcipher|\bencod|\bencrypt|\bbase ?64|\bhex\b|\bhash|\bpasswords?\b|\btokens?\b"
-    r"|\bascii\b|\bemoji|\bklingon|\belvish|jabberwock|\bword salad|\bunicode|\bregex"
+    r"|\bascii\b|\bemoji|\bklingon|\belvish|\bword salad|\bunicode|\bregex"
     r"|\bregular expression|\bmorse|\bbinary|\bdna\b"
     r"|\banagram|\bscrambl|\bword ?search|\bcrossword|\bdada|\bzaum|\bglossolalia"
     r"|\bsound poem|\bscat\b|\bleet|\bvigen|\bcaesar|\brot ?13|\bkeys?\b|\bcodes?\b|\bserial"
     r"|\bskus?\b|\bplates?\b|\bpostcodes?\b|\bchess|\bmusical notation|\babc notation"
     r"|\bguitar tab|\bformula|\bequation|\blatex|\bhaskell|\bperl\b|\bbrainf"
 )
-_ASKS_LIST = re.compile(
+_ASKS_LIST = Finder(
     r"\b(?:keywords?|tags?|hashtags?|names?|list|words|vocabulary|glossary|synonyms?|titles?"
     r"|domains?|ingredients?|terms|inventory|csv|json|yaml|xml|html|css|sql|code|script"
     r"|config\w*|function|program|table|headlines?|slogans?|wordlist|labels?|telegram|notes"
@@ -96,10 +97,11 @@ _ASKS_LIST = re.compile(
 _ADDRESS = re.compile(r"https?://[^\s)>\]]+|\]\([^()\s]{0,2000}\)|<[^<>\n]{1,400}>")
 _MIXED = re.compile(r"[a-z]\d[a-z]|[a-z]{2}\d|\d[a-z]{2}")
 _CAMEL = re.compile(r"[a-z][A-Z]")
-_WORD = re.compile(r"[^\W\d_]+(?:['\u2019][^\W\d_]+)*")
 _TOKEN = re.compile(r"[^\W\d_]+(?:['\u2019][^\W\d_]+)*|\d+|[^\w\s]")
 _VOWELS = frozenset("aeiouyаеиоуыэюяіїєёæøœıαεηιουωάέήίόύώ")
-_CONSONANTS = re.compile(f"[^{''.join(sorted(_VOWELS))}]{{5}}")
+_CONSONANT = f"[^ {''.join(sorted(_VOWELS))}]"
+_UNPRONOUNCEABLE = re.compile(rf"{_CONSONANT}{{5}}[^ ]*|(?<![^ ]){_CONSONANT}+(?![^ ])")
+"""A word with five consonants in a row, or without a vowel, among words with blanks between them."""
 _LATIN_OR_CYRILLIC = re.compile(r"[a-zа-яёіїєґўђћџљњјæøœßłđðþı]+")
 
 
@@ -110,7 +112,7 @@ _COMMON_HAN = frozenset(
     "长長儿兒回位分爱愛老因很给給名法间間斯知世什两兩次使身者被高已亲親其进進此话話常与與活正感"
 )
 _DETERMINERS = frozenset(("the", "a", "an", "my", "your", "its", "our", "their", "every"))
-_NEVER_AFTER = frozenset(
+_NEVER_AFTER_DETERMINER = frozenset(
     """
     the a an of to is are was were be and or but that from with by at for in on have has had which when
     would should could will than then if it they he she we you this these those them him not into
@@ -122,6 +124,23 @@ _NEVER_AFTER_PREPOSITION = frozenset(
     """
     of is are was were be has had would should could will from with into and or
     """.split()  # noqa: SIM905 -- easier to read
+)
+_SALAD = frozenset(
+    (
+        *itertools.product(_DETERMINERS, _NEVER_AFTER_DETERMINER),
+        *itertools.product(_PREPOSITIONS, _NEVER_AFTER_PREPOSITION),
+    )
+)
+"""The pairs of words that no sentence has."""
+
+_PLAIN_ASCII = bytes(
+    byte
+    for byte in range(128)
+    if chr(byte).isalnum() or chr(byte).isspace() or chr(byte) in ".,;:!?'\"()-*#>/_="
+)
+_BLANKS_BUT_BLOBS = bytes(
+    byte if byte < 128 and (chr(byte).isalnum() or chr(byte) in "+/=_-") else ord(" ")
+    for byte in range(256)
 )
 
 
@@ -136,17 +155,17 @@ def gibberish(submission: Submission) -> Iterator[Finding]:
     """
     order = submission.task.description.lower()
     prose = _ADDRESS.sub(" ", submission.prose[:LOOKED_AT_CHARS])
-    is_gibberish = not _ORDERED.search(order) and _is_gibberish(
-        prose, may_be_list=bool(_ASKS_LIST.search(order))
+    is_gibberish = not _ORDERED.is_in(order) and _is_gibberish(
+        prose, may_be_list=_ASKS_LIST.is_in(order)
     )
-    if is_gibberish or (not _ORDERED_ODDITIES.search(order) and _is_odd(submission)):
+    if is_gibberish or (not _ORDERED_ODDITIES.is_in(order) and _is_odd(submission)):
         yield Finding("gibberish", "The text makes no sense; write it again in sentences.", HARD)
 
 
 def _is_gibberish(prose: str, may_be_list: bool) -> bool:
     if _is_symbols(prose) or _is_blob(prose):
         return True
-    words = _WORD.findall(prose)
+    words = letter_words(prose)
     if _mixes_scripts(words) or _is_random_han(prose) or _is_camel_case(words):
         return True
     lower = [word.lower() for word in words if not word.isupper()]
@@ -164,42 +183,49 @@ def _is_odd(submission: Submission) -> bool:
         " ", "\n".join(line for line in lines if not line.lstrip().startswith("|"))
     )
     found = len(noise(prose, submission.order))
-    share, weight = oddity(prose, found)
-    if share > ODDITY_SHARE and weight >= MIN_ODDITY:
-        return True
-    return found >= MIN_NOISE and found > NOISE_SHARE * len(_WORD.findall(prose))
+    if most_oddity(prose, found) >= MIN_ODDITY:
+        share, weight = oddity(prose, found)
+        if share > ODDITY_SHARE and weight >= MIN_ODDITY:
+            return True
+    return found >= MIN_NOISE and found > NOISE_SHARE * len(letter_words(prose))
 
 
 def _is_symbols(prose: str) -> bool:
     lines = [line for line in prose.split("\n") if not line.lstrip().startswith("|")]
     text = "".join(lines)
-    plain = sum(count for char, count in collections.Counter(text).items() if _is_plain(char))
-    return len(text) >= 60 and len(text) - plain > SYMBOL_SHARE * len(text)
+    most = SYMBOL_SHARE * len(text)
+    rest = text.encode("utf-8", "surrogatepass").translate(None, _PLAIN_ASCII)
+    odd = rest.decode("utf-8", "surrogatepass")
+    return len(text) >= 60 and len(odd) > most and sum(map(_is_symbol, odd)) > most
 
 
-def _is_plain(char: str) -> bool:
-    if char.isalnum() or char.isspace():
-        return True
+def _is_symbol(char: str) -> bool:
+    """Whether a character is none that text is made of; all of ASCII that is was taken out before."""
     if char.isascii():
-        return char in ".,;:!?'\"()-*#>/_="
-    return unicodedata.category(char)[0] in "MPZ"
+        return True
+    is_plain = char.isalnum() or char.isspace() or unicodedata.category(char)[0] in "MPZ"
+    return not is_plain
 
 
 def _is_blob(prose: str) -> bool:
     """Whether most of a text is runs of letters and digits that mix both, or are too long for words."""
-    runs = re.findall(r"[A-Za-z0-9+/=_-]+", prose)
-    mixed = sum(bool(_MIXED.search(run)) for run in runs if not run.isalpha())
-    if len(runs) >= 2 * MIN_WORDS and mixed > MIXED_SHARE * len(runs):
-        return True
+    runs = pieces(prose, _BLANKS_BUT_BLOBS)
+    others = [run for run in runs if not run.isalpha()]
+    if len(runs) >= 2 * MIN_WORDS and len(others) > MIXED_SHARE * len(runs):
+        mixed = sum(bool(_MIXED.search(run)) for run in others)
+        if mixed > MIXED_SHARE * len(runs):
+            return True
     total = sum(map(len, runs))
+    if total < 100 or max(map(len, runs)) < LONG_WORD_CHARS:
+        return False
     long = sum(len(run) for run in runs if len(run) >= LONG_WORD_CHARS and len(set(run)) > 8)
-    return total >= 100 and long > total / 2
+    return long > total / 2
 
 
 def _mixes_scripts(words: list[str]) -> bool:
-    scripts = [_script(word) for word in words]
-    if len(scripts) < MIN_WORDS:
+    if len(words) < MIN_WORDS or all(word[0].isascii() for word in words):
         return False
+    scripts = [_script(word) for word in words]
     common = [
         name for name, count in collections.Counter(scripts).items() if count >= 0.04 * len(scripts)
     ]
@@ -217,11 +243,15 @@ def _script(word: str) -> str:
 
 def _is_camel_case(words: list[str]) -> bool:
     """Whether the text is a heap of identifiers, as the rare tokens of a model are."""
-    found = sum(bool(_CAMEL.search(word)) for word in words if not word.islower())
-    return len(words) >= MIN_WORDS and found > CAMEL_SHARE * len(words)
+    mixed = [word for word in words if not (word.islower() or word.istitle())]
+    if len(words) < MIN_WORDS or len(mixed) <= CAMEL_SHARE * len(words):
+        return False
+    return sum(bool(_CAMEL.search(word)) for word in mixed) > CAMEL_SHARE * len(words)
 
 
 def _is_random_han(prose: str) -> bool:
+    if prose.isascii():
+        return False
     found: list[str] = _HAN.findall(prose)
     if len(found) < MIN_HAN:
         return False
@@ -231,50 +261,48 @@ def _is_random_han(prose: str) -> bool:
 
 def _is_unpronounceable(words: list[str]) -> bool:
     """Whether many words of an alphabet with vowels could not be spoken."""
-    judged = [
-        word
-        for word in map(_without_marks, words)
-        if len(word) >= 4
-        and (word.isalpha() if word.isascii() else _LATIN_OR_CYRILLIC.fullmatch(word))
-    ]
+    judged = [word for word in words if len(word) >= 4 and word.isascii() and word.isalpha()]
+    marked = map(_without_marks, itertools.filterfalse(str.isascii, words))
+    judged += [word for word in marked if len(word) >= 4 and _LATIN_OR_CYRILLIC.fullmatch(word)]
     if len(judged) < MIN_WORDS:
         return False
-    bad = sum(bool(_CONSONANTS.search(word)) or _VOWELS.isdisjoint(word) for word in judged)
+    bad = len(_UNPRONOUNCEABLE.findall(" ".join(judged)))
     return bad > UNPRONOUNCEABLE_SHARE * len(judged)
 
 
 def _without_marks(word: str) -> str:
-    if word.isascii():
-        return word
     return "".join(c for c in unicodedata.normalize("NFD", word) if not unicodedata.combining(c))
 
 
 def _is_salad(prose: str) -> bool:
     """Whether English function words stand in no order, with white space alone between them."""
-    tokens = _TOKEN.findall(prose.lower())
-    bad = sum(
-        (one in _DETERMINERS and two in _NEVER_AFTER)
-        or (one in _PREPOSITIONS and two in _NEVER_AFTER_PREPOSITION)
-        for one, two in itertools.pairwise(tokens)
-    )
+    lower = prose.lower()
+    if _count_salad(letter_words(lower)) < MIN_SALAD_PAIRS:  # whatever stands between them
+        return False
+    tokens = _TOKEN.findall(lower)
+    bad = _count_salad(tokens)
     if bad < MIN_SALAD_PAIRS:
         return False
     pairs = sum(one[0].isalpha() and two[0].isalpha() for one, two in itertools.pairwise(tokens))
     return bool(bad > SALAD_SHARE * pairs)
 
 
+def _count_salad(tokens: list[str]) -> int:
+    return sum(map(_SALAD.__contains__, itertools.pairwise(tokens)))
+
+
 def _lacks_grammar(prose: str) -> bool:
     """Whether the long lines of a text hold next to no function words."""
     words: list[str] = []
     for line in prose.split("\n"):
-        found = _WORD.findall(line.lower())
+        found = letter_words(line.lower())
         if len(found) >= MIN_WORDS and not line.lstrip().startswith("|"):
             words += found
     if not prose.isascii():
         words = [
             word for word in words if not _HAN.match(word) and not "\u0e00" <= word[0] <= "\u0eff"
         ]
-    function_words = sum(word in FUNCTION_WORDS for word in words)
+    function_words = sum(map(FUNCTION_WORDS.__contains__, words))
     return len(words) >= MIN_RUNNING_WORDS and function_words < FUNCTION_SHARE * len(words)
 
 

@@ -1,5 +1,6 @@
 """Checks that hold for every category: the text is fit to be sent, and gives away nothing of ours."""
 
+import functools
 import html
 import re
 from collections.abc import Iterator
@@ -18,7 +19,7 @@ from aicity_fleet.team.gate import (
     unfinished,
     wanted_language,
 )
-from aicity_fleet.team.gate.disguise import holds_any, skeleton
+from aicity_fleet.team.gate.disguise import Needles, holds_any, skeleton
 from aicity_fleet.team.gate.verdict import HARD, Check, Finding, Submission
 
 MIN_CHARS = 20
@@ -100,6 +101,10 @@ _OUR_LINES = re.compile(
 )
 
 
+_OUR_MARKS = ("BUYER TEXT", "Hand in with", "Revise: your", "HAND-IN-")
+"""What is in such lines."""
+
+
 def sized(submission: Submission) -> Iterator[Finding]:
     """Nothing, next to nothing, or far too much was handed in.
 
@@ -163,7 +168,7 @@ def control_text(submission: Submission) -> Iterator[Finding]:
     """
     if _ends_on_control_word(submission.text):
         yield Finding("control_text", "The last line is a control word; leave it out.", HARD)
-    if _OUR_LINES.search(submission.text):
+    if any(mark in submission.text for mark in _OUR_MARKS) and _OUR_LINES.search(submission.text):
         yield Finding(
             "control_text", "Lines of the conversation stand in the text; leave them out.", HARD
         )
@@ -201,13 +206,17 @@ def forbidden(submission: Submission) -> Iterator[Finding]:
     Source: docs.aicity.dev/docs/concepts/security (a stranger's text must not get at the agent's).
     """
     squeezed = " ".join(submission.text.split())
-    if any(
-        text and (text in submission.text or " ".join(text.split()) in squeezed)
-        for text in submission.forbidden
-    ) or holds_any(submission.text, submission.forbidden):
+    if _as_they_stand(submission.forbidden).are_in(squeezed) or holds_any(
+        submission.text, submission.forbidden
+    ):
         yield Finding(
             "forbidden", "The text repeats parts of the instructions; leave them out.", HARD
         )
+
+
+@functools.lru_cache(maxsize=8)
+def _as_they_stand(texts: tuple[str, ...]) -> Needles:
+    return Needles(" ".join(text.split()) for text in texts if text)
 
 
 CHECKS: tuple[Check, ...] = (

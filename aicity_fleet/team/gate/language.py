@@ -2,6 +2,8 @@
 
 import re
 
+from aicity_fleet.team.gate.words import letter_words
+
 LOOKED_AT_CHARS = 20_000
 """How much of a text is looked at, in characters from its start."""
 
@@ -14,7 +16,10 @@ COMMON_SHARE = 0.08
 LATIN_SHARE = 0.8
 """The least share of ASCII among the letters."""
 
-_WORD = re.compile(r"[^\W\d_]{1,40}")
+MAX_WORD_CHARS = 40
+"""A longer run of letters is several words, in characters."""
+
+_WORD = re.compile(rf"[^\W\d_]{{1,{MAX_WORD_CHARS}}}")
 _COMMON = frozenset(
     """
     the and of to is it that for with are be not this by from you was when which should have has can no
@@ -25,7 +30,10 @@ _COMMON = frozenset(
 
 def is_english(text: str) -> bool:
     """Whether a text can be English, as far as its commonest words tell."""
-    words = _WORD.findall(text[:LOOKED_AT_CHARS].lower())
+    lower = text[:LOOKED_AT_CHARS].lower()
+    words = letter_words(lower.replace("'", " ").replace("\u2019", " "))
+    if max(map(len, words), default=0) > MAX_WORD_CHARS:
+        words = _WORD.findall(lower)
     if not text.isascii():
         letters = sum(map(len, words))
         if sum(len(word) for word in words if word.isascii()) < LATIN_SHARE * letters:

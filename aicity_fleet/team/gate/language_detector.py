@@ -26,6 +26,7 @@ MIN_ORDER_LETTERS = 12
 """Shorter clauses of an order say nothing, in the same letters."""
 
 _NO_LETTERS = bytes(byte for byte in range(128) if not chr(byte).isalpha())
+_ENGLISH = re.compile(r"\b(?:the|and|of|to|is|for|with|you|your|that|this|are|what|how|it|on|be)\b")
 _WIDE = re.compile("[\u3040-\U0010ffff]")
 
 
@@ -35,12 +36,7 @@ def is_plain_english(text: str) -> bool:
         text.isascii()
         and len(text.split()) >= 6
         and is_english(text)
-        and bool(
-            re.search(
-                r"\b(?:the|and|of|to|is|for|with|you|your|that|this|are|what|how|it|on|be)\b",
-                text.lower(),
-            )
-        )
+        and bool(_ENGLISH.search(text.lower()))
     )
 
 

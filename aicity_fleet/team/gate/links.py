@@ -27,6 +27,8 @@ _ATTRIBUTE = re.compile(
     re.I,
 )
 _BARE = re.compile(r"https?://[^\s<>\"')\]]{1,4000}", re.I)
+_MARKS = ((_TARGET, "]("), (_REFERENCE, "]:"), (_ATTRIBUTE, "="), (_BARE, "://"))
+"""What is in a text that holds such an address."""
 _IMAGES = (
     re.compile(r"!\[[^\]\n]{0,500}\]\([ \t]{0,9}<?([^)\s>]{1,4000})"),
     re.compile(
@@ -34,7 +36,7 @@ _IMAGES = (
         r"\b(?:src|srcset|data)\s{0,9}=\s{0,9}[\"']?([^\"'\s>]{1,4000})",
         re.I,
     ),
-    re.compile(r"\burl\(\s{0,9}[\"']?([^)\"'\s]{1,4000})", re.I),
+    re.compile(r"[uU](?<=\b[uU])[rR][lL]\(\s{0,9}[\"']?([^)\"'\s]{1,4000})"),
 )
 _IMAGE_BY_REFERENCE = re.compile(r"!\[[^\]\n]{0,500}\]\[")
 _RUNS_CODE = re.compile(r"(?:javascript|vbscript|data:(?!image/(?:png|gif|jpeg|webp)[;,]))", re.I)
@@ -50,7 +52,10 @@ def carries(submission: Submission) -> Iterator[Finding]:
     text, known = submission.plain_prose, submission.addresses
     images = {address for pattern in _IMAGES for address in pattern.findall(text)}
     links = {
-        address for pattern in (_TARGET, _REFERENCE, _BARE) for address in pattern.findall(text)
+        address
+        for pattern in _present(text)
+        if pattern is not _ATTRIBUTE
+        for address in pattern.findall(text)
     }
     if _IMAGE_BY_REFERENCE.search(text):
         images |= set(_REFERENCE.findall(text))
@@ -68,12 +73,19 @@ def runs_code(submission: Submission) -> Iterator[Finding]:
     Source: genai.owasp.org (LLM05:2025, "Improper Output Handling").
     """
     text = submission.plain_prose
-    for pattern in (_TARGET, _REFERENCE, _ATTRIBUTE):
+    for pattern in _present(text):
+        if pattern is _BARE:
+            continue
         for address in pattern.findall(text):
             plain = re.sub(r"[\x00-\x20]", "", html.unescape(unquote(address)))
             if _RUNS_CODE.match(plain) and address not in submission.addresses:
                 yield Finding("runs_code", "A link would run code; leave the link out.", HARD)
                 return
+
+
+def _present(text: str) -> list[re.Pattern[str]]:
+    """The patterns of addresses that can be in a text."""
+    return [pattern for pattern, mark in _MARKS if mark in text]
 
 
 def _is_message(address: str, *, is_image: bool) -> bool:

@@ -1,26 +1,150 @@
 """Regular expressions of many alternatives, compiled so that a search is fast."""
 
+import functools
 import itertools
 import re
+from collections.abc import Iterable
 
 _PIECE = re.compile(r"\\[\s\S]|\[\^?\]?(?:\\[\s\S]|[^\]\\])*\]|[\s\S]")
 """What a pattern is read by: an escape, a class of characters, or one character."""
 
+_LETTER = re.compile(r"(?:([^\\\[\](){}?*+|.^$])|\\([^a-zA-Z0-9])|\[([^\\\]^-]+)\])(?![?*+{])")
+"""What begins with one certain character, or with one of a few."""
+
+_PLAIN_GROUP = re.compile(r"\?(?:[:!=]|<[!=])")
+_DEPTH = 3
+"""So many characters tell alternatives apart."""
+
 
 def compile_fast(pattern: str, flags: re.RegexFlag = re.NOFLAG) -> re.Pattern[str]:
-    r"""Compile a pattern with one ``\b`` for neighbouring alternatives that begin so: it matches the same.
+    r"""Compile a pattern so that few of its alternatives are tried at a place: it matches the same.
 
     ``re`` tries every alternative at every character. One ``\b`` for a hundred of them rules all of them
-    out within a word, and what follows it is told apart by its first character.
+    out within a word, and alternatives that begin with one character are tried where that stands.
     """
+    may_move = not flags & re.IGNORECASE and not _has_references(pattern)
     parts: list[str] = []
     for at_word, alternatives in itertools.groupby(_alternatives(pattern), _begins_at_word):
-        run = list(alternatives)
+        run = [each[2:] if at_word else each for each in alternatives]
+        if may_move:
+            run = _by_letter(run, _DEPTH)
         if at_word and len(run) > 1:
-            parts.append(rf"\b(?:{'|'.join(each[2:] for each in run)})")
+            parts.append(rf"\b(?:{'|'.join(run)})")
         else:
-            parts += run
+            parts += [rf"\b{each}" if at_word else each for each in run]
     return re.compile("|".join(parts), flags)
+
+
+class Finder:
+    """Tells whether one of many alternatives is in a text, faster than a pattern that tells where.
+
+    What begins with a letter at a word boundary is sought behind what is no part of a word.
+
+    Args:
+        pattern: Alternatives without groups that are numbered or named.
+    """
+
+    def __init__(self, pattern: str) -> None:
+        alternatives = _alternatives(pattern)
+        words = [each for each in alternatives if _begins_with_word(each)]
+        others = [each for each in alternatives if not _begins_with_word(each)]
+        inner = "|".join(_by_letter([each[2:] for each in words], _DEPTH))
+        self._words = re.compile(rf"\W(?:{inner})") if words else None
+        self._others = compile_fast("|".join(others)) if others else None
+
+    def is_in(self, text: str) -> bool:
+        """Whether an alternative is in a text."""
+        if self._words and self._words.search(f" {text}"):
+            return True
+        return bool(self._others and self._others.search(text))
+
+
+_FOLDS = (("\u0130", "I"), ("\u0131", "I"), ("\u017f", "S"), ("\u212a", "K"))
+"""The characters beyond ASCII that are a letter of ASCII for a search that ignores case."""
+
+
+def folded(text: str) -> str:
+    """Return a text of the same length in small letters, for patterns that are written in ASCII.
+
+    A search in it finds what a far slower search with ``re.IGNORECASE`` finds in the text.
+    """
+    if not text.isascii():
+        for char, letter in _FOLDS:
+            text = text.replace(char, letter)
+    return text.lower()
+
+
+def _by_letter(alternatives: list[str], depth: int) -> list[str]:
+    """Put neighbouring alternatives that begin with one character together.
+
+    At one place only those match that begin with the character there, so that they stay in order.
+    """
+    found: list[str] = []
+    for can_tell, run in itertools.groupby(alternatives, lambda each: bool(_letters(each))):
+        if not can_tell:
+            found += run
+            continue
+        for letter, tails in _tails(run).items():
+            rest = _by_letter(tails, depth - 1) if depth and len(tails) > 1 else tails
+            found.append(re.escape(letter) + _one_of(rest))
+    return found
+
+
+def _tails(alternatives: Iterable[str]) -> dict[str, list[str]]:
+    """What follows each character that these alternatives begin with."""
+    tails: dict[str, list[str]] = {}
+    for letter, tail in itertools.chain.from_iterable(map(_letters, alternatives)):
+        tails.setdefault(letter, []).append(tail)
+    return tails
+
+
+def _one_of(alternatives: list[str]) -> str:
+    return alternatives[0] if len(alternatives) == 1 else f"(?:{'|'.join(alternatives)})"
+
+
+@functools.lru_cache(maxsize=1024)
+def _letters(alternative: str) -> tuple[tuple[str, str], ...]:
+    """Each character that an alternative can begin with, and what follows it; nothing if it can be any."""
+    if match := _LETTER.match(alternative):
+        return tuple((letter, alternative[match.end() :]) for letter in match[match.lastindex or 0])
+    if not alternative.startswith("(?:"):
+        return ()
+    end = _end_of_group(alternative)
+    rest = alternative[end:]
+    is_optional = rest.startswith("?")
+    rest = rest.removeprefix("?")
+    options = _alternatives(alternative[3 : end - 1])
+    if rest.startswith(("?", "*", "+", "{")) or not all(map(_letters, options)):
+        return ()
+    found = tuple((letter, _one_of(tails) + rest) for letter, tails in _tails(options).items())
+    if is_optional:
+        return found + others if (others := _letters(rest)) else ()
+    return found
+
+
+def _has_references(pattern: str) -> bool:
+    """Whether a pattern has groups with a number or a name, flags of its own, or references."""
+    return any(
+        (piece[0] == "(" and not _PLAIN_GROUP.match(pattern, piece.end()))
+        or (piece[0][0] == "\\" and piece[0][1].isdigit())
+        for piece in _PIECE.finditer(pattern)
+    )
+
+
+def _end_of_group(pattern: str) -> int:
+    """Where the group ends that a pattern begins with."""
+    depth = 0
+    for piece in _PIECE.finditer(pattern):
+        depth += (piece[0] == "(") - (piece[0] == ")")
+        if not depth:
+            return piece.end()
+    return len(pattern)
+
+
+def _begins_with_word(alternative: str) -> bool:
+    """Whether an alternative begins at a word boundary, with a letter or a digit."""
+    letters = _letters(alternative[2:]) if _begins_at_word(alternative) else ()
+    return bool(letters) and all(letter.isalnum() for letter, _ in letters)
 
 
 def _begins_at_word(alternative: str) -> bool:

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator
 
-from aicity_fleet.team.gate.patterns import compile_fast
+from aicity_fleet.team.gate.patterns import Finder
 from aicity_fleet.team.gate.verdict import HARD, Check, Finding, Submission
 
 MAX_CHARS = 2500
@@ -32,7 +32,7 @@ _LATER_DO = (
     r"|go (?:through|over)|set (?:aside|to work)|come back|outline|be (?:back|in touch|done"
     r"|ready|delivering|sending|starting))"
 )
-_PROMISE = compile_fast(
+_PROMISE = Finder(
     rf"\b{_I_WILL} (?:then |now |also |first |immediately |gladly |personally |definitely "
     rf"|certainly |carefully |be happy to |happily |right away |start by |begin by |soon "
     rf"|shortly |next |just |have to |need to )?{_LATER_DO}\b"
@@ -92,7 +92,7 @@ _PROMISE = compile_fast(
     r"|начну|приступаю|пришлю)\b|\b(?:zacznę|zaczynam|dostarczę|wyślę|przygotuję"
     r"|napiszę)\b"
 )
-_SOFT = compile_fast(
+_SOFT = Finder(
     r"\((?:today|tomorrow|tonight|(?:mon|tues|wednes|thurs|fri|satur|sun)day|day \d"
     r"|week \d)\)|\bnext steps?\b|\b(?:topic|subject|field|question|request|order|term"
     r"|theme) is (?:very |quite |rather |too |so |extremely |fairly |a )?(?:broad|vague|wide"
@@ -122,7 +122,7 @@ _SOFT = compile_fast(
     r"|\bsaludos\b|\bcon gusto\b|\bantes del\b|\bobrigad[oa]\b|\bgrazie\b|ありがとう|よろしくお願い"
     r"|かしこまりました|承知|谢谢|感谢|您好|好的|спасибо"
 )
-_QUESTION = compile_fast(
+_QUESTION = Finder(
     r"\b(?:could|can|would|will) you (?:please |kindly |maybe |perhaps |also |first "
     r"|just )?(?:clarify|provide|share|tell|confirm|specify|send|let|give|elaborate|explain"
     r"|describe|attach|paste|upload|be more|expand|say|point|help me|indicate|add|resend"
@@ -160,7 +160,7 @@ _QUESTION = compile_fast(
     r"|可否|麻烦您|您希望|您想|需要您)|[？]|(?:\bне могли бы|\bуточните|\bподскажите|\bкак(?:ой|ая|ие|им"
     r"|ую)\b[^?\n]{0,200}\?)|\bczy (?:mógłby|mogłaby|może|chce)\b|\bproszę o\b"
 )
-_ASK = compile_fast(
+_ASK = Finder(
     r"\b(?:(?:quick|few|some|couple of|following|these) (?:\w+ )?questions|once (?:i|you|we)"
     r"|happy to help|to (?:tailor|get started|help you|write this|create this|do this"
     r"|give you)|more information|clarif|specif|confirm|let me know|could you|can you"
@@ -179,7 +179,7 @@ _ASK = compile_fast(
     r"|请问|请提供|请告诉|请确认|能否|可否|您希望|не могли бы"
     r"|уточните|подскажите|\bczy (?:mógłby|mogłaby)|\bkunt u\b|\bproszę o\b"
 )
-_ORDERED_LETTER = re.compile(
+_ORDERED_LETTER = Finder(
     r"\b(?:process|copy|services|onboarding|terms|polic\w+|websites?|press|releases?"
     r"|manifesto|motivational|intro\w*|minutes|outlook|forecast|preview|agenda|itinerary"
     r"|program\w*|refus\w+|declin\w+|polite\w*|re-?write|rephrase|translat\w+|summar\w+"
@@ -196,11 +196,11 @@ _ORDERED_LETTER = re.compile(
     r"|courriel|message|réponse|plan de|carta|correo|mensaje|respuesta|discurso)\b|メール|手紙|返信"
     r"|計画|邮件|信|计划|回复"
 )
-_YOU = re.compile(
+_YOU = Finder(
     r"\b(?:you|your|sie|ihre?|du|dein|vous|votre|tu|ta|ton|usted|su|tus?|você|seu|lei|suo|uw"
     r"|je)\b|[您你]|вы|ваш"
 )
-_ORDERED_QUESTIONS = compile_fast(
+_ORDERED_QUESTIONS = Finder(
     r"\bquestion\w*|\bquiz\w*|\bsurvey\w*|\bfaqs?\b|\binterview\w*|\bpolls?\b|\bintake\b"
     r"|\btrivia\b|\bexam\w*|\briddles?\b|\bprompts?\b|\bicebreakers?\b|\bask(?:s|ing)?\b"
     r"|\bclarif\w*|\bdiscovery\b|\bfragen\b|\bfrageb\w+|\bumfrage|\brückfrag|\bpreguntas?\b"
@@ -208,10 +208,10 @@ _ORDERED_QUESTIONS = compile_fast(
     r"|\bdomande\b|\bperguntas?\b|質問|アンケート|问题|问卷|вопрос|\bform\b|\bdialog\w*|\bscript\b"
     r"|\bchatbot\b|\bconversation\b|\bphrases?\b|\bexercises?\b|\bworksheet\b|\bchecklist\b"
 )
-_ORDERED_PROMISE = re.compile(
+_ORDERED_PROMISE = Finder(
     r"\b(?:promis\w+|confirm\w*|acknowledg\w*|accept\w*|deadline|deliver\w*|bestätig\w*)\b"
 )
-_UNDONE = compile_fast(
+_UNDONE = Finder(
     rf"\b{_I_WILL} (?:start|begin|get started|get to work|begin work\w*|write|draft|prepare"
     rf"|compose|create|put together|have|deliver|work on)\b[^.\n]{{0,30}}\b(?:the|your|this"
     rf"|that|a|an|it|working)\b[^.\n]{{0,30}}"
@@ -224,7 +224,7 @@ _UNDONE = compile_fast(
 )
 
 
-_DEFERS = compile_fast(
+_DEFERS = Finder(
     r"\b(?:send|deliver|share|post|upload|hand|submit|bring|get|have|present)\s(?:(?:it|them|this|that|these"
     r"|those|everything|you|all|the|your|over|back|\w+)\s){0,7}?(?:over\b|shortly|soon|later|ready"
     r"|finished|done\b|tomorrow|tonight|by (?:the end|tomorrow|to|mon|tue|wed|thu|fri|sat|sun|\d|noon|eod)"
@@ -256,7 +256,7 @@ _DEFERS = compile_fast(
 )
 """Words of somebody who has not done the work yet, whatever the order is for."""
 
-_ORDERED_REPLY = re.compile(
+_ORDERED_REPLY = Finder(
     r"\b(?:auto-?reply|autorespon\w+|out[- ]of[- ]office|status (?:update|report|message)"
     r"|stand-?up|repl(?:y|ies)"
     r"|respon(?:d|se)|antwort\w*|e-?mail|message|letter|speech|monolog\w*|dialog\w*|script|scene|minutes|pledge"
@@ -291,29 +291,29 @@ def letter_to_the_buyer(submission: Submission) -> Iterator[Finding]:
     def share(*rows: list[bool]) -> float:
         return sum(len(part) for part, *row in zip(parts, *rows, strict=True) if any(row)) / total
 
-    asks_letter = bool(_ORDERED_LETTER.search(order))
+    asks_letter = _ORDERED_LETTER.is_in(order)
     questions = [part.rstrip().endswith(("?", "？")) for part in parts]
-    may_ask = not _ORDERED_QUESTIONS.search(order) and (
-        _ASK.search(text) or (not asks_letter and share(questions) >= 0.8 and _YOU.search(text))
+    may_ask = not _ORDERED_QUESTIONS.is_in(order) and (
+        _ASK.is_in(text) or (not asks_letter and share(questions) >= 0.8 and _YOU.is_in(text))
     )
-    promising = [bool(_PROMISE.search(part)) for part in parts]
+    promising = [_PROMISE.is_in(part) for part in parts]
     may_promise = share(promising) >= 0.2
     if not (may_ask or may_promise):
         return
-    asking = [bool(_QUESTION.search(part)) for part in parts]
-    polite = [bool(_SOFT.search(part)) for part in parts]
+    asking = [_QUESTION.is_in(part) for part in parts]
+    polite = [_SOFT.is_in(part) for part in parts]
     talks = share(promising, polite, asking) >= TALK_SHARE
     if (
         may_promise
         and talks
         and (
             not asks_letter
-            or (_UNDONE.search(text) and not _ORDERED_PROMISE.search(order))
+            or (_UNDONE.is_in(text) and not _ORDERED_PROMISE.is_in(order))
             or (
                 share(promising) >= TALK_SHARE
-                and _DEFERS.search(text)
+                and _DEFERS.is_in(text)
                 and not _FOR_OTHERS.match(text)
-                and not _ORDERED_REPLY.search(order)
+                and not _ORDERED_REPLY.is_in(order)
             )
         )
     ):

@@ -5,6 +5,7 @@ import html
 import re
 from collections.abc import Iterator
 
+from aicity_fleet.team.gate.patterns import Finder, compile_fast
 from aicity_fleet.team.gate.verdict import HARD, Check, Finding, Submission
 
 MIN_TAG_CHARS = 60
@@ -56,7 +57,7 @@ def reasoning_tags(submission: Submission) -> Iterator[Finding]:
 
 
 def _has_tags(text: str) -> bool:
-    if _OTHER_TAG.search(text):
+    if any(mark in text for mark in ("<|", "[", "\u25c1")) and _OTHER_TAG.search(text):
         return True
     if "<" not in text:
         return False
@@ -154,9 +155,7 @@ _OPENERS: tuple[tuple[int, re.Pattern[str]], ...] = (
 )
 """How a monologue begins, and how much that weighs. From 4 up it speaks of the order by itself."""
 
-_ABOUT = re.compile(_ABOUT_THE_ORDER)
-_MARKS = re.compile(
-    r"(?:^|[.!?:…\n]\s{0,3})(?P<mark>"
+_MARK = (
     r"(?:but |no, |oh )?wait\b[,.!…\u2014 -]|hmm+\b|(?:but |so |now |okay,? |ok,? "
     r"|also,? )?let(?:['\u2019]s| me) "
     r"(?:think|draft|write|start|count|check|recount|re-?read|see|reconsider|structure"
@@ -184,9 +183,11 @@ _MARKS = re.compile(
     r"|that['\u2019]s (?:about|around|roughly) \d+ words"
     r"|(?:moment|warte|halt)[,.]|lass mich|ich (?:sollte|muss) |attends?[,.]|voyons|je dois "
     r"|je devrais |espera[,.]|a ver[,.]|debo |déjame"
-    r"|等等|让我|我应该|待って|まず)",
+    r"|等等|让我|我应该|待って|まず"
 )
-_OWN_OUTPUT = re.compile(
+_FIRST_MARK = re.compile(_MARK)
+_MARKS = re.compile(rf"[.!?:…\n]\s{{0,3}}(?:{_MARK})")
+_OF_THE_OUTPUT = (
     r"\bthe (?:essay|article|post|poem|story|text|e-?mail|letter|report|description|summary"
     r"|piece|speech|caption|title|tone) (?:needs|should|must|has to|probably|could)\b"
     r"|\b(?:draft|outline|first draft|attempt)\s?:"
@@ -200,8 +201,11 @@ _OWN_OUTPUT = re.compile(
     r"|\bcall (?:the )?submit\b|\bthe submit (?:tool|function)\b|\bnow,? (?:i['\u2019]ll "
     r"|let['\u2019]s )?(?:draft|write it|produce)\b"
 )
+_ABOUT = compile_fast(_ABOUT_THE_ORDER)
+_OWN_OUTPUT = compile_fast(_OF_THE_OUTPUT)
+_ABOUT_OR_OUTPUT = Finder(f"{_ABOUT_THE_ORDER}|{_OF_THE_OUTPUT}")
 _WORD_COUNT = re.compile(r"\b\d{2,4}(?:-|\s)(?:more )?words\b|\bword (?:limit|count)\b")
-_ORDERED_MONOLOGUE = re.compile(
+_ORDERED_MONOLOGUE = Finder(
     r"inner (?:monologue|voice)|stream[ -]of[ -]consciousness|think(?:s|ing)? (?:aloud"
     r"|out loud)|monologue"
     r"|user stor(?:y|ies)|chain[ -]of[ -]thought|\bdialog|\btranscript\b|inner(?:er"
@@ -209,7 +213,7 @@ _ORDERED_MONOLOGUE = re.compile(
 )
 
 
-_FIRST_PERSON = re.compile(
+_FIRST_PERSON = Finder(
     r"\b(?:story|scene|fiction|novel|character|dialog\w*|diary|speech|talk|op-?ed|debate"
     r"|manifesto|persuasive|motivational|writing|coach\w*|advice|tips|checklist|guide"
     r"|first person|essay|personal|column|script|opinion|letter|e-?mail|poem|song|lyrics"
@@ -225,8 +229,8 @@ def spoken_reasoning(submission: Submission) -> Iterator[Finding]:
     what "I should" write, and correct themselves ("Wait, ...").
     """
     text = submission.plain_prose.lower()
-    may_be_fiction = bool(_FIRST_PERSON.search(submission.order))
-    if not _ORDERED_MONOLOGUE.search(submission.order) and _is_monologue(text, may_be_fiction):
+    may_be_fiction = _FIRST_PERSON.is_in(submission.order)
+    if not _ORDERED_MONOLOGUE.is_in(submission.order) and _is_monologue(text, may_be_fiction):
         yield Finding(
             "reasoning", "The text holds thoughts about the task; leave only the work.", HARD
         )
@@ -244,13 +248,18 @@ def _is_monologue(text: str, may_be_fiction: bool) -> bool:
             opening, start = weight, match.end()
     # Where, what it weighs as a mark about the order, and as any other mark.
     marks = [(0, opening, 0) if opening > 3 else (0, 0, opening)]
-    marks += [
-        (match.start(), 2, 0)
-        for pattern in (_ABOUT, _OWN_OUTPUT)
-        for match in pattern.finditer(text, start)
-    ]
+    if _ABOUT_OR_OUTPUT.is_in(text):
+        marks += [
+            (match.start(), 2, 0)
+            for pattern in (_ABOUT, _OWN_OUTPUT)
+            for match in pattern.finditer(text, start)
+        ]
     if "word" in text:
         marks += [(match.start(), 1, 0) for match in _WORD_COUNT.finditer(text, start)][:2]
+    first_mark = None if start else _FIRST_MARK.match(text)
+    if first_mark:
+        marks.append((0, 0, 1))
+        start = first_mark.end()
     marks += [(match.start(), 0, 1) for match in _MARKS.finditer(text, start)]
     marks.sort()
     first = about = other = 0

@@ -4,8 +4,9 @@ import collections
 import re
 from collections.abc import Iterator
 
+from aicity_fleet.team.gate.patterns import Finder
 from aicity_fleet.team.gate.verdict import HARD, Check, Finding, Submission
-from aicity_fleet.team.gate.words import shingles, words_of
+from aicity_fleet.team.gate.words import SHINGLE_WORDS, shingles, words_of
 
 MIN_WORDS = 50
 """Fewer words are not judged."""
@@ -23,6 +24,9 @@ WINDOW_WORDS = 120
 WINDOW_SHARE = 0.25
 """The least share of distinct shingles in a window: less than that says one phrase four times over."""
 
+MIN_LOOP_SHINGLES = (1 - WINDOW_SHARE) * (WINDOW_WORDS // 2 - SHINGLE_WORDS)
+"""So many shingles come back at least within the shortest window that has a loop."""
+
 PARAGRAPH_CHARS = 150
 """Shorter paragraphs may come back: headings, captions, the price below each item."""
 
@@ -32,7 +36,7 @@ PARAGRAPH_TIMES = 4
 REPEATED_ROWS = 6
 """How often one row may not stand in the tables of a text, if it is most of them."""
 
-_LISTED = re.compile(
+_LISTED = Finder(
     r"\b(?:poem|poetry|song|lyric|verse|refrain|chorus|villanelle|ghazal|pantoum|chant"
     r"|mantra|rhyme|ballad|litany"
     r"|hymn|prayer|rondeau|triolet|rap|anthem|lullaby|nursery|cumulative|gedicht|lied"
@@ -43,7 +47,7 @@ _LISTED = re.compile(
     r"|tabla|bingo|drill|exercises?|affirmations?|meditation)"
     r"|歌|詩|诗|песн|стих"
 )
-_ORDERED_REPEATS = re.compile(
+_ORDERED_REPEATS = Finder(
     r"\b(?:repeat|write|print|copy|say|output|list|produce|give|type)\w{0,3}\b[^\n]{0,200}"
     r"\b(?:\d+|ten|twelve|twenty|thirty|fifty|hundred|thousand|many|several"
     r"|\w+teen) ?(?:times|x|lines|copies|repetitions)\b"
@@ -63,29 +67,35 @@ def repetition(submission: Submission) -> Iterator[Finding]:
     Source: Holtzman et al., "The Curious Case of Neural Text Degeneration", 2020 (models fall into loops);
     Rae et al., "Scaling Language Models", 2021, table A1 (shares of duplicate lines, paragraphs, n-grams).
     """
-    if not _ORDERED_REPEATS.search(submission.order) and _is_repetitive(submission):
+    if not _ORDERED_REPEATS.is_in(submission.order) and _is_repetitive(submission):
         yield Finding(
             "repetition", "The text repeats itself over and over; say each thing once.", HARD
         )
 
 
 def _is_repetitive(submission: Submission) -> bool:
-    is_listed = bool(_LISTED.search(submission.order))
+    is_listed = _LISTED.is_in(submission.order)
     if _has_repeated_rows(submission.prose):
         return True
     prose = _NUMBERING.sub("", _TABLE_LINE.sub("", submission.prose))
     words = submission.words if prose == submission.text else words_of(prose)
-    if _distinct(words) < (LISTED_SHARE if is_listed else DISTINCT_SHARE):
+    share = _distinct(words)
+    if share < (LISTED_SHARE if is_listed else DISTINCT_SHARE):
         return True
     code = "\n".join(block.code for block in submission.blocks)
     # Without numbers: the rows of a table of constants differ in nothing else.
     if _distinct([word for word in words_of(code) if not word.isdigit()]) < LISTED_SHARE / 2:
         return True
-    return not is_listed and (_has_loop(words) or _has_repeated_paragraphs(prose))
+    if is_listed:
+        return False
+    may_loop = (1 - share) * len(words) >= MIN_LOOP_SHINGLES
+    return (may_loop and _has_loop(words)) or _has_repeated_paragraphs(prose)
 
 
 def _has_repeated_rows(prose: str) -> bool:
     """Whether most rows of the tables are one row over and over."""
+    if "|" not in prose:
+        return False
     rows = [row for row in _TABLE_LINE.findall(prose) if any(map(str.isalnum, row))]
     most = max(collections.Counter(rows).values(), default=0)
     return most >= REPEATED_ROWS and most * 2 > len(rows)

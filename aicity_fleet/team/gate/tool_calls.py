@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+from aicity_fleet.team.gate.patterns import Finder, compile_fast
 from aicity_fleet.team.gate.verdict import HARD, Check, Finding, Submission
 
 MAX_TOOL_CALL_CHARS = 100_000
@@ -13,7 +14,7 @@ MAX_TOOL_CALL_CHARS = 100_000
 MAX_LEAD_IN_CHARS = 160
 """A text that has more than this before its first call is work that shows a call."""
 
-_CALL_MARKUP = re.compile(
+_CALL_MARKUP = compile_fast(
     r"</?tool_calls?>|<function=|</?function_calls?>|<invoke name=|</?tool_use>|\[/?TOOL_CALLS\]"
     r"|<\|(?:tool_calls?|python_tag|tool_calls?_begin|tool_call_start)\|>|<\uff5ctool"
     r"|\[TOOL_REQUEST\]"
@@ -25,6 +26,11 @@ _CALL_MARKUP = re.compile(
     r"|^Action: ?\w{1,40}\n+Action Input:|<parameter=\w|<parameter name=",
     re.M,
 )
+_MARKUP_MARKS = (
+    *("<", "TOOL_", "functions.", "Calling", "Invoking", "Using", "Tool", "Function", "Action"),
+)
+"""What is in such markup, each piece in some of it."""
+
 _CALL_JSON = re.compile(
     r"\{\s{0,40}\"(?:name|tool|function|tool_name|action|function_name"
     r"|recipient_name)\"\s{0,9}:\s{0,9}\"[\w.-]{1,60}\"\s{0,9},\s{0,40}"
@@ -54,11 +60,11 @@ _CALL_PARTS = frozenset(
 MIN_CALL_PARTS = 2
 """So many different ones of these are in the tags of a call."""
 
-_ASKS_MARKUP = re.compile(
+_ASKS_MARKUP = Finder(
     r"\bxml\b|\bhtml\b|\bsvg\b|\bxsd\b|\bxslt\b|\bsoap\b|\brss\b|\bmarkup\b|\bjsx\b|\btags?\b|\bpom\b|\bmaven\b"
     r"|\bxaml\b|\bvue\b|\bsvelte\b|\bweb ?page\b|\bandroid\b|\bplist\b|\bwsdl\b|\btemplate\b"
 )
-_ORDERED_CALLS = re.compile(
+_ORDERED_CALLS = Finder(
     r"tool[ _-]?(?:call|use|calling|schema|definition)|function[ _-]call"
     r"|\btools?\b[^.\n]{0,40}\bjson\b|\"arguments\"|\bmcp\b"
     r"|<invoke|tool_call|openai(?:['\u2019]s)? (?:api|function)|json-rpc|\breact (?:prompt"
@@ -77,7 +83,7 @@ def tool_call(submission: Submission) -> Iterator[Finding]:
     Source: the formats of Qwen and Hermes (``<tool_call>``), Llama (``<function=``), Mistral
     (``[TOOL_CALLS]``), ReAct prompts (``Action Input:``) and OpenAI (``name`` and ``arguments``).
     """
-    if _ORDERED_CALLS.search(submission.order):
+    if _ORDERED_CALLS.is_in(submission.order):
         return
     looked_at = [submission.plain_prose]
     looked_at += [b.code for b in submission.blocks if b.language in _CODE_FENCES]
@@ -85,12 +91,19 @@ def tool_call(submission: Submission) -> Iterator[Finding]:
         any(
             _begins_with(submission, pattern.search(part))
             for part in looked_at
-            for pattern in (_CALL_MARKUP, _CALL_JSON)
+            for pattern in _call_patterns(part)
         )
         or _is_markup_of_call(submission)
         or _is_call(submission.bare)
     ):
         yield Finding("tool_call", "The text is the call of a tool; hand in the work itself.", HARD)
+
+
+def _call_patterns(part: str) -> Iterator[re.Pattern[str]]:
+    """The patterns of calls that can be in a part of a text."""
+    if any(mark in part for mark in _MARKUP_MARKS):
+        yield _CALL_MARKUP
+    yield _CALL_JSON
 
 
 def _begins_with(submission: Submission, found: re.Match[str] | None) -> bool:
@@ -102,7 +115,7 @@ def _begins_with(submission: Submission, found: re.Match[str] | None) -> bool:
 
 def _is_markup_of_call(submission: Submission) -> bool:
     """Whether a text is, or holds, a call in tags of any name."""
-    if _ASKS_MARKUP.search(submission.order):
+    if _ASKS_MARKUP.is_in(submission.order):
         return False
     text = submission.bare
     names = {match[2].lower() for match in _TAG.finditer(text[:MAX_TOOL_CALL_CHARS])}

@@ -4,23 +4,24 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Literal
 
+from aicity_fleet.team.gate.patterns import compile_fast, folded
 from aicity_fleet.team.gate.verdict import HARD, Check, Finding, Submission
 
-Where = Literal["text", "prose", "code"]
+Where = Literal["text", "prose", "prose as it stands", "code as it stands"]
 
 _ORDERED_PLACEHOLDERS = re.compile(r"\bplaceholders?\b|\btemplates?\b")
 
 _PLACEHOLDERS: tuple[tuple[Where, re.Pattern[str], str, int], ...] = (
-    ("text", re.compile(r"lorem ipsum", re.I), "filler text (lorem ipsum)", 40),
+    ("text", re.compile(r"lorem ipsum"), "filler text (lorem ipsum)", 40),
     (
         "text",
-        re.compile(r"\bas an ai (?:language )?(?:model|assistant),? i\b", re.I),
+        re.compile(r"as an ai (?<=\bas an ai )(?:language )?(?:model|assistant),? i\b"),
         "talk about being an AI",
         35,
     ),
     (
         "text",
-        re.compile(r"\[(?:insert|your|fill in) \w[^\]\n]{0,60}\](?!\()", re.I),
+        re.compile(r"\[(?:insert|your|fill in) \w[^\]\n]{0,60}\](?!\()"),
         "a placeholder in brackets",
         35,
     ),
@@ -29,31 +30,29 @@ _PLACEHOLDERS: tuple[tuple[Where, re.Pattern[str], str, int], ...] = (
         re.compile(
             r"\[(?:insert|your|placeholder|todo|tbd)(?:[:\-_][^\]\n]{0,60})?\](?!\()"
             r"|\[add (?:an?|the|your|more|details?|links?|text|names?|images?)\b[^\]\n]{0,60}\](?!\()",
-            re.I,
         ),
         "a placeholder in brackets",
         35,
     ),
     (
         "text",
-        re.compile(
+        compile_fast(
             r"(?:#|//|/\*|--|<!--)[ \t]{0,9}(?:\.\.\.|…)?[ \t]{0,9}(?:the )?(?:rest of|remaining|existing) "
             r"(?:the |your )?(?:code|file|function|implementation|logic)"
             r"|(?:your|implementation|logic|code) goes here|your code here",
-            re.I,
         ),
         "code that was left out",
         35,
     ),
     # In capitals, or as a label: a todo list is also something that programs are written for.
     (
-        "code",
+        "code as it stands",
         re.compile(r"(?:#|//|/\*|--|<!--)[ \t]{0,9}(?:(?:TODO|FIXME)\b|(?i:todo|fixme):)"),
         "a TODO in the code",
         20,
     ),
     (
-        "prose",
+        "prose as it stands",
         re.compile(
             r"^[^\w#]{0,4}(?:TODO|TBD|todo|tbd|[Tt]o be (?:done|determined|written))\W{0,4}$", re.M
         ),
@@ -61,7 +60,10 @@ _PLACEHOLDERS: tuple[tuple[Where, re.Pattern[str], str, int], ...] = (
         35,
     ),
 )
-"""Where to look, what for, what it is called, and what it costs."""
+"""Where to look, what for, what it is called, and what it costs.
+
+What is not looked at as it stands is looked at in small letters.
+"""
 
 _REFUSAL = re.compile(
     r"^\W*+(?:(?:i['\u2019]m (?:really |very )?sorry|i apologi[sz]e|sorry|unfortunately)\W*+)?(?:but\W++)?"
@@ -125,14 +127,18 @@ def placeholders(submission: Submission) -> Iterator[Finding]:
     """
     if _ORDERED_PLACEHOLDERS.search(submission.task.description.lower()):
         return
-    looked_at: Mapping[Where, str] = {
-        "text": submission.text,
-        "prose": submission.plain_prose,
-        "code": "\n".join(block.code for block in submission.blocks) or submission.text,
+    text, prose = submission.text, submission.plain_prose
+    code = "\n".join(block.code for block in submission.blocks) or text
+    looked_at: Mapping[Where, tuple[str, str]] = {
+        "text": (folded(text), text),
+        "prose": (folded(prose), prose),
+        "prose as it stands": (prose, prose),
+        "code as it stands": (code, code),
     }
     for where, pattern, name, cost in _PLACEHOLDERS:
-        match = pattern.search(looked_at[where])
-        if match and match.group().lower() not in submission.order:
+        searched, written = looked_at[where]
+        match = pattern.search(searched)
+        if match and written[slice(*match.span())].lower() not in submission.order:
             yield Finding("placeholder", f"The text holds {name}; finish it.", cost)
 
 

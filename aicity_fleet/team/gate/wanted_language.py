@@ -13,7 +13,7 @@ from aicity_fleet.team.gate.language_detector import (
     possible_languages,
 )
 from aicity_fleet.team.gate.language_names import NAMES
-from aicity_fleet.team.gate.patterns import compile_fast
+from aicity_fleet.team.gate.patterns import Finder, compile_fast
 from aicity_fleet.team.gate.verdict import HARD, Check, Finding, Submission
 from aicity_fleet.team.gate.words import FUNCTION_WORDS, words_of
 
@@ -49,10 +49,12 @@ _CLOSE = (
 """Languages that short texts do not tell apart."""
 
 _ALL_NAMES = "|".join(NAMES.values())
-_NAME = re.compile(
-    rf"(?<!\w)(?:{_ALL_NAMES})(?!\w)|(?:英語|英语|英文|ドイツ語|德语|法语|フランス語|スペイン語|西班牙语|中文|中国語|日本語|日语|韓国語|韩语"
+_NAMES = (
+    rf"\b(?:{_ALL_NAMES})(?!\w)|(?:英語|英语|英文|ドイツ語|德语|法语|フランス語|スペイン語|西班牙语|中文|中国語|日本語|日语|韓国語|韩语"
     rf"|俄语|ロシア語)"
 )
+_NAME = compile_fast(_NAMES)
+_NAMED = Finder(_NAMES)
 
 _BEFORE_NAME = re.compile(
     r"(?:\b(?:in|into|to|auf|ins|en|em|vers|al|in het|naar het|på|till|po|na|по|на|к|in das"
@@ -73,7 +75,7 @@ _AFTER_NAME = re.compile(
     r"|addressed|suitable|describing|explaining|introducing|announcing|welcoming|inviting"
     r"|summari[sz]ing|\())|[でにへでを]|으로|로\b|[,。、]"
 )
-_BOTH = re.compile(
+_BOTH = Finder(
     r"\b(?:bilingual|zweisprachig|bilingue|bilingüe|both languages|side by side|vocabulary"
     r"|flash ?cards?|phrase ?book|phrases|glossary|learners?|lessons?|grammar|how (?:do"
     r"|would|to) (?:you |i )?say|difference between|meaning of|what does|explain"
@@ -108,7 +110,7 @@ _GRAMMAR = {
 """Words of grammar of which an order in a language has three at least: terms mislead the detector."""
 
 _CLAUSE = re.compile(r"[^\n\".:;!?\u201c\u201d\u201e\u00ab\u00bb。！？「」]{12,}")
-_INVENTED = compile_fast(
+_INVENTED = Finder(
     r"\blorem|\brandom|\bpassword|\bbase ?64|\bencod|\bcipher|\bencrypt|\binvented"
     r"|\bnonsense|gibberish|\bfictional language|\bconlang|\bmade-up|\bphonetic|\bdialect"
     r"|\bslang\b"
@@ -120,7 +122,7 @@ _INVENTED = compile_fast(
 _NOT_PROSE = re.compile(
     r"https?://\S+|`[^`\n]*`|<[^<>\n]{1,300}>|[\w.-]+@[\w.-]+|\b\w+(?:[._/]\w+)+"
 )
-_MAY_BE_NO_PROSE = re.compile(r"[`<@]|[._/]\w|://")
+_MAY_BE_NO_PROSE = compile_fast(r"[`<@]|[._/]\w|://")
 """What all that is no prose holds."""
 
 _SYMBOLS = re.compile(r"[{}\[\]();=<>\\_#$%^&*+~|]")
@@ -144,7 +146,7 @@ def other_language(submission: Submission) -> Iterator[Finding]:
     parts = _prose_lines(submission)
     if not parts:
         return
-    if _INVENTED.search(submission.order):
+    if _INVENTED.is_in(submission.order):
         return
     if not _has_grammar(parts):
         return
@@ -171,11 +173,13 @@ def _is_in_another(parts: list[str], wanted: frozenset[str]) -> bool:
 def _has_grammar(parts: list[str]) -> bool:
     """Whether a text is sentences: lists of names and terms are in no language."""
     words = words_of(" ".join(parts))
-    is_spaced = [word for word in words if word < "\u0e00" or "\uac00" <= word < "\ud800"]
-    if len(is_spaced) < len(words) / 2:
+    spaced = [word for word in words if word < "\u0e00" or "\uac00" <= word < "\ud800"]
+    if len(spaced) < len(words) / 2:
         return True
-    found = sum(word in FUNCTION_WORDS or word >= "\uac00" for word in is_spaced)
-    return found >= GRAMMAR_SHARE * len(is_spaced)
+    found = sum(map(FUNCTION_WORDS.__contains__, spaced))
+    if found < GRAMMAR_SHARE * len(spaced):
+        found += sum(word >= "\uac00" and word not in FUNCTION_WORDS for word in spaced)
+    return found >= GRAMMAR_SHARE * len(spaced)
 
 
 def _prose_lines(submission: Submission) -> list[str]:
@@ -257,7 +261,8 @@ def _usable(codes: set[str]) -> frozenset[str]:
 
 
 def _names_in(lower: str) -> list[re.Match[str]]:
-    return list(itertools.islice(_NAME.finditer(lower), MAX_NAMES))
+    found = _NAME.finditer(lower) if _NAMED.is_in(lower) else ()
+    return list(itertools.islice(found, MAX_NAMES))
 
 
 def _code(match: re.Match[str]) -> str:
@@ -266,7 +271,7 @@ def _code(match: re.Match[str]) -> str:
 
 def _asked_for(lower: str, names: list[re.Match[str]]) -> set[str]:
     """The codes of the languages that an order names as those to write in."""
-    if _BOTH.search(lower):
+    if _BOTH.is_in(lower):
         return set()
     translates = bool(_TRANSLATES.search(lower))
     into: set[str] = set()

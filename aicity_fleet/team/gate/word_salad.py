@@ -3,9 +3,14 @@
 One oddity is a slip. Only a text that is full of them is junk, and the caller decides how full.
 """
 
+import itertools
+import operator
 import re
 from collections.abc import Mapping
 from types import MappingProxyType
+
+from aicity_fleet.team.gate.patterns import compile_fast
+from aicity_fleet.team.gate.words import letter_words
 
 MAX_WORDS = 6_000
 """How many words of a text are looked at, from its start."""
@@ -27,7 +32,7 @@ _TOKEN = re.compile(
 )
 _NOISE_TOKEN = re.compile(r"(?<![\w./@#$:\\<-])[^\W\d_]{3,14}(?![\w/@#$:\\>]|\.\w|-\w)")
 _VOWELS = frozenset("aeiouyàáâãäåæèéêëìíîïòóôõöøœùúûüýÿąę\u0131\u0151űůěāēīū")
-_KEYBOARD = re.compile(
+_KEYBOARD = compile_fast(
     r"sdf|dfg|ghj|hjk|jkl|zxc|xcv|cvb|vbn|bnm|lkj|kjh|jhg|hgf|gfd|fdsa|mnb|nbv|bvc|vcx|cxz|asdk"
     r"|qsdf|mlkj|jfk|fjg|fgh[jkl]|q[b-df-hj-npr-tw-xz]|[xz]q(?!u)|vq|qx|jq|qj|zx|vk[sjx]"
     r"|lqp|kfj|[bcdfgkpqvz]x[bcdfgkqvz]|jz[bcdfgx]|w[qx]"
@@ -35,6 +40,10 @@ _KEYBOARD = re.compile(
 """Runs of keys beside each other, and pairs of letters that hardly any language has."""
 
 _MUTE = re.compile(rf"\b[^\W\d_{''.join(sorted(_VOWELS))}]{{4,}}\b")
+_AS_CONSONANTS = bytes(
+    ord("b") if chr(byte) in "bcdfghjklmnpqrstvwxz" else byte for byte in range(256)
+)
+"""A table that makes all consonants one."""
 _SYLLABIC = re.compile("[čšžřěľďťňćđ]")
 """Languages with these letters have words without a vowel."""
 
@@ -124,19 +133,17 @@ _FINE = frozenset(
 """Of these, what does occur."""
 
 
-_NEVER_AFTER: Mapping[str, frozenset[str]] = MappingProxyType(
-    {
-        one: frozenset(
-            two
-            for first, second in _PAIRS.values()
-            if one in first
-            for two in second
-            if two != one and (one, two) not in _FINE
-        )
-        for one in frozenset().union(*(first for first, _ in _PAIRS.values()))
-    }
+_NEVER = (
+    frozenset(
+        (one, two)
+        for first, second in _PAIRS.values()
+        for one in first
+        for two in second
+        if one != two
+    )
+    - _FINE
 )
-"""By word, what does not stand behind it."""
+"""Each word with what does not stand behind it."""
 
 _DOUBLED = frozenset(
     ("that", "had", "very", "bye", "nous", "vous", "sie", "die", "der", "das", "her", "are", "was")
@@ -162,11 +169,22 @@ def oddity(prose: str, noises: int) -> tuple[float, int]:
         return 0.0, 0
     weight = NOISE_WEIGHT * noises
     for one, two, three in zip(tokens, tokens[1:], [*tokens[2:], ""], strict=False):
-        if two in _NEVER_AFTER.get(one, ()):
+        if (one, two) in _NEVER:
             weight += 1
         elif one[:MIN_DOUBLED] in (two[:MIN_DOUBLED], three[:MIN_DOUBLED]):  # hardly ever
             weight += two[0].isalpha() and _is_again(one, two, three)
     return weight / words, weight
+
+
+def most_oddity(prose: str, noises: int) -> int:
+    """Return a weight that the oddities do not exceed: what stands between words counts as blanks."""
+    words = letter_words(prose.lower())
+    starts = [word[:STEM_CHARS] for word in words]
+    as_after_next = itertools.compress(starts, map(operator.eq, starts, starts[2:]))
+    never = sum(map(_NEVER.__contains__, itertools.pairwise(words)))
+    as_next: int = sum(map(operator.eq, starts, starts[1:]))
+    forms = sum(len(start) >= MIN_STEM_WORD for start in as_after_next)
+    return NOISE_WEIGHT * noises + never + as_next + forms
 
 
 def noise(prose: str, order: str) -> set[str]:
@@ -175,7 +193,10 @@ def noise(prose: str, order: str) -> set[str]:
     Names and abbreviations are none.
     """
     lower = prose.lower()
-    if not (_KEYBOARD.search(lower) or _MUTE.search(lower)) or _SYLLABIC.search(lower):
+    may_be_mute = not lower.isascii() or b"bbbb" in lower.encode().translate(_AS_CONSONANTS)
+    if not (_KEYBOARD.search(lower) or (may_be_mute and _MUTE.search(lower))):
+        return set()
+    if _SYLLABIC.search(lower):
         return set()
     return {
         word.lower()

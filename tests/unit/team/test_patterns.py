@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from aicity_fleet.team.gate.patterns import compile_fast
+from aicity_fleet.team.gate.patterns import Finder, compile_fast, folded
 
 TEXTS = (
     "I will start on it; we'll begin. Iwill not. [|] a|b (c) \\b ends",
@@ -25,6 +25,10 @@ TEXTS = (
         r"\\b|\bends|\bI (?:will|(?:a|b)|\bred)|\bb\b",
         r"\b|\bred",
         r"(\w)\1|\b(r)ed\b|\b(b)lue",
+        r"\bred blue|\bred|\b(?:blue|re?d) ?(?:red|green)?|\b[bg](?:lue|reen)\b|\breds",
+        r"re|\w+|red|blue|b(?:lueg|lue| )|(?:green|red )?blue|(?:|red) blue",
+        r"(?:[rb]ed|blue|\[)+ ?|a\|b|[.a]\b|\.|(?:red|b?lue)? |green(?! )|(?<=green) \(",
+        r"(?:我|请|red)(?:会|问)?|请问|[我请]会?开|re{1}ds|re+",
     ],
 )
 def test_the_same_is_found_at_the_same_places(pattern):
@@ -39,4 +43,34 @@ def test_the_same_is_found_at_the_same_places(pattern):
 
 def test_alternatives_that_begin_at_a_word_share_their_boundary():
     fast = compile_fast(r"\bred\b|\bblue|请问|\bgreen|[|]|\b(?:a|b)\b|\bc")
-    assert fast.pattern == r"\b(?:red\b|blue)|请问|\bgreen|[|]|\b(?:(?:a|b)\b|c)"
+    assert fast.pattern == r"\b(?:red\b|blue)|请问|\bgreen|\||\b(?:a\b|b\b|c)"
+
+
+def test_alternatives_that_begin_with_one_character_stand_together():
+    fast = compile_fast(r"\bred\b|\b(?:blue|rose )?rust|\b[bg]reen|\b\w+ly")
+    assert fast.pattern == r"\b(?:r(?:ed\b|ose rust|ust)|b(?:luerust|reen)|green|\w+ly)"
+
+
+def test_a_folded_text_holds_the_letters_that_a_search_without_case_finds():
+    everything = "".join(map(chr, range(0x110000)))
+    assert len(folded(everything)) == len(everything)
+    letters = {c for c in everything if folded(c) in set("abcdefghijklmnopqrstuvwxyz")}
+    assert letters == set(re.findall("[a-z]", everything, re.IGNORECASE)) | {"\u0131", "\u017f"}
+    for char in letters:
+        assert re.fullmatch(folded(char), char, re.IGNORECASE)
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    [
+        r"\bred\b|\bblue|\bgreen",
+        r"\b(?:red|blue)s|请问|\b\|b|\breds",
+        r"green\)|\b(?:l|b)lueg|\b[(]|\b我",
+        r"\b\w+ends|\bIw|\b(?:i|s)tart\b",
+        r"ue|\b(?:will|we)\b;?",
+    ],
+)
+def test_a_finder_tells_what_a_search_finds(pattern):
+    ends = (whole[at:] for whole in TEXTS[:2] for at in range(len(whole)))
+    for text in (*TEXTS, *ends):
+        assert Finder(pattern).is_in(text) == bool(re.search(pattern, text)), text

@@ -1,10 +1,13 @@
 """What the gate does for speed finds what the slow way finds."""
 
+import codecs
 import itertools
+import random
+import re
 
 import pytest
 
-from aicity_fleet.team.gate import disguise, programming
+from aicity_fleet.team.gate import disguise, gibberish, language, programming, word_salad, words
 
 NAMES = (
     *(
@@ -80,3 +83,63 @@ def test_decoded_bytes_have_the_skeleton_of_their_characters():
     everything = bytes(range(256))
     for decoded in (everything, everything[::-1], "Straße ¼ µm ÀÉ".encode("latin-1"), b""):
         assert disguise._skeleton_of(decoded) == disguise.skeleton(decoded.decode("latin-1"))
+
+
+PIECES = (
+    *"the of a and is und den Don\u2019t it's x''y ' über straße 12 a1b _ - HTTPServer".split(),  # noqa: SIM905
+    *"\u4f60\u597d \u0e2a\u0e27 \u0130x \u0301 \u00b2 \u2014 \ud800 \U0001f600 pump Pumping brrkt".split(),  # noqa: SIM905
+    *("\n", ". ", ", ", "  ", "\xa0", "w" * 45),
+)
+
+
+def _texts(count):
+    rng = random.Random(11)  # noqa: S311 -- texts for tests
+    for _ in range(count):
+        yield "".join(rng.choice((piece, f" {piece} ")) for piece in rng.choices(PIECES, k=60))
+
+
+def test_words_are_those_that_a_search_finds():
+    for text in _texts(300):
+        found = words._WORD_OR_NUMBER.findall(text.lower())
+        assert words.words_of(text) == found
+        assert words.letter_words(text) == words._WORD.findall(text)
+
+
+def test_english_is_told_by_runs_of_letters():
+    for text in _texts(300):
+        runs = re.findall(r"[^\W\d_]{1,40}", text.lower())
+        latin = sum(len(run) for run in runs if run.isascii())
+        is_latin = text.isascii() or latin >= language.LATIN_SHARE * sum(map(len, runs))
+        common = sum(run in language._COMMON for run in runs)
+        is_common = len(runs) < language.MIN_WORDS or common >= language.COMMON_SHARE * len(runs)
+        assert language.is_english(text) == (is_latin and is_common)
+
+
+def test_oddities_do_not_exceed_the_bound():
+    rng = random.Random(11)  # noqa: S311 -- texts for tests
+    pieces = [" ".join(pair) for pair in rng.sample(sorted(word_salad._NEVER), 20)]
+    pieces += ["pump pumping", "pump the pumps", "strong strong", "der der", ".", "12", "*", "it's"]
+    texts = [" ".join(rng.choices(pieces, k=30)) for _ in range(100)]
+    weights = [(word_salad.oddity(t, 0)[1], word_salad.most_oddity(t, 0)) for t in texts]
+    assert all(gibberish.MIN_ODDITY < weight <= most for weight, most in weights)
+
+
+def test_a_needle_is_found_at_every_place_and_nothing_else_is():
+    needle = "k7q2v9x4m1c8b3n6"
+    needles = disguise.Needles((needle, "short"))
+    for before in range(20):
+        assert needles.are_in("y" * before + needle + "z")
+        assert needles.are_in("y" * before + "short")
+        assert not needles.are_in("y" * before + needle[1:] + needle[:-1])
+
+
+@pytest.mark.parametrize("between", ["", " ", ":", ", ", "0x", "\\x", "\u2003", "\n0x"])
+def test_hex_digits_are_looked_at_with_anything_between(between):
+    secret = "ThisIsASecretNonce12345678"
+    text = between.join(f"{byte:02x}" for byte in secret.encode())
+    assert disguise.holds_any(f"The digest is {text} as told.", [secret])
+
+
+def test_rot13_is_seen_through():
+    secret = "ThisIsASecretNonce12345678"
+    assert disguise.holds_any("Take " + codecs.encode(secret, "rot13"), [secret])
