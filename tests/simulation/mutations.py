@@ -48,7 +48,7 @@ class Mutation:
     """Script, text, and what it is replaced by."""
     patch: Callable[[], AbstractContextManager[Any]] = nullcontext
     """Breaks Python."""
-    seeds: int = 25
+    seeds: int = 200
     """How many seeds are tried at most."""
     changes: Mapping[str, float] = dataclasses.field(default_factory=dict)
     """What differs in the world of each seed, where the drawn worlds seldom show the breakage."""
@@ -128,7 +128,6 @@ MUTATIONS = (
         (ONE_OWNER, BOUGHT_ONCE),
         ("crashes", "everything"),
         (EVERY_SCRIPT, OWNER_CHECK, "return fields[1] == 'running'"),
-        seeds=120,
     ),
     Mutation(
         "a fail after a complete without an answer",
@@ -153,7 +152,6 @@ MUTATIONS = (
         (GUARD,),
         ("failures",),
         ("take_report", "redis.call('SADD', GUARD_UNSURE, id)", ""),
-        seeds=150,
     ),
     Mutation(
         "a known id is accepted again",
@@ -176,7 +174,6 @@ MUTATIONS = (
             "local rescued = due(key('state', 'running'))",
             "local rescued = redis.call('ZRANGEBYSCORE', key('state', 'running'), 0, NOW - 8000)",
         ),
-        seeds=100,
     ),
     Mutation(
         "a fence without the nonce",
@@ -187,7 +184,6 @@ MUTATIONS = (
             OWNER_CHECK,
             "return fields[1] == 'running' and fields[2] == string.match(token, '^%d+')",
         ),
-        seeds=60,
     ),
     Mutation(
         "the guard begins at nought after a wipe",
@@ -198,14 +194,12 @@ MUTATIONS = (
             "redis.call('HSET', GUARD, 'failed', ARGV[1])",
             "redis.call('HSET', GUARD, 'failed', 0)",
         ),
-        seeds=60,
     ),
     Mutation(
         "a failure goes out before the row is known",
         (GUARD,),
         ("flushes",),
         ("take_report", "if guard_is_unknown() and not fields[8] then", "if false then"),
-        seeds=120,
     ),
     Mutation(
         "anybody appends to the journal",
@@ -218,7 +212,6 @@ MUTATIONS = (
         (GUARD,),
         ("failures", "city"),
         patch=_gone_is_nothing,
-        seeds=150,
     ),
     Mutation(
         "a new key for every report",
@@ -237,14 +230,12 @@ MUTATIONS = (
         (ONE_OWNER, SAME_REPORT, ONE_ENDING),
         ("crashes", "everything"),
         ("finish", "if not owns_run(id, token) then", "if false then"),
-        seeds=150,
     ),
     Mutation(
         "a rerun of what may be accepted",
         (RUN_AGAIN,),
         ("people",),
         ("rerun", "if fields[4] and not fields[5] then", "if false then"),
-        seeds=60,
     ),
     Mutation(
         "reports that are due are not sent",

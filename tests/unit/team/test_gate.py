@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.growth import assert_no_check_is_slow
 from support.samples import CODE, GOOD, GOOD_GENERAL, GOOD_REVIEW, order
@@ -312,6 +312,8 @@ def test_every_check_names_its_source():
     assert [rule.__name__ for rule in rules if "Source:" not in (rule.__doc__ or "")] == []
 
 
+# No deadline: the first text in another language loads the language detector, which takes half a second.
+@settings(deadline=None)
 @given(
     task_type=st.sampled_from(sorted(gate.CHECKS)),
     text=st.text(max_size=400) | st.from_regex(r"(```python\n.*\n```|# .*|- line \d+: .*|\W+)*"),
