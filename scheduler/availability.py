@@ -1,7 +1,8 @@
 """Tells AI City whether the agent takes work: ``busy`` while it should get no new tasks.
 
 The wanted value follows only from the switches, so the next call makes up for a request that failed. Called
-after polls and reports. It never changes an availability that the fleet did not set itself.
+after polls, and after reports that may have changed it. It never changes an availability that the fleet did
+not set itself.
 """
 
 import structlog

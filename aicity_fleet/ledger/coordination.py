@@ -45,8 +45,8 @@ class Coordination:
         self._client, self._keys, self._scripts = client, keys, scripts
         self._token = secrets.token_hex(8)
         self._guard = threading.Lock()
-        self._held: set[str] = set()
-        self._wanted: set[str] = set()
+        self._held: dict[str, bool] = {}
+        """The turns of this process, each with whether it was refused to another of its threads."""
 
     def only_poll(self, seconds: float) -> AbstractContextManager[Turn | None]:
         """Hold the right to poll, at most this long at a time; None while another poll is under way."""
@@ -78,19 +78,14 @@ class Coordination:
     def _enter(self, name: str) -> bool:
         """Take the turn within this process, or let its holder know that it is wanted."""
         with self._guard:
-            if name in self._held:
-                self._wanted.add(name)
-                return False
-            self._held.add(name)
-            return True
+            is_held = name in self._held
+            self._held[name] = is_held
+            return not is_held
 
     def _leave(self, name: str) -> bool:
         """Give it back; returns whether it was wanted."""
         with self._guard:
-            self._held.remove(name)
-            was_wanted = name in self._wanted
-            self._wanted.discard(name)
-            return was_wanted
+            return self._held.pop(name)
 
     def may_sweep(self, seconds: float) -> bool:
         """Whether this process is the first to sweep within this tick."""

@@ -16,6 +16,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from decimal import Decimal
+from hashlib import sha1
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
@@ -95,8 +96,7 @@ def round_trips() -> dict[str, float]:
 @contextmanager
 def commands_of(redis_url: str) -> Iterator[Counter[str]]:
     """Count what clients ask this Redis while the block runs; a script counts by its name."""
-    from hashlib import sha1  # noqa: PLC0415 -- Redis's name of a script, and no secret
-
+    # Redis's name of a script, and no secret.
     names = {sha1(t.encode()).hexdigest(): name for name, t in script_texts().items()}  # noqa: S324
     seen: Counter[str] = Counter()
     ends = threading.Event()

@@ -196,6 +196,17 @@ def _fixed(number: int) -> Callable[[Setup], int]:
     return lambda _: number
 
 
+def _all_threads(setup: Setup) -> int:
+    return setup.workers * _threads(setup)
+
+
+def _celery(name: str, says: str, processes: int, **extra: str) -> Contender:
+    """Return Celery's prefork pool with this many processes."""
+    programs = _peer("bench", "celery_fleet", f"{CELERY} {processes}", **extra)
+    capacity = _fixed(processes)
+    return Contender(name, says, programs, "poller", capacity, "bench", is_prefork=True)
+
+
 _ALL = (
     Contender(
         "guide",
@@ -205,33 +216,10 @@ _ALL = (
         _fixed(1),
         "bench",
     ),
-    Contender(
-        "celery",
-        "Celery's defaults, prefork 2",
-        _peer("bench", "celery_fleet", f"{CELERY} 2"),
-        "poller",
-        _fixed(2),
-        "bench",
-        is_prefork=True,
-    ),
-    Contender(
-        "celery-late",
-        "the same with acks_late",
-        _peer("bench", "celery_fleet", f"{CELERY} 2", BENCH_ACKS_LATE="1"),
-        "poller",
-        _fixed(2),
-        "bench",
-        is_prefork=True,
-    ),
-    Contender(
-        "celery-50",
-        "Celery's defaults, prefork 50",
-        _peer("bench", "celery_fleet", f"{CELERY} 50"),
-        "poller",
-        _fixed(50),
-        "bench",
-        is_prefork=True,
-        is_routine=False,
+    _celery("celery", "Celery's defaults, prefork 2", 2),
+    _celery("celery-late", "the same with acks_late", 2, BENCH_ACKS_LATE="1"),
+    dataclasses.replace(
+        _celery("celery-50", "Celery's defaults, prefork 50", 50), is_routine=False
     ),
     Contender(
         "dramatiq",
@@ -272,14 +260,14 @@ _ALL = (
         "beat, dispatcher, 2 workers and Flower, with everything on",
         _fleet("autogen"),
         "",
-        lambda setup: setup.workers * _threads(setup),
+        _all_threads,
     ),
     Contender(
         "ours-plain",
         "the same with FLEET_ENGINE=plain",
         _fleet("plain"),
         "",
-        lambda setup: setup.workers * _threads(setup),
+        _all_threads,
     ),
 )
 

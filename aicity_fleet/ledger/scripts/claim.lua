@@ -14,9 +14,9 @@
 local id, arg = ARGV[1], named(2)
 local job = key('job', id)
 local fields = redis.call('HMGET', job, 'state', 'not_before', 'task', 'nonce', 'releases',
-  'excuses', 'breaks', 'troubles', 'isolated', 'ran_ms', 'spent', 'unanswered_cost')
-local state, not_before, task, nonce, releases, excuses, breaks, troubles, isolated, ran_ms, spent, unanswered =
-  unpack(fields)
+  'excuses', 'breaks', 'troubles', 'isolated', 'ran_ms', 'spent', 'unanswered_cost', 'sent_at')
+local state, not_before, task, nonce, releases, excuses, breaks, troubles, isolated, ran_ms, spent, unanswered,
+  sent_at = unpack(fields)
 if not state then
   return {'', 'unknown'}
 end
@@ -72,8 +72,7 @@ if breaker.open_until then
   write_breaker(arg.endpoint, breaker)
 end
 -- The sweep learns which messages must have been taken by now.
-local sent_at = tonumber(redis.call('HGET', job, 'sent_at') or '0')
-if sent_at > tonumber(redis.call('HGET', TURNS, 'claimed_sent_at') or '0') then
+if tonumber(sent_at or '0') > tonumber(redis.call('HGET', TURNS, 'claimed_sent_at') or '0') then
   redis.call('HSET', TURNS, 'claimed_sent_at', sent_at)
   redis.call('PEXPIRE', TURNS, 86400 * 1000)
 end

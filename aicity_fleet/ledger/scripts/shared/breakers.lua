@@ -42,3 +42,14 @@ local function close_breaker(endpoint, breaker, recently)
     redis.call('HDEL', BREAKERS, endpoint)
   end
 end
+
+-- A run got its answers from an endpoint: its breaker closes. Returns 1 when there was trouble since the last success,
+-- else 0.
+local function note_works(endpoint, recently)
+  if redis.call('HEXISTS', BREAKERS, endpoint) == 0 then
+    return 0
+  end
+  local before = read_breaker(endpoint)
+  close_breaker(endpoint, before, recently)
+  return before.troubles > 0 and 1 or 0
+end

@@ -92,9 +92,7 @@ local function add_usage(id, arg)
   if arg.endpoint == '' then
     return
   end
-  if redis.call('HEXISTS', BREAKERS, arg.endpoint) == 1 then
-    close_breaker(arg.endpoint, read_breaker(arg.endpoint), NOW - arg.recent_ms)
-  end
+  note_works(arg.endpoint, NOW - arg.recent_ms)
   local field = 'hand_in:' .. arg.endpoint
   if arg.without_tool == '' then
     redis.call('HDEL', CONTROLS, field)
