@@ -22,6 +22,7 @@ from aicity_fleet.embedded.state_folder import StateFolder
 from aicity_fleet.embedded.supervisor import Supervisor, stop_requests
 from aicity_fleet.errors import AICityError, AICityUnauthorizedError, ContractError
 from aicity_fleet.ledger.connection import connect
+from aicity_fleet.redaction import environment_of
 from aicity_fleet.settings import Settings
 from aicity_fleet.team.declare.catalog import teams_of
 from aicity_fleet.team.declare.models_file import models_of
@@ -64,7 +65,12 @@ def up(
     _greet(settings)
     with StateFolder(data, settings.agent) as folder, stop_requests() as stopping:
         stop_seconds = settings.drain_seconds + 10
-        supervisor = Supervisor(folder.logs, stop_seconds=stop_seconds, echo=_echo)
+        supervisor = Supervisor(
+            folder.logs,
+            stop_seconds=stop_seconds,
+            echo=_echo,
+            fork_env=environment_of(None, env),
+        )
         try:
             if not settings.redis_url_is_set:
                 server = new_redis_server(folder.redis)

@@ -6,7 +6,7 @@ Each process gets only the secrets that it may hold; ``aicity_fleet.redaction`` 
 import os
 import secrets
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from aicity_fleet.embedded.ports import LOOPBACK
 from aicity_fleet.embedded.redis_server import RedisServer
@@ -34,11 +34,11 @@ def fleet_programs(env: Mapping[str, str], *, workers: int, threads: int) -> lis
     """
     work = [*CELERY, "worker", "--pool", "threads", "--without-gossip", "--without-mingle"]
     dispatcher = [*work, "-n", "dispatcher@%h", "-Q", "control,reports", "-c", "4"]
-    programs = [Program("dispatcher", dispatcher, environment_of(Process.DISPATCHER, env))]
+    programs = [_forked("dispatcher", dispatcher, Process.DISPATCHER, env)]
     for number in range(1, workers + 1):
         argv = [*work, "-n", f"worker{number}@%h", "-Q", "jobs", "-c", str(threads)]
-        programs.append(Program(f"worker{number}", argv, environment_of(Process.WORKER, env)))
-    programs.append(Program("beat", [*CELERY, "beat"], environment_of(Process.BEAT, env)))
+        programs.append(_forked(f"worker{number}", argv, Process.WORKER, env))
+    programs.append(_forked("beat", [*CELERY, "beat"], Process.BEAT, env))
     return programs
 
 
@@ -49,8 +49,13 @@ def flower_program(env: Mapping[str, str], *, port: int, password: str) -> Progr
         SettingsError: ``FLEET_MODELS_FILE`` cannot be read, so its key names are unknown.
     """
     argv = [*CELERY, "flower", f"--address={LOOPBACK}", f"--port={port}", "--max-tasks=10000"]
-    own = {**environment_of(Process.FLOWER, env), "FLOWER_BASIC_AUTH": f"fleet:{password}"}
-    return Program("flower", argv, own)
+    return _forked("flower", argv, Process.FLOWER, env, FLOWER_BASIC_AUTH=f"fleet:{password}")
+
+
+def _forked(
+    name: str, argv: Sequence[str], process: Process, env: Mapping[str, str], **further: str
+) -> Program:
+    return Program(name, argv, {**environment_of(process, env), **further}, is_forked=True)
 
 
 def new_password() -> str:

@@ -5,21 +5,22 @@ then stops the children in order: the base programs, such as Redis, come last.
 """
 
 import contextlib
-import ctypes
 import dataclasses
 import os
 import signal
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from types import FrameType
-from typing import IO
+from typing import Protocol
 
 import structlog
+
+from aicity_fleet.embedded.fork_server import IS_POSSIBLE, ForkServer
+from aicity_fleet.embedded.kernel import die_with_parent
 
 RESTART_SECONDS = (1.0, 30.0)
 """First and longest wait before a dead process is restarted, in seconds. The wait doubles each time."""
@@ -44,6 +45,17 @@ class Program:
     """The text that it reads from standard input."""
     is_base: bool = False
     """Whether other programs depend on it. It is stopped after them."""
+    is_forked: bool = False
+    """Whether it may be forked from the process that has loaded our code; it is ``python -m MODULE``."""
+
+
+class _Process(Protocol):
+    """A running program."""
+
+    pid: int
+
+    def poll(self) -> int | None:
+        """Return its exit status; None while it runs."""
 
 
 class _Child:
@@ -51,36 +63,42 @@ class _Child:
 
     def __init__(self, program: Program, folder: Path, echo: Callable[[str, str], None] | None):
         self.program, self.folder, self._echo = program, folder, echo
-        self.process: subprocess.Popen[str] | None = None
+        self.process: _Process | None = None
         self.deaths = 0
         self.started_at = 0.0
         self.restart_at = 0.0
 
-    def start(self) -> None:
+    def start(self, forks: ForkServer | None) -> None:
         self.started_at = time.monotonic()
-        self.process = subprocess.Popen(  # noqa: S603 - our own argument lists
+        read, write = os.pipe()
+        name = self.program.name
+        # Before the program, which would block on a full pipe that nobody reads.
+        threading.Thread(target=self._pump, args=(read,), name=f"log-{name}", daemon=True).start()
+        try:
+            if forks is not None and self.program.is_forked:
+                _python, _m, module, *args = self.program.argv
+                self.process = forks.start(name, module, args, self.program.env, write)
+            else:
+                self.process = self._executed(write)
+        finally:
+            os.close(write)
+
+    def _executed(self, output: int) -> "subprocess.Popen[str]":
+        process = subprocess.Popen(  # noqa: S603 - our own argument lists
             list(self.program.argv),
             env=dict(self.program.env),
             stdin=subprocess.PIPE if self.program.stdin else subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
+            stdout=output,
             stderr=subprocess.STDOUT,
             text=True,
-            errors="replace",
             start_new_session=True,
-            # Safe after a fork: the C function was looked up before.
-            preexec_fn=partial(_die_with_parent, os.getpid()),  # noqa: PLW1509
+            preexec_fn=partial(die_with_parent, os.getpid()),  # noqa: PLW1509 - safe, see there
         )
-        if self.process.stdin is not None:
+        if process.stdin is not None:
             with contextlib.suppress(BrokenPipeError):
-                self.process.stdin.write(self.program.stdin)
-                self.process.stdin.close()
-        assert self.process.stdout is not None  # noqa: S101 - asked for above
-        threading.Thread(
-            target=self._pump,
-            args=(self.process.stdout,),
-            name=f"log-{self.program.name}",
-            daemon=True,
-        ).start()
+                process.stdin.write(self.program.stdin)
+                process.stdin.close()
+        return process
 
     def signal(self, number: int) -> None:
         """Signal the whole process group, even if its leader is dead."""
@@ -91,10 +109,13 @@ class _Child:
     def is_alive(self) -> bool:
         return self.process is not None and self.process.poll() is None
 
-    def _pump(self, stream: IO[str]) -> None:
+    def _pump(self, output: int) -> None:
         """Copy the output of the process to its log file and to ``echo``."""
         path = self.folder / f"{self.program.name}.log"
-        with stream, path.open("ab", buffering=0) as file:
+        with (
+            open(output, encoding="utf-8", errors="replace") as stream,
+            path.open("ab", buffering=0) as file,
+        ):
             # Keep reading after any error: a process with a full pipe blocks.
             for line in stream:
                 with contextlib.suppress(OSError):  # the disk is full
@@ -112,6 +133,8 @@ class Supervisor:
         log_folder: The folder for each program's output, in ``NAME.log``.
         stop_seconds: How long programs may take to stop before they are killed, in seconds.
         echo: Called with a program's name and each line of its output.
+        fork_env: The environment, without any secret, of a process that loads the fleet's code at once and
+            is forked for programs that may be. None to start each of them by itself.
     """
 
     def __init__(
@@ -120,17 +143,21 @@ class Supervisor:
         *,
         stop_seconds: float,
         echo: Callable[[str, str], None] | None = None,
+        fork_env: Mapping[str, str] | None = None,
     ) -> None:
         log_folder.mkdir(parents=True, exist_ok=True)
         self.log_folder = log_folder
         self._stop_seconds, self._echo = stop_seconds, echo
         self._children: list[_Child] = []
+        self._forks = None
+        if fork_env is not None and IS_POSSIBLE:
+            self._forks = ForkServer(fork_env, log_folder / "fork-server.log")
 
     def start(self, program: Program) -> None:
         """Start a program. Call this and ``check`` only from the main thread."""
         child = _Child(program, self.log_folder, self._echo)
         self._children.append(child)
-        child.start()
+        child.start(self._forks)
 
     def pid(self, name: str) -> int | None:
         """Return the process id of a program; None if it is not running."""
@@ -151,7 +178,7 @@ class Supervisor:
             if child.process is None:
                 if now >= child.restart_at:
                     try:
-                        child.start()
+                        child.start(self._forks)
                     except OSError:  # out of processes or memory: try again later
                         child.restart_at = now + RESTART_SECONDS[1]
             elif (status := child.process.poll()) is not None:
@@ -181,6 +208,8 @@ class Supervisor:
                 child.signal(signal.SIGKILL)
             _wait_all(group, KILL_SECONDS)
         self._children.clear()
+        if self._forks is not None:
+            self._forks.close()
 
 
 def _wait_all(children: Sequence[_Child], seconds: float) -> None:
@@ -208,18 +237,3 @@ def stop_requests() -> Iterator[threading.Event]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-
-
-_PR_SET_PDEATHSIG = 1
-_PRCTL = ctypes.CDLL(None).prctl if sys.platform == "linux" else None
-
-
-def _die_with_parent(parent: int) -> None:
-    """Make the kernel stop this child when the supervisor is killed (only on Linux).
-
-    The signal is for a death from now on, so a child whose supervisor is gone already ends itself.
-    """
-    if _PRCTL is not None:
-        _PRCTL(_PR_SET_PDEATHSIG, signal.SIGTERM)
-        if os.getppid() != parent:
-            os._exit(1)

@@ -83,7 +83,9 @@ class Demo:
 
     def __init__(self, folder: Path, *, workers: int, copies: int, flower_port: int) -> None:
         self._folder, self._workers, self._copies = folder, workers, copies
-        self._supervisor = Supervisor(folder / "logs", stop_seconds=6.0)
+        self._supervisor = Supervisor(
+            folder / "logs", stop_seconds=6.0, fork_env=environment_of(None, os.environ)
+        )
         self.flower_port, self.flower_password = free_port(flower_port), new_password()
         self._simulator = ""
         self._ledger: Ledger | None = None

@@ -11,7 +11,7 @@ import dataclasses
 import os
 import statistics
 import threading
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,12 +22,12 @@ SAMPLE_SECONDS = 2.0
 """How often a peak is sampled, in seconds; a sample of a fleet takes some 20 ms of CPU."""
 
 
-def descendants(pid: int) -> list[int]:
-    """Return a process and all that descend from it."""
+def descendants(pid: int, but: Container[int] = ()) -> list[int]:
+    """Return a process and all that descend from it, but for these and what descends from them."""
     found, level = [], [pid]
     while level:
         found += level
-        level = [child for parent in level for child in _children(parent)]
+        level = [child for parent in level for child in _children(parent) if child not in but]
     return found
 
 
@@ -39,10 +39,10 @@ def _children(pid: int) -> list[int]:
     return children
 
 
-def cpu_seconds(pid: int) -> float:
-    """Return the CPU time of a process and its descendants since they started, in seconds."""
+def cpu_seconds(pid: int, but: Container[int] = ()) -> float:
+    """Return the CPU time of a process and its descendants (see there) since they started, in seconds."""
     total = 0
-    for member in descendants(pid):
+    for member in descendants(pid, but):
         with contextlib.suppress(OSError):
             # After the name, which may hold anything: state is field 3, utime to cstime are 14 to 17.
             fields = Path(f"/proc/{member}/stat").read_text().rpartition(")")[2].split()
@@ -57,10 +57,10 @@ def machine_seconds() -> float:
     return (sum(ticks) - ticks[3] - ticks[4]) / TICKS
 
 
-def pss_bytes(pid: int) -> int:
+def pss_bytes(pid: int, but: Container[int] = ()) -> int:
     """Return the memory of a process and its descendants, shared pages shared out (PSS), in bytes."""
     total = 0
-    for member in descendants(pid):
+    for member in descendants(pid, but):
         with contextlib.suppress(OSError):
             for line in Path(f"/proc/{member}/smaps_rollup").read_text().splitlines():
                 if line.startswith("Pss:"):
@@ -69,13 +69,13 @@ def pss_bytes(pid: int) -> int:
 
 
 def each_cpu(pids: Mapping[str, int]) -> dict[str, float]:
-    """Return the CPU time of each named process, in seconds."""
-    return {name: cpu_seconds(pid) for name, pid in pids.items()}
+    """Return the CPU time of each named process, in seconds; a process that is named counts by itself."""
+    return {name: cpu_seconds(pid, pids.values()) for name, pid in pids.items()}
 
 
 def each_pss(pids: Mapping[str, int]) -> dict[str, int]:
-    """Return the memory of each named process, in bytes."""
-    return {name: pss_bytes(pid) for name, pid in pids.items()}
+    """Return the memory of each named process, in bytes; a process that is named counts by itself."""
+    return {name: pss_bytes(pid, pids.values()) for name, pid in pids.items()}
 
 
 def between(before: Mapping[str, float], after: Mapping[str, float]) -> dict[str, float]:

@@ -21,8 +21,10 @@ from bench.market import Market, running_market
 from bench.measure import each_cpu, each_pss
 from support.redis_process import start_redis
 
+from aicity_fleet.embedded.fork_server import Forked, ForkServer
 from aicity_fleet.embedded.redis_server import RedisServer, new_redis_server
 from aicity_fleet.embedded.supervisor import Program
+from aicity_fleet.redaction import environment_of
 
 START_SECONDS = 120.0
 """How long a contender may take until its first job is delivered, in seconds."""
@@ -47,7 +49,8 @@ class Stage:
         self.folder = folder
         self.pids: dict[str, int] = {}
         """Its processes by name, Redis among them."""
-        self._running: dict[str, subprocess.Popen[bytes]] = {}
+        self._running: dict[str, subprocess.Popen[bytes] | Forked] = {}
+        self._forks: ForkServer | None = None
         self._poll = None if contender.poller else FleetPoll(setup.redis_url)
 
     def __enter__(self) -> Stage:
@@ -127,30 +130,57 @@ class Stage:
         """End every process."""
         if self._poll is not None:
             self._poll.close()
-        for process in self._running.values():
-            process.terminate()
-        deadline = time.monotonic() + STOP_SECONDS
-        for process in self._running.values():
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                process.wait(max(0.1, deadline - time.monotonic()))
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
+        self._signal(signal.SIGTERM)
+        self._wait()
+        self._signal(signal.SIGKILL)
+        self._wait()
         self._running.clear()
+        if self._forks is not None:
+            self._forks.close()
+            self._forks = None
+
+    def _signal(self, number: int) -> None:
+        for process in self._running.values():
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, number)
+
+    def _wait(self) -> None:
+        deadline = time.monotonic() + STOP_SECONDS
+        while any(each.poll() is None for each in self._running.values()):
+            if time.monotonic() > deadline:
+                break
+            time.sleep(0.02)
 
     def _start(self, program: Program) -> None:
+        """Start a process, as a fork where the fleet itself would."""
         with (self.folder / f"{program.name}.log").open("ab") as log:
-            process = subprocess.Popen(
-                list(program.argv),
-                env=dict(program.env),
-                cwd=self.folder,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
+            self._running[program.name] = (
+                self._forked(program, log.fileno())
+                if program.is_forked
+                else self._executed(program, log.fileno())
             )
-        self._running[program.name] = process
-        self.pids[program.name] = process.pid
+        self.pids[program.name] = self._running[program.name].pid
+
+    def _forked(self, program: Program, output: int) -> Forked:
+        if self._forks is None:
+            env = environment_of(None, dict(os.environ))
+            self._forks = ForkServer(env, self.folder / "fork-server.log")
+        _python, _m, module, *args = program.argv
+        forked = self._forks.start(program.name, module, args, program.env, output)
+        assert self._forks.pid is not None
+        self.pids["fork server"] = self._forks.pid
+        return forked
+
+    def _executed(self, program: Program, output: int) -> subprocess.Popen[bytes]:
+        return subprocess.Popen(
+            list(program.argv),
+            env=dict(program.env),
+            cwd=self.folder,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
 
 
 @contextlib.contextmanager

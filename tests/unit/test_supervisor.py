@@ -11,12 +11,8 @@ from pathlib import Path
 import pytest
 from support.waiting import wait_until
 
-from aicity_fleet.embedded.supervisor import (
-    Program,
-    Supervisor,
-    _die_with_parent,
-    stop_requests,
-)
+from aicity_fleet.embedded.kernel import die_with_parent
+from aicity_fleet.embedded.supervisor import Program, Supervisor, stop_requests
 
 TALKS = """
 import sys, time
@@ -75,7 +71,7 @@ def test_a_child_whose_supervisor_is_gone_already_ends_itself():
     gone = 2**22 + 1  # more than any process id of Linux
     process = subprocess.run(
         [sys.executable, "-c", "print('it runs')"],
-        preexec_fn=partial(_die_with_parent, gone),
+        preexec_fn=partial(die_with_parent, gone),
         capture_output=True,
         check=False,
     )

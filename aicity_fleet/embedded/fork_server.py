@@ -1,0 +1,155 @@
+"""Starts processes as forks of one that has loaded the fleet's code (``forked.py``). Only on Linux."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Mapping, Sequence
+from functools import partial
+from pathlib import Path
+
+from aicity_fleet.embedded.kernel import die_with_parent
+
+IS_POSSIBLE = sys.platform == "linux"
+"""Whether processes can be forked here: the system libraries of macOS do not survive it."""
+
+START_SECONDS = 60.0
+"""How long the code may take to load, in seconds."""
+
+STOP_SECONDS = 2.0
+"""How long the process with the code may take to end, in seconds."""
+
+
+class Forked:
+    """A process that was forked, as far as a supervisor needs it."""
+
+    def __init__(self, pid: int, server: "ForkServer") -> None:
+        self.pid = pid
+        self.status: int | None = None
+        self._server = server
+
+    def poll(self) -> int | None:
+        """Return its exit status, negative for a signal; None while it runs."""
+        self._server.look()
+        return self.status
+
+
+class ForkServer:
+    """The process with the code, and its forks. When it dies, the kernel stops its forks.
+
+    Args:
+        env: The environment in which the code is loaded: without any secret.
+        log: The file for what that process itself has to say.
+    """
+
+    def __init__(self, env: Mapping[str, str], log: Path) -> None:
+        self._env, self._log = dict(env), log
+        self._guard = threading.Lock()
+        self._running: dict[int, Forked] = {}
+        self._process: subprocess.Popen[bytes] | None = None
+        self._socket: socket.socket | None = None
+        self.load()
+
+    @property
+    def pid(self) -> int | None:
+        """The process id of the process with the code; None when it is gone."""
+        return None if self._process is None else self._process.pid
+
+    def load(self) -> None:
+        """Begin to load the code, unless that has begun. Returns at once.
+
+        Raises:
+            OSError: The process could not be started.
+        """
+        if self._process is not None:
+            return
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        with theirs, self._log.open("ab") as log:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "aicity_fleet.embedded.forked"],
+                env=self._env,
+                stdin=theirs.fileno(),
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+                preexec_fn=partial(die_with_parent, os.getpid()),  # noqa: PLW1509 - safe, see there
+            )
+        self._socket = ours
+
+    def start(
+        self, name: str, module: str, args: Sequence[str], env: Mapping[str, str], output: int
+    ) -> Forked:
+        """Fork a process that leads a process group of its own.
+
+        Args:
+            name: What ``top`` shows.
+            module: What it runs, as ``python -m`` would.
+            env: Its environment. The process with the code does not read it.
+            output: The file descriptor that it writes to; the caller closes it afterwards.
+
+        Raises:
+            OSError: The process with the code does not start, or died.
+        """
+        order = {"name": name, "module": module, "args": list(args), "env": dict(env)}
+        with self._guard, open(os.memfd_create(name), "w+", encoding="utf-8") as file:
+            self.load()
+            json.dump(order, file)
+            file.seek(0)
+            assert self._socket is not None  # noqa: S101 - load() made it
+            socket.send_fds(self._socket, [b"fork"], [file.fileno(), output])
+            while (message := self._receive(START_SECONDS)) is not None:
+                if pid := message.get("started"):
+                    self._running[pid] = Forked(pid, self)
+                    return self._running[pid]
+            raise ChildProcessError(f"The fleet's code could not be loaded; see {self._log}.")
+
+    def look(self) -> None:
+        """Note which forks have ended."""
+        with self._guard:
+            while self._socket is not None and self._receive(0) is not None:
+                pass
+
+    def close(self) -> None:
+        """End the process with the code. Its forks should have ended before."""
+        with self._guard:
+            self._lose()
+
+    def _receive(self, seconds: float) -> dict[str, int] | None:
+        """Read a message of the process with the code, and note if a fork has ended.
+
+        Returns:
+            None when none came in time, or when that process is gone.
+        """
+        assert self._socket is not None  # noqa: S101 - the callers know
+        self._socket.settimeout(seconds)
+        try:
+            text = self._socket.recv(1024)
+        except (BlockingIOError, TimeoutError):
+            return None
+        except ConnectionError:
+            text = b""
+        if not text:
+            self._lose()
+            return None
+        message: dict[str, int] = json.loads(text)
+        if "ended" in message:
+            self._running.pop(message["ended"]).status = message["status"]
+        return message
+
+    def _lose(self) -> None:
+        """Let go of the process with the code, and count its forks as stopped: the kernel told them to."""
+        for forked in self._running.values():
+            forked.status = -signal.SIGTERM
+        self._running.clear()
+        if self._socket is not None:
+            self._socket.close()
+        if self._process is not None:
+            try:
+                self._process.wait(STOP_SECONDS)
+            except subprocess.TimeoutExpired:
+                self._process.kill()
+                self._process.wait()
+        self._socket = self._process = None

@@ -1,0 +1,137 @@
+"""The process that has loaded the fleet's code, and whose forks become the Celery processes.
+
+They share the memory of the code, and start in a tenth of the time. This process holds no secret: each
+fork reads its own environment, from a file that only it reads.
+
+``fork_server.py`` starts it, with a socket as standard input.
+"""
+
+import contextlib
+import importlib
+import json
+import os
+import runpy
+import selectors
+import signal
+import socket
+import sys
+import threading
+from collections.abc import Iterator
+from typing import IO, Any
+
+from aicity_fleet.embedded.kernel import die_with_parent, name_process
+from aicity_fleet.startup import loading_for_good
+
+LOADED = (
+    "aicity_fleet.aicity.client",
+    "aicity_fleet.ledger",
+    "aicity_fleet.messaging.broker",
+    "aicity_fleet.team",
+    "aicity_fleet.team.engines.autogen",
+    "aicity_fleet.team.model.openai_answers",
+    "celery.apps.beat",
+    "celery.apps.worker",
+    "celery.bin.celery",
+    "celery.concurrency.thread",
+    "flower.command",
+    "genai_prices.data",
+    "kombu.transport.redis",
+)
+"""What the fleet's processes import, as far as importing it reads no setting."""
+
+
+def main() -> None:
+    """Load the code, and fork until nobody can ask any more."""
+    with loading_for_good():
+        for name in LOADED:
+            importlib.import_module(name)
+    if threading.active_count() > 1:  # a fork would wait for locks that they hold, forever
+        raise RuntimeError(f"Code that was loaded runs threads: {threading.enumerate()}")
+    with socket.socket(fileno=os.dup(0)) as requests:
+        order = _serve(requests)
+    if order is not None:
+        _become(order)
+
+
+def _serve(requests: socket.socket) -> IO[str] | None:
+    """Fork for each request, and say when forks end.
+
+    Returns:
+        In a fork, the file that says what it becomes. In this process None, when the other side is gone.
+    """
+    with _child_deaths() as deaths, selectors.DefaultSelector() as selector:
+        selector.register(requests, selectors.EVENT_READ)
+        selector.register(deaths, selectors.EVENT_READ)
+        while True:
+            ready = {key.fileobj for key, _ in selector.select()}
+            if deaths in ready:
+                os.read(deaths, 1024)
+                _report_ended(requests)
+            if requests in ready:
+                message, files, _, _ = socket.recv_fds(requests, 16, 2)
+                if not message:
+                    return None
+                order, output = files
+                parent, pid = os.getpid(), os.fork()
+                if not pid:
+                    _detach(parent, output)
+                    return open(order, encoding="utf-8")
+                with contextlib.suppress(PermissionError, ProcessLookupError):  # it was first
+                    os.setpgid(pid, pid)  # here as well, so that a signal to its group finds it
+                os.close(order)
+                os.close(output)
+                _tell(requests, {"started": pid})
+
+
+@contextlib.contextmanager
+def _child_deaths() -> Iterator[int]:
+    """Yield a file descriptor that can be read after a child has died."""
+    read, write = os.pipe()
+    os.set_blocking(write, False)
+    signal.signal(signal.SIGCHLD, lambda *_: None)
+    signal.set_wakeup_fd(write)
+    try:
+        yield read
+    finally:
+        signal.set_wakeup_fd(-1)
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        os.close(read)
+        os.close(write)
+
+
+def _report_ended(requests: socket.socket) -> None:
+    with contextlib.suppress(ChildProcessError):
+        while (found := os.waitpid(-1, os.WNOHANG))[0]:
+            pid, status = found
+            _tell(requests, {"ended": pid, "status": os.waitstatus_to_exitcode(status)})
+
+
+def _tell(requests: socket.socket, message: dict[str, int]) -> None:
+    with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # the next read says so
+        requests.send(json.dumps(message).encode())
+
+
+def _detach(parent: int, output: int) -> None:
+    """Make a fork a process of its own, which writes to its own log."""
+    os.setpgid(0, 0)
+    die_with_parent(parent)
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    for source, target in ((nothing, 0), (output, 1), (output, 2)):
+        os.dup2(source, target)
+    os.close(nothing)
+    os.close(output)
+
+
+def _become(order: IO[str]) -> None:
+    """Run a module as ``python -m`` would, with the environment of its own."""
+    with order:
+        what: dict[str, Any] = json.load(order)
+    os.environ.clear()
+    os.environ.update(what["env"])
+    name_process(what["name"])
+    sys.argv[1:] = what["args"]  # run_module fills in the first
+    runpy.run_module(what["module"], run_name="__main__", alter_sys=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,177 @@
+"""Processes that are forked from one with the code: what they get, how they end, who sees their secrets."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import sys
+from pathlib import Path
+
+import pytest
+from support.waiting import wait_until
+
+from aicity_fleet.embedded.fork_server import IS_POSSIBLE, Forked, ForkServer
+from aicity_fleet.embedded.supervisor import Program, Supervisor
+
+pytestmark = [
+    pytest.mark.skipif(not IS_POSSIBLE, reason="forks only on Linux"),
+    pytest.mark.timeout(120),
+]
+
+SECRET = "sk-forked-0123456789abcdef"
+
+TOLD = """
+import json, os, sys, threading, time
+told = {
+    "env": dict(os.environ), "argv": sys.argv, "name": __name__, "group": os.getpgid(0),
+    "comm": open("/proc/self/comm").read().strip(), "stdin": os.readlink("/proc/self/fd/0"),
+    "threads": threading.active_count(), "loaded": "autogen_agentchat" in sys.modules,
+}
+print(json.dumps(told), flush=True)
+if "wait" in sys.argv:
+    time.sleep(100)
+sys.exit(3)
+"""
+
+
+class Rig:
+    """A fork server whose forks run ``TOLD`` and write what they see into files."""
+
+    def __init__(self, folder: Path) -> None:
+        (folder / "told.py").write_text(TOLD)
+        self.folder = folder
+        env = {"PATH": os.environ["PATH"], "PYTHONPATH": str(folder)}
+        self.server = ForkServer(env, folder / "fork-server.log")
+
+    def start(self, name: str, *args: str, **env: str) -> Forked:
+        with (self.folder / f"{name}.log").open("wb") as log:
+            return self.server.start(name, "told", args, env, log.fileno())
+
+    def told(self, name: str) -> dict[str, object]:
+        log = self.folder / f"{name}.log"
+        wait_until(lambda: b"\n" in log.read_bytes(), seconds=30, description=f"{name} says it")
+        found: dict[str, object] = json.loads(log.read_text())
+        return found
+
+
+@pytest.fixture
+def rig(tmp_path: Path):
+    made = Rig(tmp_path)
+    yield made
+    made.server.close()
+
+
+def ended(forked: Forked) -> int:
+    wait_until(lambda: forked.poll() is not None, seconds=30, description="it has ended")
+    assert forked.status is not None
+    return forked.status
+
+
+def memory_of(pid: int) -> bytes:
+    """All that a process has in memory and can write to."""
+    parts = []
+    with Path(f"/proc/{pid}/mem").open("rb", buffering=0) as memory:
+        for line in Path(f"/proc/{pid}/maps").read_text().splitlines():
+            found = re.match(r"(\w+)-(\w+) rw", line)
+            if found and "[v" not in line:
+                start, end = (int(each, 16) for each in found.groups())
+                memory.seek(start)
+                parts.append(memory.read(end - start))
+    return b"".join(parts)
+
+
+def test_a_fork_runs_its_module_with_the_code_loaded_and_with_an_environment_of_its_own(rig: Rig):
+    forked = rig.start("one", "--flag", "x y", ONLY="this")
+    told = rig.told("one")
+    assert told["env"] == {"ONLY": "this"}
+    assert told["argv"] == [str(rig.folder / "told.py"), "--flag", "x y"]
+    assert (told["name"], told["comm"], told["stdin"]) == ("__main__", "one", "/dev/null")
+    assert (told["group"], told["threads"], told["loaded"]) == (forked.pid, 1, True)
+    assert ended(forked) == 3
+
+
+def test_a_signal_to_the_group_of_a_fork_reaches_it_from_the_beginning(rig: Rig):
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        forked = rig.start("waits", "wait")
+        os.killpg(forked.pid, number)
+        assert ended(forked) == -number
+
+
+def test_the_secret_of_a_fork_is_in_no_other_process(rig: Rig):
+    first = rig.start("first", "wait", KEY=SECRET)
+    assert rig.told("first")["env"] == {"KEY": SECRET}
+    other = rig.start("other", "wait")
+    rig.told("other")
+    assert rig.server.pid is not None
+    assert SECRET.encode() in memory_of(first.pid)
+    for pid in (rig.server.pid, other.pid):
+        assert SECRET.encode() not in memory_of(pid)
+    for pid in (first.pid, other.pid, rig.server.pid):
+        for file in ("environ", "cmdline"):
+            assert SECRET.encode() not in Path(f"/proc/{pid}/{file}").read_bytes()
+
+
+def test_forks_end_with_the_process_that_has_the_code_and_the_next_is_forked_from_a_new_one(
+    rig: Rig,
+):
+    forked = rig.start("first", "wait")
+    rig.told("first")
+    before = rig.server.pid
+    assert before is not None
+    os.kill(before, signal.SIGKILL)
+    assert ended(forked) == -signal.SIGTERM
+    wait_until(lambda: not is_running(forked.pid), seconds=10, description="the kernel stopped it")
+    assert ended(rig.start("second")) == 3
+    assert rig.server.pid not in {None, before}
+
+
+def is_running(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def test_code_that_cannot_be_loaded_is_an_error_that_names_the_log(tmp_path: Path):
+    (tmp_path / "celery").mkdir()
+    (tmp_path / "celery" / "__init__.py").write_text("raise ImportError('broken on purpose')")
+    log = tmp_path / "fork-server.log"
+    server = ForkServer({"PATH": os.environ["PATH"], "PYTHONPATH": str(tmp_path)}, log)
+    try:
+        with pytest.raises(OSError, match=r"fork-server\.log"):
+            server.start("one", "told", (), {}, 1)
+        assert "broken on purpose" in log.read_text()
+    finally:
+        server.close()
+
+
+def test_a_supervisor_restarts_a_fork_that_died(rig: Rig, tmp_path: Path, monkeypatch):
+    monkeypatch.setattr("aicity_fleet.embedded.supervisor.RESTART_SECONDS", (0.1, 1.0))
+    env = {"PATH": os.environ["PATH"], "PYTHONPATH": str(tmp_path)}
+    supervisor = Supervisor(tmp_path / "logs", stop_seconds=5, fork_env=env)
+    program = Program("told", (sys.executable, "-m", "told", "wait"), {}, is_forked=True)
+    try:
+        supervisor.start(program)
+        first = supervisor.pid("told")
+        assert first is not None
+        wait_until(
+            lambda: '"loaded": true' in supervisor.tail("told"), seconds=30, description="it runs"
+        )
+        os.kill(first, signal.SIGKILL)
+        died: list[tuple[str, int]] = []
+
+        def is_back() -> bool:
+            died.extend(supervisor.check())
+            return supervisor.pid("told") not in {None, first}
+
+        wait_until(is_back, seconds=30, description="it runs again")
+        assert died == [("told", -signal.SIGKILL)]
+        wait_until(
+            lambda: supervisor.tail("told").count('"loaded": true') == 2,
+            seconds=30,
+            description="both wrote into the log",
+        )
+    finally:
+        supervisor.stop()
