@@ -89,8 +89,13 @@ def _table(contenders: Mapping[str, Any], corner: str) -> list[str]:
         rows.append([contender, *cells])
     if len(names) > WIDE:
         rows = [list(column) for column in zip(*rows, strict=True)]
-    rows.insert(1, ["---"] * len(rows[0]))
-    return [f"| {' | '.join(row)} |" for row in rows]
+    return table(rows)
+
+
+def table(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Return the lines of a Markdown table; the first row is its head."""
+    head, *others = rows
+    return [f"| {' | '.join(row)} |" for row in (head, ["---"] * len(head), *others)]
 
 
 def _cell(figure: Mapping[str, float] | None, over: float | None) -> str:

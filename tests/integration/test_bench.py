@@ -11,6 +11,7 @@ import httpx
 import pytest
 from bench.answers import DELIVERABLE
 from bench.backlog import backlog
+from bench.costs import TEXTS
 from bench.market import Market, running_market
 from support.processes import processes_of, run_cli
 
@@ -158,6 +159,9 @@ def test_a_small_run_measures_the_fleet_and_leaves_nothing_behind(tmp_path):
     assert measured["model calls/job"] == 1
     assert measured["second reports"] == 0
     assert measured["jobs/s"] > 0
+    for entry in TEXTS["costs"].values():
+        scenario, *figures = entry.get("figures", ("",))
+        assert scenario != "throughput" or measured.keys() >= set(figures)
     processes = ("redis", "beat", "dispatcher", "worker1", "worker2", "flower")
     shares = [measured[f"CPU ms/job.{name}"] for name in processes]
     assert measured["CPU ms/job"] == pytest.approx(sum(shares))
