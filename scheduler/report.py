@@ -34,6 +34,10 @@ REPORT_BACKOFF_SECONDS = (2.0, 300.0)
 MOST_SECONDS = 5.0
 """For how long one message may lead to further reports, in seconds: polls need the same threads."""
 
+LISTEN_SECONDS = 0.5
+"""How long a process waits for the next job to finish once no report is left, in seconds. Under load there
+is one, and it needs no message of its own."""
+
 WAITING = frozenset({"none", "paused", "stopped", "quiet", "guard_unknown", "unknown"})
 """Why no further report is sent now: none is due, or all wait."""
 
@@ -50,6 +54,8 @@ class ReporterParts:
     """The fleet's name; part of every idempotency key."""
     give_up_seconds: float
     """How long an unanswered report is sent again before a person has to look."""
+    listen_seconds: float = LISTEN_SECONDS
+    """How long to wait for the next job to finish once no report is left; 0 not to wait."""
 
 
 def idempotency_key(agent: str, task_id: str, kind: str, refusals: int = 0) -> str:
@@ -72,7 +78,7 @@ def report_all(
     *,
     is_stopping: Callable[[], bool] = lambda: False,
 ) -> JsonObject:
-    """Send a finished job's outcome, and then others that are due.
+    """Send a finished job's outcome, then others that are due, and those of jobs that finish meanwhile.
 
     Args:
         job_id: The job; empty for any whose report is due.
@@ -85,30 +91,52 @@ def report_all(
     Raises:
         LedgerUnavailableError: Redis went away; the sweep finds the reports again.
     """
-    began, first, others = time.monotonic(), report(job_id, parts), 0
-    latest = first
-    # What was settled says if there are others: mostly there are none, and nobody is asked. After a report
-    # that was put off, AI City is left alone.
-    while latest.get("others_due", 1) and latest["did"] != "postponed":
-        if is_stopping() or time.monotonic() - began > MOST_SECONDS:
-            messages.report("")
+    ends_at = time.monotonic() + MOST_SECONDS
+
+    def may_go_on() -> bool:
+        return not is_stopping() and time.monotonic() < ends_at
+
+    others = 0
+    first, following = _report_and_look(job_id, parts, may_listen=may_go_on())
+    while following is not None:
+        if not may_go_on():
+            messages.report(following)
             break
-        latest = report("", parts)
-        if latest["why"] in WAITING:
-            break
-        others += 1
-    first.pop("others_due", None)
+        latest, following = _report_and_look(following, parts, may_listen=may_go_on())
+        others += latest["why"] not in WAITING
     return {**first, "others": others}
 
 
-def report(job_id: str, parts: ReporterParts) -> JsonObject:
+def _report_and_look(
+    job_id: str, parts: ReporterParts, *, may_listen: bool
+) -> tuple[JsonObject, str | None]:
+    """Send a report, and look for the next.
+
+    Returns:
+        What happened, and whose report comes next: empty for any that is due, None when there is none.
+    """
+    did = report(job_id, parts, listen_seconds=parts.listen_seconds if may_listen else 0)
+    others_due, listens = did.pop("others_due", None), did.pop("listens", False)
+    if listens:
+        return did, parts.ledger.await_report(parts.listen_seconds)
+    if others_due is not None:
+        return did, "" if others_due else None
+    # After a report that was put off, AI City is left alone.
+    is_over = did["did"] == "postponed" or (not job_id and did["why"] in WAITING)
+    return did, None if is_over else ""
+
+
+def report(job_id: str, parts: ReporterParts, *, listen_seconds: float = 0) -> JsonObject:
     """Send a finished job's outcome if it is to be sent now.
 
     Args:
         job_id: The job; empty for any whose report is due.
+        listen_seconds: How long the caller would wait for the next job to finish, when it is settled and no
+            other is due; 0 not to wait.
 
     Returns:
-        What happened, for Flower: ids, numbers and codes.
+        What happened, for Flower: ids, numbers and codes. After an answer also ``others_due`` and
+        ``listens``, see ``Settled``.
 
     Raises:
         LedgerUnavailableError: Redis went away; the sweep finds the report again.
@@ -127,7 +155,8 @@ def report(job_id: str, parts: ReporterParts) -> JsonObject:
         reached(Failpoint.REPORT_ANSWERED, job_id)
         return _answered(error, held, parts)
     reached(Failpoint.REPORT_ANSWERED, job_id)
-    return _settle(held, parts, "accepted", {"answer": _brief(answer)})
+    details: JsonObject = {"answer": _brief(answer)}
+    return _settle(held, parts, "accepted", details, listen_seconds=listen_seconds)
 
 
 def _answered(error: AICityError, held: ReportLease, parts: ReporterParts) -> JsonObject:
@@ -211,7 +240,12 @@ def _next_wait(held: ReportLease) -> float:
 
 
 def _settle(
-    held: ReportLease, parts: ReporterParts, verdict: str, details: JsonObject
+    held: ReportLease,
+    parts: ReporterParts,
+    verdict: str,
+    details: JsonObject,
+    *,
+    listen_seconds: float = 0,
 ) -> JsonObject:
     meaning = _meaning(held, verdict, details)
     settled = parts.ledger.settle(
@@ -220,13 +254,19 @@ def _settle(
         meaning,
         standing=_standing_of(held, verdict, details),
         can_read=bool(parts.client.contract.paths.task),
+        listen_seconds=listen_seconds,
     )
     reached(Failpoint.SETTLED, held.job_id)
     log.info("job.reported", job_id=held.job_id, kind=held.outcome.kind, verdict=verdict)
     if settled.may_change_availability:
         tell_availability(parts.client, parts.ledger.controls)
-    did = "settled" if settled.is_ours else "dropped"
-    return {"job_id": held.job_id, "did": did, "why": verdict, "others_due": settled.others_due}
+    return {
+        "job_id": held.job_id,
+        "did": "settled" if settled.is_ours else "dropped",
+        "why": verdict,
+        "others_due": settled.others_due,
+        "listens": settled.listens,
+    }
 
 
 def _meaning(held: ReportLease, verdict: str, details: JsonObject) -> Meaning:

@@ -59,8 +59,13 @@ class Keys:
 
     @property
     def turns(self) -> str:
-        """Whose turn it is to poll, to sweep and to read back, a hash; the scripts write it. TTL: a day."""
+        """Whose turn it is to poll, sweep, read back or listen, a hash; the scripts write it. TTL: a day."""
         return f"{self.prefix}turns"
+
+    @property
+    def heard(self) -> str:
+        """The job that finished while a process waited for one, a list of one. TTL: ten seconds."""
+        return f"{self.prefix}reports:heard"
 
     def queue(self, name: str) -> str:
         """A Celery queue of this fleet, a list of messages. No TTL."""

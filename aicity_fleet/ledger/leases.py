@@ -75,7 +75,7 @@ class Finished:
     a job whose completion was sent before."""
     reports_waiting: int = 0
     """How many messages wait on the reports queue. The process that takes one also sends the other reports
-    that are due."""
+    that are due. 1 as well when a process that listens was told."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -88,6 +88,8 @@ class Settled:
     """Whether AI City may have to be told again if the agent takes work."""
     others_due: int
     """How many other reports may be due."""
+    listens: bool
+    """Whether the caller is informed about the next job to finish: it calls ``await_report``."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -5,8 +5,13 @@ It decides which process may send a report and what AI City's answer changes. It
 """
 
 import json
+from typing import Any
+
+import redis
 
 from aicity_fleet.ledger import runs
+from aicity_fleet.ledger.connection import wrapped
+from aicity_fleet.ledger.keys import Keys
 from aicity_fleet.ledger.leases import NotClaimed, ReportLease, Settled
 from aicity_fleet.ledger.lua import Scripts
 from aicity_fleet.ledger.read_backs import ReadBacks
@@ -16,9 +21,16 @@ REPORT_LEASE_MS = 60_000
 """How long one process may take to send a report, in milliseconds; two request timeouts."""
 
 
+LISTENER_MARGIN_MS = 2000
+"""For how much longer than it means to listen a process counts as listening, in milliseconds: unless it
+died, it ends that itself."""
+
+
 class Outbox:
     """The reports of one fleet."""
 
+    client: redis.Redis
+    keys: Keys
     _scripts: Scripts
     _retention_ms: int
     read_backs: ReadBacks
@@ -52,6 +64,7 @@ class Outbox:
         *,
         standing: Standing = "",
         can_read: bool = True,
+        listen_seconds: float = 0,
     ) -> Settled:
         """Record AI City's definite answer.
 
@@ -61,9 +74,11 @@ class Outbox:
             standing: Where the delivery stands at AI City, which may change it later; empty for any other
                 ending.
             can_read: Whether its task can be read back.
+            listen_seconds: How long the caller could wait for the next job to finish, see ``await_report``;
+                0 when it cannot.
         """
         reads_back = can_read and standing not in {"", *TAKEN_BACK}
-        is_ours, may_change, others = self._scripts.run(
+        is_ours, may_change, others, listens = self._scripts.run(
             "settle",
             *(report.job_id, report.fence),
             receipt=json.dumps(receipt),
@@ -72,8 +87,24 @@ class Outbox:
             standing=standing,
             read_back_ms=self.read_backs.next_ms(0, standing) if reads_back else None,
             grace_ms=runs.SEND_GRACE_MS,
+            listen_ms=int(listen_seconds * 1000) + LISTENER_MARGIN_MS if listen_seconds else 0,
         )
-        return Settled(bool(is_ours), bool(may_change), others)
+        return Settled(bool(is_ours), bool(may_change), others, bool(listens))
+
+    def await_report(self, seconds: float) -> str | None:
+        """Wait for the next job to finish, after ``settle`` said that this process is informed.
+
+        Until then no message is sent for it, so this spares its way through Celery. Should this process die
+        meanwhile, the sweep sends the message.
+
+        Returns:
+            The job; None when none finished in time.
+        """
+        with wrapped("wait for a report"):
+            heard: Any = self.client.blpop([self.keys.heard], seconds)
+        if heard is None:
+            return self._scripts.run("end_listening") or None
+        return str(heard[1])
 
     def postpone(self, report: ReportLease, why: str, *, delay_seconds: float) -> bool:
         """Have a report sent again later; False when it is no longer ours."""

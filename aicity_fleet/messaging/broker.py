@@ -21,6 +21,10 @@ LONGEST_WAIT_SECONDS = 5.0
 """The longest wait between two attempts to connect, in seconds. Kombu's is 30: a fleet whose Redis is
 back would stand still that long, and could not be told from one that is stuck."""
 
+BRPOP_SECONDS = 3
+"""How long a consumer waits for a message before it asks again, in seconds; kombu's 1 is a third of what an
+idle worker does."""
+
 LOOK_SECONDS = 2.0
 """How long one look at the queues may take, in seconds."""
 
@@ -133,6 +137,7 @@ class Transport(kombu_redis.Transport):
     """Redis, whose refusals are lost connections."""
 
     Channel = Channel
+    brpop_timeout = BRPOP_SECONDS
     connection_errors = (*kombu_redis.Transport.connection_errors, *REFUSALS)
 
     def _deliver(self, message: Any, queue: str | None) -> None:
@@ -181,7 +186,10 @@ class QueueMonitor:
     def waiting(self) -> int | None:
         """Return how many messages wait in the queues; None if Redis does not answer."""
         try:
-            _ask_for_a_write(self._client, f"{self._prefix}nothing")
-            return sum(int(self._client.llen(self._prefix + queue)) for queue in self._queues)
+            with self._client.pipeline(transaction=False) as pipe:
+                _ask_for_a_write(pipe, f"{self._prefix}nothing")
+                for queue in self._queues:
+                    pipe.llen(self._prefix + queue)
+                return sum(map(int, pipe.execute()))
         except (redis.RedisError, OSError):
             return None

@@ -19,7 +19,7 @@ from aicity_fleet.messaging.watchdog import Observation, Watchdog
 STALLED_EXIT_CODE = 75
 """The exit code of a process whose consumer stalled (EX_TEMPFAIL). Its supervisor restarts it."""
 
-TURN_SECONDS = 1.0
+TURN_SECONDS = 2.0
 """How often the event loop shows that it turns, in seconds."""
 
 log = structlog.get_logger(__name__)

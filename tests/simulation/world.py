@@ -79,6 +79,18 @@ class SimulatedRedis:
 
         return run
 
+    def blpop(self, keys: list[str], seconds: float) -> list[str] | None:
+        """As redis-py's, by looking again and again."""
+        stage = self._world.stage
+        deadline = stage.seconds + seconds
+        while True:
+            heard = self._world.redis_effect(
+                "blpop", lambda: self._world.wire.call("LPOP", keys[0])
+            )
+            if heard is not None or stage.seconds >= deadline:
+                return None if heard is None else [keys[0], heard]
+            stage.sleep(0.05)
+
     def set(self, key: str, value: str | int, *, nx: bool = False) -> Any:
         """As redis-py's."""
         more = ("NX",) if nx else ()

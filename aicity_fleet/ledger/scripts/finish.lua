@@ -6,13 +6,20 @@
 --   score: the gate's, or ''
 --   team: its name, for the brake
 --   what the attempt used, see `add_usage`
--- Reply: {the state that the job is in now, messages on the reports queue}; the state is '' when the token is not the
---        current one or an outcome stands already. A repetition of the call, after its first reply was lost, gets
---        the same state.
+-- Reply: {the state that the job is in now, messages on the reports queue, or 1 when a process that listens was told};
+--        the state is '' when the token is not the current one or an outcome stands already. A repetition of the
+--        call, after its first reply was lost, gets the same state.
 local id, token, arg = ARGV[1], ARGV[2], named(3)
 local job = key('job', id)
 local function reply(state)
-  return {state, redis.call('LLEN', PREFIX .. 'reports')}
+  local waiting = redis.call('LLEN', PREFIX .. 'reports')
+  if state == 'finished' and waiting == 0 and tonumber(redis.call('HGET', TURNS, 'listens_until') or '0') > NOW then
+    redis.call('HDEL', TURNS, 'listens_until')
+    redis.call('LPUSH', HEARD, id)
+    redis.call('PEXPIRE', HEARD, 10000)
+    waiting = 1
+  end
+  return {state, waiting}
 end
 if redis.call('HEXISTS', job, 'outcome') == 1 then
   return reply(redis.call('HGET', job, 'finish_token') == token and redis.call('HGET', job, 'state') or '')

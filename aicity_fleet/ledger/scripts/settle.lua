@@ -7,8 +7,9 @@
 --   standing: where a delivery stands at AI City, which may change it later; '' for any other ending
 --   read_back_ms: until its task is read back first, or '' when it is not
 --   grace_ms: how long the sweep leaves new reports to others
+--   listen_ms: how long the caller could wait for the next job to finish; 0 when it cannot
 -- Reply: {1, or 0 when the token is not the current one; 1 when this may change whether the agent takes work, else 0;
---        how many other reports may be due}
+--        how many other reports may be due; 1 when the caller is to wait: it is told in place of a message}
 local id, arg = ARGV[1], named(3)
 local job = key('job', id)
 
@@ -20,8 +21,15 @@ end
 local was_slow = is_slow()
 
 local function reply(is_ours)
-  return {is_ours, (was_slow or is_slow()) and 1 or 0,
-    redis.call('ZCOUNT', key('state', 'finished'), '-inf', NOW + arg.grace_ms)}
+  local others = redis.call('ZCOUNT', key('state', 'finished'), '-inf', NOW + arg.grace_ms)
+  local may_listen = others == 0 and arg.listen_ms ~= '0'
+    and tonumber(redis.call('HGET', TURNS, 'listens_until') or '0') <= NOW
+  if may_listen then
+    redis.call('HSET', TURNS, 'listens_until', NOW + arg.listen_ms)
+    redis.call('PEXPIRE', TURNS, 86400 * 1000)
+    redis.call('DEL', HEARD)
+  end
+  return {is_ours, (was_slow or is_slow()) and 1 or 0, others, may_listen and 1 or 0}
 end
 
 if not owns_report(id, ARGV[2]) then

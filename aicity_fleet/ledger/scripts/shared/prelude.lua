@@ -13,6 +13,7 @@ local CONTROLS = PREFIX .. 'controls'
 local GUARD = PREFIX .. 'guard:counts'
 local GUARD_PENDING = PREFIX .. 'guard:pending'
 local GUARD_UNSURE = PREFIX .. 'guard:unsure'
+local HEARD = PREFIX .. 'reports:heard' -- the job that finished while a process listened, in place of a message
 local SUSPECTS = PREFIX .. 'suspects' -- jobs that run alone because two processes ended while they ran there
 local RESERVED = PREFIX .. 'spending:reserved'
 local BREAKERS = PREFIX .. 'breakers'
