@@ -24,6 +24,7 @@ from aicity_fleet.ledger.keys import Keys
 from aicity_fleet.logs.configure import configure_logging, warn_of_unknown_variables
 from aicity_fleet.messaging.consumer_watch import ConsumerWatch
 from aicity_fleet.messaging.event_batches import EventBatches
+from aicity_fleet.messaging.memory_limit import MemoryLimit, memory
 from aicity_fleet.messaging.messages import Messages
 from aicity_fleet.messaging.routes import (
     CONTROL_QUEUE,
@@ -159,7 +160,8 @@ app.conf.update(
 )
 
 
-app.steps["consumer"].add(EventBatches)
+app.steps["consumer"].update({EventBatches, MemoryLimit})
+memory.least_free = settings.free_memory_percent / 100
 ConsumerWatch(
     app, settings.broker_url(), Keys(settings.agent).prefix, settings.drain_seconds
 ).install()

@@ -168,8 +168,12 @@ class Settings(BaseModel):
     """How often the sweep scans the ledger."""
     lease_seconds: float = Field(12, alias="FLEET_LEASE_SECONDS", ge=1, le=600)
     """How long a worker owns a job without renewing. It renews every 2 s, or three times per lease."""
-    worker_threads: int = Field(20, alias="FLEET_WORKER_THREADS", ge=1, le=500)
-    """How many jobs one worker process runs at once."""
+    worker_threads: int = Field(100, alias="FLEET_WORKER_THREADS", ge=1, le=500)
+    """How many jobs one worker process runs at once. They mostly wait for their model; what bounds them
+    besides is ``FLEET_FREE_MEMORY_PERCENT`` and ``FLEET_MODEL_MAX_CONCURRENT_CALLS``."""
+    free_memory_percent: int = Field(25, alias="FLEET_FREE_MEMORY_PERCENT", ge=0, le=100)
+    """A worker that runs 20 jobs takes no further one while less than this share of the memory is free, of
+    its container and of its machine, in percent. 0 for no limit."""
     max_running_jobs: int = Field(0, alias="FLEET_MAX_RUNNING_JOBS", ge=0)
     """How many jobs the whole fleet runs at once; 0 means as many as the workers can."""
     brake_failures: int = Field(5, alias="FLEET_BRAKE_FAILURES", ge=0, le=20)

@@ -59,7 +59,7 @@ class Keys:
 
     @property
     def turns(self) -> str:
-        """Whose turn it is to poll, sweep, read back or listen, a hash; the scripts write it. TTL: a day."""
+        """Whose turn it is to poll, sweep, read back or listen, a hash. TTL: a day."""
         return f"{self.prefix}turns"
 
     @property

@@ -13,6 +13,7 @@ import structlog
 from celery import Celery, bootsteps, signals
 
 from aicity_fleet.messaging import broker
+from aicity_fleet.messaging.memory_limit import memory
 from aicity_fleet.messaging.task_class import bodies
 from aicity_fleet.messaging.watchdog import Observation, Watchdog
 
@@ -78,7 +79,7 @@ class ConsumerWatch:
         return Observation(
             turns=_Turns.count,
             taken=sum(broker.taken[queue] for queue in queues),
-            free_slots=_Turns.slots - bodies.running,
+            free_slots=0 if memory.is_short else _Turns.slots - bodies.running,
             waiting=sight.waiting(),
         )
 

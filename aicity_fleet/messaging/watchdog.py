@@ -30,7 +30,7 @@ class Observation:
     taken: int
     """How many messages the consumer has taken so far."""
     free_slots: int
-    """How many more jobs this process could run now, counted by what really runs."""
+    """How many more jobs this process could take now, counted by what really runs."""
     waiting: int | None
     """How many messages wait in its queues; None while Redis does not answer."""
 

@@ -188,8 +188,8 @@ class Sizing:
         costs, plan = self.costs, self.plan
         others = costs.fleet_mb - MEASURED_WORKERS * costs.worker_mb
         others += (self.dispatchers(jobs) - 1) * costs.dispatcher_mb
-        worker = costs.worker_mb + plan.threads * job_mb + (plan.tools_mb if plan.tool_calls else 0)
-        return others + self.workers(jobs) * worker
+        worker = costs.worker_mb + (plan.tools_mb if plan.tool_calls else 0)
+        return others + self.workers(jobs) * worker + self.in_flight(jobs) * job_mb
 
     def cores(self, jobs: float) -> float:
         """All processes but Redis."""

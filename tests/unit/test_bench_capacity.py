@@ -130,11 +130,10 @@ def test_fast_jobs_need_workers_for_their_processors():
 
 
 def test_tools_and_memory_decide_about_machines():
-    assert (
-        SIZES.machines(10 * ONE_A_SECOND, 10) == 7
-    )  # 43 workers of 400 MB, 200 MB: 17,400 / 2,867
+    # 43 workers of 200 MB, 600 jobs of 10 MB, 200 MB: 14,800 / 2,867.
+    assert SIZES.machines(10 * ONE_A_SECOND, 10) == 6
     assert sizes_with(tool_calls=10).machines(10 * ONE_A_SECOND, 10) == 37  # 50 + 0.67 cores / 1.4
-    assert sizes_with(tool_calls=0).machines(10 * ONE_A_SECOND, 10) == 5  # without their 100 MB
+    assert sizes_with(tool_calls=0).machines(10 * ONE_A_SECOND, 10) == 4  # without their 100 MB
 
 
 @pytest.mark.parametrize("seconds", [1, 60, 3600])
