@@ -16,6 +16,9 @@ from aicity_fleet.embedded.kernel import die_with_parent
 IS_POSSIBLE = sys.platform == "linux"
 """Whether processes can be forked here: the system libraries of macOS do not survive it."""
 
+FEW_ARENAS = {"MALLOC_ARENA_MAX": "2"}
+"""Has glibc's malloc not keep memory for each of a worker's many threads, of which one runs at a time."""
+
 START_SECONDS = 60.0
 """How long the code may take to load, in seconds."""
 
@@ -46,7 +49,7 @@ class ForkServer:
     """
 
     def __init__(self, env: Mapping[str, str], log: Path) -> None:
-        self._env, self._log = dict(env), log
+        self._env, self._log = FEW_ARENAS | dict(env), log
         self._guard = threading.Lock()
         self._running: dict[int, Forked] = {}
         self._process: subprocess.Popen[bytes] | None = None
