@@ -127,7 +127,7 @@ def cut_off(submission: Submission) -> Iterator[Finding]:
     Source: docs.aicity.dev/docs/guides/disputes (``general``: completeness).
     """
     text = submission.text[-MAX_CHARS:].rstrip()
-    if submission.is_unclosed or not text or _ORDERED.is_in(submission.task.description.lower()):
+    if submission.is_unclosed or not text:
         return
     last = text.rpartition("\n")[2].strip()
     if any(map(_ends_open, submission.blocks)):
@@ -138,7 +138,7 @@ def cut_off(submission: Submission) -> Iterator[Finding]:
         is_cut = _depth(text) > 0
     else:
         is_cut = _is_cut_prose(submission)
-    if is_cut:
+    if is_cut and not _ORDERED.is_in(submission.task.description.lower()):
         yield Finding("cut_off", "The text stops in the middle; hand in all of it.", HARD)
 
 

@@ -231,7 +231,7 @@ def _decoded(
 def _from_base64(run: str) -> bytes:
     if len(run) % 4 == 1:
         run = run[:-1]
-    return binascii.a2b_base64(run + "==")  # more than it takes to fill the last four is passed over
+    return binascii.a2b_base64(run + "==")  # what a run needs not is passed over
 
 
 def _from_base32(run: str) -> bytes:

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator
 
 from aicity_fleet.team.gate.derived import Explained
-from aicity_fleet.team.gate.material import request, strings
+from aicity_fleet.team.gate.material import strings, wish
 from aicity_fleet.team.gate.numbers import (
     MAX_DATA_CHARS,
     MAX_NUMBERS,
@@ -18,6 +18,7 @@ from aicity_fleet.team.gate.numbers import (
     find_numbers,
     tables_in,
 )
+from aicity_fleet.team.gate.patterns import Finder
 from aicity_fleet.team.gate.verdict import Finding, Submission
 
 MIN_DATA = 5
@@ -35,11 +36,10 @@ MAX_FIGURES = 300
 MAX_SHOWN_CHARS = 60_000
 """How much of a deliverable is looked at, in characters from its start."""
 
-_NO_DATA_NEEDED = re.compile(
+_NO_DATA_NEEDED = Finder(
     r"\b(?:generat|simulat|synthe|invent|mock|dummy|hypothe|forecast|predict|projec|estimat|scenario"
     r"|sample data"
-    r"|bootstrap|monte carlo|fictional|made-up|look up|research|benchmark)\w*",
-    re.I,
+    r"|bootstrap|monte carlo|fictional|made-up|look up|research|benchmark)\w*"
 )
 _NO_CLAIM = re.compile(
     r"\b(?:should|recommend\w*|suggest\w*|targets?|threshold|goal|aim|if|assum\w*|forecast\w*"
@@ -73,7 +73,7 @@ def figures_follow(submission: Submission) -> Iterator[Finding]:
     Source: docs.aicity.dev/docs/guides/disputes (``data_analysis``: accuracy).
     """
     task = submission.task
-    if task.repo or _NO_DATA_NEEDED.search(request(submission)):
+    if task.repo or _NO_DATA_NEEDED.is_in(wish(submission)):
         return
     texts = [task.description, task.code, *strings(task.details)]
     if sum(map(len, texts)) > MAX_DATA_CHARS:

@@ -4,8 +4,9 @@ import collections
 import itertools
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
+from aicity_fleet.team.gate.passages import Passage
 from aicity_fleet.team.gate.patterns import Finder
 from aicity_fleet.team.gate.verdict import HARD, Check, Finding, Submission
 from aicity_fleet.team.gate.word_salad import most_oddity, noise, oddity
@@ -95,13 +96,25 @@ _ASKS_LIST = Finder(
 )
 
 _ADDRESS = re.compile(r"https?://[^\s)>\]]+|\]\([^()\s]{0,2000}\)|<[^<>\n]{1,400}>")
+_ADDRESS_MARKS = ("://", "](", "<")
+"""What is in such addresses, each in some of them."""
 _MIXED = re.compile(r"[a-z]\d[a-z]|[a-z]{2}\d|\d[a-z]{2}")
 _CAMEL = re.compile(r"[a-z][A-Z]")
+_CASES = bytes(
+    ord("a" if chr(byte).islower() else "A") if byte < 128 and chr(byte).isalpha() else byte
+    for byte in range(256)
+)
+"""A table that leaves of each letter whether it is a capital."""
 _TOKEN = re.compile(r"[^\W\d_]+(?:['\u2019][^\W\d_]+)*|\d+|[^\w\s]")
 _VOWELS = frozenset("aeiouyаеиоуыэюяіїєёæøœıαεηιουωάέήίόύώ")
 _CONSONANT = f"[^ {''.join(sorted(_VOWELS))}]"
 _UNPRONOUNCEABLE = re.compile(rf"{_CONSONANT}{{5}}[^ ]*|(?<![^ ]){_CONSONANT}+(?![^ ])")
 """A word with five consonants in a row, or without a vowel, among words with blanks between them."""
+_SOUNDS = bytes(
+    ord("a" if chr(byte).lower() in _VOWELS else "b") if chr(byte).isalpha() else byte
+    for byte in range(256)
+)
+"""A table that leaves of each letter whether it is a vowel."""
 _LATIN_OR_CYRILLIC = re.compile(r"[a-zа-яёіїєґўђћџљњјæøœßłđðþı]+")
 
 
@@ -154,45 +167,49 @@ def gibberish(submission: Submission) -> Iterator[Finding]:
     unicode.org/reports/tr24 (scripts).
     """
     order = submission.task.description.lower()
-    prose = _ADDRESS.sub(" ", submission.prose[:LOOKED_AT_CHARS])
-    is_gibberish = not _ORDERED.is_in(order) and _is_gibberish(
-        prose, may_be_list=_ASKS_LIST.is_in(order)
-    )
-    if is_gibberish or (not _ORDERED_ODDITIES.is_in(order) and _is_odd(submission)):
+    if (
+        _is_gibberish(submission, lambda: _ASKS_LIST.is_in(order)) and not _ORDERED.is_in(order)
+    ) or (_is_odd(submission) and not _ORDERED_ODDITIES.is_in(order)):
         yield Finding("gibberish", "The text makes no sense; write it again in sentences.", HARD)
 
 
-def _is_gibberish(prose: str, may_be_list: bool) -> bool:
-    if _is_symbols(prose) or _is_blob(prose):
-        return True
-    words = letter_words(prose)
-    if _mixes_scripts(words) or _is_random_han(prose) or _is_camel_case(words):
-        return True
-    lower = [word.lower() for word in words if not word.isupper()]
+def _is_gibberish(submission: Submission, may_be_list: Callable[[], bool]) -> bool:
+    prose = submission.passage(_without_addresses(submission.prose[:LOOKED_AT_CHARS]))
     return (
-        _is_unpronounceable(lower)
+        _is_symbols(prose.lines)
+        or _is_blob(prose.text)
+        or _mixes_scripts(prose)
+        or _is_random_han(prose.text)
+        or _is_camel_case(prose)
+        or _is_unpronounceable(prose.letter_words)
         or _is_salad(prose)
-        or (not may_be_list and _lacks_grammar(prose))
+        or (_lacks_grammar(prose) and not may_be_list())
     )
 
 
 def _is_odd(submission: Submission) -> bool:
     """Whether the sentences of a text are full of what no sentence has, in words or in noise."""
-    lines = submission.plain_prose[:LOOKED_AT_CHARS].split("\n")
-    prose = _ADDRESS.sub(
-        " ", "\n".join(line for line in lines if not line.lstrip().startswith("|"))
-    )
+    plain = submission.plain_prose[:LOOKED_AT_CHARS]
+    prose = submission.passage(_without_addresses("\n".join(_without_rows(plain.split("\n")))))
     found = len(noise(prose, submission.order))
     if most_oddity(prose, found) >= MIN_ODDITY:
-        share, weight = oddity(prose, found)
+        share, weight = oddity(prose.lower, found)
         if share > ODDITY_SHARE and weight >= MIN_ODDITY:
             return True
-    return found >= MIN_NOISE and found > NOISE_SHARE * len(letter_words(prose))
+    return found >= MIN_NOISE and found > NOISE_SHARE * len(prose.letter_words)
 
 
-def _is_symbols(prose: str) -> bool:
-    lines = [line for line in prose.split("\n") if not line.lstrip().startswith("|")]
-    text = "".join(lines)
+def _without_addresses(prose: str) -> str:
+    return _ADDRESS.sub(" ", prose) if any(mark in prose for mark in _ADDRESS_MARKS) else prose
+
+
+def _without_rows(lines: list[str]) -> list[str]:
+    """These lines without those of tables."""
+    return [line for line in lines if "|" not in line or not line.lstrip().startswith("|")]
+
+
+def _is_symbols(lines: list[str]) -> bool:
+    text = "".join(_without_rows(lines))
     most = SYMBOL_SHARE * len(text)
     rest = text.encode("utf-8", "surrogatepass").translate(None, _PLAIN_ASCII)
     odd = rest.decode("utf-8", "surrogatepass")
@@ -210,20 +227,21 @@ def _is_symbol(char: str) -> bool:
 def _is_blob(prose: str) -> bool:
     """Whether most of a text is runs of letters and digits that mix both, or are too long for words."""
     runs = pieces(prose, _BLANKS_BUT_BLOBS)
-    others = [run for run in runs if not run.isalpha()]
+    others = list(itertools.filterfalse(str.isalpha, runs))
     if len(runs) >= 2 * MIN_WORDS and len(others) > MIXED_SHARE * len(runs):
         mixed = sum(bool(_MIXED.search(run)) for run in others)
         if mixed > MIXED_SHARE * len(runs):
             return True
-    total = sum(map(len, runs))
-    if total < 100 or max(map(len, runs)) < LONG_WORD_CHARS:
+    if max(map(len, runs), default=0) < LONG_WORD_CHARS:
         return False
+    total = sum(map(len, runs))
     long = sum(len(run) for run in runs if len(run) >= LONG_WORD_CHARS and len(set(run)) > 8)
-    return long > total / 2
+    return total >= 100 and long > total / 2
 
 
-def _mixes_scripts(words: list[str]) -> bool:
-    if len(words) < MIN_WORDS or all(word[0].isascii() for word in words):
+def _mixes_scripts(prose: Passage) -> bool:
+    words = prose.letter_words
+    if prose.text.isascii() or len(words) < MIN_WORDS:
         return False
     scripts = [_script(word) for word in words]
     common = [
@@ -241,12 +259,15 @@ def _script(word: str) -> str:
     return "CJK" if name in ("HIRAGANA", "KATAKANA") else name
 
 
-def _is_camel_case(words: list[str]) -> bool:
+def _is_camel_case(prose: Passage) -> bool:
     """Whether the text is a heap of identifiers, as the rare tokens of a model are."""
-    mixed = [word for word in words if not (word.islower() or word.istitle())]
-    if len(words) < MIN_WORDS or len(mixed) <= CAMEL_SHARE * len(words):
+    words = prose.letter_words
+    least = CAMEL_SHARE * len(words)
+    humps = prose.text.encode("utf-8", "surrogatepass").translate(_CASES).count(b"aA")
+    if len(words) < MIN_WORDS or humps <= least:
         return False
-    return sum(bool(_CAMEL.search(word)) for word in mixed) > CAMEL_SHARE * len(words)
+    mixed = [word for word in words if not (word.islower() or word.istitle())]
+    return sum(bool(_CAMEL.search(word)) for word in mixed) > least
 
 
 def _is_random_han(prose: str) -> bool:
@@ -261,25 +282,40 @@ def _is_random_han(prose: str) -> bool:
 
 def _is_unpronounceable(words: list[str]) -> bool:
     """Whether many words of an alphabet with vowels could not be spoken."""
-    judged = [word for word in words if len(word) >= 4 and word.isascii() and word.isalpha()]
-    marked = map(_without_marks, itertools.filterfalse(str.isascii, words))
-    judged += [word for word in marked if len(word) >= 4 and _LATIN_OR_CYRILLIC.fullmatch(word)]
+    others = [
+        word.lower() for word in itertools.filterfalse(str.isascii, words) if not word.isupper()
+    ]
+    judged = [word for word in words if len(word) >= 4 and word.isalpha() and word.isascii()]
+    judged = [word.lower() for word in judged if not word.isupper()]
+    judged += [
+        word
+        for word in map(_without_marks, others)
+        if len(word) >= 4 and _LATIN_OR_CYRILLIC.fullmatch(word)
+    ]
     if len(judged) < MIN_WORDS:
         return False
-    bad = len(_UNPRONOUNCEABLE.findall(" ".join(judged)))
-    return bad > UNPRONOUNCEABLE_SHARE * len(judged)
+    most = UNPRONOUNCEABLE_SHARE * len(judged)
+    spaced = f" {'  '.join(judged)} "
+    return _may_be_mute(spaced) > most and len(_UNPRONOUNCEABLE.findall(spaced)) > most
+
+
+def _may_be_mute(spaced: str) -> int:
+    """So many words at most could not be spoken, of four letters or more with blanks around each."""
+    if not spaced.isascii():
+        return len(spaced)
+    sounds = spaced.encode().translate(_SOUNDS)
+    return sounds.count(b"bbbbb") + sounds.count(b" bbbb ")
 
 
 def _without_marks(word: str) -> str:
     return "".join(c for c in unicodedata.normalize("NFD", word) if not unicodedata.combining(c))
 
 
-def _is_salad(prose: str) -> bool:
+def _is_salad(prose: Passage) -> bool:
     """Whether English function words stand in no order, with white space alone between them."""
-    lower = prose.lower()
-    if _count_salad(letter_words(lower)) < MIN_SALAD_PAIRS:  # whatever stands between them
+    if _count_salad(prose.lower_letter_words) < MIN_SALAD_PAIRS:  # whatever stands between them
         return False
-    tokens = _TOKEN.findall(lower)
+    tokens = _TOKEN.findall(prose.lower)
     bad = _count_salad(tokens)
     if bad < MIN_SALAD_PAIRS:
         return False
@@ -291,14 +327,14 @@ def _count_salad(tokens: list[str]) -> int:
     return sum(map(_SALAD.__contains__, itertools.pairwise(tokens)))
 
 
-def _lacks_grammar(prose: str) -> bool:
+def _lacks_grammar(prose: Passage) -> bool:
     """Whether the long lines of a text hold next to no function words."""
     words: list[str] = []
-    for line in prose.split("\n"):
-        found = letter_words(line.lower())
-        if len(found) >= MIN_WORDS and not line.lstrip().startswith("|"):
+    for line in _without_rows(prose.lower.split("\n")):
+        found = letter_words(line)
+        if len(found) >= MIN_WORDS:
             words += found
-    if not prose.isascii():
+    if not prose.text.isascii():
         words = [
             word for word in words if not _HAN.match(word) and not "\u0e00" <= word[0] <= "\u0eff"
         ]

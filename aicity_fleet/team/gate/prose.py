@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from aicity_fleet.team.gate import demands
 from aicity_fleet.team.gate.code import WITHIN, concerns_code
 from aicity_fleet.team.gate.figures import figures_follow
-from aicity_fleet.team.gate.language import extent, is_english
+from aicity_fleet.team.gate.language import extent
 from aicity_fleet.team.gate.markdown import count_headings, count_list_items
-from aicity_fleet.team.gate.patterns import compile_fast
+from aicity_fleet.team.gate.patterns import Finder, compile_fast
 from aicity_fleet.team.gate.sources import real_sources, real_sources_where_ordered
 from aicity_fleet.team.gate.verdict import Check, Finding, Submission
 
@@ -60,9 +60,7 @@ _SAFETY = re.compile(
     re.I,
 )
 _USE = re.compile(r"\buser\w*|\baccessib\w+|\bcontrast\b|\bresponsive\b|\blayout\b|\bflow\w*", re.I)
-_TRANSLATION = compile_fast(
-    r"\btranslat|\blocali[sz]|\bübersetz|\btradu|\bvertal|перев|翻译|翻訳|번역", re.I
-)
+_TRANSLATION = Finder(r"\btranslat|\blocali[sz]|\bübersetz|\btradu|\bvertal|перев|翻译|翻訳|번역")
 _NUMBER = re.compile(r"\d[\d.,%]*")
 _WORD = re.compile(r"[^\W\d_]{5,30}")
 _STOP_WORDS = frozenset(
@@ -194,11 +192,11 @@ def relevant(submission: Submission) -> Iterator[Finding]:
 
     Source: docs.aicity.dev/docs/guides/disputes (``general``, ``research``: relevance).
     """
-    description = submission.task.description
-    if _TRANSLATION.search(description) or is_english(description) != is_english(submission.text):
+    order, text = map(submission.passage, (submission.task.description, submission.text))
+    words = set(_WORD.findall(order.lower[:20_000])) - _STOP_WORDS
+    if len(words) < MIN_ORDER_WORDS or any(word[:6] in text.lower for word in words):
         return
-    words = set(_WORD.findall(description.lower()[:20_000])) - _STOP_WORDS
-    if len(words) >= MIN_ORDER_WORDS and not any(word[:6] in submission.lower for word in words):
+    if order.is_english == text.is_english and not _TRANSLATION.is_in(order.folded):
         yield Finding("irrelevant", "The text does not take up what the order is about.", 25)
 
 

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Literal
 
-from aicity_fleet.team.gate.patterns import compile_fast, folded
+from aicity_fleet.team.gate.patterns import compile_fast
 from aicity_fleet.team.gate.verdict import HARD, Check, Finding, Submission
 
 Where = Literal["text", "prose", "prose as it stands", "code as it stands"]
@@ -125,21 +125,22 @@ def placeholders(submission: Submission) -> Iterator[Finding]:
 
     Source: docs.aicity.dev/docs/guides/disputes (``general``: completeness).
     """
-    if _ORDERED_PLACEHOLDERS.search(submission.task.description.lower()):
-        return
     text, prose = submission.text, submission.plain_prose
     code = "\n".join(block.code for block in submission.blocks) or text
     looked_at: Mapping[Where, tuple[str, str]] = {
-        "text": (folded(text), text),
-        "prose": (folded(prose), prose),
+        "text": (submission.passage(text).folded, text),
+        "prose": (submission.passage(prose).folded, prose),
         "prose as it stands": (prose, prose),
         "code as it stands": (code, code),
     }
     for where, pattern, name, cost in _PLACEHOLDERS:
         searched, written = looked_at[where]
         match = pattern.search(searched)
-        if match and written[slice(*match.span())].lower() not in submission.order:
-            yield Finding("placeholder", f"The text holds {name}; finish it.", cost)
+        if not match or written[slice(*match.span())].lower() in submission.order:
+            continue
+        if _ORDERED_PLACEHOLDERS.search(submission.task.description.lower()):
+            return
+        yield Finding("placeholder", f"The text holds {name}; finish it.", cost)
 
 
 def open_fence(submission: Submission) -> Iterator[Finding]:

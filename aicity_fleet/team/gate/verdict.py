@@ -6,9 +6,8 @@ import re
 from collections.abc import Callable, Iterator
 
 from aicity_fleet.models import AssignedTask
-from aicity_fleet.team.gate.language import is_english
 from aicity_fleet.team.gate.markdown import Block, split_fences, without_code_spans
-from aicity_fleet.team.gate.words import words_of
+from aicity_fleet.team.gate.passages import Passage
 
 HARD = 100
 """Cost of a finding that fails a deliverable whatever else is right with it."""
@@ -54,15 +53,21 @@ class Submission:
     forbidden: tuple[str, ...]
     told: tuple[str, ...] = ()
 
-    @functools.cached_property
+    def passage(self, text: str) -> Passage:
+        """What is read of a stretch of the hand-in or the order; that of an equal one is read once."""
+        if text not in self._passages:
+            self._passages[text] = Passage(text)
+        return self._passages[text]
+
+    @property
     def lower(self) -> str:
         """The text in lower case."""
-        return self.text.lower()
+        return self.passage(self.text).lower
 
-    @functools.cached_property
+    @property
     def words(self) -> list[str]:
         """The words and numbers of the text, in lower case."""
-        return words_of(self.text)
+        return self.passage(self.text).words
 
     @functools.cached_property
     def order(self) -> str:
@@ -104,15 +109,19 @@ class Submission:
             return self.blocks[0].code.strip()
         return self.text.strip()
 
-    @functools.cached_property
+    @property
     def is_english(self) -> bool:
         """Whether checks that look for English words can judge the text."""
-        return is_english(self.prose)
+        return self.passage(self.prose).is_english
 
     @property
     def is_unclosed(self) -> bool:
         """Whether a code fence is left open."""
         return any(not block.is_closed for block in self.blocks)
+
+    @functools.cached_property
+    def _passages(self) -> dict[str, Passage]:
+        return {}
 
     @functools.cached_property
     def _parts(self) -> tuple[tuple[Block, ...], str]:

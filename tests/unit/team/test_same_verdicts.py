@@ -8,6 +8,7 @@ import re
 import pytest
 
 from aicity_fleet.team.gate import disguise, gibberish, language, programming, word_salad, words
+from aicity_fleet.team.gate.passages import Passage
 
 NAMES = (
     *(
@@ -120,7 +121,7 @@ def test_oddities_do_not_exceed_the_bound():
     pieces = [" ".join(pair) for pair in rng.sample(sorted(word_salad._NEVER), 20)]
     pieces += ["pump pumping", "pump the pumps", "strong strong", "der der", ".", "12", "*", "it's"]
     texts = [" ".join(rng.choices(pieces, k=30)) for _ in range(100)]
-    weights = [(word_salad.oddity(t, 0)[1], word_salad.most_oddity(t, 0)) for t in texts]
+    weights = [(word_salad.oddity(t, 0)[1], word_salad.most_oddity(Passage(t), 0)) for t in texts]
     assert all(gibberish.MIN_ODDITY < weight <= most for weight, most in weights)
 
 
