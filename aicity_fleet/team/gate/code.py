@@ -30,6 +30,7 @@ MIN_DOUBLED = 3
 
 _DOUBLED = re.compile(r"\b([a-zA-Z]\w*)[ \t]+\1\b|(?<=\s)(->|:=|=>|::)[ \t]+\2(?=\s)")
 _QUOTED = re.compile(r"\"(?:\\.|[^\"\\\n])*+\"|'(?:\\.|[^'\\\n])*+'")
+_BRACKET = re.compile(r"[()\[\]{}]")
 _PYTHON_2 = re.compile(r"python ?2\b")
 _CODE_LINE = re.compile(
     r"^\s*(?:def |class |import |from \w+ import|return\b|if .*:$|for .*[:{]$|while .*[:{]$"
@@ -202,9 +203,8 @@ def garbled(submission: Submission) -> Iterator[Finding]:
     for block in submission.code_blocks:
         if submission.blocks and diffs.is_diff(block.language, block.code):
             continue
-        brackets = unmatched(block.code[:MAX_READ_CHARS])
-        doubled = len(_DOUBLED.findall(block.code[:MAX_READ_CHARS]))
-        if brackets >= MIN_UNMATCHED and doubled >= MIN_DOUBLED:
+        code = block.code[:MAX_READ_CHARS]
+        if unmatched(code) >= MIN_UNMATCHED and len(_DOUBLED.findall(code)) >= MIN_DOUBLED:
             yield Finding("garbled", "The code makes no sense in any language; write it again.", 50)
             return
 
@@ -213,14 +213,13 @@ def unmatched(code: str) -> int:
     """Count the brackets that have no partner of their kind."""
     opened: list[str] = []
     bad = 0
-    for char in _QUOTED.sub(" ", code):
+    for char in _BRACKET.findall(_QUOTED.sub(" ", code)):
         if char in "([{":
             opened.append(char)
-        elif char in ")]}":
-            if opened and opened[-1] == {")": "(", "]": "[", "}": "{"}[char]:
-                opened.pop()
-            else:
-                bad += 1
+        elif opened and opened[-1] == {")": "(", "]": "[", "}": "{"}[char]:
+            opened.pop()
+        else:
+            bad += 1
     return bad + len(opened)
 
 
