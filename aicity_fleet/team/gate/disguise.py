@@ -222,10 +222,8 @@ def _decoded(
 ) -> Iterator[str]:
     """Every run of an alphabet, decoded from each place within a group: its beginning is unknown."""
     runs = pattern.findall(text)
-    if not runs:
-        return
-    for offset in range(width):
-        yield _skeleton_of(b"".join(decode(run[offset:]) for run in runs))
+    for offset in range(width if runs else 0):
+        yield _skeleton_of(b"".join([decode(run[offset:]) for run in runs]))
 
 
 def _from_base64(run: str) -> bytes:

@@ -47,7 +47,7 @@ def is_same_code(language: str, before: str, after: str) -> bool:
 def tokens(language: str, code: str) -> list[str]:
     """Return the words and signs of code, without blanks and comments."""
     pattern = _TOKENS[_COMMENTS.get(language, "slashes")]
-    return [match.group() for match in pattern.finditer(code) if not match.groupdict()["skip"]]
+    return [match.group() for match in pattern.finditer(code) if match.lastgroup != "skip"]
 
 
 def _is_same_python(old: ast.Module, new: ast.Module) -> bool:

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 
 from aicity_fleet.team.gate.markdown import split_fences
 from aicity_fleet.team.gate.patterns import Finder
-from aicity_fleet.team.gate.verdict import Submission
+from aicity_fleet.team.gate.verdict import Submission, once
 
 MAX_NAMES_CHARS = 200_000
 """How much of a text is searched for names, in characters from its start."""
@@ -57,6 +57,7 @@ _COMMON_NAMES = frozenset(
 """Names that any program and any review of a program can hold."""
 
 
+@once
 def buyer_code(submission: Submission) -> str:
     """Return the buyer's code: the order's code, or else the code blocks of its description and details."""
     task = submission.task

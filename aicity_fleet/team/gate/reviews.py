@@ -133,6 +133,8 @@ def cited_places_exist(submission: Submission) -> Iterator[Finding]:
             "wrong_lines", f"The code has {last} lines; a cited line is beyond it.", share
         )
     named = _cited_files(submission.prose)
+    if not named:
+        return
     given = set(_FILE.findall(submission.order[:MAX_NAMES_CHARS]))
     if not given and len(named) == 1:
         given = named  # an order without a file name: a review may call the one file what it likes
@@ -169,16 +171,18 @@ def quotes_exist(submission: Submission) -> Iterator[Finding]:
     known = names_in(_COMMENTS.sub(" ", buyer_code(submission)))
     if len(known) < MIN_CODE_NAMES:
         return
-    prose = submission.prose[:MAX_NAMES_CHARS]
     shared = subwords(known) & set(_WORD.findall(submission.lower))
+    if len(shared) >= MIN_SHARED_AT_ODDS:
+        return
     whole = {name for name in known & names_in(submission.text) if len(name) > 4}
     if submission.is_english and len(shared) < MIN_SHARED_WORDS and not whole:
         yield Finding("other_code", "The review does not name anything of the code.", 35)
         return
+    prose = submission.prose[:MAX_NAMES_CHARS]
     quoted = {name for span in _QUOTED.findall(prose) for name in names_in(span)}
     quoted |= set(_CODE_NAME.findall(prose))
     found = sum(name in known or name.lower() in submission.order for name in quoted)
-    if len(quoted) >= MIN_QUOTED and found * 4 < len(quoted) and len(shared) < MIN_SHARED_AT_ODDS:
+    if len(quoted) >= MIN_QUOTED and found * 4 < len(quoted):
         yield Finding(
             "wrong_names",
             "Names that the review quotes are not in the code of the order.",

@@ -4,6 +4,7 @@ import dataclasses
 import functools
 import re
 from collections.abc import Callable, Iterator
+from typing import TypeVar
 
 from aicity_fleet.models import AssignedTask
 from aicity_fleet.team.gate.markdown import Block, split_fences, without_code_spans
@@ -126,6 +127,21 @@ class Submission:
     @functools.cached_property
     def _parts(self) -> tuple[tuple[Block, ...], str]:
         return split_fences(self.text)
+
+
+Fact = TypeVar("Fact")
+
+
+def once(find_out: Callable[[Submission], Fact]) -> Callable[[Submission], Fact]:
+    """Return a function that finds out a fact about a submission once, for all checks that ask."""
+    kept = functools.cached_property(find_out)
+    kept.__set_name__(Submission, f"_{find_out.__module__}.{find_out.__qualname__}")
+
+    @functools.wraps(find_out)
+    def ask(submission: Submission) -> Fact:
+        return kept.__get__(submission)
+
+    return ask
 
 
 Check = Callable[[Submission], Iterator[Finding]]

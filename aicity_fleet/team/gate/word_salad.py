@@ -196,13 +196,22 @@ def noise(prose: Passage, order: str) -> set[str]:
     may_be_mute = not lower.isascii() or b"bbbb" in lower.encode().translate(_AS_CONSONANTS)
     if not (_KEYBOARD.search(lower) or (may_be_mute and _MUTE.search(lower))):
         return set()
-    if _SYLLABIC.search(lower):
+    if _SYLLABIC.search(lower) or not any(
+        _may_be_noise(word, order) for word in set(prose.lower_letter_words)
+    ):
         return set()
     return {
         word.lower()
         for word in set(_NOISE_TOKEN.findall(prose.text)[:MAX_WORDS])
         if word[1:] == word.lower()[1:] and _is_noise(word.lower()) and word.lower() not in order
     }
+
+
+def _may_be_noise(word: str, order: str) -> bool:
+    """Whether a word is noise or has some in it, such as before an apostrophe."""
+    if not (_KEYBOARD.search(word) or _MUTE.search(word)):
+        return False
+    return not word.isalpha() or not (word in _KNOWN or word in order)
 
 
 def _is_noise(word: str) -> bool:
