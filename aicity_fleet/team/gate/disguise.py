@@ -63,9 +63,8 @@ def holds_any(text: str, secrets: Iterable[str]) -> bool:
     wanted = _wanted(secrets)
     needles = [each.skeletons for each in wanted]
     as_rot13 = [each.as_rot13 for each in wanted]
-    return _are_in(skeleton(text), [*needles, *as_rot13]) or any(
-        _are_in(decoded, needles) for decoded in _decodings(text)
-    )
+    decoded = "\n".join(_decodings(text))
+    return _are_in(skeleton(text), [*needles, *as_rot13]) or _are_in(decoded, needles)
 
 
 def holds_any_as_it_stands(text: str, secrets: Iterable[str]) -> bool:

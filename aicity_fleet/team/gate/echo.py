@@ -108,12 +108,12 @@ def _is_echo(submission: Submission, words: list[str]) -> bool:
         )
         or _is_attached(submission.bare, task.code)
         or (
-            (
+            not _is_kept(task.description)
+            and (
                 _is_framed(words, description)
                 or _is_material(found, description[OPENING_WORDS:])
                 or _is_material(found, words_of(attached))
             )
-            and not _is_kept(task.description)
         )
     )
 

@@ -4,7 +4,7 @@ import collections
 import itertools
 import re
 import unicodedata
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 from aicity_fleet.team.gate.passages import Passage
 from aicity_fleet.team.gate.patterns import Finder
@@ -167,13 +167,13 @@ def gibberish(submission: Submission) -> Iterator[Finding]:
     unicode.org/reports/tr24 (scripts).
     """
     order = submission.task.description.lower()
-    if (
-        _is_gibberish(submission, lambda: _ASKS_LIST.is_in(order)) and not _ORDERED.is_in(order)
-    ) or (_is_odd(submission) and not _ORDERED_ODDITIES.is_in(order)):
+    if (not _ORDERED.is_in(order) and _is_gibberish(submission, order)) or (
+        _is_odd(submission) and not _ORDERED_ODDITIES.is_in(order)
+    ):
         yield Finding("gibberish", "The text makes no sense; write it again in sentences.", HARD)
 
 
-def _is_gibberish(submission: Submission, may_be_list: Callable[[], bool]) -> bool:
+def _is_gibberish(submission: Submission, order: str) -> bool:
     prose = submission.passage(_without_addresses(submission.prose[:LOOKED_AT_CHARS]))
     return (
         _is_symbols(prose.lines)
@@ -183,7 +183,7 @@ def _is_gibberish(submission: Submission, may_be_list: Callable[[], bool]) -> bo
         or _is_camel_case(prose)
         or _is_unpronounceable(prose.letter_words)
         or _is_salad(prose)
-        or (_lacks_grammar(prose) and not may_be_list())
+        or (_lacks_grammar(prose) and not _ASKS_LIST.is_in(order))
     )
 
 
