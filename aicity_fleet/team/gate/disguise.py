@@ -23,6 +23,9 @@ MIN_SECRET_CHARS = 16
 WINDOW_CHARS = 16
 """This many letters and digits in a row give a secret away. A line of the instructions must match whole."""
 
+FEW_NEEDLES = 32
+"""So few are looked for one by one: such as those of a run, which no other run has a use for."""
+
 _STEP = 8
 """From one window to the next; also how many letters and digits a window is recognised by."""
 
@@ -85,10 +88,11 @@ class Needles:
 
     def __init__(self, needles: Iterable[str]) -> None:
         self._all = tuple(dict.fromkeys(needles))
+        self._are_few = len(self._all) <= FEW_NEEDLES
         self._short = tuple(needle for needle in self._all if len(needle) < 2 * _STEP - 1)
         parts = [
             needle[at : at + _STEP]
-            for needle in self._all
+            for needle in (() if self._are_few else self._all)
             if len(needle) >= 2 * _STEP - 1
             for at in range(_STEP)
         ]
@@ -100,9 +104,11 @@ class Needles:
         Args:
             places: What ``places_of`` says of the text, where others are looked for in it as well.
         """
-        places = places_of(text) if places is None else places
-        needles = self._short if self._parts.isdisjoint(places) else self._all
-        return any(needle in text for needle in needles)
+        needles = self._all
+        if not self._are_few:
+            places = places_of(text) if places is None else places
+            needles = self._short if self._parts.isdisjoint(places) else self._all
+        return any(map(text.__contains__, needles))
 
 
 def places_of(text: str) -> tuple[int, ...]:

@@ -10,7 +10,7 @@ from aicity_fleet.team.gate.passages import Passage
 from aicity_fleet.team.gate.patterns import Finder
 from aicity_fleet.team.gate.verdict import HARD, Check, Finding, Submission
 from aicity_fleet.team.gate.word_salad import most_oddity, noise, oddity
-from aicity_fleet.team.gate.words import FUNCTION_WORDS, letter_words, pieces
+from aicity_fleet.team.gate.words import FUNCTION_WORDS, pieces
 
 LOOKED_AT_CHARS = 40_000
 """How much of a text is looked at, in characters from its start."""
@@ -329,11 +329,12 @@ def _count_salad(tokens: list[str]) -> int:
 
 def _lacks_grammar(prose: Passage) -> bool:
     """Whether the long lines of a text hold next to no function words."""
-    words: list[str] = []
-    for line in _without_rows(prose.lower.split("\n")):
-        found = letter_words(line)
-        if len(found) >= MIN_WORDS:
-            words += found
+    long = [
+        found
+        for found, line in zip(prose.lower_words_by_line, prose.lines, strict=True)
+        if len(found) >= MIN_WORDS and not line.lstrip().startswith("|")
+    ]
+    words = list(itertools.chain.from_iterable(long))
     if not prose.text.isascii():
         words = [
             word for word in words if not _HAN.match(word) and not "\u0e00" <= word[0] <= "\u0eff"

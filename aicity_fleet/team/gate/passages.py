@@ -1,10 +1,11 @@
 """A stretch of a hand-in or of an order, with what several checks read of it: each is found out once."""
 
 import functools
+import itertools
 
 from aicity_fleet.team.gate.language import is_english
 from aicity_fleet.team.gate.patterns import folded
-from aicity_fleet.team.gate.words import letter_words, words_of
+from aicity_fleet.team.gate.words import letter_words, letter_words_by_line, words_of
 
 
 class Passage:
@@ -43,9 +44,14 @@ class Passage:
         return letter_words(self.text)
 
     @functools.cached_property
+    def lower_words_by_line(self) -> list[list[str]]:
+        """The words of letters alone of each line of the text in lower case."""
+        return letter_words_by_line(self.lower)
+
+    @functools.cached_property
     def lower_letter_words(self) -> list[str]:
         """The words of letters alone of the text in lower case."""
-        return letter_words(self.lower)
+        return list(itertools.chain.from_iterable(self.lower_words_by_line))
 
     @functools.cached_property
     def is_english(self) -> bool:

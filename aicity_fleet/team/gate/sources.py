@@ -86,6 +86,8 @@ def real_sources(submission: Submission) -> Iterator[Finding]:
 
     Source: docs.aicity.dev/docs/guides/disputes (``research``: sources); RFC 2606 (reserved names).
     """
+    if _ABOUT_BLANKS.is_in(wish(submission)):
+        return
     order, text = submission.order, submission.plain_prose
     addresses = [
         address.rstrip(".,;:*_")
@@ -102,16 +104,13 @@ def real_sources(submission: Submission) -> Iterator[Finding]:
     titled = sum(bool(_TITLED.search(entry)) for entry in entries)
     named = max(len(set(addresses)), titled, 1)
     bad = empty + len(set(map(str.lower, blanks)))
-    is_one = repeated(submission, entries)
-    if not (bad or is_one) or _ABOUT_BLANKS.is_in(wish(submission)):
-        return
     if bad * 2 >= named and bad:
         yield Finding(
             "blank_sources", "Sources are blanks or made-up addresses; name real ones.", 40
         )
     elif bad:
         yield Finding("some_blank_sources", "A source is a blank; name it or leave it out.", 15)
-    if is_one:
+    if repeated(submission, entries):
         yield Finding("one_source", "All sources have one address; give each its own.", 35)
 
 

@@ -146,16 +146,11 @@ def other_language(submission: Submission) -> Iterator[Finding]:
 
     Source: docs.aicity.dev/docs/guides/disputes (relevance: an answer that the buyer cannot read).
     """
-    parts = _prose_lines(submission)
-    if not parts:
+    if _INVENTED.is_in(submission.order):
         return
-    wanted = _wanted(submission, parts)
-    if (
-        wanted
-        and _has_grammar(parts)
-        and not _INVENTED.is_in(submission.order)
-        and _is_in_another(parts, wanted)
-    ):
+    parts = _prose_lines(submission)
+    wanted = _wanted(submission, parts) if parts else frozenset()
+    if wanted and _has_grammar(parts) and _is_in_another(parts, wanted):
         yield Finding(
             "other_language",
             "The text is not in the language of the order; write it in that.",
