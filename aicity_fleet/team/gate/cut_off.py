@@ -174,16 +174,13 @@ def _is_cut_prose(submission: Submission) -> bool:
         return True
     if last.lstrip().startswith("|"):
         return _is_cut_row(lines)
-    if not submission.blocks and _looks_like_code(lines) and not _INNER_STOP.search(last):
-        return False
     words = _WORD.findall(last)
     if len(words) < MIN_LINE_WORDS and not _ITEM.match(last):
         return False
-    if _is_open(last, words):
-        return True
-    if not last[-1].isalnum() or _NO_SENTENCE.search(last):
+    is_unstopped = last[-1].isalnum() and not _NO_SENTENCE.search(last) and _is_unstopped(lines)
+    if not (is_unstopped or _is_open(last, words)):
         return False
-    return _is_unstopped(lines)
+    return bool(submission.blocks or _INNER_STOP.search(last) or not _looks_like_code(lines))
 
 
 def _is_open(last: str, words: list[str]) -> bool:

@@ -100,18 +100,22 @@ _ADDRESS_MARKS = ("://", "](", "<")
 """What is in such addresses, each in some of them."""
 _MIXED = re.compile(r"[a-z]\d[a-z]|[a-z]{2}\d|\d[a-z]{2}")
 _CAMEL = re.compile(r"[a-z][A-Z]")
-_CASES = bytes(
-    ord("a" if chr(byte).islower() else "A") if byte < 128 and chr(byte).isalpha() else byte
+_KINDS = bytes(
+    ord("a" if chr(byte).islower() else "A" if chr(byte).isupper() else "0")
+    if byte < 128 and chr(byte).isalnum()
+    else byte
     for byte in range(256)
 )
-"""A table that leaves of each letter whether it is a capital."""
+"""A table that leaves of each letter whether it is a capital, and makes all digits one."""
 _TOKEN = re.compile(r"[^\W\d_]+(?:['\u2019][^\W\d_]+)*|\d+|[^\w\s]")
 _VOWELS = frozenset("aeiouyаеиоуыэюяіїєёæøœıαεηιουωάέήίόύώ")
 _CONSONANT = f"[^ {''.join(sorted(_VOWELS))}]"
 _UNPRONOUNCEABLE = re.compile(rf"{_CONSONANT}{{5}}[^ ]*|(?<![^ ]){_CONSONANT}+(?![^ ])")
 """A word with five consonants in a row, or without a vowel, among words with blanks between them."""
 _SOUNDS = bytes(
-    ord("a" if chr(byte).lower() in _VOWELS else "b") if chr(byte).isalpha() else byte
+    ord("a" if chr(byte).lower() in _VOWELS else "b")
+    if byte < 128 and chr(byte).isalpha()
+    else byte
     for byte in range(256)
 )
 """A table that leaves of each letter whether it is a vowel."""
@@ -155,6 +159,7 @@ _BLANKS_BUT_BLOBS = bytes(
     byte if byte < 128 and (chr(byte).isalnum() or chr(byte) in "+/=_-") else ord(" ")
     for byte in range(256)
 )
+_IN_BLOBS = bytes(ord(" ") if byte == ord(" ") else ord("0") for byte in _BLANKS_BUT_BLOBS)
 
 
 def gibberish(submission: Submission) -> Iterator[Finding]:
@@ -181,7 +186,7 @@ def _is_gibberish(submission: Submission, order: str) -> bool:
         or _mixes_scripts(prose)
         or _is_random_han(prose.text)
         or _is_camel_case(prose)
-        or _is_unpronounceable(prose.letter_words)
+        or _is_unpronounceable(prose)
         or _is_salad(prose)
         or (_lacks_grammar(prose) and not _ASKS_LIST.is_in(order))
     )
@@ -226,6 +231,8 @@ def _is_symbol(char: str) -> bool:
 
 def _is_blob(prose: str) -> bool:
     """Whether most of a text is runs of letters and digits that mix both, or are too long for words."""
+    if not _may_be_blob(prose.encode("utf-8", "surrogatepass")):
+        return False
     runs = pieces(prose, _BLANKS_BUT_BLOBS)
     others = list(itertools.filterfalse(str.isalpha, runs))
     if len(runs) >= 2 * MIN_WORDS and len(others) > MIXED_SHARE * len(runs):
@@ -239,11 +246,18 @@ def _is_blob(prose: str) -> bool:
     return total >= 100 and long > total / 2
 
 
+def _may_be_blob(prose: bytes) -> bool:
+    """Whether there is a long run, or as many changes from letters to digits as the shortest blob has."""
+    kinds = prose.translate(_KINDS)
+    mixed = kinds.count(b"a0") + kinds.count(b"0a")
+    is_long = b"0" * LONG_WORD_CHARS in prose.translate(_IN_BLOBS)
+    return is_long or mixed > MIXED_SHARE * 2 * MIN_WORDS
+
+
 def _mixes_scripts(prose: Passage) -> bool:
-    words = prose.letter_words
-    if prose.text.isascii() or len(words) < MIN_WORDS:
+    if prose.text.isascii() or len(prose.letter_words) < MIN_WORDS:
         return False
-    scripts = [_script(word) for word in words]
+    scripts = [_script(word) for word in prose.letter_words]
     common = [
         name for name, count in collections.Counter(scripts).items() if count >= 0.04 * len(scripts)
     ]
@@ -261,9 +275,11 @@ def _script(word: str) -> str:
 
 def _is_camel_case(prose: Passage) -> bool:
     """Whether the text is a heap of identifiers, as the rare tokens of a model are."""
+    humps = prose.text.encode("utf-8", "surrogatepass").translate(_KINDS).count(b"aA")
+    if humps <= CAMEL_SHARE * MIN_WORDS:
+        return False
     words = prose.letter_words
     least = CAMEL_SHARE * len(words)
-    humps = prose.text.encode("utf-8", "surrogatepass").translate(_CASES).count(b"aA")
     if len(words) < MIN_WORDS or humps <= least:
         return False
     mixed = [word for word in words if not (word.islower() or word.istitle())]
@@ -280,8 +296,11 @@ def _is_random_han(prose: str) -> bool:
     return common < HAN_SHARE * len(found)
 
 
-def _is_unpronounceable(words: list[str]) -> bool:
+def _is_unpronounceable(prose: Passage) -> bool:
     """Whether many words of an alphabet with vowels could not be spoken."""
+    if _may_be_mute(prose.lower_letter_words) <= UNPRONOUNCEABLE_SHARE * MIN_WORDS:
+        return False
+    words = prose.letter_words
     others = [
         word.lower() for word in itertools.filterfalse(str.isascii, words) if not word.isupper()
     ]
@@ -294,15 +313,15 @@ def _is_unpronounceable(words: list[str]) -> bool:
     ]
     if len(judged) < MIN_WORDS:
         return False
-    most = UNPRONOUNCEABLE_SHARE * len(judged)
-    spaced = f" {'  '.join(judged)} "
-    return _may_be_mute(spaced) > most and len(_UNPRONOUNCEABLE.findall(spaced)) > most
+    bad = len(_UNPRONOUNCEABLE.findall(" ".join(judged)))
+    return bad > UNPRONOUNCEABLE_SHARE * len(judged)
 
 
-def _may_be_mute(spaced: str) -> int:
-    """So many words at most could not be spoken, of four letters or more with blanks around each."""
+def _may_be_mute(words: list[str]) -> int:
+    """So many of these words at most could not be spoken, of four letters or more."""
+    spaced = f" {'  '.join(words)} "
     if not spaced.isascii():
-        return len(spaced)
+        return len(words)
     sounds = spaced.encode().translate(_SOUNDS)
     return sounds.count(b"bbbbb") + sounds.count(b" bbbb ")
 

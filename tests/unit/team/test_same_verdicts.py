@@ -205,7 +205,6 @@ def test_words_that_cannot_be_spoken_do_not_exceed_the_bound():
     mute = ["brrk", "brrkt", "abcdfgh", "tstststs", "bcdfg", "strength"]
     for _ in range(200):
         found = [rng.choice(rng.choice((spoken, mute))) for _ in range(30)]
-        spaced = f" {'  '.join(found)} "
-        bad = len(gibberish._UNPRONOUNCEABLE.findall(spaced))
-        assert gibberish._may_be_mute(spaced) >= bad
-        assert gibberish._may_be_mute(spaced.replace("b", "\u0431")) >= bad
+        bad = len(gibberish._UNPRONOUNCEABLE.findall(" ".join(found)))
+        assert gibberish._may_be_mute(found) >= bad
+        assert gibberish._may_be_mute([*found, "\u0431"]) >= bad
