@@ -5,7 +5,7 @@ import dataclasses
 import re
 
 from aicity_fleet.team.gate.patterns import compile_fast
-from aicity_fleet.team.gate.syntax import python_tree
+from aicity_fleet.team.gate.syntax import python_tree, statements
 
 MAX_COUNTED_CHARS = 25_000
 """How much of a block in another language is looked at, in characters from its start."""
@@ -57,7 +57,9 @@ def count_python(code: str) -> TestCount | None:
     if tree is None:
         return None
     functions = [
-        node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        node
+        for node in statements(tree)
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
     ]
     tests = [node for node in functions if node.name.startswith("test") and not _is_fixture(node)]
     if not tests:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from aicity_fleet.team.gate import demands, diffs, material, programming
 from aicity_fleet.team.gate.fixes import is_same_code
 from aicity_fleet.team.gate.language_looks import guess
+from aicity_fleet.team.gate.patterns import Finder
 from aicity_fleet.team.gate.stubs import count_stubs
 from aicity_fleet.team.gate.syntax import MAX_READ_CHARS, syntax_fault
 from aicity_fleet.team.gate.testing import asserts, edge_cases, ordered_tests_assert, tested
@@ -29,6 +30,7 @@ MIN_DOUBLED = 3
 
 _DOUBLED = re.compile(r"\b([a-zA-Z]\w*)[ \t]+\1\b|(?<=\s)(->|:=|=>|::)[ \t]+\2(?=\s)")
 _QUOTED = re.compile(r"\"(?:\\.|[^\"\\\n])*+\"|'(?:\\.|[^'\\\n])*+'")
+_BRACKET = re.compile(r"[()\[\]{}]")
 _PYTHON_2 = re.compile(r"python ?2\b")
 _CODE_LINE = re.compile(
     r"^\s*(?:def |class |import |from \w+ import|return\b|if .*:$|for .*[:{]$|while .*[:{]$"
@@ -50,17 +52,15 @@ _COMMAND = re.compile(
     r"(?:--?[a-zA-Z][\w-]*(?:[ =]|$)|\|\|? [a-z]|&& |> ?/)"
 )
 _SYMBOL = re.compile(r"[{}()\[\]<>=|$\\/;\"`^~%&+*@#_-]")
-_CODE_ALONE = re.compile(
+_CODE_ALONE = Finder(
     r"\b(?:only|just|nothing but)\b[^.\n]{0,40}\b(?:code|diff|patch|function|file|script|quer(?:y|ies))\b"
     r"|\b(?:diff|patch|code|file) only\b|\b(?:no|without|skip)\b[^.\n]{0,20}\b(?:explanations?|prose"
-    r"|comments?)\b",
-    re.I,
+    r"|comments?)\b"
 )
-_MAY_STAY = re.compile(
+_MAY_STAY = Finder(
     r"\b(?:if (?:there|it|any|needed|necessary)|whether|is there|are there|reformat\w*|comments?"
     r"|docstrings?"
-    r"|document\w*|annotat\w*|indentation|whitespace|pep ?8|lint\w*|unchanged|as it is|verbatim)\b",
-    re.I,
+    r"|document\w*|annotat\w*|indentation|whitespace|pep ?8|lint\w*|unchanged|as it is|verbatim)\b"
 )
 """Orders whose answer may be the same code: they ask whether, or only for its looks."""
 
@@ -203,9 +203,8 @@ def garbled(submission: Submission) -> Iterator[Finding]:
     for block in submission.code_blocks:
         if submission.blocks and diffs.is_diff(block.language, block.code):
             continue
-        brackets = unmatched(block.code[:MAX_READ_CHARS])
-        doubled = len(_DOUBLED.findall(block.code[:MAX_READ_CHARS]))
-        if brackets >= MIN_UNMATCHED and doubled >= MIN_DOUBLED:
+        code = block.code[:MAX_READ_CHARS]
+        if unmatched(code) >= MIN_UNMATCHED and len(_DOUBLED.findall(code)) >= MIN_DOUBLED:
             yield Finding("garbled", "The code makes no sense in any language; write it again.", 50)
             return
 
@@ -214,14 +213,13 @@ def unmatched(code: str) -> int:
     """Count the brackets that have no partner of their kind."""
     opened: list[str] = []
     bad = 0
-    for char in _QUOTED.sub(" ", code):
+    for char in _BRACKET.findall(_QUOTED.sub(" ", code)):
         if char in "([{":
             opened.append(char)
-        elif char in ")]}":
-            if opened and opened[-1] == {")": "(", "]": "[", "}": "{"}[char]:
-                opened.pop()
-            else:
-                bad += 1
+        elif opened and opened[-1] == {")": "(", "]": "[", "}": "{"}[char]:
+            opened.pop()
+        else:
+            bad += 1
     return bad + len(opened)
 
 
@@ -231,8 +229,7 @@ def changed(submission: Submission) -> Iterator[Finding]:
     Source: docs.aicity.dev/docs/guides/disputes (actionable).
     """
     given = material.buyer_code(submission)
-    description = material.request(submission)
-    if not given.strip() or not submission.blocks or _MAY_STAY.search(description):
+    if not given.strip() or not submission.blocks or _MAY_STAY.is_in(material.wish(submission)):
         return
     language = next(iter(guess(given)), "")
     judged = []
@@ -275,7 +272,7 @@ def explained(submission: Submission) -> Iterator[Finding]:
     if len(submission.prose.strip()) >= MIN_EXPLANATION_CHARS:
         return
     has_diff = any(diffs.is_diff(block.language, block.code) for block in submission.code_blocks)
-    is_ordered = bool(_CODE_ALONE.search(material.request(submission)))
+    is_ordered = _CODE_ALONE.is_in(material.wish(submission))
     yield Finding(
         "no_explanation",
         "There is no explanation: say what was wrong and what changed.",

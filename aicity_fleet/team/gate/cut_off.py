@@ -127,7 +127,7 @@ def cut_off(submission: Submission) -> Iterator[Finding]:
     Source: docs.aicity.dev/docs/guides/disputes (``general``: completeness).
     """
     text = submission.text[-MAX_CHARS:].rstrip()
-    if submission.is_unclosed or not text or _ORDERED.is_in(submission.task.description.lower()):
+    if submission.is_unclosed or not text:
         return
     last = text.rpartition("\n")[2].strip()
     if any(map(_ends_open, submission.blocks)):
@@ -138,7 +138,7 @@ def cut_off(submission: Submission) -> Iterator[Finding]:
         is_cut = _depth(text) > 0
     else:
         is_cut = _is_cut_prose(submission)
-    if is_cut:
+    if is_cut and not _ORDERED.is_in(submission.task.description.lower()):
         yield Finding("cut_off", "The text stops in the middle; hand in all of it.", HARD)
 
 
@@ -174,16 +174,13 @@ def _is_cut_prose(submission: Submission) -> bool:
         return True
     if last.lstrip().startswith("|"):
         return _is_cut_row(lines)
-    if not submission.blocks and _looks_like_code(lines) and not _INNER_STOP.search(last):
-        return False
     words = _WORD.findall(last)
     if len(words) < MIN_LINE_WORDS and not _ITEM.match(last):
         return False
-    if _is_open(last, words):
-        return True
-    if not last[-1].isalnum() or _NO_SENTENCE.search(last):
+    is_unstopped = last[-1].isalnum() and not _NO_SENTENCE.search(last) and _is_unstopped(lines)
+    if not (is_unstopped or _is_open(last, words)):
         return False
-    return _is_unstopped(lines)
+    return bool(submission.blocks or _INNER_STOP.search(last) or not _looks_like_code(lines))
 
 
 def _is_open(last: str, words: list[str]) -> bool:

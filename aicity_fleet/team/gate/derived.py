@@ -22,30 +22,64 @@ MOST_PLAIN_RATIO = 50
 """A larger number is no ratio, unless it is marked as a percentage."""
 
 
+Claim = tuple[Number, bool]
+"""A figure, and whether it is only about right."""
+
+_Step = Callable[[set[float], set[float]], list[float]]
+"""Adds to the absolute numbers and to the ratios."""
+
+
 class Explained:
-    """The numbers that are in some tables or follow from them, as two sorted lists.
+    """The numbers that are in some tables or follow from them, computed as far as it takes.
 
     Args:
         tables: The data.
     """
 
     def __init__(self, tables: Iterable[Table]) -> None:
-        absolute: set[float] = set()
-        ratios: set[float] = set()
-        totals: list[float] = []
-        self.is_complete = True
-        """Whether all was computed: of much data, so much follows that it would explain anything."""
-        for step in itertools.chain.from_iterable(map(_steps, tables)):
-            totals += step(absolute, ratios)
-            if len(absolute) + len(ratios) > MAX_DERIVED:
-                self.is_complete = False
-                break
-        _compared(totals[:60], absolute, ratios)
-        self._absolute = sorted(map(abs, filter(math.isfinite, absolute)))
-        self._ratios = sorted(map(abs, filter(math.isfinite, ratios)))
+        self._tables = list(tables)
 
     def has(self, figure: Number, *, is_about: bool = False) -> bool:
         """Whether a figure is among them, as exactly as it is given."""
+        return not self.missing([(figure, is_about)], 0)
+
+    def missing(self, figures: list[Claim], most: int) -> list[Claim]:
+        """Return the figures that are not among them, or so many of them as can still be missing.
+
+        Of much data so much follows that it would explain anything: then none is missing.
+
+        Args:
+            figures: Figures, each with whether it is only about right.
+            most: With no more than these left, the rest is not looked for.
+        """
+        absolute: set[float] = set()
+        ratios: set[float] = set()
+        for found in _batches(self._tables):
+            if len(absolute) + len(ratios) > MAX_DERIVED:
+                return []
+            figures = [claim for claim in figures if not found.has(*claim)]
+            if len(figures) <= most:
+                break
+            absolute |= found.absolute
+            ratios |= found.ratios
+        return figures
+
+
+class _Batch:
+    """Some of the numbers."""
+
+    def __init__(self) -> None:
+        self.absolute: set[float] = set()
+        self.ratios: set[float] = set()
+
+    @functools.cached_property
+    def _lists(self) -> tuple[list[float], list[float]]:
+        absolute, ratios = (
+            map(abs, filter(math.isfinite, each)) for each in (self.absolute, self.ratios)
+        )
+        return sorted(absolute), sorted(ratios)
+
+    def has(self, figure: Number, is_about: bool) -> bool:
         units = {1.0, 1e3, 1e6, figure.scale} if figure.scale > 1 else {1.0}  # "EUR m" in a heading
         return any(
             self._has(abs(value) / unit, figure.step / unit, figure.is_percent, is_about)
@@ -54,26 +88,55 @@ class Explained:
         )
 
     def _has(self, value: float, step: float, is_percent: bool, is_about: bool) -> bool:
+        absolute, ratios = self._lists
         coarse = step if step != 1 or value < 1000 else _coarse(value)
         slack = max(0.51 * step if value < 1000 else 0.75 * coarse, 0.0006 * value)
         slack = max(slack, 0.06 * value) if is_about else slack
-        if _near(self._absolute, value, slack):
+        if _near(absolute, value, slack):
             return True
         if is_percent:
-            return _near(self._ratios, value / 100, slack / 100)
-        return value < MOST_PLAIN_RATIO and _near(self._ratios, value, slack)
+            return _near(ratios, value / 100, slack / 100)
+        return value < MOST_PLAIN_RATIO and _near(ratios, value, slack)
 
 
-def _steps(table: Table) -> Iterator[Callable[[set[float], set[float]], list[float]]]:
-    """What to compute of a table, each step small; a step returns totals to compare with others."""
-    columns = [column for column in table.columns if column][:MAX_COLUMNS]
+def _batches(tables: list[Table]) -> Iterator[_Batch]:
+    """Yield the numbers that follow from tables, those first that take little to compute.
+
+    The last are the comparisons of the totals, which do not count for ``MAX_DERIVED``.
+    """
+    totals: list[float] = []
+    for steps in (_first_steps, _further_steps):
+        for step in itertools.chain.from_iterable(map(steps, tables)):
+            batch = _Batch()
+            totals += step(batch.absolute, batch.ratios)
+            yield batch
+    batch = _Batch()
+    _compared(totals[:60], batch.absolute, batch.ratios)
+    yield batch
+
+
+def _first_steps(table: Table) -> Iterator[_Step]:
+    """What to compute of a table first, each step small; a step returns totals to compare with others."""
+    columns = _columns(table)
     for column in columns:
         yield functools.partial(_of_column, column)
+    for groups in _groups(table, _products(columns)):
+        yield functools.partial(_of_groups, groups)
+
+
+def _further_steps(table: Table) -> Iterator[_Step]:
+    """What to compute after that."""
+    columns = _columns(table)
+    for column in columns:
+        yield functools.partial(_spread_of_column, column)
+        yield functools.partial(_within_column, column)
     for first, second in itertools.permutations(columns, 2):
         if len(first) == len(second):
             yield functools.partial(_of_pair, first, second)
-    for groups in _groups(table, _products(columns)):
-        yield functools.partial(_of_groups, groups)
+
+
+def _columns(table: Table) -> list[list[float]]:
+    return [column for column in table.columns if column][:MAX_COLUMNS]
 
 
 def _coarse(value: float) -> float:
@@ -90,38 +153,13 @@ def _near(values: list[float], value: float, slack: float) -> bool:
 
 
 def _of_column(column: list[float], absolute: set[float], ratios: set[float]) -> list[float]:
-    total, mean = sum(column), statistics.fmean(column)
-    ordered = sorted(column)
-    aggregates = [
-        total,
-        mean,
-        statistics.median(ordered),
-        ordered[0],
-        ordered[-1],
-        ordered[-1] - ordered[0],
-    ]
-    if len(column) > 1:
-        deviations = [statistics.stdev(column), statistics.pstdev(column)]
-        aggregates += [*deviations, *(deviation**2 for deviation in deviations)]
-        for method in ("inclusive", "exclusive"):
-            quartiles = statistics.quantiles(ordered, n=4, method=method)
-            spread = quartiles[2] - quartiles[0]
-            aggregates += [
-                *quartiles,
-                spread,
-                quartiles[2] + 1.5 * spread,
-                quartiles[0] - 1.5 * spread,
-            ]
-        aggregates += statistics.quantiles(ordered, n=20)
-        ratios.update(deviation / mean for deviation in deviations if mean)
-        ratios.update((value - mean) / deviations[0] for value in column if deviations[0])
-        if column[0] > 0 and column[-1] > 0:
-            growth = column[-1] / column[0]
-            ratios.update(growth ** (1 / periods) - 1 for periods in (len(column) - 1, len(column)))
-    absolute.update(column, aggregates)
+    total, ordered = sum(column), sorted(column)
+    aggregates = _aggregates(column)
+    absolute.update(column, aggregates, (ordered[-1] - ordered[0],), range(len(column) + 2))
     absolute.update(itertools.accumulate(column))
     absolute.update(itertools.accumulate(ordered))
     absolute.update(itertools.accumulate(reversed(ordered)))
+    absolute.update(value * 100 for value in column if abs(value) <= 1)
     for before, after in itertools.pairwise(column):
         absolute.update((after - before, after + before))
         if before:
@@ -130,27 +168,55 @@ def _of_column(column: list[float], absolute: set[float], ratios: set[float]) ->
         ratios.update(value / total for value in column)
         ratios.update(part / total for part in itertools.accumulate(reversed(ordered)))
         ratios.update(part / total for part in itertools.accumulate(column))
-    _part_of(column, absolute, ratios)
-    if len(column) <= MAX_PAIRED:
-        _compared([*column, *aggregates[:5]], absolute, ratios)
-        for size in range(2, min(len(column), 13)):
-            windows = [column[at : at + size] for at in range(len(column) - size + 1)]
-            sums = [sum(window) for window in windows]
-            absolute.update(sums, (part / size for part in sums))
-            if size in {3, 4, 6} and len(column) % size == 0:
-                _compared(sums[::size], absolute, ratios)
-        absolute.update(
-            (total - value for value in column),
-            ((total - value) / (len(column) - 1) for value in column if len(column) > 1),
-        )
-    absolute.update(range(len(column) + 2))
-    return [total, mean]
-
-
-def _part_of(column: list[float], absolute: set[float], ratios: set[float]) -> None:
-    """How many values are above and below each other, and their share."""
     ratios.update(part / len(column) for part in range(min(len(column), 500) + 1))
-    absolute.update(value * 100 for value in column if abs(value) <= 1)
+    return aggregates[:2]
+
+
+def _aggregates(column: list[float]) -> list[float]:
+    """The sum, the mean, the median, the least and the most."""
+    return [
+        *(sum(column), statistics.fmean(column), statistics.median(column)),
+        *(min(column), max(column)),
+    ]
+
+
+def _spread_of_column(column: list[float], absolute: set[float], ratios: set[float]) -> list[float]:
+    """How far the values lie apart, and how they grow."""
+    if len(column) < 2:
+        return []
+    mean, ordered = statistics.fmean(column), sorted(column)
+    deviations = [statistics.stdev(column), statistics.pstdev(column)]
+    absolute.update(deviations, (deviation**2 for deviation in deviations))
+    for method in ("inclusive", "exclusive"):
+        quartiles = statistics.quantiles(ordered, n=4, method=method)
+        spread = quartiles[2] - quartiles[0]
+        absolute.update(quartiles)
+        absolute.update((spread, quartiles[2] + 1.5 * spread, quartiles[0] - 1.5 * spread))
+    absolute.update(statistics.quantiles(ordered, n=20))
+    ratios.update(deviation / mean for deviation in deviations if mean)
+    ratios.update((value - mean) / deviations[0] for value in column if deviations[0])
+    if column[0] > 0 and column[-1] > 0:
+        growth = column[-1] / column[0]
+        ratios.update(growth ** (1 / periods) - 1 for periods in (len(column) - 1, len(column)))
+    return []
+
+
+def _within_column(column: list[float], absolute: set[float], ratios: set[float]) -> list[float]:
+    """How the values of a short column compare, and what its stretches come to."""
+    if len(column) > MAX_PAIRED:
+        return []
+    total = sum(column)
+    _compared([*column, *_aggregates(column)], absolute, ratios)
+    for size in range(2, min(len(column), 13)):
+        sums = [sum(column[at : at + size]) for at in range(len(column) - size + 1)]
+        absolute.update(sums, (part / size for part in sums))
+        if size in {3, 4, 6} and len(column) % size == 0:
+            _compared(sums[::size], absolute, ratios)
+    absolute.update(
+        (total - value for value in column),
+        ((total - value) / (len(column) - 1) for value in column if len(column) > 1),
+    )
+    return []
 
 
 def _compared(values: list[float], absolute: set[float], ratios: set[float]) -> None:

@@ -7,9 +7,12 @@ control holds then.
 import base64
 import binascii
 import codecs
+import dataclasses
 import functools
 import html
+import itertools
 import re
+import struct
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator
 from urllib.parse import unquote
@@ -19,6 +22,9 @@ MIN_SECRET_CHARS = 16
 
 WINDOW_CHARS = 16
 """This many letters and digits in a row give a secret away. A line of the instructions must match whole."""
+
+FEW_NEEDLES = 32
+"""So few are looked for one by one: such as those of a run, which no other run has a use for."""
 
 _STEP = 8
 """From one window to the next; also how many letters and digits a window is recognised by."""
@@ -30,7 +36,11 @@ _LOOKALIKES = str.maketrans(
 _SEPARATORS = re.compile(r"[\W_]+")
 _ESCAPE = re.compile(r"\\x([0-9A-Fa-f]{2})|\\u\{?([0-9A-Fa-f]{4,6})\}?")
 _BASE64 = re.compile(r"[A-Za-z0-9+/]{16,}")
-_BASE32 = re.compile(r"[A-Z2-7]{24,}")
+MIN_BASE32_CHARS = 24
+_BASE32 = re.compile(rf"[A-Z2-7]{{{MIN_BASE32_CHARS},}}")
+_BASE32_DIGITS = bytes(
+    ord("2") if chr(byte) in "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567" else byte for byte in range(256)
+)
 MIN_HEX_CHARS = 24
 _HEX = re.compile(rf"[0-9a-f]{{{MIN_HEX_CHARS},}}")
 _HEX_DIGITS = bytes(ord("0") if chr(byte) in "0123456789abcdef" else byte for byte in range(256))
@@ -39,8 +49,11 @@ _BETWEEN_HEX = bytes(
 )
 """White space beyond ASCII is of bytes above 127."""
 _BINARY = re.compile(r"(?:[01]{8}){10,}")
-_COMPACT = str.maketrans("-_", "+/")
-_DECIMAL = re.compile(r"\d(?<=\b\d)\d{1,2}\b(?:[\s,;]{1,3}\b\d{2,3}\b){10,}")
+MIN_DECIMALS = 11
+_DECIMAL = re.compile(
+    rf"\d(?<=\b\d)\d{{1,2}}\b(?:[\s,;]{{1,3}}\b\d{{2,3}}\b){{{MIN_DECIMALS - 1},}}"
+)
+_NO_DIGITS = bytes(byte for byte in range(128) if not chr(byte).isdigit())
 
 
 def holds_any(text: str, secrets: Iterable[str]) -> bool:
@@ -50,13 +63,17 @@ def holds_any(text: str, secrets: Iterable[str]) -> bool:
         text: What is to be sent.
         secrets: Keys and nonces, and lines of the instructions; one with blanks is such a line.
     """
-    needles, as_rot13 = _all_needles(tuple(secrets))
-    plain = skeleton(text)
-    return (
-        needles.are_in(plain)
-        or as_rot13.are_in(plain)
-        or any(map(needles.are_in, _decodings(text)))
-    )
+    wanted = _wanted(secrets)
+    needles = [each.skeletons for each in wanted]
+    as_rot13 = [each.as_rot13 for each in wanted]
+    decoded = "\n".join(_decodings(text))
+    return _are_in(skeleton(text), [*needles, *as_rot13]) or _are_in(decoded, needles)
+
+
+def holds_any_as_it_stands(text: str, secrets: Iterable[str]) -> bool:
+    """Whether a text holds one of these to the letter, but for the white space between words."""
+    squeezed = " ".join(text.split())
+    return _are_in(squeezed, [each.as_they_stand for each in _wanted(secrets)])
 
 
 class Needles:
@@ -71,26 +88,77 @@ class Needles:
 
     def __init__(self, needles: Iterable[str]) -> None:
         self._all = tuple(dict.fromkeys(needles))
+        self._are_few = len(self._all) <= FEW_NEEDLES
         self._short = tuple(needle for needle in self._all if len(needle) < 2 * _STEP - 1)
-        self._parts = frozenset(
+        parts = [
             needle[at : at + _STEP]
-            for needle in self._all
-            for at in range(_STEP)
+            for needle in (() if self._are_few else self._all)
             if len(needle) >= 2 * _STEP - 1
-        )
+            for at in range(_STEP)
+        ]
+        self._parts = frozenset(places_of("".join(parts)))
 
-    def are_in(self, text: str) -> bool:
-        """Whether one of them is in a text."""
-        places = (text[at : at + _STEP] for at in range(0, len(text), _STEP))
-        needles = self._short if self._parts.isdisjoint(places) else self._all
-        return any(needle in text for needle in needles)
+    def are_in(self, text: str, places: tuple[int, ...] | None = None) -> bool:
+        """Whether one of them is in a text.
+
+        Args:
+            places: What ``places_of`` says of the text, where others are looked for in it as well.
+        """
+        needles = self._all
+        if not self._are_few:
+            places = places_of(text) if places is None else places
+            needles = self._short if self._parts.isdisjoint(places) else self._all
+        return any(map(text.__contains__, needles))
 
 
-@functools.lru_cache(maxsize=8)
-def _all_needles(secrets: tuple[str, ...]) -> tuple[Needles, Needles]:
-    """The needles of all secrets, and the same as they read where ROT13 hides them."""
-    needles = [needle for secret in secrets for needle in _needles(secret)]
-    return Needles(needles), Needles(codecs.encode(needle, "rot13") for needle in needles)
+def places_of(text: str) -> tuple[int, ...]:
+    """The eight characters at every eighth place of a text, each as one number."""
+    count = len(text) // _STEP
+    return struct.unpack(f"{count}Q", _one_byte_each(text[: count * _STEP]))
+
+
+def _one_byte_each(text: str) -> bytes:
+    """A text with one byte for each character: what is equal stays so, and some others become so."""
+    return text.encode("latin-1", "replace")
+
+
+def _are_in(text: str, wanted: Iterable[Needles]) -> bool:
+    places = places_of(text)
+    return any(needles.are_in(text, places) for needles in wanted)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Wanted:
+    """What to look for where some secrets may not go out."""
+
+    as_they_stand: Needles
+    skeletons: Needles
+    as_rot13: Needles
+    """The skeletons as they read where ROT13 hides them."""
+
+
+def _wanted(secrets: Iterable[str]) -> tuple[_Wanted, _Wanted]:
+    """What to look for: for the lines of instructions, which all runs share, and for a run's own keys."""
+    lines: list[str] = []
+    keys: list[str] = []
+    for secret in secrets:
+        (lines if _is_line(secret) else keys).append(secret)
+    return _wanted_of(tuple(lines)), _wanted_of(tuple(keys))
+
+
+@functools.lru_cache(maxsize=32)
+def _wanted_of(secrets: tuple[str, ...]) -> _Wanted:
+    skeletons = [(skeleton(secret), _is_line(secret)) for secret in secrets]
+    as_rot13 = [(codecs.encode(letters, "rot13"), is_line) for letters, is_line in skeletons]
+    return _Wanted(
+        Needles(" ".join(secret.split()) for secret in secrets if secret),
+        Needles(itertools.chain.from_iterable(itertools.starmap(_needles, skeletons))),
+        Needles(itertools.chain.from_iterable(itertools.starmap(_needles, as_rot13))),
+    )
+
+
+def _is_line(secret: str) -> bool:
+    return " " in secret.strip()
 
 
 def skeleton(text: str) -> str:
@@ -117,17 +185,17 @@ def _skeleton_of(decoded: bytes) -> str:
     return text
 
 
-@functools.lru_cache(maxsize=256)
-def _needles(secret: str) -> tuple[str, ...]:
-    letters = skeleton(secret)
+def _needles(letters: str, is_line: bool) -> Iterator[str]:
+    """What gives away a secret of these letters, forwards and backwards."""
     if len(letters) < MIN_SECRET_CHARS:
-        return ()
-    if " " in secret.strip():
-        windows = [letters]
-    else:
+        return
+    windows = [letters]
+    if not is_line:
         last = len(letters) - WINDOW_CHARS
         windows = [letters[at : at + WINDOW_CHARS] for at in (*range(0, last, _STEP), last)]
-    return tuple(each for window in windows for each in (window, window[::-1]))
+    for window in windows:
+        yield window
+        yield window[::-1]
 
 
 def _decodings(text: str) -> Iterator[str]:
@@ -136,20 +204,22 @@ def _decodings(text: str) -> Iterator[str]:
     if unescaped != text:
         yield skeleton(unescaped)
     compact = "".join(text.split())
-    yield from _decoded(_BASE64, compact.translate(_COMPACT), 4, _from_base64)
-    yield from _decoded(_BASE32, compact, 8, _from_base32)
-    if _may_hold_hex(text):
+    as_base64 = compact.replace("-", "+").replace("_", "/")
+    yield from _decoded(_BASE64, as_base64, 4, _from_base64)
+    if b"2" * MIN_BASE32_CHARS in _encoded(compact).translate(_BASE32_DIGITS):
+        yield from _decoded(_BASE32, compact, 8, _from_base32)
+    if b"0" * MIN_HEX_CHARS in _encoded(text.lower()).translate(_HEX_DIGITS, _BETWEEN_HEX):
         digits = re.sub(r"[\s:,]+", "", re.sub(r"0x|\\x", "", text.lower()))
         yield from _decoded(_HEX, digits, 2, _from_hex)
         yield from _decoded(_BINARY, digits, 8, _from_binary)
-    for run in _DECIMAL.findall(text):
-        yield _skeleton_of(bytes(n for n in map(int, re.findall(r"\d+", run)) if n < 256))
+    if len(_encoded(text).translate(None, _NO_DIGITS)) >= 2 * MIN_DECIMALS:
+        for run in _DECIMAL.findall(text):
+            yield _skeleton_of(bytes(n for n in map(int, re.findall(r"\d+", run)) if n < 256))
 
 
-def _may_hold_hex(text: str) -> bool:
-    """Whether there are enough digits in a row, when all that may stand between them is left out."""
-    digits = text.lower().encode("utf-8", "surrogatepass").translate(_HEX_DIGITS, _BETWEEN_HEX)
-    return b"0" * MIN_HEX_CHARS in digits
+def _encoded(text: str) -> bytes:
+    """A text as bytes, for a look at them that rules out most of the patterns."""
+    return text.encode("utf-8", "surrogatepass")
 
 
 def _decoded(
@@ -157,16 +227,14 @@ def _decoded(
 ) -> Iterator[str]:
     """Every run of an alphabet, decoded from each place within a group: its beginning is unknown."""
     runs = pattern.findall(text)
-    if not runs:
-        return
-    for offset in range(width):
-        yield _skeleton_of(b"".join(decode(run[offset:]) for run in runs))
+    for offset in range(width if runs else 0):
+        yield _skeleton_of(b"".join([decode(run[offset:]) for run in runs]))
 
 
 def _from_base64(run: str) -> bytes:
     if len(run) % 4 == 1:
         run = run[:-1]
-    return binascii.a2b_base64(run + "=" * (-len(run) % 4))
+    return binascii.a2b_base64(run + "==")  # what a run needs not is passed over
 
 
 def _from_base32(run: str) -> bytes:

@@ -86,29 +86,45 @@ def echo(submission: Submission) -> Iterator[Finding]:
 
     Source: Broder, "On the resemblance and containment of documents", 1997.
     """
-    if _ORDERED_ECHO.is_in(submission.order):
-        return
-    task = submission.task
     words = submission.words
     if len(words) < MIN_ECHO_WORDS:
         return
-    description = words_of(task.description)
+    if _is_echo(submission, words) and not _ORDERED_ECHO.is_in(submission.order):
+        yield Finding("echo", "The text repeats the order instead of doing it.", HARD)
+
+
+def _is_echo(submission: Submission, words: list[str]) -> bool:
+    task = submission.task
+    description = submission.passage(task.description).words
     whole = words_of(f"{task.description}\n{task.code}") if task.code.strip() else description
     attached = "\n".join([task.code, *(v for v in task.details.values() if isinstance(v, str))])
-    lower = task.description.strip().lower()
+    found = shingles(words)
+    return (
+        _is_order(words, found, description)
+        or (
+            whole is not description
+            and len(words) > len(whole) * 0.9
+            and _is_order(words, found, whole)
+        )
+        or _is_attached(submission.bare, task.code)
+        or (
+            not _is_kept(task.description)
+            and (
+                _is_framed(words, description)
+                or _is_material(found, description[OPENING_WORDS:])
+                or _is_material(found, words_of(attached))
+            )
+        )
+    )
+
+
+def _is_kept(description: str) -> bool:
+    """Whether an order gets most of its material back."""
+    lower = description.strip().lower()
     first, last = _MATERIAL.split(lower[:INSTRUCTION_CHARS])[0], lower.rpartition("\n")[2]
-    is_kept = _KEEPS.is_in(first) or (
+    return _KEEPS.is_in(first) or (
         "\n" in lower and len(last) <= INSTRUCTION_CHARS and _KEEPS.is_in(last)
     )
-    if (
-        _is_order(words, description)
-        or (whole is not description and _is_order(words, whole) and len(words) > len(whole) * 0.9)
-        or _is_attached(submission.bare, task.code)
-        or (not is_kept and _is_framed(words, description))
-        or (not is_kept and _is_material(words, description[OPENING_WORDS:]))
-        or (not is_kept and _is_material(words, words_of(attached)))
-    ):
-        yield Finding("echo", "The text repeats the order instead of doing it.", HARD)
 
 
 def answers_us(submission: Submission) -> Iterator[Finding]:
@@ -131,10 +147,9 @@ def _told(texts: tuple[str, ...]) -> frozenset[Shingle]:
     return frozenset(run for text in texts for run in shingles(words_of(text), TOLD_WORDS))
 
 
-def _is_order(words: list[str], description: list[str]) -> bool:
+def _is_order(words: list[str], found: list[Shingle], description: list[str]) -> bool:
     """Whether a text holds the start of the order, and next to nothing that is not in the order."""
     opening = shingles(description[:OPENING_WORDS])
-    found = shingles(words)
     if not opening or not found or len(set(opening) & set(found[:200])) < len(opening) * 0.6:
         return False
     given = shingles(description)
@@ -147,11 +162,11 @@ def _is_order(words: list[str], description: list[str]) -> bool:
 
 def _is_framed(words: list[str], description: list[str]) -> bool:
     """Whether a text only says what the order says, with a frame around it or with small changes."""
+    if len(words) > MOST_TIMES_LONGER * len(description):
+        return False
     given = {word for word in description if _is_content(word)}
     told = [word for word in words if _is_content(word) and word not in _FRAME]
     if len(given) < MIN_ECHO_WORDS or not told:
-        return False
-    if len(words) > MOST_TIMES_LONGER * len(description):
         return False
     own = sum(word not in given for word in told)
     covered = len(given & set(told)) / len(given - _FRAME or given)
@@ -164,9 +179,9 @@ def _is_content(word: str) -> bool:
     return word not in FUNCTION_WORDS and (len(word) > 1 or word > "\u0e00")
 
 
-def _is_material(words: list[str], material: list[str]) -> bool:
-    """Whether a text is nothing but most of the material."""
-    found, given = shingles(words), shingles(material)
+def _is_material(found: list[Shingle], material: list[str]) -> bool:
+    """Whether a text of these shingles is nothing but most of the material."""
+    given = shingles(material)
     if len(found) < 3 * MIN_ECHO_WORDS or not given:
         return False
     return _contained(found, given) >= ECHO_SHARE and _contained(given, found) >= COVERED_SHARE
@@ -179,8 +194,7 @@ def _is_attached(text: str, code: str) -> bool:
 
 def _contained(found: list[Shingle], given: list[Shingle]) -> float:
     """Share of the shingles found that were given."""
-    known = set(given)
-    return sum(one in known for one in found) / len(found)
+    return sum(map(set(given).__contains__, found)) / len(found)
 
 
 CHECKS: tuple[Check, ...] = (echo, answers_us)

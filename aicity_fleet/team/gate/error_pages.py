@@ -190,13 +190,15 @@ def _is_object(text: str, order: str) -> bool:
 
     It has an error's usual fields and no others, or any fields if the order speaks of no such thing.
     """
-    asks_object = _ASKS_OBJECT.is_in(order)
-    if len(text) > MAX_OBJECT_CHARS or (asks_object and _ASKS_ERROR.is_in(order)):
+    if len(text) > MAX_OBJECT_CHARS:
         return False
     value: Any = json_value(text)
     if isinstance(value, list) and len(value) == 1:
         value = value[0]
     if not isinstance(value, dict) or not value:
+        return False
+    asks_object = _ASKS_OBJECT.is_in(order)
+    if asks_object and _ASKS_ERROR.is_in(order):
         return False
     names = {str(name).lower().replace("-", "_") for name in value}
     is_error = names <= _ENVELOPE or (not asks_object and bool(names & {"error", "errors"}))

@@ -9,15 +9,17 @@ import itertools
 import re
 from collections.abc import Iterator
 
-from aicity_fleet.team.gate.derived import Explained
-from aicity_fleet.team.gate.material import request, strings
+from aicity_fleet.team.gate.derived import Claim, Explained
+from aicity_fleet.team.gate.material import strings, wish
 from aicity_fleet.team.gate.numbers import (
+    DIGIT,
     MAX_DATA_CHARS,
     MAX_NUMBERS,
     Number,
     find_numbers,
     tables_in,
 )
+from aicity_fleet.team.gate.patterns import Finder, folded
 from aicity_fleet.team.gate.verdict import Finding, Submission
 
 MIN_DATA = 5
@@ -35,20 +37,20 @@ MAX_FIGURES = 300
 MAX_SHOWN_CHARS = 60_000
 """How much of a deliverable is looked at, in characters from its start."""
 
-_NO_DATA_NEEDED = re.compile(
+_NO_DATA_NEEDED = Finder(
     r"\b(?:generat|simulat|synthe|invent|mock|dummy|hypothe|forecast|predict|projec|estimat|scenario"
     r"|sample data"
-    r"|bootstrap|monte carlo|fictional|made-up|look up|research|benchmark)\w*",
-    re.I,
+    r"|bootstrap|monte carlo|fictional|made-up|look up|research|benchmark)\w*"
 )
-_NO_CLAIM = re.compile(
+_NO_CLAIM = Finder(
     r"\b(?:should|recommend\w*|suggest\w*|targets?|threshold|goal|aim|if|assum\w*|forecast\w*"
     r"|project\w*|expect\w*"
     r"|would|could|might|next|benchmark|industry|e\.g\.|for example|hypothetical\w*|scenario"
     r"|confidence|significan\w*"
     r"|p ?[<=>]|alpha|limit|budget|rule of thumb|cut-?off|version|section|step|row|line)\b",
-    re.I,
 )
+_SENTENCE_END = re.compile(r"(?<=[.;!?])\s")
+_NUMBERING = re.compile(r"^\s*(?:#{1,6}\s*)?(?:[-*]\s*)?\d{1,3}[.)]\s")
 _UNIT_OF_TIME = re.compile(
     r"[ -]?(?:days?|weeks?|months?|hours?|minutes?|quarters?|years?|st|nd|rd|th|\u03c3|sigma|x iqr"
     r"|steps?)\b"
@@ -59,7 +61,6 @@ _ABOUT = re.compile(
     r"(?:about|around|roughly|approximately|approx\.?|nearly|almost|over|under|more than|less than"
     r"|some|just|ca\.?|~|≈|>|<)"
     r"\s{0,2}[$€£]?$",
-    re.I,
 )
 _SHOWN = frozenset({"", "text", "txt", "csv", "markdown", "md", "plaintext", "tsv", "output"})
 
@@ -73,7 +74,7 @@ def figures_follow(submission: Submission) -> Iterator[Finding]:
     Source: docs.aicity.dev/docs/guides/disputes (``data_analysis``: accuracy).
     """
     task = submission.task
-    if task.repo or _NO_DATA_NEEDED.search(request(submission)):
+    if task.repo or _NO_DATA_NEEDED.is_in(wish(submission)):
         return
     texts = [task.description, task.code, *strings(task.details)]
     if sum(map(len, texts)) > MAX_DATA_CHARS:
@@ -89,16 +90,10 @@ def figures_follow(submission: Submission) -> Iterator[Finding]:
     different = {figure.values[0]: figure for figure, _ in figures}
     if len(different) < MIN_UNEXPLAINED:
         return
-    explained = Explained(tables)
-    if not explained.is_complete:
-        return
     about = {figure.values[0]: is_about for figure, is_about in figures}
-    unexplained = sum(
-        not explained.has(figure, is_about=about[value]) for value, figure in different.items()
-    )
-    if unexplained < MIN_UNEXPLAINED:
-        return
-    if unexplained > MOST_UNEXPLAINED * len(different):
+    most = max(MIN_UNEXPLAINED - 1, int(MOST_UNEXPLAINED * len(different)))
+    claimed = [(figure, about[value]) for value, figure in different.items()]
+    if len(Explained(tables).missing(claimed, most)) > most:
         yield Finding(
             "unexplained_figures",
             "Most figures are not in the data of the order and do not follow from them; compute them "
@@ -107,24 +102,19 @@ def figures_follow(submission: Submission) -> Iterator[Finding]:
         )
 
 
-def claims(text: str) -> Iterator[tuple[Number, bool]]:
+def claims(text: str) -> Iterator[Claim]:
     """Yield the figures that a text claims of the data, each with whether it is only about right."""
-    for line in text.split("\n"):
-        parts = (
-            [line[:5_000]]
-            if line.lstrip().startswith("|")
-            else re.split(r"(?<=[.;!?])\s", line[:5_000])
-        )
-        for part in parts:
-            if _NO_CLAIM.search(part) and not part.lstrip().startswith("|"):
+    lines = (line[:5_000] for line in text.split("\n") if DIGIT.search(line))
+    for line in lines:
+        parts = [line] if line.lstrip().startswith("|") else _SENTENCE_END.split(line)
+        for part in filter(DIGIT.search, parts):
+            if not part.lstrip().startswith("|") and _NO_CLAIM.is_in(folded(part)):
                 continue
-            body = re.sub(r"^\s*(?:#{1,6}\s*)?(?:[-*]\s*)?\d{1,3}[.)]\s", " ", part)
+            body = _NUMBERING.sub(" ", part)
             for number in find_numbers(body):
                 if not _is_incidental(number, body):
-                    yield (
-                        number,
-                        bool(_ABOUT.search(body[max(0, number.start - 16) : number.start])),
-                    )
+                    before = folded(body[max(0, number.start - 16) : number.start])
+                    yield number, bool(_ABOUT.search(before))
 
 
 def _is_incidental(number: Number, text: str) -> bool:

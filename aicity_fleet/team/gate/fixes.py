@@ -47,25 +47,27 @@ def is_same_code(language: str, before: str, after: str) -> bool:
 def tokens(language: str, code: str) -> list[str]:
     """Return the words and signs of code, without blanks and comments."""
     pattern = _TOKENS[_COMMENTS.get(language, "slashes")]
-    return [match.group() for match in pattern.finditer(code) if not match.groupdict()["skip"]]
+    return [match.group() for match in pattern.finditer(code) if match.lastgroup != "skip"]
 
 
 def _is_same_python(old: ast.Module, new: ast.Module) -> bool:
-    if all(one == other for one, other in itertools.zip_longest(_content(old), _content(new))):
+    if _has_same_content(old, new):
         return True
     parts = [part for part in _body(new) if not isinstance(part, ast.Import | ast.ImportFrom)]
     definitions = [part for part in parts if isinstance(part, _DEFINITIONS)]
     if not definitions or len(definitions) < len(parts):
         return False
-    names = {part.name for part in definitions}
     outer = [part for part in old.body if isinstance(part, _DEFINITIONS)]
     inner = [part for one in outer if isinstance(one, ast.ClassDef) for part in one.body]
-    known = {
-        tuple(_content(part))
-        for part in (*inner, *outer)
-        if isinstance(part, _DEFINITIONS) and part.name in names
-    }
-    return all(tuple(_content(part)) in known for part in definitions)
+    known = [part for part in (*inner, *outer) if isinstance(part, _DEFINITIONS)]
+    return all(
+        any(part.name == other.name and _has_same_content(part, other) for other in known)
+        for part in definitions
+    )
+
+
+def _has_same_content(one: ast.AST, other: ast.AST) -> bool:
+    return all(a == b for a, b in itertools.zip_longest(_content(one), _content(other)))
 
 
 _DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)

@@ -1,6 +1,5 @@
 """Checks that hold for every category: the text is fit to be sent, and gives away nothing of ours."""
 
-import functools
 import html
 import re
 from collections.abc import Iterator
@@ -19,7 +18,7 @@ from aicity_fleet.team.gate import (
     unfinished,
     wanted_language,
 )
-from aicity_fleet.team.gate.disguise import Needles, holds_any, skeleton
+from aicity_fleet.team.gate.disguise import holds_any, holds_any_as_it_stands, skeleton
 from aicity_fleet.team.gate.verdict import HARD, Check, Finding, Submission
 
 MIN_CHARS = 20
@@ -205,18 +204,11 @@ def forbidden(submission: Submission) -> Iterator[Finding]:
 
     Source: docs.aicity.dev/docs/concepts/security (a stranger's text must not get at the agent's).
     """
-    squeezed = " ".join(submission.text.split())
-    if _as_they_stand(submission.forbidden).are_in(squeezed) or holds_any(
-        submission.text, submission.forbidden
-    ):
+    text, ours = submission.text, submission.forbidden
+    if holds_any_as_it_stands(text, ours) or holds_any(text, ours):
         yield Finding(
             "forbidden", "The text repeats parts of the instructions; leave them out.", HARD
         )
-
-
-@functools.lru_cache(maxsize=8)
-def _as_they_stand(texts: tuple[str, ...]) -> Needles:
-    return Needles(" ".join(text.split()) for text in texts if text)
 
 
 CHECKS: tuple[Check, ...] = (

@@ -2,7 +2,7 @@
 
 import re
 
-from aicity_fleet.team.gate.words import letter_words
+from aicity_fleet.team.gate.words import blanks_but, letter_words, pieces
 
 LOOKED_AT_CHARS = 20_000
 """How much of a text is looked at, in characters from its start."""
@@ -20,6 +20,7 @@ MAX_WORD_CHARS = 40
 """A longer run of letters is several words, in characters."""
 
 _WORD = re.compile(rf"[^\W\d_]{{1,{MAX_WORD_CHARS}}}")
+_BLANKS_BUT_LETTERS = blanks_but(str.isalpha)
 _COMMON = frozenset(
     """
     the and of to is it that for with are be not this by from you was when which should have has can no
@@ -31,7 +32,10 @@ _COMMON = frozenset(
 def is_english(text: str) -> bool:
     """Whether a text can be English, as far as its commonest words tell."""
     lower = text[:LOOKED_AT_CHARS].lower()
-    words = letter_words(lower.replace("'", " ").replace("\u2019", " "))
+    if text.isascii():
+        words = pieces(lower, _BLANKS_BUT_LETTERS)
+    else:
+        words = letter_words(lower.replace("'", " ").replace("\u2019", " "))
     if max(map(len, words), default=0) > MAX_WORD_CHARS:
         words = _WORD.findall(lower)
     if not text.isascii():

@@ -35,8 +35,8 @@ def is_plain_english(text: str) -> bool:
     return (
         text.isascii()
         and len(text.split()) >= 6
-        and is_english(text)
         and bool(_ENGLISH.search(text.lower()))
+        and is_english(text)
     )
 
 

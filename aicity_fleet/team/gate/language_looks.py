@@ -7,6 +7,8 @@ shell for other languages, all seven, when it was tried.
 import functools
 import re
 
+from aicity_fleet.team.gate.patterns import Finder, folded
+
 MAX_GUESSED_CHARS = 20_000
 """How much of a block is looked at, in characters from its start."""
 
@@ -165,7 +167,7 @@ _COMPILED = {
     language: tuple(re.compile(mark, re.M) for mark in marks) for language, marks in _MARKS.items()
 }
 _TYPED = _COMPILED["typescript"]
-_QUERY = re.compile(r"\b(?:select\b[^;]{1,400}?\bfrom|insert into|create table)\b", re.I)
+_QUERY = Finder(r"\b(?:select\b[^;]{1,400}?\bfrom|insert into|create table)\b")
 
 
 def guess(code: str) -> frozenset[str]:
@@ -204,6 +206,6 @@ def kin_of(language: str, code: str) -> frozenset[str]:
     if language in {"c", "c++"}:
         is_both = language == "c" or "std::" not in code
         kin |= {"c", "c++"} if is_both else set()
-    if language != "sql" and _QUERY.search(code[:MAX_GUESSED_CHARS]):
+    if language != "sql" and _QUERY.is_in(folded(code[:MAX_GUESSED_CHARS])):
         kin.add("sql")
     return frozenset(kin)

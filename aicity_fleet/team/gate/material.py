@@ -7,8 +7,8 @@ import re
 from collections.abc import Iterator, Mapping
 
 from aicity_fleet.team.gate.markdown import split_fences
-from aicity_fleet.team.gate.patterns import compile_fast
-from aicity_fleet.team.gate.verdict import Submission
+from aicity_fleet.team.gate.patterns import Finder
+from aicity_fleet.team.gate.verdict import Submission, once
 
 MAX_NAMES_CHARS = 200_000
 """How much of a text is searched for names, in characters from its start."""
@@ -18,32 +18,28 @@ MAX_REQUEST_CHARS = 3_000
 
 _NAME = re.compile(r"[A-Za-z_$][\w$]{2,60}")
 _SUBWORD = re.compile(r"[A-Z]?[a-z]{3,}|[A-Z]{4,}")
-_SKELETON = compile_fast(
+_SKELETON = Finder(
     r"\bskeletons?\b|\bstub(?:s|bed)?\b|\bscaffold\w*|\bboilerplate\b|\bstarter\b|\btemplates?\b"
     r"|\bsignatures?\b|\babstract\b|\bprotocols?\b|\bplaceholders?\b|\bexercises?\b|\bkatas?\b|\.pyi\b"
     r"|\b(?:not|without|no|leave|left|omit)\b.{0,30}\bimplement|\bimplementations? later\b|\bempty bod"
     r"|\bbodies empty\b|\bnot? bod(?:y|ies)\b|\bfill(?:ed)? in\b|\boutline\b|\bno-?op\b|\bnull object\b"
     r"|\btodo (?:comment|marker)s?\b|\bmocks?\b|\bfakes?\b|\bdummy\b|\btype hints only\b|\bheader file\b"
-    r"|\bger[uü]st\b|\bsquelette\b|\besqueleto\b",
-    re.I,
+    r"|\bger[uü]st\b|\bsquelette\b|\besqueleto\b"
 )
-_WHOLE = re.compile(
+_WHOLE = Finder(
     r"\b(?:full(?:y)?|complete|real|actual) (?:working|implementation|code|functional)\b"
     r"|\bworking (?:code|implementation)\b"
-    r"|\b(?:no|not|without) (?:stubs?|placeholders?|skeletons?)\b",
-    re.I,
+    r"|\b(?:no|not|without) (?:stubs?|placeholders?|skeletons?)\b"
 )
-_INTERFACE = re.compile(
+_INTERFACE = Finder(
     r"(?<!line )(?<!user )(?<!web )(?<!cli )(?<!rest )(?<!graphical )(?<!programming )"
-    r"\binterface(?:s)?\b",
-    re.I,
+    r"\binterface(?:s)?\b"
 )
-_ORDERS_CODE = re.compile(
+_ORDERS_CODE = Finder(
     r"\b(?:write|creat|implement|build|develop|generat|fix|port|convert|code|program|rewrit"
     r"|refactor)\w*\b"
     r"[^.\n]{0,80}\b(?:function|script|program|class|module|code|quer(?:y|ies)|component|tests?|endpoint"
-    r"|api|cli|regex|parser|macro|package|library|method)s?\b",
-    re.I,
+    r"|api|cli|regex|parser|macro|package|library|method)s?\b"
 )
 _COMMON_NAMES = frozenset(
     """
@@ -61,6 +57,7 @@ _COMMON_NAMES = frozenset(
 """Names that any program and any review of a program can hold."""
 
 
+@once
 def buyer_code(submission: Submission) -> str:
     """Return the buyer's code: the order's code, or else the code blocks of its description and details."""
     task = submission.task
@@ -77,6 +74,11 @@ def request(submission: Submission) -> str:
     if len(description) <= 2 * MAX_REQUEST_CHARS:
         return description
     return f"{description[:MAX_REQUEST_CHARS]}\n{description[-MAX_REQUEST_CHARS:]}"
+
+
+def wish(submission: Submission) -> str:
+    """Return what the buyer asks for, for patterns that are written in small letters."""
+    return submission.passage(request(submission)).folded
 
 
 def strings(value: object, depth: int = 6) -> Iterator[str]:
@@ -105,12 +107,10 @@ def subwords(names: set[str]) -> set[str]:
 
 def orders_skeleton(submission: Submission) -> bool:
     """Whether the order asks for code whose bodies are left open, such as an interface."""
-    description = request(submission)
-    if _WHOLE.search(description):
-        return False
-    return bool(_SKELETON.search(description) or _INTERFACE.search(description))
+    wanted = wish(submission)
+    return (_SKELETON.is_in(wanted) or _INTERFACE.is_in(wanted)) and not _WHOLE.is_in(wanted)
 
 
 def orders_code(submission: Submission) -> bool:
     """Whether the order asks for code, whatever its category."""
-    return bool(_ORDERS_CODE.search(request(submission)))
+    return _ORDERS_CODE.is_in(wish(submission))

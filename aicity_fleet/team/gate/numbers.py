@@ -25,6 +25,9 @@ NUMBER = re.compile(
     r"(?![\w/:]|[.,-]\d)",
     re.I,
 )
+DIGIT = re.compile(r"\d")
+_BEFORE_DIGITS = frozenset("-+\u2212\u2013$€£¥ ")
+"""What can stand in a number before its digits, three characters at most."""
 _PAIR = re.compile(
     r"([^\W\d_][\w'\u2019-]{0,30})[ \t]{0,3}[:=(]?[ \t]{0,3}[$€£]?(\d[\d,.]{0,14}\d|\d)"
 )
@@ -43,8 +46,6 @@ class Number:
     is_percent: bool
     start: int
     """Where it begins, in characters from the start of the text."""
-    digits: int
-    """Digits that say something: without zeros at the end of a whole number."""
 
 
 @dataclasses.dataclass(slots=True)
@@ -57,7 +58,7 @@ class Table:
 
 def find_numbers(text: str) -> Iterator[Number]:
     """Yield the numbers of a text in their order."""
-    for match in NUMBER.finditer(text):
+    for match in _matches(text):
         digits = match["digits"]
         scale = _SCALES.get((match["scale"] or "").lower(), 1.0)
         readings = _readings(digits)
@@ -69,21 +70,30 @@ def find_numbers(text: str) -> Iterator[Number]:
             scale,
             bool(match["percent"]),
             match.start(),
-            len(
-                re.sub(r"\D", "", digits).strip("0")
-                if not decimals
-                else re.sub(r"\D", "", digits).lstrip("0")
-            ),
         )
+
+
+def _matches(text: str) -> Iterator[re.Match[str]]:
+    """What ``NUMBER`` finds, looked for only before digits."""
+    at = 0
+    while digit := DIGIT.search(text, at):
+        first = start = digit.start()
+        while start > at and text[start - 1] in _BEFORE_DIGITS:
+            start -= 1
+        found = (NUMBER.match(text, place) for place in range(max(start, first - 3), first + 1))
+        match = next(filter(None, found), None)
+        if match:
+            yield match
+        at = match.end() if match else first + 1
 
 
 def _readings(digits: str) -> list[tuple[float, int]]:
     """The values that digits with signs between them can have, each with its number of decimals."""
+    if digits.isdecimal():
+        return [(float(digits), 0)]
     marks = re.findall(r"\D", digits)
     parts = re.split(r"\D", digits)
     whole, last = "".join(parts[:-1]), parts[-1]
-    if not marks:
-        return [(float(digits), 0)]
     if len(last) != 3 or (len(marks) > 1 and marks[-1] != marks[0]):
         return [(float(f"{whole}.{last}"), len(last))]
     grouped = (float(whole + last), 0)
@@ -204,15 +214,17 @@ def _table(rows: list[list[str]]) -> Table:
 
 def _named_numbers(text: str, tables: list[Table]) -> None:
     """Add the numbers of prose: all of them, those of each line, and those behind each word."""
-    pairs = [(name.lower(), value_of(digits)) for name, digits in _PAIR.findall(text)]
+    lines = [line for line in text.split("\n") if DIGIT.search(line)]
+    pairs = [
+        (name.lower(), value_of(digits)) for line in lines for name, digits in _PAIR.findall(line)
+    ]
     found = [(name, value) for name, value in pairs if value is not None]
-    found_first = itertools.islice(find_numbers(text), MAX_NUMBERS + 1)
-    numbers = [number.values[0] for number in found_first]
-    if len(numbers) <= MAX_NUMBERS:
+    rows = [[number.values[0] for number in find_numbers(line)] for line in lines]
+    numbers = list(itertools.chain.from_iterable(rows))
+    is_readable = len(numbers) <= MAX_NUMBERS
+    if is_readable:
         tables.append(Table([numbers], []))
     if found:
         tables.append(Table([[value for _, value in found]], [[name for name, _ in found]]))
-    for line in text.split("\n") if len(numbers) <= MAX_NUMBERS else ():
-        in_line = [number.values[0] for number in find_numbers(line)]
-        if len(in_line) > 2:
-            tables.append(Table([in_line], []))
+    if is_readable:
+        tables += [Table([row], []) for row in rows if len(row) > 2]

@@ -8,6 +8,7 @@ from types import MappingProxyType
 from aicity_fleet.team.gate.diffs import is_diff, new_side
 from aicity_fleet.team.gate.language_looks import guess, kin_of
 from aicity_fleet.team.gate.markdown import Block
+from aicity_fleet.team.gate.patterns import folded
 
 _LABELS: Mapping[str, str] = MappingProxyType(
     {
@@ -136,7 +137,7 @@ _TOOLS: Mapping[str, str] = MappingProxyType(
 )  # fmt: skip
 """What is written in one language: the order that names it names the language too."""
 
-_TOOL = re.compile(rf"\b(?:{'|'.join(f'({tools})' for tools in _TOOLS.values())})\b", re.I)
+_TOOL = re.compile(rf"\b(?:{'|'.join(f'({tools})' for tools in _TOOLS.values())})\b")
 _NAME = re.compile(rf"(?<!\w)(?:{'|'.join(f'({name})' for _, name in _NAMES)})(?!\w)", re.I)
 """Where a name stands by itself, which all patterns of languages demand."""
 
@@ -184,7 +185,7 @@ def mentioned_languages(description: str) -> frozenset[str]:
 def named_tools(text: str) -> set[str]:
     """Return the languages of the tools that an order names."""
     languages = tuple(_TOOLS)
-    return {languages[(match.lastindex or 1) - 1] for match in _TOOL.finditer(text)}
+    return {languages[(match.lastindex or 1) - 1] for match in _TOOL.finditer(folded(text))}
 
 
 def converts(description: str) -> bool:

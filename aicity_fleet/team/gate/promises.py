@@ -296,7 +296,8 @@ def letter_to_the_buyer(submission: Submission) -> Iterator[Finding]:
     may_ask = not _ORDERED_QUESTIONS.is_in(order) and (
         _ASK.is_in(text) or (not asks_letter and share(questions) >= 0.8 and _YOU.is_in(text))
     )
-    promising = [_PROMISE.is_in(part) for part in parts]
+    has_promise = _PROMISE.is_in("\n".join(parts))  # no promise goes on in another line
+    promising = [has_promise and _PROMISE.is_in(part) for part in parts]
     may_promise = share(promising) >= 0.2
     if not (may_ask or may_promise):
         return

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from aicity_fleet.team.gate import demands
 from aicity_fleet.team.gate.code import WITHIN, concerns_code
 from aicity_fleet.team.gate.figures import figures_follow
-from aicity_fleet.team.gate.language import extent, is_english
+from aicity_fleet.team.gate.language import extent
 from aicity_fleet.team.gate.markdown import count_headings, count_list_items
-from aicity_fleet.team.gate.patterns import compile_fast
+from aicity_fleet.team.gate.patterns import Finder
 from aicity_fleet.team.gate.sources import real_sources, real_sources_where_ordered
 from aicity_fleet.team.gate.verdict import Check, Finding, Submission
 
@@ -27,42 +27,41 @@ MIN_NUMBERS = 3
 MIN_ORDER_WORDS = 4
 """With fewer significant words in the order, relevance cannot be judged."""
 
-_SOURCES = re.compile(
+_SOURCES = Finder(
     r"https?://\w|\bdoi:|\barxiv\b|\(\w[^()\n]{0,60}\b(?:19|20)\d\d\)"
     r"|\baccording to (?:the )?\w{3}|\bfrom (?:general|own|prior) knowledge\b"
     # a heading or a label, with something named below or behind it
-    r"|^(?:#{1,6} |\*\*|__)[^\n]{0,60}\b(?:sources?|references|bibliography"
+    r"|(?<![^\n])(?:#{1,6} |\*\*|__)[^\n]{0,60}\b(?:sources?|references|bibliography"
     r"|literature)\b[^\n]{0,60}\n+[^#\n]*\w{3}"
-    r"|\bRFC ?\d{3,5}\b|\bISO(?:/IEC)? ?\d{3,6}\b|\bsection \d+\.\d|\bArt(?:icle|\.) ?\d"
-    # in running text: a name before a year, "a title" beside a year, an official number or name
-    r"|(?-i:\b[A-Z][^\W\d_]{2,30}(?:,| et al\.?)?[^.\n]{0,160})[ (,*:\u2013-](?:19|20)\d\d[a-z]?\b"
-    r"|\b(?:DIN|EN|IEC|IEEE|NIST(?: SP)?|ANSI|ITU|ETSI|W3C|BSI|ASTM|FIPS|PEP|CVE|CELEX|§§?"
-    r"|BGB|GG|GDPR|USC|CFR)"
-    r"[ -]?\d|\b\d{1,3} (?:U\.?S\.?C|C\.?F\.?R)\b|§|\b(?:Regulation|Directive|Act|Convention|Treaty)\b"
-    r" ?(?:\(\w{1,4}\) )?(?:No\.? ?)?\d|\b(?:Journal|Proceedings|Annals|Review|Transactions) of\b"
-    r"|\b(?:Eurostat|Destatis|OECD|WHO|IMF|IPCC|World Bank|Cochrane|PubMed|UNESCO|NASA|NOAA|FAO|IEA"
-    r"|ECB|Census|Statistics|Federal|Ministry|Institute|Agency|Commission|Bureau|Society|Association"
-    r"|University|Consortium|documentation|man page|manual|specification)\b"
-    r"|\bsources?\b(?:\*{0,2}:|: ?\*{0,2}) ?\S*\w{3}",
-    re.I | re.M,
+    r"|\brfc ?\d{3,5}\b|\biso(?:/iec)? ?\d{3,6}\b|\bsection \d+\.\d|\bart(?:icle|\.) ?\d"
+    # an official number or name in running text
+    r"|\b(?:din|en|iec|ieee|nist(?: sp)?|ansi|itu|etsi|w3c|bsi|astm|fips|pep|cve|celex|§§?"
+    r"|bgb|gg|gdpr|usc|cfr)"
+    r"[ -]?\d|\b\d{1,3} (?:u\.?s\.?c|c\.?f\.?r)\b|§|\b(?:regulation|directive|act|convention|treaty)\b"
+    r" ?(?:\(\w{1,4}\) )?(?:no\.? ?)?\d|\b(?:journal|proceedings|annals|review|transactions) of\b"
+    r"|\b(?:eurostat|destatis|oecd|who|imf|ipcc|world bank|cochrane|pubmed|unesco|nasa|noaa|fao|iea"
+    r"|ecb|census|statistics|federal|ministry|institute|agency|commission|bureau|society|association"
+    r"|university|consortium|documentation|man page|manual|specification)\b"
+    r"|\bsources?\b(?:\*{0,2}:|: ?\*{0,2}) ?\S*\w{3}"
 )
-_METHOD = re.compile(
+_NAME_AND_YEAR = re.compile(
+    r"\b[A-Z][^\W\d_]{2,30}(?:,| et al\.?)?[^.\n]{0,160}[ (,*:\u2013-](?:19|20)\d\d(?i:[a-z])?\b"
+)
+"""A name or "a title" before a year, in running text."""
+
+_METHOD = Finder(
     r"\bmethod\w*|\bapproach\b|\bcomput\w+|\bcalculat\w+|\bassum\w+|\bsampl\w+|\bmean\b|\bmedian\b"
-    r"|\baverage\b|\bregression\b|\bfilter\w*|\baggregat\w+|\bgrouped\b|\bsteps?\b",
-    re.I,
+    r"|\baverage\b|\bregression\b|\bfilter\w*|\baggregat\w+|\bgrouped\b|\bsteps?\b"
 )
-_SHOWS_DATA = compile_fast(
-    r"^[ \t]*\|.*\|[ \t]*$|\bchart\b|\bplot\b|\bfigure\b|\btable\b|```", re.I | re.M
+_SHOWS_DATA = Finder(
+    r"(?<![^\n])[ \t]*\|.*\|[ \t]*(?![^\n])|\bchart\b|\bplot\b|\bfigure\b|\btable\b|```"
 )
-_SAFETY = re.compile(
+_SAFETY = Finder(
     r"\bsecur\w+|\bsecrets?\b|\bpermission\w*|\bleast privilege\b|\brollback\b|\broll back\b"
-    r"|\bhealth ?check\w*|\bretr(?:y|ies)\b|\bbackup\w*|\bmonitor\w*|\balert\w*",
-    re.I,
+    r"|\bhealth ?check\w*|\bretr(?:y|ies)\b|\bbackup\w*|\bmonitor\w*|\balert\w*"
 )
-_USE = re.compile(r"\buser\w*|\baccessib\w+|\bcontrast\b|\bresponsive\b|\blayout\b|\bflow\w*", re.I)
-_TRANSLATION = compile_fast(
-    r"\btranslat|\blocali[sz]|\bübersetz|\btradu|\bvertal|перев|翻译|翻訳|번역", re.I
-)
+_USE = Finder(r"\buser\w*|\baccessib\w+|\bcontrast\b|\bresponsive\b|\blayout\b|\bflow\w*")
+_TRANSLATION = Finder(r"\btranslat|\blocali[sz]|\bübersetz|\btradu|\bvertal|перев|翻译|翻訳|번역")
 _NUMBER = re.compile(r"\d[\d.,%]*")
 _WORD = re.compile(r"[^\W\d_]{5,30}")
 _STOP_WORDS = frozenset(
@@ -134,7 +133,9 @@ def sourced(submission: Submission) -> Iterator[Finding]:
 
     Source: docs.aicity.dev/docs/guides/disputes (``research``: sources).
     """
-    if submission.is_english and not _SOURCES.search(submission.text):
+    text = submission.passage(submission.text)
+    has_source = _SOURCES.is_in(text.folded) or _NAME_AND_YEAR.search(text.text)
+    if submission.is_english and not has_source:
         yield Finding(
             "no_sources",
             "Name the sources, or say where each claim comes from.",
@@ -163,9 +164,10 @@ def methodical(submission: Submission) -> Iterator[Finding]:
 
     Source: docs.aicity.dev/docs/guides/disputes (``data_analysis``: methodology, charts).
     """
-    if submission.is_english and not _METHOD.search(submission.text):
+    text = submission.passage(submission.text).folded
+    if submission.is_english and not _METHOD.is_in(text):
         yield Finding("no_method", "Say how the numbers were obtained.", 20)
-    if not _SHOWS_DATA.search(submission.text):
+    if not _SHOWS_DATA.is_in(text):
         yield Finding("no_table", "Show the data in a table or chart.", 5)
 
 
@@ -174,7 +176,7 @@ def usable(submission: Submission) -> Iterator[Finding]:
 
     Source: docs.aicity.dev/docs/guides/disputes (``design``: usability).
     """
-    if submission.is_english and not _USE.search(submission.text):
+    if submission.is_english and not _USE.is_in(submission.passage(submission.text).folded):
         yield Finding("no_usability", "Say how people use it, and how it stays accessible.", 10)
 
 
@@ -185,7 +187,7 @@ def operable(submission: Submission) -> Iterator[Finding]:
     """
     if not submission.blocks:
         yield Finding("no_configuration", "Give the configuration or commands in code blocks.", 20)
-    if submission.is_english and not _SAFETY.search(submission.text):
+    if submission.is_english and not _SAFETY.is_in(submission.passage(submission.text).folded):
         yield Finding("no_safety", "Cover secrets, permissions, health checks and rollback.", 15)
 
 
@@ -194,11 +196,11 @@ def relevant(submission: Submission) -> Iterator[Finding]:
 
     Source: docs.aicity.dev/docs/guides/disputes (``general``, ``research``: relevance).
     """
-    description = submission.task.description
-    if _TRANSLATION.search(description) or is_english(description) != is_english(submission.text):
+    order, text = map(submission.passage, (submission.task.description, submission.text))
+    words = set(_WORD.findall(order.lower[:20_000])) - _STOP_WORDS
+    if len(words) < MIN_ORDER_WORDS or any(word[:6] in text.lower for word in words):
         return
-    words = set(_WORD.findall(description.lower()[:20_000])) - _STOP_WORDS
-    if len(words) >= MIN_ORDER_WORDS and not any(word[:6] in submission.lower for word in words):
+    if order.is_english == text.is_english and not _TRANSLATION.is_in(order.folded):
         yield Finding("irrelevant", "The text does not take up what the order is about.", 25)
 
 

@@ -3,7 +3,7 @@
 import bisect
 import html
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from aicity_fleet.team.gate.patterns import Finder, compile_fast
 from aicity_fleet.team.gate.verdict import HARD, Check, Finding, Submission
@@ -49,7 +49,7 @@ def reasoning_tags(submission: Submission) -> Iterator[Finding]:
     when they do not parse it.
     """
     text = html.unescape(submission.plain_prose)
-    if _ORDERED_TAGS.search(submission.order) or not _has_tags(text):
+    if not _has_tags(text) or _ORDERED_TAGS.search(submission.order):
         return
     yield Finding(
         "reasoning", "The text holds reasoning that is not part of the work; leave it out.", HARD
@@ -186,7 +186,7 @@ _MARK = (
     r"|等等|让我|我应该|待って|まず"
 )
 _FIRST_MARK = re.compile(_MARK)
-_MARKS = re.compile(rf"[.!?:…\n]\s{{0,3}}(?:{_MARK})")
+_MARKS = re.compile(rf"[.!?:…\n]\s{{0,3}}(?:{compile_fast(_MARK).pattern})")
 _OF_THE_OUTPUT = (
     r"\bthe (?:essay|article|post|poem|story|text|e-?mail|letter|report|description|summary"
     r"|piece|speech|caption|title|tone) (?:needs|should|must|has to|probably|could)\b"
@@ -228,15 +228,16 @@ def spoken_reasoning(submission: Submission) -> Iterator[Finding]:
     Source: the published reasoning traces of DeepSeek R1, Qwen3 and gpt-oss: they speak of the user, of
     what "I should" write, and correct themselves ("Wait, ...").
     """
-    text = submission.plain_prose.lower()
-    may_be_fiction = _FIRST_PERSON.is_in(submission.order)
-    if not _ORDERED_MONOLOGUE.is_in(submission.order) and _is_monologue(text, may_be_fiction):
+    text, order = submission.passage(submission.plain_prose).lower, submission.order
+    if _is_monologue(text, lambda: _FIRST_PERSON.is_in(order)) and not _ORDERED_MONOLOGUE.is_in(
+        order
+    ):
         yield Finding(
             "reasoning", "The text holds thoughts about the task; leave only the work.", HARD
         )
 
 
-def _is_monologue(text: str, may_be_fiction: bool) -> bool:
+def _is_monologue(text: str, may_be_fiction: Callable[[], bool]) -> bool:
     """Whether the marks within any ``MONOLOGUE_CHARS`` weigh enough.
 
     Where somebody may think aloud, as in a story or a speech, one of them has to be about the order.
@@ -274,7 +275,7 @@ def _is_monologue(text: str, may_be_fiction: bool) -> bool:
             return True
         if about and min(about, 4) + other >= MONOLOGUE_SCORE:
             return True
-        if not may_be_fiction and other >= MONOLOGUE_SCORE:
+        if other >= MONOLOGUE_SCORE and not may_be_fiction():
             return True
     return False
 

@@ -67,29 +67,33 @@ def repetition(submission: Submission) -> Iterator[Finding]:
     Source: Holtzman et al., "The Curious Case of Neural Text Degeneration", 2020 (models fall into loops);
     Rae et al., "Scaling Language Models", 2021, table A1 (shares of duplicate lines, paragraphs, n-grams).
     """
-    if not _ORDERED_REPEATS.is_in(submission.order) and _is_repetitive(submission):
+    if _is_repetitive(submission) and not _ORDERED_REPEATS.is_in(submission.order):
         yield Finding(
             "repetition", "The text repeats itself over and over; say each thing once.", HARD
         )
 
 
 def _is_repetitive(submission: Submission) -> bool:
-    is_listed = _LISTED.is_in(submission.order)
     if _has_repeated_rows(submission.prose):
         return True
-    prose = _NUMBERING.sub("", _TABLE_LINE.sub("", submission.prose))
-    words = submission.words if prose == submission.text else words_of(prose)
-    share = _distinct(words)
-    if share < (LISTED_SHARE if is_listed else DISTINCT_SHARE):
+    prose = submission.passage(_NUMBERING.sub("", _without_rows(submission.prose)))
+    share = _distinct(prose.words)
+    if share < LISTED_SHARE:
         return True
     code = "\n".join(block.code for block in submission.blocks)
     # Without numbers: the rows of a table of constants differ in nothing else.
     if _distinct([word for word in words_of(code) if not word.isdigit()]) < LISTED_SHARE / 2:
         return True
-    if is_listed:
-        return False
-    may_loop = (1 - share) * len(words) >= MIN_LOOP_SHINGLES
-    return (may_loop and _has_loop(words)) or _has_repeated_paragraphs(prose)
+    may_loop = (1 - share) * len(prose.words) >= MIN_LOOP_SHINGLES
+    return (
+        share < DISTINCT_SHARE
+        or (may_loop and _has_loop(prose.words))
+        or _has_repeated_paragraphs(prose.lines)
+    ) and not _LISTED.is_in(submission.order)
+
+
+def _without_rows(prose: str) -> str:
+    return _TABLE_LINE.sub("", prose) if "|" in prose else prose
 
 
 def _has_repeated_rows(prose: str) -> bool:
@@ -117,11 +121,8 @@ def _has_loop(words: list[str]) -> bool:
     )
 
 
-def _has_repeated_paragraphs(prose: str) -> bool:
-    counts: dict[str, int] = {}
-    for line in prose.split("\n"):
-        if len(line) >= PARAGRAPH_CHARS:
-            counts[line] = counts.get(line, 0) + 1
+def _has_repeated_paragraphs(lines: list[str]) -> bool:
+    counts = collections.Counter(line for line in lines if len(line) >= PARAGRAPH_CHARS)
     return any(count >= PARAGRAPH_TIMES for count in counts.values())
 
 

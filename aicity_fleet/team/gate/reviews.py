@@ -2,11 +2,12 @@
 
 import itertools
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 from aicity_fleet.team.gate import demands
 from aicity_fleet.team.gate.code import WITHIN
 from aicity_fleet.team.gate.material import MAX_NAMES_CHARS, buyer_code, names_in, subwords
+from aicity_fleet.team.gate.patterns import Finder, folded
 from aicity_fleet.team.gate.sources import real_sources_where_ordered
 from aicity_fleet.team.gate.verdict import Check, Finding, Submission
 
@@ -27,20 +28,19 @@ MIN_QUOTED = 4
 
 _CITED_LINE = re.compile(
     r"\b(?:lines?|zeilen?|lignes?|l[ií]neas?|linhas?|righ?[ae]|regels?|rad|строк[аеиу])[\s\"':=#*n°.]{0,5}(\d{1,6})"
-    r"|\bL(\d{1,6})\b|\.[A-Za-z]{1,5}:(\d{1,6})\b",
-    re.I,
+    r"|\bl(\d{1,6})\b|\.[a-z]{1,5}:(\d{1,6})\b"
 )
 _EXTENSION = (
     r"(?:py|jsx?|tsx?|mjs|go|rs|java|kt|cs?|h|cpp|cc|hpp|rb|php|sql|sh|swift|scala|vue|ya?ml|tf)"
 )
 _PLACE = re.compile(
-    rf"\b([\w-]{{1,60}}\.{_EXTENSION})\b`?(?=:\d|#L\d|[\s(,*]{{1,3}}lines?\b)"
+    rf"\b([\w-]{{1,60}}\.{_EXTENSION})\b`?(?=:\d|#l\d|[\s(,*]{{1,3}}lines?\b)"
     rf"|\b(?:file|location|where|place"
-    rf"|path)\b[\s:*`]{{1,6}}(?:[\w.-]{{1,40}}/){{0,6}}([\w-]{{1,60}}\.{_EXTENSION})\b",
-    re.I,
+    rf"|path)\b[\s:*`]{{1,6}}(?:[\w.-]{{1,40}}/){{0,6}}([\w-]{{1,60}}\.{_EXTENSION})\b"
 )
 """A file that is named as the place of a finding, not one that is proposed."""
 
+_MAY_BE_PLACE = re.compile(rf"\.{_EXTENSION}\b")
 _FILE = re.compile(rf"\b[\w-]{{1,60}}\.{_EXTENSION}\b")
 _QUOTED = re.compile(r"`([^`\n]{3,80})`")
 _COMMENTS = re.compile(r"^[ \t]*(?:#|//)[^\n]*$|\"\"\"[^\"]{0,5000}\"\"\"", re.M)
@@ -51,7 +51,7 @@ _LABEL = re.compile(
     r"(?:severity\W{1,6}(?:critical|high|medium|low|info\w*|minor|major|blocker)\b"
     r"|^\W{0,8}(?:\d{1,3}[.)]?\W{0,4})?"
     r"(?:critical|high|medium|low|minor|major|blocker)\b)",
-    re.I | re.M,
+    re.M,
 )
 _LABELLED = re.compile(
     r"severity\W{1,6}(?:critical|high|medium|low|info\w*|minor|major|blocker)\b"
@@ -61,29 +61,28 @@ _LABELLED = re.compile(
     r"|[\u2013\u2014|:/(-][ *_\"']{1,4}(?:critical|high|medium|low|minor|major|blocker)\b"
     r"|\b(?:critical|high|medium|low|minor|major)(?:[ -](?:risk|priority|impact))\b"
     r"|\b(?:risk|priority|impact|prio|cvss|sev)\W{1,6}(?:critical|high|medium|low|p?[0-4]\b|\d{1,2}\.\d)"
-    r"|(?<![\w-])(?:P[0-4]|S[1-4]|SEV-?[0-4]|CVSS)\b",
-    re.I | re.M,
+    r"|(?<![\w-])(?:p[0-4]|s[1-4]|sev-?[0-4]|cvss)\b",
+    re.M,
 )
 _PROBLEMS = (
     r"(?:problems?|issues?|bugs?|defects?|errors?|vulnerabilit(?:y|ies)|weakness(?:es)?|findings?)"
 )
-_NOTHING = re.compile(
+_NOTHING = Finder(
     rf"\b(?:no|any) (?:(?:real|actual|security|functional|significant|relevant) ){{0,2}}{_PROBLEMS}"
     r"(?: (?:were|was|are|is|have been))? (?:found|identified|detected|present|to report)\b"
-    rf"|\b(?:found|see|identified|there (?:is|are)) no (?:(?:real|actual|security) ){{0,2}}{_PROBLEMS}\b",
-    re.I,
+    rf"|\b(?:found|see|identified|there (?:is|are)) no (?:(?:real|actual|security) ){{0,2}}{_PROBLEMS}\b"
 )
 _SECTION = re.compile(r"^(?:#{1,6} |\d{1,3}[.)] )", re.M)
-_ACTION = re.compile(
+_ACTION = Finder(
     r"\b(?:fix\w*|recommend\w*|suggest\w*|instead|replace\w*|remediat\w*|mitigat\w*|should"
-    r"|use|add|remove|change|rename|move|extract|avoid|validate|escape|rotate|upgrade)\b",
-    re.I,
+    r"|use|add|remove|change|rename|move|extract|avoid|validate|escape|rotate|upgrade)\b"
 )
 
 
 def finds_nothing(submission: Submission) -> bool:
     """Whether a review says that there is nothing to find, and carries no finding."""
-    return bool(_NOTHING.search(submission.prose)) and not _LABEL.search(submission.prose)
+    prose = submission.passage(submission.prose).folded
+    return _NOTHING.is_in(prose) and not _LABEL.search(prose)
 
 
 def cites_lines(submission: Submission) -> Iterator[Finding]:
@@ -91,7 +90,8 @@ def cites_lines(submission: Submission) -> Iterator[Finding]:
 
     Source: aicity.dev/blog/when-agents-do-bad-work (references to specific code lines).
     """
-    if _CITED_LINE.search(submission.text) or not submission.is_english:
+    text = submission.passage(submission.text)
+    if _CITED_LINE.search(text.folded) or not submission.is_english:
         return
     if not demands.is_review(submission):
         return
@@ -125,13 +125,16 @@ def cited_places_exist(submission: Submission) -> Iterator[Finding]:
         return
     last = max(code.count("\n"), submission.task.code.count("\n")) + 1
     findings = _labelled_sections(submission.prose) or [submission.prose]
-    beyond = [_cites_only(part, lambda line: line > last) for part in findings]
-    if any(max(_cited_lines(part), default=0) > last for part in findings):
-        share = 40 if sum(beyond) * 2 >= len(findings) else 20
+    cited = [_cited_lines(part) for part in findings]
+    if any(max(lines, default=0) > last for lines in cited):
+        beyond = sum(bool(lines) and min(lines) > last for lines in cited)
+        share = 40 if beyond * 2 >= len(findings) else 20
         yield Finding(
             "wrong_lines", f"The code has {last} lines; a cited line is beyond it.", share
         )
     named = _cited_files(submission.prose)
+    if not named:
+        return
     given = set(_FILE.findall(submission.order[:MAX_NAMES_CHARS]))
     if not given and len(named) == 1:
         given = named  # an order without a file name: a review may call the one file what it likes
@@ -145,19 +148,17 @@ def cited_places_exist(submission: Submission) -> Iterator[Finding]:
 
 
 def _cited_files(part: str) -> set[str]:
-    return {(match[1] or match[2]).lower() for match in _PLACE.finditer(part)}
+    looked_at = folded(part)
+    if not _MAY_BE_PLACE.search(looked_at):
+        return set()
+    return {
+        part[slice(*match.span(match.lastindex or 0))].lower()
+        for match in _PLACE.finditer(looked_at)
+    }
 
 
 def _cited_lines(part: str) -> list[int]:
-    return [
-        int(match.group(1) or match.group(2) or match.group(3))
-        for match in _CITED_LINE.finditer(part)
-    ]
-
-
-def _cites_only(part: str, is_wrong: Callable[[int], bool]) -> bool:
-    lines = _cited_lines(part)
-    return bool(lines) and all(map(is_wrong, lines))
+    return [int(match[match.lastindex or 0]) for match in _CITED_LINE.finditer(folded(part))]
 
 
 def quotes_exist(submission: Submission) -> Iterator[Finding]:
@@ -170,16 +171,18 @@ def quotes_exist(submission: Submission) -> Iterator[Finding]:
     known = names_in(_COMMENTS.sub(" ", buyer_code(submission)))
     if len(known) < MIN_CODE_NAMES:
         return
-    prose = submission.prose[:MAX_NAMES_CHARS]
     shared = subwords(known) & set(_WORD.findall(submission.lower))
+    if len(shared) >= MIN_SHARED_AT_ODDS:
+        return
     whole = {name for name in known & names_in(submission.text) if len(name) > 4}
     if submission.is_english and len(shared) < MIN_SHARED_WORDS and not whole:
         yield Finding("other_code", "The review does not name anything of the code.", 35)
         return
+    prose = submission.prose[:MAX_NAMES_CHARS]
     quoted = {name for span in _QUOTED.findall(prose) for name in names_in(span)}
     quoted |= set(_CODE_NAME.findall(prose))
     found = sum(name in known or name.lower() in submission.order for name in quoted)
-    if len(quoted) >= MIN_QUOTED and found * 4 < len(quoted) and len(shared) < MIN_SHARED_AT_ODDS:
+    if len(quoted) >= MIN_QUOTED and found * 4 < len(quoted):
         yield Finding(
             "wrong_names",
             "Names that the review quotes are not in the code of the order.",
@@ -194,7 +197,8 @@ def severities(submission: Submission) -> Iterator[Finding]:
     """
     if not submission.is_english or not demands.is_review(submission):
         return
-    if not (_LABELLED.search(submission.text) or finds_nothing(submission)):
+    text = submission.passage(submission.text).folded
+    if not (_LABELLED.search(text) or finds_nothing(submission)):
         yield Finding(
             "no_severity",
             "Give each finding a severity: critical, high, medium or low.",
@@ -210,7 +214,7 @@ def recommendations(submission: Submission) -> Iterator[Finding]:
     if not submission.is_english or finds_nothing(submission):
         return
     sections = _labelled_sections(submission.text) or [submission.text]
-    missing = sum(1 for section in sections if not _ACTION.search(section))
+    missing = sum(1 for section in sections if not _ACTION.is_in(folded(section)))
     if missing == len(sections):
         yield Finding("no_fix", "Give each finding a fix or a recommendation.", 25)
     elif missing:
@@ -225,7 +229,7 @@ def _labelled_sections(text: str) -> list[str]:
     starts = [0, *(match.start() for match in _SECTION.finditer(text)), len(text)]
     sections: list[str] = []
     for part in (text[a:b] for a, b in itertools.pairwise(starts)):
-        if _LABEL.search(part):
+        if _LABEL.search(folded(part)):
             sections.append(part)
         elif sections and not part.startswith("#"):
             sections[-1] += part

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from urllib.parse import urlsplit
 
 from aicity_fleet.team.gate import demands
-from aicity_fleet.team.gate.material import request
-from aicity_fleet.team.gate.patterns import compile_fast
+from aicity_fleet.team.gate.material import wish
+from aicity_fleet.team.gate.patterns import Finder, compile_fast
 from aicity_fleet.team.gate.verdict import Finding, Submission
 
 MIN_LISTED = 3
@@ -73,10 +73,9 @@ _BLANKS_IN_CAPITALS = compile_fast(
 )
 _ENTRY = re.compile(r"^[ \t]*(?:[-*+]|\d{1,3}[.)]|\[\d{1,3}\]:?) [^\n]{0,1500}", re.M)
 _TITLED = compile_fast(r"\(?(?:19|20)\d\d[a-z]?\)?|https?://\S|\bdoi\b|\barxiv\b|\bisbn\b", re.I)
-_ABOUT_BLANKS = re.compile(
+_ABOUT_BLANKS = Finder(
     r"\bplaceholders?\b|\btemplates?\b|\bexample\.(?:com|org|net)\b|\brfc ?2606\b"
-    r"|\bcitation styles?\b|\bdummy\b",
-    re.I,
+    r"|\bcitation styles?\b|\bdummy\b"
 )
 
 
@@ -87,7 +86,7 @@ def real_sources(submission: Submission) -> Iterator[Finding]:
 
     Source: docs.aicity.dev/docs/guides/disputes (``research``: sources); RFC 2606 (reserved names).
     """
-    if _ABOUT_BLANKS.search(request(submission)):
+    if _ABOUT_BLANKS.is_in(wish(submission)):
         return
     order, text = submission.order, submission.plain_prose
     addresses = [

@@ -8,7 +8,7 @@ from types import MappingProxyType
 
 import tree_sitter
 
-from aicity_fleet.team.gate.syntax import python_tree, syntax_tree
+from aicity_fleet.team.gate.syntax import python_tree, statements, syntax_tree
 
 _UNWRITTEN = re.compile(
     r"(?i:not[ _]?(?:yet[ _])?implemented|\btodo!|\bunimplemented!|unsupportedoperation"
@@ -102,7 +102,7 @@ def _count_in_text(code: str) -> StubCount:
 
 def _count_python(tree: ast.Module) -> StubCount:
     count = StubCount()
-    nodes = list(ast.walk(tree))
+    nodes = list(statements(tree))
     bases = {
         base.id
         for node in nodes

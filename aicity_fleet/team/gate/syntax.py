@@ -12,7 +12,7 @@ import importlib
 import re
 import textwrap
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 
 import tree_sitter
@@ -123,6 +123,18 @@ def python_tree(code: str) -> ast.Module | None:
         return _parsed(code)
     except (SyntaxError, *_TOO_DEEP):
         return None
+
+
+def statements(tree: ast.AST) -> Iterator[ast.AST]:
+    """Yield every statement of a tree, however deep, and the arms of those that have some.
+
+    No function or class is defined within an expression, so that nobody need go into those.
+    """
+    todo: list[ast.AST] = [tree]
+    for node in todo:
+        for name in ("body", "orelse", "finalbody", "handlers", "cases"):
+            todo += getattr(node, name, ())
+        yield node
 
 
 def syntax_tree(language: str, code: str) -> tree_sitter.Node | None:

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 from aicity_fleet.team.gate import demands, material
 from aicity_fleet.team.gate.assertions import ASSERTION, TestCount, count_other, count_python
+from aicity_fleet.team.gate.patterns import Finder
 from aicity_fleet.team.gate.verdict import Finding, Submission
 
 _TESTS = re.compile(
@@ -13,7 +14,7 @@ _TESTS = re.compile(
 _EDGE_CASES = re.compile(
     r"\bedge|\bboundar|\bempty\b|\binvalid\b|\braises\b|\bthrows?\b|\bnull\b|\bnone\b|\bzero\b"
 )
-_WANTS_TESTS = re.compile(r"\b(?:unit |regression )?tests?\b|\bminitest\b|\bpytest\b", re.I)
+_WANTS_TESTS = Finder(r"\b(?:unit |regression )?tests?\b|\bminitest\b|\bpytest\b")
 
 
 def tested(submission: Submission) -> Iterator[Finding]:
@@ -44,7 +45,7 @@ def ordered_tests_assert(submission: Submission) -> Iterator[Finding]:
 
     Source: docs.aicity.dev/docs/guides/disputes (``code_generation``: tests).
     """
-    if not _WANTS_TESTS.search(material.request(submission)):
+    if not _WANTS_TESTS.is_in(material.wish(submission)):
         return
     count = _count_tests(submission)
     if count.idle == count.tests > 0:

@@ -83,11 +83,9 @@ def tool_call(submission: Submission) -> Iterator[Finding]:
     Source: the formats of Qwen and Hermes (``<tool_call>``), Llama (``<function=``), Mistral
     (``[TOOL_CALLS]``), ReAct prompts (``Action Input:``) and OpenAI (``name`` and ``arguments``).
     """
-    if _ORDERED_CALLS.is_in(submission.order):
-        return
     looked_at = [submission.plain_prose]
     looked_at += [b.code for b in submission.blocks if b.language in _CODE_FENCES]
-    if (
+    is_call = (
         any(
             _begins_with(submission, pattern.search(part))
             for part in looked_at
@@ -95,7 +93,8 @@ def tool_call(submission: Submission) -> Iterator[Finding]:
         )
         or _is_markup_of_call(submission)
         or _is_call(submission.bare)
-    ):
+    )
+    if is_call and not _ORDERED_CALLS.is_in(submission.order):
         yield Finding("tool_call", "The text is the call of a tool; hand in the work itself.", HARD)
 
 
@@ -115,9 +114,9 @@ def _begins_with(submission: Submission, found: re.Match[str] | None) -> bool:
 
 def _is_markup_of_call(submission: Submission) -> bool:
     """Whether a text is, or holds, a call in tags of any name."""
-    if _ASKS_MARKUP.is_in(submission.order):
-        return False
     text = submission.bare
+    if "<" not in text or _ASKS_MARKUP.is_in(submission.order):
+        return False
     names = {match[2].lower() for match in _TAG.finditer(text[:MAX_TOOL_CALL_CHARS])}
     if any(map(_CALL_TAG.search, names)):
         prose = submission.plain_prose if submission.prose.strip() else text

@@ -4,29 +4,32 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Literal
 
-from aicity_fleet.team.gate.patterns import compile_fast, folded
+from aicity_fleet.team.gate.patterns import compile_fast
 from aicity_fleet.team.gate.verdict import HARD, Check, Finding, Submission
 
 Where = Literal["text", "prose", "prose as it stands", "code as it stands"]
 
 _ORDERED_PLACEHOLDERS = re.compile(r"\bplaceholders?\b|\btemplates?\b")
 
-_PLACEHOLDERS: tuple[tuple[Where, re.Pattern[str], str, int], ...] = (
-    ("text", re.compile(r"lorem ipsum"), "filler text (lorem ipsum)", 40),
+_PLACEHOLDERS: tuple[tuple[Where, tuple[str, ...], re.Pattern[str], str, int], ...] = (
+    ("text", ("lorem",), re.compile(r"lorem ipsum"), "filler text (lorem ipsum)", 40),
     (
         "text",
+        ("as an ai",),
         re.compile(r"as an ai (?<=\bas an ai )(?:language )?(?:model|assistant),? i\b"),
         "talk about being an AI",
         35,
     ),
     (
         "text",
+        ("[",),
         re.compile(r"\[(?:insert|your|fill in) \w[^\]\n]{0,60}\](?!\()"),
         "a placeholder in brackets",
         35,
     ),
     (
         "prose",
+        ("[",),
         re.compile(
             r"\[(?:insert|your|placeholder|todo|tbd)(?:[:\-_][^\]\n]{0,60})?\](?!\()"
             r"|\[add (?:an?|the|your|more|details?|links?|text|names?|images?)\b[^\]\n]{0,60}\](?!\()",
@@ -36,6 +39,7 @@ _PLACEHOLDERS: tuple[tuple[Where, re.Pattern[str], str, int], ...] = (
     ),
     (
         "text",
+        ("rest of", "remaining", "existing", "goes here", "code here"),
         compile_fast(
             r"(?:#|//|/\*|--|<!--)[ \t]{0,9}(?:\.\.\.|…)?[ \t]{0,9}(?:the )?(?:rest of|remaining|existing) "
             r"(?:the |your )?(?:code|file|function|implementation|logic)"
@@ -47,12 +51,14 @@ _PLACEHOLDERS: tuple[tuple[Where, re.Pattern[str], str, int], ...] = (
     # In capitals, or as a label: a todo list is also something that programs are written for.
     (
         "code as it stands",
+        ("todo", "fixme"),
         re.compile(r"(?:#|//|/\*|--|<!--)[ \t]{0,9}(?:(?:TODO|FIXME)\b|(?i:todo|fixme):)"),
         "a TODO in the code",
         20,
     ),
     (
         "prose as it stands",
+        ("todo", "tbd", "to be "),
         re.compile(
             r"^[^\w#]{0,4}(?:TODO|TBD|todo|tbd|[Tt]o be (?:done|determined|written))\W{0,4}$", re.M
         ),
@@ -60,7 +66,7 @@ _PLACEHOLDERS: tuple[tuple[Where, re.Pattern[str], str, int], ...] = (
         35,
     ),
 )
-"""Where to look, what for, what it is called, and what it costs.
+"""Where to look, what is there in small letters if it can be found, what for, its name, and its cost.
 
 What is not looked at as it stands is looked at in small letters.
 """
@@ -125,21 +131,23 @@ def placeholders(submission: Submission) -> Iterator[Finding]:
 
     Source: docs.aicity.dev/docs/guides/disputes (``general``: completeness).
     """
-    if _ORDERED_PLACEHOLDERS.search(submission.task.description.lower()):
-        return
     text, prose = submission.text, submission.plain_prose
     code = "\n".join(block.code for block in submission.blocks) or text
-    looked_at: Mapping[Where, tuple[str, str]] = {
-        "text": (folded(text), text),
-        "prose": (folded(prose), prose),
-        "prose as it stands": (prose, prose),
-        "code as it stands": (code, code),
+    looked_at: Mapping[Where, str] = {
+        **{"text": text, "prose": prose},
+        **{"prose as it stands": prose, "code as it stands": code},
     }
-    for where, pattern, name, cost in _PLACEHOLDERS:
-        searched, written = looked_at[where]
-        match = pattern.search(searched)
-        if match and written[slice(*match.span())].lower() not in submission.order:
-            yield Finding("placeholder", f"The text holds {name}; finish it.", cost)
+    for where, marks, pattern, name, cost in _PLACEHOLDERS:
+        written = looked_at[where]
+        small = submission.passage(written).folded
+        if not any(mark in small for mark in marks):
+            continue
+        match = pattern.search(written if where.endswith("as it stands") else small)
+        if not match or written[slice(*match.span())].lower() in submission.order:
+            continue
+        if _ORDERED_PLACEHOLDERS.search(submission.task.description.lower()):
+            return
+        yield Finding("placeholder", f"The text holds {name}; finish it.", cost)
 
 
 def open_fence(submission: Submission) -> Iterator[Finding]:

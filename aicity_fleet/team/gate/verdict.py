@@ -4,11 +4,11 @@ import dataclasses
 import functools
 import re
 from collections.abc import Callable, Iterator
+from typing import TypeVar
 
 from aicity_fleet.models import AssignedTask
-from aicity_fleet.team.gate.language import is_english
 from aicity_fleet.team.gate.markdown import Block, split_fences, without_code_spans
-from aicity_fleet.team.gate.words import words_of
+from aicity_fleet.team.gate.passages import Passage
 
 HARD = 100
 """Cost of a finding that fails a deliverable whatever else is right with it."""
@@ -54,15 +54,21 @@ class Submission:
     forbidden: tuple[str, ...]
     told: tuple[str, ...] = ()
 
-    @functools.cached_property
+    def passage(self, text: str) -> Passage:
+        """What is read of a stretch of the hand-in or the order; that of an equal one is read once."""
+        if text not in self._passages:
+            self._passages[text] = Passage(text)
+        return self._passages[text]
+
+    @property
     def lower(self) -> str:
         """The text in lower case."""
-        return self.text.lower()
+        return self.passage(self.text).lower
 
-    @functools.cached_property
+    @property
     def words(self) -> list[str]:
         """The words and numbers of the text, in lower case."""
-        return words_of(self.text)
+        return self.passage(self.text).words
 
     @functools.cached_property
     def order(self) -> str:
@@ -104,10 +110,10 @@ class Submission:
             return self.blocks[0].code.strip()
         return self.text.strip()
 
-    @functools.cached_property
+    @property
     def is_english(self) -> bool:
         """Whether checks that look for English words can judge the text."""
-        return is_english(self.prose)
+        return self.passage(self.prose).is_english
 
     @property
     def is_unclosed(self) -> bool:
@@ -115,8 +121,27 @@ class Submission:
         return any(not block.is_closed for block in self.blocks)
 
     @functools.cached_property
+    def _passages(self) -> dict[str, Passage]:
+        return {}
+
+    @functools.cached_property
     def _parts(self) -> tuple[tuple[Block, ...], str]:
         return split_fences(self.text)
+
+
+Fact = TypeVar("Fact")
+
+
+def once(find_out: Callable[[Submission], Fact]) -> Callable[[Submission], Fact]:
+    """Return a function that finds out a fact about a submission once, for all checks that ask."""
+    kept = functools.cached_property(find_out)
+    kept.__set_name__(Submission, f"_{find_out.__module__}.{find_out.__qualname__}")
+
+    @functools.wraps(find_out)
+    def ask(submission: Submission) -> Fact:
+        return kept.__get__(submission)
+
+    return ask
 
 
 Check = Callable[[Submission], Iterator[Finding]]

@@ -26,6 +26,9 @@ MAX_PARTS = 40
 WRONG_SHARE = 0.7
 """Share of a text's letters in other languages, from which on it is in another language."""
 
+SYMBOL_SHARE = 0.08
+"""A line with a larger share of the symbols of code is none of a language."""
+
 GRAMMAR_SHARE = 0.08
 """The least share of function words in sentences."""
 
@@ -125,7 +128,7 @@ _NOT_PROSE = re.compile(
 _MAY_BE_NO_PROSE = compile_fast(r"[`<@]|[._/]\w|://")
 """What all that is no prose holds."""
 
-_SYMBOLS = re.compile(r"[{}\[\]();=<>\\_#$%^&*+~|]")
+_NO_SYMBOLS = bytes(byte for byte in range(256) if chr(byte) not in "{}[]();=<>\\_#$%^&*+~|")
 _CODE_TYPES = frozenset(("code_generation", "bug_fix", "testing", "devops"))
 _LANGUAGE_FIELDS = frozenset(
     """
@@ -143,15 +146,11 @@ def other_language(submission: Submission) -> Iterator[Finding]:
 
     Source: docs.aicity.dev/docs/guides/disputes (relevance: an answer that the buyer cannot read).
     """
-    parts = _prose_lines(submission)
-    if not parts:
-        return
     if _INVENTED.is_in(submission.order):
         return
-    if not _has_grammar(parts):
-        return
-    wanted = _wanted(submission, parts)
-    if wanted and _is_in_another(parts, wanted):
+    parts = _prose_lines(submission)
+    wanted = _wanted(submission, parts) if parts else frozenset()
+    if wanted and _has_grammar(parts) and _is_in_another(parts, wanted):
         yield Finding(
             "other_language",
             "The text is not in the language of the order; write it in that.",
@@ -195,12 +194,9 @@ def _lines(text: str) -> list[str]:
     short: list[str] = []
     gathered = 0
     for line in text[:100_000].split("\n"):
-        if (
-            len(_SYMBOLS.findall(line[:MAX_PART_CHARS])) > 0.08 * len(line[:MAX_PART_CHARS])
-            and "|" not in line
-        ):
-            continue
         part = line[:MAX_PART_CHARS]
+        if _count_symbols(part) > SYMBOL_SHARE * len(part) and "|" not in line:
+            continue
         if _MAY_BE_NO_PROSE.search(part):
             part = _NOT_PROSE.sub(" ", part)
         part = part.strip(" #*->|")
@@ -217,6 +213,10 @@ def _lines(text: str) -> list[str]:
             return parts
     rest = " ".join(short)
     return [*parts, rest] if letters(rest) >= MIN_PART_LETTERS else parts
+
+
+def _count_symbols(text: str) -> int:
+    return len(text.encode("utf-8", "surrogatepass").translate(None, _NO_SYMBOLS))
 
 
 def _wanted(submission: Submission, parts: list[str]) -> frozenset[str]:
@@ -271,7 +271,7 @@ def _code(match: re.Match[str]) -> str:
 
 def _asked_for(lower: str, names: list[re.Match[str]]) -> set[str]:
     """The codes of the languages that an order names as those to write in."""
-    if _BOTH.is_in(lower):
+    if not names or _BOTH.is_in(lower):
         return set()
     translates = bool(_TRANSLATES.search(lower))
     into: set[str] = set()

@@ -9,8 +9,8 @@ import re
 from collections.abc import Mapping
 from types import MappingProxyType
 
+from aicity_fleet.team.gate.passages import Passage
 from aicity_fleet.team.gate.patterns import compile_fast
-from aicity_fleet.team.gate.words import letter_words
 
 MAX_WORDS = 6_000
 """How many words of a text are looked at, from its start."""
@@ -151,8 +151,8 @@ _DOUBLED = frozenset(
 """Words that may stand twice in a row."""
 
 
-def oddity(prose: str, noises: int) -> tuple[float, int]:
-    """Weigh the oddities of running text.
+def oddity(lower: str, noises: int) -> tuple[float, int]:
+    """Weigh the oddities of running text in lower case.
 
     They are: a word doubled, two forms of one word next to each other, two function words that never
     follow each other, and words of noise.
@@ -163,7 +163,7 @@ def oddity(prose: str, noises: int) -> tuple[float, int]:
     Returns:
         Weight per word (0 for a text without words), and the weight.
     """
-    tokens = _TOKEN.findall(prose.lower())[: 2 * MAX_WORDS]
+    tokens = _TOKEN.findall(lower)[: 2 * MAX_WORDS]
     words = sum(token[0].isalpha() for token in tokens)
     if not words:
         return 0.0, 0
@@ -176,9 +176,9 @@ def oddity(prose: str, noises: int) -> tuple[float, int]:
     return weight / words, weight
 
 
-def most_oddity(prose: str, noises: int) -> int:
+def most_oddity(prose: Passage, noises: int) -> int:
     """Return a weight that the oddities do not exceed: what stands between words counts as blanks."""
-    words = letter_words(prose.lower())
+    words = prose.lower_letter_words
     starts = [word[:STEM_CHARS] for word in words]
     as_after_next = itertools.compress(starts, map(operator.eq, starts, starts[2:]))
     never = sum(map(_NEVER.__contains__, itertools.pairwise(words)))
@@ -187,22 +187,31 @@ def most_oddity(prose: str, noises: int) -> int:
     return NOISE_WEIGHT * noises + never + as_next + forms
 
 
-def noise(prose: str, order: str) -> set[str]:
+def noise(prose: Passage, order: str) -> set[str]:
     """Return the words without a vowel and the runs of keys that the order does not hold.
 
     Names and abbreviations are none.
     """
-    lower = prose.lower()
+    lower = prose.lower
     may_be_mute = not lower.isascii() or b"bbbb" in lower.encode().translate(_AS_CONSONANTS)
     if not (_KEYBOARD.search(lower) or (may_be_mute and _MUTE.search(lower))):
         return set()
-    if _SYLLABIC.search(lower):
+    if _SYLLABIC.search(lower) or not any(
+        _may_be_noise(word, order) for word in set(prose.lower_letter_words)
+    ):
         return set()
     return {
         word.lower()
-        for word in set(_NOISE_TOKEN.findall(prose)[:MAX_WORDS])
+        for word in set(_NOISE_TOKEN.findall(prose.text)[:MAX_WORDS])
         if word[1:] == word.lower()[1:] and _is_noise(word.lower()) and word.lower() not in order
     }
+
+
+def _may_be_noise(word: str, order: str) -> bool:
+    """Whether a word is noise or has some in it, such as before an apostrophe."""
+    if not (_KEYBOARD.search(word) or _MUTE.search(word)):
+        return False
+    return not word.isalpha() or not (word in _KNOWN or word in order)
 
 
 def _is_noise(word: str) -> bool:

@@ -1,5 +1,6 @@
 """A text as a sequence of words, for checks that count them in any language."""
 
+import itertools
 import re
 from collections.abc import Callable, Sequence
 
@@ -20,6 +21,7 @@ def blanks_but(kept: Callable[[str], bool]) -> bytes:
 
 _BLANKS_BUT_ALNUM = blanks_but(str.isalnum)
 _BLANKS_BUT_LETTERS = blanks_but(lambda char: char.isalpha() or char == "'")
+_BLANKS_BUT_LETTERS_AND_ENDS = blanks_but(lambda char: char.isalpha() or char in "'\n")
 
 FUNCTION_WORDS = frozenset(
     """
@@ -72,7 +74,20 @@ def words_of(text: str) -> list[str]:
 
 def letter_words(text: str) -> list[str]:
     """Return the words of a text, as it writes them: runs of letters, with apostrophes within."""
-    found = pieces(text, _BLANKS_BUT_LETTERS)
+    return _without_signs(pieces(text, _BLANKS_BUT_LETTERS))
+
+
+def letter_words_by_line(text: str) -> list[list[str]]:
+    """Return the words of each line, as ``letter_words`` does."""
+    encoded = text.encode("utf-8", "surrogatepass").translate(_BLANKS_BUT_LETTERS_AND_ENDS)
+    rows = [line.split() for line in encoded.decode("utf-8", "surrogatepass").split("\n")]
+    if all(map(str.isalpha, itertools.chain.from_iterable(rows))):
+        return rows
+    return [_without_signs(row) for row in rows]
+
+
+def _without_signs(found: list[str]) -> list[str]:
+    """The words within pieces of a text."""
     if all(map(str.isalpha, found)):
         return found
     return [

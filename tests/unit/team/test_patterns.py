@@ -58,6 +58,8 @@ def test_a_folded_text_holds_the_letters_that_a_search_without_case_finds():
     assert letters == set(re.findall("[a-z]", everything, re.IGNORECASE)) | {"\u0131", "\u017f"}
     for char in letters:
         assert re.fullmatch(folded(char), char, re.IGNORECASE)
+    cyrillic = set(re.findall("[\u0430-\u045f]", everything, re.IGNORECASE))
+    assert {c for c in cyrillic if not "\u0430" <= folded(c) <= "\u045f"} == set()
 
 
 @pytest.mark.parametrize(

@@ -1,13 +1,26 @@
 """What the gate does for speed finds what the slow way finds."""
 
+import ast
 import codecs
+import inspect
 import itertools
 import random
 import re
 
 import pytest
 
-from aicity_fleet.team.gate import disguise, gibberish, language, programming, word_salad, words
+from aicity_fleet.team.gate import (
+    disguise,
+    gibberish,
+    language,
+    numbers,
+    programming,
+    random_characters,
+    syntax,
+    word_salad,
+    words,
+)
+from aicity_fleet.team.gate.passages import Passage
 
 NAMES = (
     *(
@@ -103,6 +116,8 @@ def test_words_are_those_that_a_search_finds():
         found = words._WORD_OR_NUMBER.findall(text.lower())
         assert words.words_of(text) == found
         assert words.letter_words(text) == words._WORD.findall(text)
+        by_line = [words._WORD.findall(line) for line in text.split("\n")]
+        assert words.letter_words_by_line(text) == by_line
 
 
 def test_english_is_told_by_runs_of_letters():
@@ -120,17 +135,18 @@ def test_oddities_do_not_exceed_the_bound():
     pieces = [" ".join(pair) for pair in rng.sample(sorted(word_salad._NEVER), 20)]
     pieces += ["pump pumping", "pump the pumps", "strong strong", "der der", ".", "12", "*", "it's"]
     texts = [" ".join(rng.choices(pieces, k=30)) for _ in range(100)]
-    weights = [(word_salad.oddity(t, 0)[1], word_salad.most_oddity(t, 0)) for t in texts]
+    weights = [(word_salad.oddity(t, 0)[1], word_salad.most_oddity(Passage(t), 0)) for t in texts]
     assert all(gibberish.MIN_ODDITY < weight <= most for weight, most in weights)
 
 
 def test_a_needle_is_found_at_every_place_and_nothing_else_is():
     needle = "k7q2v9x4m1c8b3n6"
-    needles = disguise.Needles((needle, "short"))
-    for before in range(20):
-        assert needles.are_in("y" * before + needle + "z")
-        assert needles.are_in("y" * before + "short")
-        assert not needles.are_in("y" * before + needle[1:] + needle[:-1])
+    others = [f"{number:020}" for number in range(disguise.FEW_NEEDLES)]
+    for needles in (disguise.Needles((needle, "short", *few)) for few in ((), others)):
+        for before in range(20):
+            assert needles.are_in("y" * before + needle + "z")
+            assert needles.are_in("y" * before + "short")
+            assert not needles.are_in("y" * before + needle[1:] + needle[:-1])
 
 
 @pytest.mark.parametrize("between", ["", " ", ":", ", ", "0x", "\\x", "\u2003", "\n0x"])
@@ -143,3 +159,53 @@ def test_hex_digits_are_looked_at_with_anything_between(between):
 def test_rot13_is_seen_through():
     secret = "ThisIsASecretNonce12345678"
     assert disguise.holds_any("Take " + codecs.encode(secret, "rot13"), [secret])
+
+
+DECOYS = [f"decoy number {number:040}" for number in range(disguise.FEW_NEEDLES)]
+
+
+@pytest.mark.parametrize(
+    "secret", ["ThisIsASecretNonce12345678", "a line that only we have been told of"]
+)
+def test_what_is_spelled_with_signs_beyond_ascii_is_found(secret):
+    assert disguise.holds_any(f"\u201c{secret}\u201d \u4f60\u597d", [secret, *DECOYS])
+    assert disguise.holds_any_as_it_stands(f"\u201c{secret}\u201d \u4f60\u597d", [secret, *DECOYS])
+    assert not disguise.holds_any(f"\u201c{secret[:12]}\u201d \u4f60\u597d", [secret, *DECOYS])
+
+
+def test_numbers_are_those_that_a_search_finds():
+    rng = random.Random(11)  # noqa: S311 -- texts for tests
+    pieces = [
+        *"1234567890",
+        *"-+ $\u20ac.,'/:%(k",
+        " 12",
+        "1,234",
+        "-3.5",
+        "x",
+        "\u0663",
+        "$ 5",
+        "\u2013 $ 7",
+    ]
+    for _ in range(2000):
+        text = "".join(rng.choices(pieces, k=25))
+        found = [match.span() for match in numbers.NUMBER.finditer(text)]
+        assert [match.span() for match in numbers._matches(text)] == found, text
+
+
+def test_every_function_of_a_program_is_among_its_statements():
+    for module in (ast, codecs, random, pytest):
+        tree = ast.parse(inspect.getsource(module))
+        definitions = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+        walked = {node for node in ast.walk(tree) if isinstance(node, definitions)}
+        assert walked == {n for n in syntax.statements(tree) if isinstance(n, definitions)}
+
+
+def test_words_that_cannot_be_spoken_do_not_exceed_the_bound():
+    rng = random.Random(11)  # noqa: S311 -- texts for tests
+    spoken = ["house", "lighthouse", "word", "rhythms", "tree"]
+    mute = ["brrk", "brrkt", "abcdfgh", "tstststs", "bcdfg", "strength"]
+    for _ in range(200):
+        found = [rng.choice(rng.choice((spoken, mute))) for _ in range(30)]
+        bad = len(random_characters._UNPRONOUNCEABLE.findall(" ".join(found)))
+        assert random_characters._may_be_mute(found) >= bad
+        assert random_characters._may_be_mute([*found, "\u0431"]) >= bad
