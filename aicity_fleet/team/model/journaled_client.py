@@ -355,7 +355,7 @@ class JournaledClient(ChatCompletionClient):
 
 def _is_silence(message: LLMMessage) -> bool:
     """Whether a message stands for a turn in which a member said nothing. No model needs to read it."""
-    return isinstance(message, AssistantMessage | UserMessage) and message.content == NO_WORDS
+    return message.content == NO_WORDS and isinstance(message, AssistantMessage | UserMessage)
 
 
 def _is_own(ending: ProviderTrouble | ProviderFatal, model: Model) -> bool:
