@@ -26,6 +26,7 @@ from openai.types.chat.chat_completion_message_function_tool_call import (
     ChatCompletionMessageFunctionToolCall,
     Function,
 )
+from pydantic import ValidationError
 
 from aicity_fleet.team.model import live_call
 from aicity_fleet.team.model.call_errors import CallError
@@ -75,7 +76,7 @@ class _Completions(AsyncCompletions):
                 found = await streamed_answer(
                     self._ask, asked, Assembly(live_call.current()), _whole, self._terms
                 )
-                answer = ChatCompletion.construct(**found)
+                answer = completion(found)
                 break
             except openai.APIStatusError as refusal:
                 if is_cut_answer(refusal.body):
@@ -112,6 +113,18 @@ class _Completions(AsyncCompletions):
             yield response
         finally:
             await response.aclose()
+
+
+def completion(found: dict[str, Any]) -> ChatCompletion:
+    """Return an answer as the SDK's class.
+
+    ``construct`` takes any form, and goes through it by type hints. Of a right form validation makes the
+    same in a twentieth of the time; strict, because it would turn some odd values into others.
+    """
+    try:
+        return ChatCompletion.model_validate(found, strict=True)
+    except ValidationError:
+        return ChatCompletion.construct(**found)
 
 
 def _cut_answer(model: str) -> dict[str, Any]:
