@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import socket
 from decimal import Decimal
 from typing import Any
 
 import pytest
+from genai_prices import Usage, calc_price
 from hypothesis import given
 from hypothesis import strategies as st
 
 from aicity_fleet.money.cost import from_picodollars, picodollars
-from aicity_fleet.money.prices import find_prices
+from aicity_fleet.money.prices import PriceTable, find_prices
 from aicity_fleet.team import ModelConfig
 from aicity_fleet.team.model.budget import prices_of
 
@@ -38,6 +40,41 @@ def test_list_prices_are_exact_and_say_which_release_they_are_from():
     prices = find_prices("gpt-4o-mini", provider="openai")
     assert prices is not None
     assert prices.source.startswith("genai-prices 0.")
+
+
+@functools.cache
+def prices_at(model: str, provider: str, base_url: str | None) -> PriceTable:
+    found = find_prices(model, provider=provider, base_url=base_url)
+    assert found is not None
+    return found
+
+
+LISTED_MODELS: dict[str, dict[str, Any]] = {
+    "the same for each token": {"model": "gpt-4o-mini"},
+    "in tiers": {"model": "claude-sonnet-4-5", "provider": "anthropic"},
+    "by the time of day": {
+        "model": "deepseek-chat", "provider": "compatible", "base_url": "https://api.deepseek.com",
+    },
+    "for each request as well": {
+        "model": "sonar", "provider": "compatible", "base_url": "https://api.perplexity.ai",
+    },
+    "with more digits than it needs": {
+        "model": "google/gemini-2.5-flash-image", "provider": "compatible",
+        "base_url": "https://openrouter.ai/api/v1",
+    },
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", LISTED_MODELS)
+@given(st.integers(0, 500_000), st.integers(0, 500_000))
+def test_a_list_price_is_the_list_s_own_to_the_last_digit(kind, prompt, completion):
+    where = {"provider": "openai", **LISTED_MODELS[kind]}
+    address = where.get("base_url")
+    listed = {"provider_api_url": address} if address else {"provider_id": where["provider"]}
+    found = prices_at(where["model"], where["provider"], address)
+    tokens = Usage(input_tokens=prompt, output_tokens=completion)
+    expected = calc_price(tokens, model_ref=where["model"], **listed).total_price
+    assert f"{found.usd(prompt, completion):f}" == f"{expected:f}"
 
 
 def test_the_owner_s_prices_come_first():

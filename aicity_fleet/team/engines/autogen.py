@@ -10,14 +10,14 @@ from typing import ClassVar
 
 from autogen_agentchat.agents import AssistantAgent
 from autogen_agentchat.conditions import StopMessageTermination
-from autogen_agentchat.messages import StopMessage
+from autogen_agentchat.messages import StopMessage, TextMessage
 from autogen_agentchat.teams import RoundRobinGroupChat
 from autogen_core import CancellationToken
 
 from aicity_fleet.team.engines.coordinator_agent import CoordinatorAgent
 from aicity_fleet.team.engines.engine import Participant
 from aicity_fleet.team.engines.runtime import TeamRuntime, as_runtime
-from aicity_fleet.team.review.coordinator import Coordinator
+from aicity_fleet.team.review.coordinator import COORDINATOR, Coordinator
 
 
 class AutoGenEngine:
@@ -42,11 +42,13 @@ class AutoGenEngine:
             for participant in participants
         ]
         self._team = RoundRobinGroupChat(
-            [self._agent, *members],
+            [*members, self._agent],
             termination_condition=StopMessageTermination(),
             max_turns=1,
             runtime=as_runtime(TeamRuntime()),
         )
+        self._has_begun = False
+        self._task: TextMessage | None = None
 
     @property
     def failure(self) -> Exception | None:
@@ -54,8 +56,14 @@ class AutoGenEngine:
         return self._agent.failure
 
     async def turn(self, speaker: str, token: CancellationToken) -> bool:
-        """Run the team for one turn."""
-        result = await self._team.run(cancellation_token=token)
+        """Run the team for one turn; what the coordinator says first is the team's task."""
+        if not self._has_begun:
+            self._has_begun = True
+            order = await self._coordinator.speak("", token)
+            self._task = TextMessage(content=order or "", source=COORDINATOR)
+            return True
+        task, self._task = self._task, None
+        result = await self._team.run(task=task, cancellation_token=token)
         last = result.messages[-1] if result.messages else None
         if last is None or last.source != speaker:  # "The group chat is stopped.": the team is dead
             return False

@@ -15,7 +15,7 @@ from aicity_fleet.team.review.coordinator import COORDINATOR, Coordinator
 
 
 class CoordinatorAgent(BaseChatAgent):
-    """Speaks first, and after each round of the specialists."""
+    """Speaks after each round of the specialists. What it says before the first is the team's task."""
 
     def __init__(self, coordinator: Coordinator, listens_to: str) -> None:
         super().__init__(COORDINATOR, "Gives out the order and checks what is handed in.")
@@ -34,7 +34,7 @@ class CoordinatorAgent(BaseChatAgent):
         messages: Sequence[BaseChatMessage],
         cancellation_token: CancellationToken,
     ) -> Response:
-        """Brief, ask again, or end."""
+        """Ask again, or end."""
         # Only the specialist's own words count: a tool's result comes as another type.
         said = [
             message.content

@@ -5,7 +5,7 @@ tracing spans for it and hands it to a task of its own, which was half of what a
 calls. A team needs one message at a time, in order.
 """
 
-import uuid
+import itertools
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, cast
@@ -39,6 +39,8 @@ class TeamRuntime:
         self._factories: dict[str, Callable[[], Any]] = {}
         self._agents: dict[str, Agent] = {}
         self._subscriptions: list[Subscription] = []
+        self._subscribers: dict[TopicId, tuple[AgentId, ...]] = {}
+        self._message_ids = itertools.count()
         self._published: deque[tuple[Any, TopicId, MessageContext]] = deque()
         self._is_handling = False
 
@@ -57,7 +59,7 @@ class TeamRuntime:
             UndeliverableException: There is no such agent.
             Exception: What a handler raised. What was published and not yet handled is dropped.
         """
-        context = _context(sender, None, cancellation_token, message_id)
+        context = self._context(sender, None, cancellation_token, message_id)
         if self._is_handling:
             return await self._handle(message, recipient, context)
         self._is_handling = True
@@ -80,19 +82,38 @@ class TeamRuntime:
         message_id: str | None = None,
     ) -> None:
         """Keep a message for all who subscribed to its topic, except its sender."""
-        context = _context(sender, topic_id, cancellation_token, message_id)
+        context = self._context(sender, topic_id, cancellation_token, message_id)
         self._published.append((message, topic_id, context))
+
+    def _context(
+        self,
+        sender: AgentId | None,
+        topic: TopicId | None,
+        token: CancellationToken | None,
+        message_id: str | None,
+    ) -> MessageContext:
+        return MessageContext(
+            sender=sender,
+            topic_id=topic,
+            is_rpc=topic is None,
+            cancellation_token=token or CancellationToken(),
+            message_id=message_id or str(next(self._message_ids)),
+        )
 
     async def _deliver(self, message: Any, topic: TopicId, context: MessageContext) -> None:
         """Have each subscriber handle a message, in the order of their subscriptions."""
-        recipients = dict.fromkeys(
-            subscription.map_to_agent(topic)
-            for subscription in self._subscriptions
-            if subscription.is_match(topic)
-        )
-        for recipient in recipients:
+        for recipient in self._subscribers_of(topic):
             if recipient != context.sender:
                 await self._handle(message, recipient, context)
+
+    def _subscribers_of(self, topic: TopicId) -> tuple[AgentId, ...]:
+        """Return who gets what is published on a topic; a team has few topics and many messages."""
+        known = self._subscribers.get(topic)
+        if known is None:
+            matching = (each for each in self._subscriptions if each.is_match(topic))
+            known = tuple(dict.fromkeys(each.map_to_agent(topic) for each in matching))
+            self._subscribers[topic] = known
+        return known
 
     async def _handle(self, message: Any, recipient: AgentId, context: MessageContext) -> Any:
         agent = self._agents.get(recipient.type) or await self._made(recipient)
@@ -125,6 +146,7 @@ class TeamRuntime:
     async def add_subscription(self, subscription: Subscription) -> None:
         """Have an agent get what is published on a topic."""
         self._subscriptions.append(subscription)
+        self._subscribers.clear()
 
     def add_message_serializer(
         self, serializer: MessageSerializer[Any] | Sequence[MessageSerializer[Any]]
@@ -135,18 +157,3 @@ class TeamRuntime:
 def as_runtime(runtime: TeamRuntime) -> AgentRuntime:
     """Return it as AutoGen's protocol. No team calls its other methods: remote agents, saved states."""
     return cast("AgentRuntime", runtime)
-
-
-def _context(
-    sender: AgentId | None,
-    topic: TopicId | None,
-    token: CancellationToken | None,
-    message_id: str | None,
-) -> MessageContext:
-    return MessageContext(
-        sender=sender,
-        topic_id=topic,
-        is_rpc=topic is None,
-        cancellation_token=token or CancellationToken(),
-        message_id=message_id or str(uuid.uuid4()),
-    )

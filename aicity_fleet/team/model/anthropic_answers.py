@@ -5,7 +5,9 @@ Source: docs.anthropic.com/en/docs/build-with-claude/streaming.
 
 from __future__ import annotations
 
+import contextlib
 import json
+from collections.abc import AsyncIterator
 from typing import Any
 
 import anthropic
@@ -45,12 +47,17 @@ class _Messages(AsyncMessages):
             asked = self._dialect.request(options)
             try:
                 found = await streamed_answer(
-                    self._raw, asked, _Assembly(live_call.current()), _whole, self._terms
+                    self._ask, asked, _Assembly(live_call.current()), _whole, self._terms
                 )
                 return Message.construct(**found)
             except anthropic.APIStatusError as refusal:
                 if not self._dialect.learn(refusal.status_code, refusal.body, asked, options):
                     raise
+
+    @contextlib.asynccontextmanager
+    async def _ask(self, asked: dict[str, Any]) -> AsyncIterator[Any]:
+        async with self._raw.create(**asked) as response:
+            yield response.http_response
 
 
 class _Assembly:

@@ -62,6 +62,9 @@ TROUBLE_REST_SECONDS, FATAL_REST_SECONDS = 30.0, 600.0
 PROMPT_SHARE = 0.75
 """How much of a model's context a prompt may fill before its brief is shortened."""
 
+_SILENCE = to_result({"content": NO_WORDS}, "stop")
+"""The result of a turn that needs no call."""
+
 _Call = Coroutine[Any, Any, CreateResult]
 
 logger = logging.getLogger(__name__)
@@ -116,7 +119,7 @@ class JournaledClient(ChatCompletionClient):
     ) -> CreateResult:
         """Answer from the journal, or buy an answer and write it down."""
         if self._needs_no_call(messages):
-            return to_result({"content": NO_WORDS}, "stop")
+            return _SILENCE
         messages = [message for message in messages if not _is_silence(message)]
         request = canonical_request(messages, tools, tool_choice, json_output, extra_create_args)
         # The alias and not the model: what one answered is not bought again from its stand-in.
@@ -355,7 +358,7 @@ class JournaledClient(ChatCompletionClient):
 
 def _is_silence(message: LLMMessage) -> bool:
     """Whether a message stands for a turn in which a member said nothing. No model needs to read it."""
-    return isinstance(message, AssistantMessage | UserMessage) and message.content == NO_WORDS
+    return message.content == NO_WORDS and isinstance(message, AssistantMessage | UserMessage)
 
 
 def _is_own(ending: ProviderTrouble | ProviderFatal, model: Model) -> bool:

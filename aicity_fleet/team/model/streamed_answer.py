@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
 from typing import Any, NamedTuple, Protocol
 
 from aicity_fleet.team.model.call_errors import CallError, ErrorObjectError
@@ -42,8 +43,12 @@ class Assembly(Protocol):
         ...
 
 
+Ask = Callable[[dict[str, Any]], AbstractAsyncContextManager[Any]]
+"""Sends a request through an SDK, and gives the block the HTTP response, whose body is not yet read."""
+
+
 async def streamed_answer(
-    raw: Any,
+    ask: Ask,
     asked: dict[str, Any],
     assembly: Assembly,
     read_whole: Callable[[bytes], dict[str, Any]],
@@ -52,7 +57,6 @@ async def streamed_answer(
     """Return an answer in the protocol's form.
 
     Args:
-        raw: The SDK's resource, with its streamed responses.
         asked: The request, with ``stream``.
         read_whole: Reads an answer that came in one piece.
 
@@ -64,14 +68,14 @@ async def streamed_answer(
     if dialect.answers_whole or not asked["stream"]:
         pace = pace._replace(first_token=pace.total)
     try:
-        async with timed(pace) as clock, raw.create(**asked) as response:
+        async with timed(pace) as clock, ask(asked) as response:
             assembly.clock = clock
             try:
-                whole = await read_answer(response.iter_bytes(), assembly.take)
+                whole = await read_answer(response.aiter_bytes(), assembly.take)
                 dialect.answers_whole = whole is not None
                 return assembly.answer() if whole is None else read_whole(whole)
             except ErrorObjectError as found:
-                raise as_status_error(found, terms.client, response.http_response) from found
+                raise as_status_error(found, terms.client, response) from found
     except CallError:
         if not assembly.is_finished:  # else only its token counts are missing
             raise
