@@ -169,8 +169,8 @@ class Settings(BaseModel):
     lease_seconds: float = Field(12, alias="FLEET_LEASE_SECONDS", ge=1, le=600)
     """How long a worker owns a job without renewing. It renews every 2 s, or three times per lease."""
     worker_threads: int = Field(100, alias="FLEET_WORKER_THREADS", ge=1, le=500)
-    """How many jobs one worker process runs at once. They mostly wait for their model; what bounds them
-    besides is ``FLEET_FREE_MEMORY_PERCENT`` and ``FLEET_MODEL_MAX_CONCURRENT_CALLS``."""
+    """How many jobs one worker process runs at once. They mostly wait for their model.
+    ``FLEET_FREE_MEMORY_PERCENT`` bounds them besides."""
     free_memory_percent: int = Field(25, alias="FLEET_FREE_MEMORY_PERCENT", ge=0, le=100)
     """A worker that runs 20 jobs takes no further one while less than this share of the memory is free, of
     its container and of its machine, in percent. 0 for no limit."""
@@ -183,7 +183,8 @@ class Settings(BaseModel):
     brake_jobs: int = Field(8, alias="FLEET_BRAKE_JOBS", ge=1, le=20, validate_default=True)
     """How many of the latest jobs the brake looks at; at least ``FLEET_BRAKE_FAILURES``."""
     job_deadline_seconds: float = Field(900, alias="FLEET_JOB_DEADLINE_SECONDS", gt=0, le=86400)
-    """How long one attempt at a job may take before it fails."""
+    """How long one attempt at a job may take before it fails, without what its calls wait for a slot of
+    their model."""
     max_job_tokens: int = Field(200_000, alias="FLEET_MAX_JOB_TOKENS", ge=1000)
     """How many tokens one job may buy, input and output together."""
     max_journal_bytes: int = Field(2_000_000, alias="FLEET_MAX_JOURNAL_BYTES", ge=1000)

@@ -1,12 +1,16 @@
 """Starts processes as forks of one that has loaded the fleet's code (``forked.py``). Only on Linux."""
 
+import contextlib
+import itertools
 import json
 import os
+import select
 import signal
 import socket
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -22,9 +26,6 @@ FEW_ARENAS = {"MALLOC_ARENA_MAX": "2"}
 START_SECONDS = 60.0
 """How long the code may take to load, in seconds."""
 
-STOP_SECONDS = 2.0
-"""How long the process with the code may take to end, in seconds."""
-
 
 class Forked:
     """A process that was forked, as far as a supervisor needs it."""
@@ -32,12 +33,33 @@ class Forked:
     def __init__(self, pid: int, server: "ForkServer") -> None:
         self.pid = pid
         self.status: int | None = None
+        self.is_orphan = False
+        """Whether the process that knows its exit status is gone."""
         self._server = server
+        try:
+            self._handle: int | None = os.pidfd_open(pid)
+        except ProcessLookupError:  # it has ended, and its status is on the way
+            self._handle = None
 
     def poll(self) -> int | None:
-        """Return its exit status, negative for a signal; None while it runs."""
+        """Return its exit status, negative for a signal; None while it runs.
+
+        An orphan counts as ended by the signal with which the kernel stops it.
+        """
         self._server.look()
+        if self.is_orphan and self.status is None and self._has_ended():
+            self.end(-signal.SIGTERM)
         return self.status
+
+    def end(self, status: int) -> None:
+        """Note that it ended."""
+        self.status = status
+        if self._handle is not None:
+            os.close(self._handle)
+            self._handle = None
+
+    def _has_ended(self) -> bool:
+        return self._handle is None or bool(select.select([self._handle], [], [], 0)[0])
 
 
 class ForkServer:
@@ -52,6 +74,8 @@ class ForkServer:
         self._env, self._log = FEW_ARENAS | dict(env), log
         self._guard = threading.Lock()
         self._running: dict[int, Forked] = {}
+        self._numbers = itertools.count(1)
+        self._given_up: set[int] = set()
         self._process: subprocess.Popen[bytes] | None = None
         self._socket: socket.socket | None = None
         self.load()
@@ -94,19 +118,23 @@ class ForkServer:
             output: The file descriptor that it writes to; the caller closes it afterwards.
 
         Raises:
-            OSError: The process with the code does not start, or died.
+            OSError: The process with the code does not start, or cannot fork.
         """
         order = {"name": name, "module": module, "args": list(args), "env": dict(env)}
         with self._guard, open(os.memfd_create(name), "w+", encoding="utf-8") as file:
-            self.load()
             json.dump(order, file)
             file.seek(0)
-            assert self._socket is not None  # noqa: S101 - load() made it
-            socket.send_fds(self._socket, [b"fork"], [file.fileno(), output])
-            while (message := self._receive(START_SECONDS)) is not None:
-                if pid := message.get("started"):
-                    self._running[pid] = Forked(pid, self)
-                    return self._running[pid]
+            number = next(self._numbers)
+            self._ask(number, [file.fileno(), output])
+            deadline = time.monotonic() + START_SECONDS
+            while (message := self._receive(deadline - time.monotonic())) is not None:
+                if message.get("request") != number:
+                    continue
+                if "failed" in message:
+                    raise OSError(message["failed"], os.strerror(message["failed"]))
+                forked = self._running[message["started"]] = Forked(message["started"], self)
+                return forked
+            self._given_up.add(number)
             raise ChildProcessError(f"The fleet's code could not be loaded; see {self._log}.")
 
     def look(self) -> None:
@@ -116,9 +144,27 @@ class ForkServer:
                 pass
 
     def close(self) -> None:
-        """End the process with the code. Its forks should have ended before."""
+        """End the process with the code, and with it every fork that still runs."""
         with self._guard:
             self._lose()
+
+    def _ask(self, number: int, files: Sequence[int]) -> None:
+        """Send a request, to a new process with the code if the last one is gone.
+
+        Raises:
+            OSError: It could not be started.
+        """
+        for is_last in (False, True):
+            self.load()
+            assert self._socket is not None  # noqa: S101 - load() made it
+            try:
+                socket.send_fds(self._socket, [str(number).encode()], files)
+            except ConnectionError:
+                self._lose()
+                if is_last:
+                    raise
+            else:
+                return
 
     def _receive(self, seconds: float) -> dict[str, int] | None:
         """Read a message of the process with the code, and note if a fork has ended.
@@ -126,8 +172,9 @@ class ForkServer:
         Returns:
             None when none came in time, or when that process is gone.
         """
-        assert self._socket is not None  # noqa: S101 - the callers know
-        self._socket.settimeout(seconds)
+        if self._socket is None:
+            return None
+        self._socket.settimeout(max(0.0, seconds))
         try:
             text = self._socket.recv(1024)
         except (BlockingIOError, TimeoutError):
@@ -138,21 +185,21 @@ class ForkServer:
             self._lose()
             return None
         message: dict[str, int] = json.loads(text)
-        if "ended" in message:
-            self._running.pop(message["ended"]).status = message["status"]
+        if "ended" in message and (forked := self._running.pop(message["ended"], None)):
+            forked.end(message["status"])
+        if message.get("request") in self._given_up and "started" in message:
+            with contextlib.suppress(ProcessLookupError):  # nobody waits for it any more
+                os.killpg(message["started"], signal.SIGKILL)
         return message
 
     def _lose(self) -> None:
-        """Let go of the process with the code, and count its forks as stopped: the kernel told them to."""
+        """Let go of the process with the code; the kernel then stops its forks."""
         for forked in self._running.values():
-            forked.status = -signal.SIGTERM
+            forked.is_orphan = True
         self._running.clear()
         if self._socket is not None:
             self._socket.close()
         if self._process is not None:
-            try:
-                self._process.wait(STOP_SECONDS)
-            except subprocess.TimeoutExpired:
-                self._process.kill()
-                self._process.wait()
+            self._process.kill()
+            self._process.wait()
         self._socket = self._process = None

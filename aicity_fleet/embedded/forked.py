@@ -39,6 +39,9 @@ LOADED = (
 )
 """What the fleet's processes import, as far as importing it reads no setting."""
 
+STOPS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+"""What stops a process of the fleet. This one ignores them: its forks have to drain before it ends."""
+
 
 def main() -> None:
     """Load the code, and fork until nobody can ask any more."""
@@ -48,39 +51,83 @@ def main() -> None:
     if threading.active_count() > 1:  # a fork would wait for locks that they hold, forever
         raise RuntimeError(f"Code that was loaded runs threads: {threading.enumerate()}")
     with socket.socket(fileno=os.dup(0)) as requests:
-        order = _serve(requests)
+        order = _Server(requests).serve()
     if order is not None:
         _become(order)
 
 
-def _serve(requests: socket.socket) -> IO[str] | None:
-    """Fork for each request, and say when forks end.
+class _Server:
+    """Forks for each request, and says when forks end."""
 
-    Returns:
-        In a fork, the file that says what it becomes. In this process None, when the other side is gone.
-    """
-    with _child_deaths() as deaths, selectors.DefaultSelector() as selector:
-        selector.register(requests, selectors.EVENT_READ)
-        selector.register(deaths, selectors.EVENT_READ)
-        while True:
-            ready = {key.fileobj for key, _ in selector.select()}
-            if deaths in ready:
-                os.read(deaths, 1024)
-                _report_ended(requests)
-            if requests in ready:
-                message, files, _, _ = socket.recv_fds(requests, 16, 2)
-                if not message:
-                    return None
-                order, output = files
-                parent, pid = os.getpid(), os.fork()
-                if not pid:
-                    _detach(parent, output)
-                    return open(order, encoding="utf-8")
-                with contextlib.suppress(PermissionError, ProcessLookupError):  # it was first
-                    os.setpgid(pid, pid)  # here as well, so that a signal to its group finds it
-                os.close(order)
-                os.close(output)
-                _tell(requests, {"started": pid})
+    def __init__(self, requests: socket.socket) -> None:
+        self._requests = requests
+        self._parent = os.getpid()
+        self._handlers = {number: signal.signal(number, signal.SIG_IGN) for number in STOPS}
+
+    def serve(self) -> IO[str] | None:
+        """Serve until the other side is gone: then returns None.
+
+        In a fork, returns the file that says what it becomes.
+        """
+        with _child_deaths() as deaths, selectors.DefaultSelector() as selector:
+            selector.register(self._requests, selectors.EVENT_READ)
+            selector.register(deaths, selectors.EVENT_READ)
+            while True:
+                ready = {key.fileobj for key, _ in selector.select()}
+                if deaths in ready:
+                    os.read(deaths, 1024)
+                    self._report_ended()
+                if self._requests in ready:
+                    number, files, _, _ = socket.recv_fds(self._requests, 16, 2)
+                    if not number:
+                        return None
+                    if self._fork(int(number)) == 0:
+                        order, output = files
+                        self._detach(output)
+                        return open(order, encoding="utf-8")
+                    for file in files:
+                        os.close(file)
+
+    def _fork(self, number: int) -> int | None:
+        """Fork as ``os.fork`` does, and tell the other side; returns None when it failed."""
+        # A signal to the fork waits until it has the handlers of a process of its own.
+        signal.pthread_sigmask(signal.SIG_BLOCK, STOPS)
+        try:
+            pid = os.fork()
+        except OSError as error:  # out of processes or memory
+            self._tell({"request": number, "failed": error.errno or 0})
+            return None
+        finally:
+            if os.getpid() == self._parent:
+                signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPS)
+        if pid:
+            with contextlib.suppress(PermissionError, ProcessLookupError):  # the fork was first
+                os.setpgid(pid, pid)  # here as well, so that a signal to its group finds it
+            self._tell({"request": number, "started": pid})
+        return pid
+
+    def _detach(self, output: int) -> None:
+        """Make a fork a process of its own, which writes to its own log."""
+        os.setpgid(0, 0)
+        for number, handler in self._handlers.items():
+            signal.signal(number, handler)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPS)
+        die_with_parent(self._parent)
+        nothing = os.open(os.devnull, os.O_RDONLY)
+        for source, target in ((nothing, 0), (output, 1), (output, 2)):
+            os.dup2(source, target)
+        os.close(nothing)
+        os.close(output)
+
+    def _report_ended(self) -> None:
+        with contextlib.suppress(ChildProcessError):
+            while (found := os.waitpid(-1, os.WNOHANG))[0]:
+                pid, status = found
+                self._tell({"ended": pid, "status": os.waitstatus_to_exitcode(status)})
+
+    def _tell(self, message: dict[str, int]) -> None:
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # the next read says so
+            self._requests.send(json.dumps(message).encode())
 
 
 @contextlib.contextmanager
@@ -97,29 +144,6 @@ def _child_deaths() -> Iterator[int]:
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         os.close(read)
         os.close(write)
-
-
-def _report_ended(requests: socket.socket) -> None:
-    with contextlib.suppress(ChildProcessError):
-        while (found := os.waitpid(-1, os.WNOHANG))[0]:
-            pid, status = found
-            _tell(requests, {"ended": pid, "status": os.waitstatus_to_exitcode(status)})
-
-
-def _tell(requests: socket.socket, message: dict[str, int]) -> None:
-    with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # the next read says so
-        requests.send(json.dumps(message).encode())
-
-
-def _detach(parent: int, output: int) -> None:
-    """Make a fork a process of its own, which writes to its own log."""
-    os.setpgid(0, 0)
-    die_with_parent(parent)
-    nothing = os.open(os.devnull, os.O_RDONLY)
-    for source, target in ((nothing, 0), (output, 1), (output, 2)):
-        os.dup2(source, target)
-    os.close(nothing)
-    os.close(output)
 
 
 def _become(order: IO[str]) -> None:

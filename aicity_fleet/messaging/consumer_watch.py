@@ -79,7 +79,7 @@ class ConsumerWatch:
         return Observation(
             turns=_Turns.count,
             taken=sum(broker.taken[queue] for queue in queues),
-            free_slots=0 if memory.is_short else _Turns.slots - bodies.running,
+            free_slots=0 if memory.is_short(bodies.running) else _Turns.slots - bodies.running,
             waiting=sight.waiting(),
         )
 

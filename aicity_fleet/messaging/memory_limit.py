@@ -77,11 +77,8 @@ class Memory:
         """The share of the memory that stays free; 0 for no limit."""
         self._is_little, self._looked_at = False, 0.0
 
-    @property
-    def is_short(self) -> bool:
-        """Whether this process has many jobs, and too little memory is free."""
-        # A message that was taken counts before its body runs.
-        jobs = max(bodies.running, len(state.reserved_requests))
+    def is_short(self, jobs: int) -> bool:
+        """Whether a process with so many jobs is to take no further one."""
         return bool(self.least_free) and jobs >= ALWAYS_JOBS and self._look()
 
     def _look(self) -> bool:
@@ -105,10 +102,15 @@ class MemoryLimit(bootsteps.StartStopStep):
 
     def start(self, consumer: Any) -> None:
         """Limit what this connection's consumer takes. Celery calls this for each connection."""
-        qos = consumer.task_consumer.channel.qos
-        may_consume = qos.can_consume
+        channel = consumer.task_consumer.channel
+        may_consume = channel.qos.can_consume
 
         def can_consume(_qos: Any) -> bool:
-            return bool(may_consume()) and not memory.is_short
+            if not may_consume():
+                return False
+            # What was asked for before comes here and must not lie about. A message that was taken counts
+            # before its body runs.
+            jobs = max(bodies.running, len(state.reserved_requests))
+            return bool(channel._in_poll) or not memory.is_short(jobs)
 
-        qos.can_consume = MethodType(can_consume, qos)
+        channel.qos.can_consume = MethodType(can_consume, channel.qos)

@@ -17,5 +17,6 @@ TASK_MODULES = {
     "scheduler.tasks": {CONTROL_QUEUE, REPORTS_QUEUE},
     "workers.tasks": {JOBS_QUEUE},
 }
-"""The module that a Celery worker imports when it consumes one of these queues. The dispatcher never loads
-a team, and a worker never loads AI City's client."""
+"""The module that a Celery worker imports when it consumes one of these queues. So the
+dispatcher never loads a team, and a worker never loads AI City's client, unless both are forks of one
+process."""

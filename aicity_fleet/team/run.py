@@ -214,15 +214,16 @@ class _Turns:
 
     async def _take_turn(self, abort: asyncio.Future[Any]) -> Ending | None:
         """Give one member its turn; returns the ending when the run is over."""
-        left = self._deadline - time.monotonic()
         if stopped := self._stopped():
             return stopped
-        if left <= 0:
+        if self._seconds_left() <= 0:
             return PAST_DEADLINE
         token = CancellationToken()  # one per turn: it keeps what is linked to it
         turn = asyncio.ensure_future(self._engine.turn(self._speaker, token))
         try:
-            await asyncio.wait({turn, abort}, timeout=left, return_when=asyncio.FIRST_COMPLETED)
+            # Again, because what the turn waited for a slot is left at the end.
+            while not (turn.done() or abort.done()) and (left := self._seconds_left()) > 0:
+                await asyncio.wait({turn, abort}, timeout=left, return_when=asyncio.FIRST_COMPLETED)
             if not turn.done():
                 await self._cancel(turn, token)
                 return self._stopped() or self._past_deadline()
@@ -230,6 +231,11 @@ class _Turns:
             await self._cancel(turn, token)
             raise
         return self._after(turn)
+
+    def _seconds_left(self) -> float:
+        """How long the run may still take. What its calls waited for their slots does not count."""
+        waited = sum(client.waited_seconds for client in self._clients)
+        return self._deadline + waited - time.monotonic()
 
     def _past_deadline(self) -> Ending:
         """A job whose call got no slot in time did not fail: it comes back when its model is less busy."""

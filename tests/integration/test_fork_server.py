@@ -23,17 +23,36 @@ pytestmark = [
 SECRET = "sk-forked-0123456789abcdef"
 
 TOLD = """
-import json, os, sys, threading, time
+import json, os, signal, sys, threading, time
 told = {
     "env": dict(os.environ), "argv": sys.argv, "name": __name__, "group": os.getpgid(0),
     "comm": open("/proc/self/comm").read().strip(), "stdin": os.readlink("/proc/self/fd/0"),
     "threads": threading.active_count(), "loaded": "autogen_agentchat" in sys.modules,
 }
 print(json.dumps(told), flush=True)
+if "drain" in sys.argv:
+    def drain(*_):
+        print("draining", flush=True)
+        time.sleep(1)
+        print("drained", flush=True)
+        sys.exit(0)
+    signal.signal(signal.SIGTERM, drain)
 if "wait" in sys.argv:
     time.sleep(100)
 sys.exit(3)
 """
+
+
+MAY_BE_FULL = """
+import errno, os, pathlib
+fork = os.fork
+def limited():
+    if pathlib.Path(__file__).with_name("full").exists():
+        raise OSError(errno.EAGAIN, "no more processes")
+    return fork()
+os.fork = limited
+"""
+"""A system that is out of processes while there is a file."""
 
 
 class Rig:
@@ -41,6 +60,7 @@ class Rig:
 
     def __init__(self, folder: Path) -> None:
         (folder / "told.py").write_text(TOLD)
+        (folder / "sitecustomize.py").write_text(MAY_BE_FULL)
         self.folder = folder
         env = {"PATH": os.environ["PATH"], "PYTHONPATH": str(folder)}
         self.server = ForkServer(env, folder / "fork-server.log")
@@ -52,7 +72,7 @@ class Rig:
     def told(self, name: str) -> dict[str, object]:
         log = self.folder / f"{name}.log"
         wait_until(lambda: b"\n" in log.read_bytes(), seconds=30, description=f"{name} says it")
-        found: dict[str, object] = json.loads(log.read_text())
+        found: dict[str, object] = json.loads(log.read_text().splitlines()[0])
         return found
 
 
@@ -122,9 +142,74 @@ def test_forks_end_with_the_process_that_has_the_code_and_the_next_is_forked_fro
     assert before is not None
     os.kill(before, signal.SIGKILL)
     assert ended(forked) == -signal.SIGTERM
-    wait_until(lambda: not is_running(forked.pid), seconds=10, description="the kernel stopped it")
+    assert not is_running(forked.pid), "the kernel stopped it"
     assert ended(rig.start("second")) == 3
     assert rig.server.pid not in {None, before}
+
+
+def test_a_fork_that_drains_is_waited_for_when_the_process_with_the_code_is_gone(rig: Rig):
+    forked = rig.start("drains", "wait", "drain")
+    rig.told("drains")
+    assert rig.server.pid is not None
+    os.kill(rig.server.pid, signal.SIGKILL)
+    wait_until(
+        lambda: b"draining" in (rig.folder / "drains.log").read_bytes(), description="it was told"
+    )
+    assert forked.poll() is None
+    assert ended(forked) == -signal.SIGTERM
+    assert b"drained" in (rig.folder / "drains.log").read_bytes()
+
+
+def test_what_stops_every_process_at_once_lets_forks_drain(rig: Rig):
+    """As a shutdown of the machine does."""
+    forked = rig.start("drains", "wait", "drain")
+    rig.told("drains")
+    server = rig.server.pid
+    assert server is not None
+    for pid in (server, forked.pid):
+        os.kill(pid, signal.SIGTERM)
+    assert ended(forked) == 0
+    assert is_running(server)
+
+
+def test_a_process_with_the_code_that_died_without_forks_is_replaced(rig: Rig):
+    assert ended(rig.start("first")) == 3
+    assert rig.server.pid is not None
+    os.kill(rig.server.pid, signal.SIGKILL)
+    wait_until(lambda: not is_running(rig.server.pid or 0), description="it is gone")
+    assert ended(rig.start("second")) == 3
+
+
+def test_a_fork_that_fails_stops_nothing(rig: Rig):
+    first = rig.start("first", "wait")
+    rig.told("first")
+    (rig.folder / "full").touch()
+    with pytest.raises(BlockingIOError):
+        rig.start("second", "wait")
+    (rig.folder / "full").unlink()
+    assert first.poll() is None
+    assert ended(rig.start("third")) == 3
+
+
+def test_a_fork_that_came_too_late_is_ended(rig: Rig, monkeypatch):
+    assert ended(rig.start("first")) == 3
+    assert rig.server.pid is not None
+    monkeypatch.setattr("aicity_fleet.embedded.fork_server.START_SECONDS", 0.2)
+    os.kill(rig.server.pid, signal.SIGSTOP)
+    with pytest.raises(OSError, match="fork-server"):
+        rig.start("late", "wait")
+    monkeypatch.undo()
+    os.kill(rig.server.pid, signal.SIGCONT)
+    forked = rig.start("next", "wait")
+    assert rig.told("next")["comm"] == "next"
+    wait_until(
+        lambda: children(rig.server.pid or 0) == [forked.pid], description="only the one is left"
+    )
+    assert forked.poll() is None
+
+
+def children(pid: int) -> list[int]:
+    return [int(word) for word in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 
 def is_running(pid: int) -> bool:

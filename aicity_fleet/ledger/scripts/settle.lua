@@ -22,14 +22,15 @@ local was_slow = is_slow()
 
 local function reply(is_ours)
   local others = redis.call('ZCOUNT', key('state', 'finished'), '-inf', NOW + arg.grace_ms)
-  local may_listen = others == 0 and arg.listen_ms ~= '0'
+  local may_change = was_slow or is_slow() -- then AI City is told first, which takes its time
+  local may_listen = others == 0 and arg.listen_ms ~= '0' and not may_change
     and tonumber(redis.call('HGET', TURNS, 'listens_until') or '0') <= NOW
   if may_listen then
     redis.call('HSET', TURNS, 'listens_until', NOW + arg.listen_ms)
     redis.call('PEXPIRE', TURNS, 86400 * 1000)
     redis.call('DEL', HEARD)
   end
-  return {is_ours, (was_slow or is_slow()) and 1 or 0, others, may_listen and 1 or 0}
+  return {is_ours, may_change and 1 or 0, others, may_listen and 1 or 0}
 end
 
 if not owns_report(id, ARGV[2]) then

@@ -101,6 +101,8 @@ class JournaledClient(ChatCompletionClient):
         """Called with an estimate of the tokens of the answer under way, at every piece of it."""
         self.is_waiting = False
         """Whether the latest call waits, or ended while it waited, for a slot of its model."""
+        self.waited_seconds = 0.0
+        """How long the calls that got their slot had waited for it."""
         self.brief: ShortBrief | None = None
         """The brief of the run, which becomes shorter where it does not fit; None to leave it as it is."""
         self._member, self.route, self._cursor = member, route, cursor
@@ -227,9 +229,10 @@ class JournaledClient(ChatCompletionClient):
                 if not self._has_room(model, estimate):
                     break
             try:
-                self.is_waiting = True
+                self.is_waiting, began = True, time.monotonic()
                 async with model.slots.one(self._stop_switch, token):
                     self.is_waiting = False
+                    self.waited_seconds += time.monotonic() - began
                     return await self._buy_from(model, sha256, call, estimate=estimate)
             except Exception as error:
                 if self._cursor.failure is not None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import json
+from collections import Counter
 from decimal import Decimal
 from typing import Any, ClassVar
 
@@ -230,6 +231,34 @@ async def test_a_deadline_during_the_wait_fails_no_job(run, provider: Provider, 
         assert late.ending == Rejected("deadline", "The work was not finished in time."), (
             "its own slowness is its own"
         )
+
+
+async def test_many_jobs_on_a_few_slots_do_not_fail_for_having_waited(
+    run, provider: Provider, config
+):
+    """All reach their deadline together. Whoever has a slot by then still gets the time that it waited."""
+    provider.will(submit(GOOD_GENERAL).after(3.0))
+    async with open_model(dataclasses.replace(config, max_concurrent_calls=2)) as model:
+        runs = []
+        for _ in range(20):
+            runs.append(asyncio.ensure_future(run(model=model, limits=Limits(1.0))))
+            await asyncio.sleep(0.02)
+        endings = Counter(type(result.ending) for result in await asyncio.gather(*runs))
+    # Two had a slot from the beginning, two when these had failed, and all four for a whole deadline.
+    assert endings == {Rejected: 4, Interrupted: 16}
+    assert len(provider.requests) == 4
+
+
+async def test_an_answer_that_comes_within_the_time_that_was_waited_counts(
+    run, provider: Provider, config
+):
+    provider.will(submit(GOOD_GENERAL).after(0.7))
+    async with open_model(dataclasses.replace(config, max_concurrent_calls=1)) as model:
+        first = asyncio.ensure_future(run(model=model))
+        await until(lambda: len(provider.requests) == 1, "the first call")
+        second = await run(model=model, limits=Limits(1.0))  # done after 1.4 s
+        assert isinstance(second.ending, Delivered)
+        await first
 
 
 async def test_an_abort_ends_the_wait_for_a_slot(run, provider: Provider, config):

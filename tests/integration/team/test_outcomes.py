@@ -233,9 +233,9 @@ async def test_tokens_that_nobody_counts_are_estimated(run, provider: Provider):
 async def test_the_deadline_ends_a_model_call(run, provider: Provider):
     provider.will(Answer(hangs=True))
     started = time.monotonic()
-    result = await run(limits=Limits(deadline_seconds=0.3))
+    result = await run(limits=Limits(deadline_seconds=1.0))  # enough for the request to leave
     assert result.ending == Rejected("deadline", "The work was not finished in time.")
-    assert time.monotonic() - started < 2
+    assert time.monotonic() - started < 4
     await until(lambda: provider.disconnects == 1, "the server sees the disconnect")
 
 
