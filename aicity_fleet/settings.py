@@ -184,7 +184,7 @@ class Settings(BaseModel):
     """How many of the latest jobs the brake looks at; at least ``FLEET_BRAKE_FAILURES``."""
     job_deadline_seconds: float = Field(900, alias="FLEET_JOB_DEADLINE_SECONDS", gt=0, le=86400)
     """How long one attempt at a job may take before it fails, without what its calls wait for a slot of
-    their model."""
+    their model, up to as long again."""
     max_job_tokens: int = Field(200_000, alias="FLEET_MAX_JOB_TOKENS", ge=1000)
     """How many tokens one job may buy, input and output together."""
     max_journal_bytes: int = Field(2_000_000, alias="FLEET_MAX_JOURNAL_BYTES", ge=1000)

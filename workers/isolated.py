@@ -37,6 +37,7 @@ def main() -> None:
     orders, answers = _take_pipes()
     configure_logging(settings)
     # faulthandler's thread does not need the interpreter lock, which an endless regular expression holds.
+    # What calls wait for slots need not count: the one job of a process waits for none.
     limit = settings.job_deadline_seconds + settings.model_timeout_seconds + LIMIT_SECONDS
     faulthandler.dump_traceback_later(limit, exit=True)
 

@@ -233,9 +233,9 @@ class _Turns:
         return self._after(turn)
 
     def _seconds_left(self) -> float:
-        """How long the run may still take. What its calls waited for their slots does not count."""
+        """How long the run may still take; what its calls waited for slots is added, up to a second deadline."""
         waited = sum(client.waited_seconds for client in self._clients)
-        return self._deadline + waited - time.monotonic()
+        return self._deadline + min(waited, self._limits.deadline_seconds) - time.monotonic()
 
     def _past_deadline(self) -> Ending:
         """A job whose call got no slot in time did not fail: it comes back when its model is less busy."""

@@ -246,6 +246,8 @@ class Provider:
     def __init__(self, base_url: str) -> None:
         self.base_url = base_url
         self.requests: list[dict[str, Any]] = []
+        self.keys: list[str] = []
+        """The ``Authorization`` of each request."""
         self.disconnects = 0
         self.under_way = 0
         """Requests that wait for their answer, the one that is being scripted included."""
@@ -309,6 +311,7 @@ class ProviderServer:
         provider = self._providers[request.path_params["name"]]
         body = await request.json()
         provider.requests.append(body)
+        provider.keys.append(request.headers.get("authorization", ""))
         if has_unreadable_call(body):
             return JSONResponse({"error": UNREADABLE_HISTORY}, 500)
         provider.under_way += 1

@@ -142,7 +142,7 @@ def are_tests_in_words(submission: Submission) -> bool:
     """Whether a testing order is for a plan, scenarios or an answer, and not for code."""
     wanted = wish(submission)
     if _TEXT_OF_TESTS.is_in(wanted):
-        return not _CODE_OF_TESTS.is_in(wanted) or "gherkin" in wanted
+        return not _CODE_OF_TESTS.is_in(wanted) or "gherkin" in request(submission).lower()
     return is_answered_in_words(submission) and not submission.task.code.strip()
 
 

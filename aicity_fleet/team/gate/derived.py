@@ -12,6 +12,9 @@ from aicity_fleet.team.gate.numbers import Number, Table
 MAX_DERIVED = 40_000
 """When more numbers than that follow from the data, the figures are not judged."""
 
+BATCH_NUMBERS = 2000
+"""After so many numbers the figures are looked for among them: each look sorts them first."""
+
 MAX_COLUMNS = 30
 """How many columns of a table are looked at."""
 
@@ -106,10 +109,13 @@ def _batches(tables: list[Table]) -> Iterator[_Batch]:
     """
     totals: list[float] = []
     for steps in (_first_steps, _further_steps):
+        batch = _Batch()
         for step in itertools.chain.from_iterable(map(steps, tables)):
-            batch = _Batch()
             totals += step(batch.absolute, batch.ratios)
-            yield batch
+            if len(batch.absolute) + len(batch.ratios) >= BATCH_NUMBERS:
+                yield batch
+                batch = _Batch()
+        yield batch
     batch = _Batch()
     _compared(totals[:60], batch.absolute, batch.ratios)
     yield batch

@@ -59,11 +59,13 @@ def _is_same_python(old: ast.Module, new: ast.Module) -> bool:
         return False
     outer = [part for part in old.body if isinstance(part, _DEFINITIONS)]
     inner = [part for one in outer if isinstance(one, ast.ClassDef) for part in one.body]
-    known = [part for part in (*inner, *outer) if isinstance(part, _DEFINITIONS)]
-    return all(
-        any(part.name == other.name and _has_same_content(part, other) for other in known)
-        for part in definitions
-    )
+    names = {part.name for part in definitions}
+    known = {
+        tuple(_content(part))
+        for part in (*inner, *outer)
+        if isinstance(part, _DEFINITIONS) and part.name in names
+    }
+    return all(tuple(_content(part)) in known for part in definitions)
 
 
 def _has_same_content(one: ast.AST, other: ast.AST) -> bool:

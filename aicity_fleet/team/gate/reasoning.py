@@ -1,6 +1,7 @@
 """Checks for what a model says to itself, where the work should stand."""
 
 import bisect
+import functools
 import html
 import re
 from collections.abc import Callable, Iterator
@@ -229,9 +230,8 @@ def spoken_reasoning(submission: Submission) -> Iterator[Finding]:
     what "I should" write, and correct themselves ("Wait, ...").
     """
     text, order = submission.passage(submission.plain_prose).lower, submission.order
-    if _is_monologue(text, lambda: _FIRST_PERSON.is_in(order)) and not _ORDERED_MONOLOGUE.is_in(
-        order
-    ):
+    may_be_fiction = functools.cache(lambda: _FIRST_PERSON.is_in(order))
+    if _is_monologue(text, may_be_fiction) and not _ORDERED_MONOLOGUE.is_in(order):
         yield Finding(
             "reasoning", "The text holds thoughts about the task; leave only the work.", HARD
         )

@@ -102,6 +102,7 @@ class _Completions(AsyncCompletions):
             # AutoGen gives the timeout to the client as well.
             if name != "timeout" and not isinstance(value, openai.NotGiven | openai.Omit)
         }
+        body |= body.pop("extra_body", None) or {}
         response: Any = await self._client.post(
             "/chat/completions",
             body=body,

@@ -128,3 +128,14 @@ async def test_a_local_server_needs_no_key(run, provider: Provider, config):
     provider.will(submit(GOOD_GENERAL))
     async with open_model(local) as model:
         assert isinstance((await run(model=model)).ending, Delivered)
+
+
+async def test_no_other_key_of_the_environment_is_sent(
+    run, provider: Provider, config, monkeypatch
+):
+    """The SDK would take an administrator's key from there for some of its methods."""
+    monkeypatch.setenv("OPENAI_ADMIN_KEY", "sk-admin-of-somebody")
+    provider.will(submit(GOOD_GENERAL))
+    async with open_model(config) as model:
+        assert isinstance((await run(model=model)).ending, Delivered)
+    assert provider.keys == [f"Bearer {config.api_key}"]
