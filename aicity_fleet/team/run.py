@@ -233,7 +233,7 @@ class _Turns:
         return self._after(turn)
 
     def _seconds_left(self) -> float:
-        """How long the run may still take; what its calls waited for slots is added, up to a second deadline."""
+        """How long the run may take yet, with what its calls waited for slots, up to a second deadline."""
         waited = sum(client.waited_seconds for client in self._clients)
         return self._deadline + min(waited, self._limits.deadline_seconds) - time.monotonic()
 
