@@ -137,7 +137,7 @@ def test_an_innocent_job_whose_workers_are_killed_runs_alone_and_completes(
     assert get(ledger, task_id).outcome.kind == "complete"
 
 
-@pytest.mark.parametrize("latency", [4.0])
+@pytest.mark.parametrize("latency", [20.0])
 def test_a_stopping_worker_hands_its_isolated_job_back_and_leaves_no_process(
     settings, ledger, slow_city, empty_folder
 ):

@@ -163,6 +163,7 @@ FOREIGN = {
         "aicity_fleet/celery_app.py",
         "aicity_fleet/messaging/consumer_watch.py",
         "aicity_fleet/messaging/event_batches.py",
+        "aicity_fleet/messaging/memory_limit.py",
         "aicity_fleet/messaging/task_class.py",
         "scheduler/clock.py",
         "scheduler/tasks.py",
