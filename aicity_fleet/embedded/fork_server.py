@@ -106,21 +106,20 @@ class ForkServer:
             )
         self._socket = ours
 
-    def start(
-        self, name: str, module: str, args: Sequence[str], env: Mapping[str, str], output: int
-    ) -> Forked:
+    def start(self, name: str, argv: Sequence[str], env: Mapping[str, str], output: int) -> Forked:
         """Fork a process that leads a process group of its own.
 
         Args:
             name: What ``top`` shows.
-            module: What it runs, as ``python -m`` would.
+            argv: What it would be started with: ``python -m MODULE`` and the arguments.
             env: Its environment. The process with the code does not read it.
             output: The file descriptor that it writes to; the caller closes it afterwards.
 
         Raises:
             OSError: The process with the code does not start, or cannot fork.
         """
-        order = {"name": name, "module": module, "args": list(args), "env": dict(env)}
+        _python, _m, module, *args = argv
+        order = {"name": name, "module": module, "args": args, "env": dict(env)}
         with self._guard, open(os.memfd_create(name), "w+", encoding="utf-8") as file:
             json.dump(order, file)
             file.seek(0)

@@ -76,8 +76,7 @@ class _Child:
         threading.Thread(target=self._pump, args=(read,), name=f"log-{name}", daemon=True).start()
         try:
             if forks is not None and self.program.is_forked:
-                _python, _m, module, *args = self.program.argv
-                self.process = forks.start(name, module, args, self.program.env, write)
+                self.process = forks.start(name, self.program.argv, self.program.env, write)
             else:
                 self.process = self._executed(write)
         finally:

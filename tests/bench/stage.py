@@ -165,8 +165,7 @@ class Stage:
         if self._forks is None:
             env = environment_of(None, dict(os.environ))
             self._forks = ForkServer(env, self.folder / "fork-server.log")
-        _python, _m, module, *args = program.argv
-        forked = self._forks.start(program.name, module, args, program.env, output)
+        forked = self._forks.start(program.name, program.argv, program.env, output)
         assert self._forks.pid is not None
         self.pids["fork server"] = self._forks.pid
         return forked

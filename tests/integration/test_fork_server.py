@@ -67,7 +67,8 @@ class Rig:
 
     def start(self, name: str, *args: str, **env: str) -> Forked:
         with (self.folder / f"{name}.log").open("wb") as log:
-            return self.server.start(name, "told", args, env, log.fileno())
+            argv = (sys.executable, "-m", "told", *args)
+            return self.server.start(name, argv, env, log.fileno())
 
     def told(self, name: str) -> dict[str, object]:
         log = self.folder / f"{name}.log"
@@ -226,7 +227,7 @@ def test_code_that_cannot_be_loaded_is_an_error_that_names_the_log(tmp_path: Pat
     server = ForkServer({"PATH": os.environ["PATH"], "PYTHONPATH": str(tmp_path)}, log)
     try:
         with pytest.raises(OSError, match=r"fork-server\.log"):
-            server.start("one", "told", (), {}, 1)
+            server.start("one", (sys.executable, "-m", "told"), {}, 1)
         assert "broken on purpose" in log.read_text()
     finally:
         server.close()
