@@ -61,8 +61,8 @@ class Threads:
 
     def _start(self, name: str, target: Callable[[], None]) -> None:
         thread = threading.Thread(target=target, name=name, daemon=True)
-        self._threads.append(thread)
         thread.start()
+        self._threads.append(thread)  # now that `stop`, on another thread, can join it
 
 
 def repeat(name: str, tick: Callable[[], object], pause: Callable[[], bool]) -> None:

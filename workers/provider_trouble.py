@@ -27,6 +27,10 @@ BUSY_JOBS = 2
 MAX_EXCUSES = 20
 """A job that was sent back so often for that reason is no longer excused by those others."""
 
+MAX_CONFIRMED = 6
+"""A job that was sent back so often for that reason no longer excuses others. Otherwise jobs that are never
+served excuse each other."""
+
 log = structlog.get_logger(__name__)
 
 
@@ -95,6 +99,7 @@ def _note_trouble(
         wait_seconds=asked,
         is_fatal=isinstance(trouble, ProviderFatal),
         still_serves=serves,
+        confirms=attempt.lease.excuses < MAX_CONFIRMED,
     )
     # Claims wait for this worker's own endpoint; a job waits for another one itself.
     is_own = endpoint == attempt.worker.terms.endpoint

@@ -210,6 +210,7 @@ class ControlPanel:
         wait_seconds: float = 0,
         is_fatal: bool = False,
         still_serves: bool = False,
+        confirms: bool = True,
     ) -> EndpointTrouble:
         """Count a run that had trouble with its model endpoint.
 
@@ -219,6 +220,7 @@ class ControlPanel:
             wait_seconds: What the provider itself asked for.
             is_fatal: Whether only a person can fix it.
             still_serves: Whether the endpoint passed a health check afterwards. Then nobody else waits.
+            confirms: Whether this trouble confirms the same trouble of other jobs.
         """
         first, longest = BREAKER_SECONDS
         spread = random.uniform(0.8, 1.2)  # noqa: S311 - so that fleets do not come back in step
@@ -234,6 +236,7 @@ class ControlPanel:
             recent_ms=int(RECENT_TROUBLE_SECONDS * 1000),
             is_fatal=int(is_fatal),
             still_serves=int(still_serves),
+            confirms=int(confirms),
         )
         closed_ms, others = reply
         return EndpointTrouble(closed_ms / 1000, others)

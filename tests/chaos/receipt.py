@@ -156,6 +156,7 @@ def as_text(data: dict[str, Any]) -> str:
     lines += [f"{n:>6}  {name:<17}{BY_NAME[name].says}" for name, n in data["injected"].items()]
     for title, table in (
         ("ended by themselves", data["ended_by_themselves"]),
+        ("lost", data["lost_jobs"]),
         ("resting", data["resting"]),
         ("skipped for want of a victim", data["skipped"]),
     ):

@@ -36,6 +36,9 @@ STRIKE_SECONDS = 15.0
 FREE_ROUNDS = 60
 """How often further tasks are submitted at the end, so that successes let held failures go."""
 
+FREE_SECONDS = 5.0
+"""How long the fleet gets for such tasks before it is given more, in seconds."""
+
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Progress:
@@ -220,7 +223,7 @@ class Run:
         self._phase = "settling"
         self._submit_the_rest()
         deadline = time.monotonic() + self.options.settle_seconds
-        rounds = 0
+        rounds, offered_at = 0, 0.0
         while time.monotonic() < deadline:
             self._wait(LOOK_SECONDS)
             if "city-401" in self.options.kinds:  # one may have struck at the very end
@@ -228,15 +231,17 @@ class Run:
             if self._open == 0:
                 return True
             resting = self.stage.eyes.resting() if self._is_fleet else {}
-            if self._open > len(resting):
-                continue
             held = [reason for reason in resting.values() if reason.startswith("held")]
-            if not held or rounds >= FREE_ROUNDS:
+            all_rest = self._open <= len(resting)
+            if all_rest and (not held or rounds >= FREE_ROUNDS):
                 return True
-            rounds += 1
-            self.stage.market.submit([True, True])
-            self._submitted += 2
-            self._open += 2
+            # Also while others are still tried: a market that goes on has tasks that can be done.
+            is_time = all_rest or time.monotonic() > offered_at + FREE_SECONDS
+            if held and rounds < FREE_ROUNDS and is_time:
+                rounds, offered_at = rounds + 1, time.monotonic()
+                self.stage.market.submit([True, True])
+                self._submitted += 2
+                self._open += 2
         return False
 
     def _submit_the_rest(self) -> None:

@@ -34,11 +34,11 @@ def test_nothing_is_lost_and_nothing_ends_twice(tmp_path):
         seed=SEED,
         kinds=KINDS,
         workers=3,
-        lease_seconds=3.0,
+        lease_seconds=6.0,  # two cores that test other things as well pause a process for seconds
         sweep_seconds=0.5,
         poll_seconds=1.0,
         model_seconds=(0.3, 2.0),
-        settle_seconds=150.0,
+        settle_seconds=180.0,
         hold_seconds=2.0,
         open_at_once=40,
         failing_share=0.1,

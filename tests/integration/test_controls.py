@@ -385,6 +385,19 @@ def test_it_tells_how_many_other_jobs_had_the_same_trouble_recently(ledger, monk
     assert others_of("e", "429") == 0
 
 
+def test_trouble_that_confirms_nothing_is_counted_for_no_other_job(ledger):
+    for job_id in ("a", "b"):
+        trouble(ledger, job_id, "429", still_serves=True, confirms=False)
+    assert ledger.controls.provider_trouble(HERE, "c", "429").other_jobs == 0
+    assert breaker(ledger).why == "429"
+
+
+def test_such_trouble_opens_a_breaker_like_any_other(ledger):
+    waits = [trouble(ledger, f"job-{n}", confirms=False) for n in range(3)]
+    assert waits[:2] == [0, 0]
+    assert waits[2] > 0
+
+
 def test_a_success_does_not_make_a_busy_endpoint_less_busy(ledger):
     for job_id in ("a", "b"):
         trouble(ledger, job_id, "429", still_serves=True)

@@ -267,6 +267,20 @@ def test_jobs_that_are_always_told_so_excuse_each_other_for_a_while_only(
     assert job(ledger).outcome.code == "provider"
 
 
+def test_jobs_that_are_never_served_do_not_excuse_each_other_for_long(worker, ledger):
+    """Each is told that the endpoint is busy, as often as it asks."""
+    jobs = ("t1", "t2", "t3", "t4")
+    parts = in_trouble(worker, OWN["busy"], serves=True)
+    for job_id in jobs[1:]:
+        ledger.accept(dataclasses.replace(TASK, task_id=job_id))
+    for _ in range(12):
+        for job_id in jobs:
+            run_job(job_id, parts)
+            ledger.client.hset(ledger.keys.job(job_id), "not_before", "0")
+    states = {job_id: ledger.get(job_id).state for job_id in jobs}
+    assert states == dict.fromkeys(jobs, JobState.FINISHED)
+
+
 def test_a_provider_that_only_a_person_can_mend_releases_the_job(worker, ledger):
     run_job("t1", worker(ProviderFatal("invalid model key")))
     found = job(ledger)

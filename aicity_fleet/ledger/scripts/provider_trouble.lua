@@ -6,6 +6,7 @@
 --   longest_ms: how long it stays open at most
 --   asked_ms: the wait that the provider itself asked for, or 0
 --   recent_ms: for how long the same trouble of another job confirms this one
+--   confirms: '1' when this trouble confirms that of other jobs
 --   is_fatal: '1' when only a person can fix it
 --   still_serves: '1' when the endpoint passed a health check after the trouble: the breaker closes
 -- Reply: {ms until the next start there, or 0 while the breaker stays closed; how many other jobs had
@@ -16,7 +17,7 @@ local open_until = breaker.open_until or 0
 local is_fatal = arg.is_fatal == '1'
 breaker.troubles = breaker.troubles + 1
 breaker.why, breaker.is_fatal, breaker.last_job = ARGV[2], is_fatal, arg.job
-local others, in_a_row = add_trouble(breaker, arg.job, ARGV[2], NOW - arg.recent_ms)
+local others, in_a_row = add_trouble(breaker, arg.job, ARGV[2], NOW - arg.recent_ms, arg.confirms == '1')
 -- A run that was under way when the breaker opened tells nothing new; a probe and a later run do.
 local is_news = open_until <= NOW or breaker.is_probing or is_fatal
 if arg.still_serves == '1' then

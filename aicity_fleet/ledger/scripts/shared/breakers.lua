@@ -10,8 +10,9 @@ local function read_breaker(endpoint)
 end
 
 -- Put a job last among those in trouble. Returns how many others had the same trouble since `recently`, and how
--- many jobs in all had any since the last success.
-local function add_trouble(breaker, job, why, recently)
+-- many jobs in all had any since the last success. A job whose trouble does not confirm that of others is not counted
+-- among those with the same.
+local function add_trouble(breaker, job, why, recently, confirms)
   local others, jobs, in_a_row = 0, {}, 1
   for _, entry in ipairs(breaker.jobs) do
     if entry[1] ~= job then
@@ -23,7 +24,7 @@ local function add_trouble(breaker, job, why, recently)
   if #jobs >= MAX_BREAKER_JOBS then
     table.remove(jobs, 1)
   end
-  jobs[#jobs + 1] = {job, NOW, why}
+  jobs[#jobs + 1] = {job, NOW, confirms and why or ''}
   breaker.jobs = jobs
   return others, in_a_row
 end
