@@ -531,6 +531,34 @@ def test_the_job_that_was_held_off_is_sent_when_it_is_worth_trying(ledger, quick
     wait_until(lambda: ledger.sweep().to_run == ("a",), description="the breaker is half open")
 
 
+ENDS = {
+    "a run got its answers": lambda ledger: ledger.controls.provider_works(HERE),
+    "a health check passed": lambda ledger: trouble(ledger, "d", still_serves=True),
+}
+
+
+@pytest.mark.parametrize("end", ENDS.values(), ids=ENDS)
+def test_jobs_that_were_held_off_are_sent_as_soon_as_it_closes(ledger, end):
+    """A wrong key keeps it open for minutes; the person who corrects the key sees jobs start at once."""
+    accept(ledger, "a", "b")
+    trouble(ledger, "c", "401", is_fatal=True)
+    for job_id in ("a", "b"):
+        assert claim(ledger, job_id, endpoint=HERE) == NotClaimed("provider_down")
+    assert ledger.sweep().to_run == ()
+    end(ledger)
+    assert set(ledger.sweep().to_run) == {"a", "b"}
+    assert ledger.client.exists(f"{ledger.keys.prefix}waiting:{HERE}") == 0
+
+
+def test_a_job_that_ran_meanwhile_is_not_sent_when_it_closes(ledger):
+    accept(ledger, "a")
+    trouble(ledger, "c", "401", is_fatal=True)
+    assert claim(ledger, "a", endpoint=HERE) == NotClaimed("provider_down")
+    claimed(ledger, "a", endpoint="https://other.example")
+    ledger.controls.provider_works(HERE)
+    assert ledger.sweep().to_run == ()
+
+
 def test_a_probe_that_fails_opens_it_for_longer(ledger, quick):
     accept(ledger, "a")
     first = troubles(ledger)

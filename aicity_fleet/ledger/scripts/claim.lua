@@ -56,6 +56,7 @@ end
 local breaker = read_breaker(arg.endpoint)
 if breaker.open_until and breaker.open_until > NOW then
   -- A probe may end long before its time is up.
+  wait_for_endpoint(arg.endpoint, id)
   return refuse('provider_down', breaker.is_probing and NOW + 1000 or breaker.open_until)
 end
 -- The probe is another job than the one that failed there last, if one comes in time.

@@ -23,6 +23,7 @@ local is_news = open_until <= NOW or breaker.is_probing or is_fatal
 if arg.still_serves == '1' then
   breaker.open_until, breaker.is_probing, breaker.is_fatal, breaker.opens = nil, false, false, 0
   breaker.worked_at = NOW
+  end_waits(endpoint)
   write_breaker(endpoint, breaker)
   return {0, others}
 end

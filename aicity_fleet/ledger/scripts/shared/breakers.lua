@@ -34,8 +34,23 @@ local function write_breaker(endpoint, breaker)
   redis.call('PEXPIRE', BREAKERS, 7 * 86400 * 1000)
 end
 
+-- Remember a job that its claim refused until an endpoint serves again.
+local function wait_for_endpoint(endpoint, id)
+  redis.call('SADD', key('waiting', endpoint), id)
+  redis.call('PEXPIRE', key('waiting', endpoint), 7 * 86400 * 1000)
+end
+
+-- An endpoint serves again: the messages of the jobs that were refused because of it are due.
+local function end_waits(endpoint)
+  for _, id in ipairs(redis.call('SMEMBERS', key('waiting', endpoint))) do
+    redis.call('ZADD', UNSENT, 'XX', NOW, id)
+  end
+  redis.call('DEL', key('waiting', endpoint))
+end
+
 -- Close a breaker. Which jobs had trouble there lately stays known: a busy endpoint serves one call and not the next.
 local function close_breaker(endpoint, breaker, recently)
+  end_waits(endpoint)
   local last = breaker.jobs[#breaker.jobs]
   if last and last[2] >= recently then
     write_breaker(endpoint, {troubles = 0, opens = 0, jobs = breaker.jobs, worked_at = NOW})
