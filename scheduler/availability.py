@@ -15,7 +15,7 @@ log = structlog.get_logger(__name__)
 
 
 def wants_to_be_busy(controls: Controls) -> bool:
-    """Whether new tasks would only wait: failures stand in a row, or somebody has to act first.
+    """Whether new tasks would only wait: for a success, for a person, or for the next day.
 
     While failures stand, jobs in hand are tried one at a time until one succeeds. With none left to try,
     new tasks are wanted: nothing else could ever open the guard again.
@@ -24,7 +24,7 @@ def wants_to_be_busy(controls: Controls) -> bool:
     tries_one_at_a_time = is_slow and controls.jobs_in_hand > 0
     provider_is_out = any(b.is_fatal and b.open_until is not None for b in controls.breakers)
     is_paused = "intake" in controls.paused or "starts" in controls.paused
-    return tries_one_at_a_time or provider_is_out or is_paused
+    return tries_one_at_a_time or provider_is_out or is_paused or controls.day_is_over
 
 
 def tell_availability(client: AICityClient, panel: ControlPanel) -> None:

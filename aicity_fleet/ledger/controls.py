@@ -106,6 +106,8 @@ class Controls:
     """Whether jobs start one at a time, because too many of the latest failed."""
     recent_endings: tuple[str, ...] = ()
     """How the latest jobs ended, newest first: ``complete``, or ``fail`` with the team and the model."""
+    day_is_over: bool = False
+    """Whether the cap of the day keeps jobs back until the next day (UTC)."""
     ignores_tools: Mapping[str, str] = dataclasses.field(default_factory=dict)
     """How the models hand in that were offered the tool and did not use it in the last day, by endpoint."""
 
@@ -128,9 +130,8 @@ class ControlPanel:
 
     def read(self) -> Controls:
         """Return the current state of all switches."""
-        now, fields, seen, assumed, breakers, knows, in_hand, braked, endings = self._scripts.run(
-            "read_controls"
-        )
+        now, fields, seen, assumed, breakers, *rest = self._scripts.run("read_controls")
+        knows, in_hand, braked, endings, day_is_over = rest
         values = dict(zip(fields[::2], fields[1::2], strict=True))
         quiet_ms = int(values.get("quiet_until", 0)) - now
         return Controls(
@@ -154,6 +155,7 @@ class ControlPanel:
             availability=values.get("availability", ""),
             is_braked=bool(braked),
             recent_endings=tuple(endings),
+            day_is_over=bool(day_is_over),
             ignores_tools=_ignores_tools(values, now),
         )
 

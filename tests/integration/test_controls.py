@@ -6,6 +6,7 @@ import json
 import threading
 import time
 from collections.abc import Iterator
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -663,6 +664,25 @@ def test_a_fatal_provider_makes_the_agent_busy_and_ordinary_trouble_does_not(led
     troubles(ledger)
     assert not wants_to_be_busy(ledger.controls.read())
     trouble(ledger, "a", "401", is_fatal=True)
+    assert wants_to_be_busy(ledger.controls.read())
+
+
+def test_the_cap_of_the_day_makes_the_agent_busy_until_midnight(ledger):
+    accept(ledger, "a")
+    lease, cap_usd = claimed(ledger, "a"), Decimal("0.10")
+    assert not wants_to_be_busy(ledger.controls.read())
+    assert ledger.spending.reserve(lease, 0, Decimal("0.07"), cap_usd=cap_usd, seconds=60)
+    assert not wants_to_be_busy(ledger.controls.read())
+    assert not ledger.spending.reserve(lease, 1, Decimal("0.04"), cap_usd=cap_usd, seconds=60)
+    assert wants_to_be_busy(ledger.controls.read())
+
+
+def test_a_call_that_fits_no_day_does_not_make_the_agent_busy(ledger):
+    accept(ledger, "a")
+    lease, cap_usd = claimed(ledger, "a"), Decimal("0.10")
+    assert not ledger.spending.reserve(lease, 0, Decimal("0.11"), cap_usd=cap_usd, seconds=60)
+    assert not wants_to_be_busy(ledger.controls.read())
+    assert ledger.spending.reserve(lease, 1, Decimal("0.10"), cap_usd=cap_usd, seconds=60)
     assert wants_to_be_busy(ledger.controls.read())
 
 

@@ -32,6 +32,13 @@ local function day_is_full(cap, hash)
   return charged_today() + reserved() + math.max(1, wanted) > tonumber(cap)
 end
 
+-- Whether jobs wait for the next day. A call that fits no day at all says nothing of the others.
+local function day_is_over()
+  local fields = redis.call('HMGET', today(), 'cap', 'wanted')
+  local cap, wanted = tonumber(fields[1]) or math.huge, tonumber(fields[2] or '0')
+  return charged_today() + reserved() + (wanted > cap and 1 or math.max(1, wanted)) > cap
+end
+
 -- Add what a model call cost to the job and to the day.
 -- Named: reservation that this settles, or '' for a tool call, which costs nothing; cost in picodollars, or ''
 -- if unknown; estimated_cost that stands in for it; prices, the price table
