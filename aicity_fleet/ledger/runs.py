@@ -5,6 +5,7 @@ A part of ``Ledger``.
 """
 
 import json
+import secrets
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from typing import Literal
@@ -58,6 +59,7 @@ class Runs:
             probe_ms=int(PROBE_SECONDS * 1000),
             other_probe_ms=int(OTHER_PROBE_SECONDS * 1000),
             day_cap=None if cap_usd is None else picodollars(cap_usd),
+            call=secrets.token_hex(8),
         )
         if not reply[0]:
             return NotClaimed(reply[1], job_id)

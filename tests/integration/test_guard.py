@@ -5,7 +5,7 @@ import random
 import pytest
 from support.messages import RecordedMessages
 
-from aicity_fleet.ledger import ClaimTerms, Lease
+from aicity_fleet.ledger import ClaimTerms, Lease, outbox
 from aicity_fleet.models import Completed, Failed, JobState, Outcome, Spent
 from scheduler.poll import poll
 from scheduler.report import ReporterParts, report
@@ -128,6 +128,21 @@ def test_a_failure_that_was_on_its_way_while_redis_was_wiped_counts(parts, city,
     parts.client.report(bad, on_its_way.outcome, "key")
     assert not ledger.settle(on_its_way, {"verdict": "accepted"}, "failure").is_ours
     assert ledger.controls.read().failures_in_a_row == 1
+
+
+@pytest.mark.parametrize("late_is_first", [True, False])
+def test_a_failure_that_two_processes_sent_counts_once(ledger, finish, monkeypatch, late_is_first):
+    """The first slept longer than its right to send; the second sent it again, under the same key."""
+    (bad,) = finish(FAILED)
+    with monkeypatch.context() as patch:
+        patch.setattr(outbox, "REPORT_LEASE_MS", 0)
+        late = ledger.take_report(bad)
+    retry_now(ledger, bad)
+    again = ledger.take_report(bad)
+    assert again.token == late.token + 1
+    for held in (late, again) if late_is_first else (again, late):
+        ledger.settle(held, {"verdict": "accepted"}, "failure")
+        assert ledger.controls.read().failures_in_a_row == 1
 
 
 def test_a_failure_before_the_guard_knows_the_row_stands_on_the_worst(parts, ledger, finish):

@@ -2,6 +2,7 @@
 
 import threading
 from collections import Counter
+from dataclasses import replace
 
 import pytest
 import redis
@@ -154,6 +155,44 @@ def test_the_first_outcome_stands(ledger):
     assert ledger.finish(lease, DONE, SPENT)
     assert not ledger.finish(Lease("clx1", 9, TASK, "n", 0), Failed("x", "y"), SPENT)
     assert take(ledger).outcome == DONE
+
+
+class LosesReplies(redis.Connection):
+    """Loses the next reply, as a connection does that is cut at that moment."""
+
+    is_losing = False
+
+    def read_response(self, *args, **kwargs):
+        reply = super().read_response(*args, **kwargs)
+        if self.is_losing:
+            type(self).is_losing = False
+            self.disconnect()
+            raise redis.ConnectionError("the reply was lost")
+        return reply
+
+
+def test_a_claim_whose_reply_was_lost_holds_its_lease(ledger, redis_server, agent):
+    """The client sends it again. Refused then, it left a lease that lapsed, which counts against the job."""
+    client = connect(Settings.load({"REDIS_URL": redis_server.url, "FLEET_AGENT": agent}))
+    client.connection_pool.reset()
+    client.connection_pool.connection_class = LosesReplies
+    mine = Ledger(client, Keys(agent), retention_seconds=3600)
+    ledger.accept(TASK)
+    ledger.accept(replace(TASK, task_id="clx2"))
+    claim(mine, "clx2")  # so that the scripts are loaded
+    LosesReplies.is_losing = True
+    lease = claim(mine)
+    assert not LosesReplies.is_losing
+    assert (lease.token, lease.task) == (1, TASK)
+    assert events(ledger) == ["accepted", "claimed"]
+    assert ledger.renew([lease], lease_seconds=15).lost == frozenset()
+    client.close()
+
+
+def test_another_claim_gets_no_lease_that_is_held(ledger):
+    ledger.accept(TASK)
+    claim(ledger)
+    assert ledger.claim("clx1", ClaimTerms("me:1", 15)) == NotClaimed("running", "clx1")
 
 
 def test_finishing_twice_after_a_lost_reply_is_one_finish(ledger):

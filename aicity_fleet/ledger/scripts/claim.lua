@@ -9,16 +9,27 @@
 --   probe_ms: how long a probe of an endpoint may take
 --   other_probe_ms: how long the job that failed there last leaves the probe to another
 --   day_cap: the day's cap in picodollars, or ''
+--   call: a random text of the call. The client repeats a call whose reply was lost, and gets the same lease.
 -- Reply: {attempt, task JSON, nonce, releases, excuses, breaks, troubles, ms that earlier attempts ran, picodollars
 --        spent, the entries of the journal} or {'', reason}
 local id, arg = ARGV[1], named(2)
 local job = key('job', id)
 local fields = redis.call('HMGET', job, 'state', 'not_before', 'task', 'nonce', 'releases',
-  'excuses', 'breaks', 'troubles', 'isolated', 'ran_ms', 'spent', 'unanswered_cost', 'sent_at')
+  'excuses', 'breaks', 'troubles', 'isolated', 'ran_ms', 'spent', 'unanswered_cost', 'sent_at', 'claim')
 local state, not_before, task, nonce, releases, excuses, breaks, troubles, isolated, ran_ms, spent, unanswered,
-  sent_at = unpack(fields)
+  sent_at, claim = unpack(fields)
+
+local function lease(token)
+  return {tostring(token), task, nonce, releases or '0', excuses or '0', breaks or '0', troubles or '0',
+    ran_ms or '0', string.format('%.0f', (spent or 0) + (unanswered or 0)),
+    redis.call('LRANGE', key('journal', id), 0, -1)}
+end
+
 if not state then
   return {'', 'unknown'}
+end
+if state == 'running' and claim == arg.call then
+  return lease(redis.call('HGET', job, 'attempt'))
 end
 if state ~= 'queued' then
   return {'', state}
@@ -79,8 +90,6 @@ if tonumber(sent_at or '0') > tonumber(redis.call('HGET', TURNS, 'claimed_sent_a
 end
 local token = redis.call('HINCRBY', job, 'attempt', 1)
 move(id, 'running', NOW + arg.lease_ms)
-redis.call('HSET', job, 'owner', arg.owner, 'started_at', NOW)
+redis.call('HSET', job, 'owner', arg.owner, 'started_at', NOW, 'claim', arg.call)
 note(id, 'claimed', 'attempt ' .. token .. ' by ' .. arg.owner)
-return {tostring(token), task, nonce, releases or '0', excuses or '0', breaks or '0', troubles or '0',
-  ran_ms or '0', string.format('%.0f', (spent or 0) + (unanswered or 0)),
-  redis.call('LRANGE', key('journal', id), 0, -1)}
+return lease(token)

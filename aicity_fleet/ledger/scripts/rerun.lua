@@ -28,7 +28,7 @@ if not keeps_journal then
   redis.call('DEL', key('journal', id))
 end
 redis.call('HDEL', job, 'outcome', 'outcome_kind', 'finish_token', 'finished_at', 'score', 'judgement', 'refused',
-  'tried', 'first_report_at', 'report_lease_until', 'guard_mark', 'despite_guard', 'isolated', 'cancel', 'reason', 'lapsed_in')
+  'tried', 'first_report_at', 'report_lease_until', 'guard_mark', 'despite_guard', 'isolated', 'cancel', 'failure_counted', 'reason', 'lapsed_in')
 redis.call('HSET', job, 'lapses', 0, 'releases', 0, 'breaks', 0, 'troubles', 0, 'excuses', 0)
 redis.call('PERSIST', job)
 redis.call('PERSIST', key('audit', id))

@@ -35,8 +35,13 @@ end
 
 if not owns_report(id, ARGV[2]) then
   -- It was sent before a wipe, or by a process that slept: AI City accepted it all the same.
-  if arg.meaning == 'failure' and redis.call('HGET', job, 'state') ~= 'reported' then
+  local fields = redis.call('HMGET', job, 'state', 'failure_counted')
+  if arg.meaning == 'failure' and fields[1] ~= 'reported' and not fields[2] then
     count_failure()
+    if fields[1] then -- the process that sends it now must not count it again
+      redis.call('HSET', job, 'failure_counted', 1)
+      redis.call('SREM', GUARD_PENDING, id)
+    end
   end
   return reply(0)
 end
@@ -57,7 +62,9 @@ if arg.standing ~= 'quality_check' or arg.read_back_ms == '' then
   redis.call('SREM', GUARD_UNSURE, id) -- else a read-back shows whether it passed AI City's own check
 end
 if arg.meaning == 'failure' then
-  count_failure()
+  if redis.call('HGET', job, 'failure_counted') ~= '1' then
+    count_failure()
+  end
   if arg.standing == 'unknown' then
     redis.call('HSET', job, 'failure_number', guard_count('failed'))
   end
