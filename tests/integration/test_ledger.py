@@ -172,7 +172,7 @@ class LosesReplies(redis.Connection):
 
 
 def test_a_claim_whose_reply_was_lost_holds_its_lease(ledger, redis_server, agent):
-    """The client sends it again. Refused then, it left a lease that lapsed, which counts against the job."""
+    """The client sends it again. Refused then, it left a lease to lapse, which counts against the job."""
     client = connect(Settings.load({"REDIS_URL": redis_server.url, "FLEET_AGENT": agent}))
     client.connection_pool.reset()
     client.connection_pool.connection_class = LosesReplies
