@@ -271,6 +271,10 @@ def outcome_from_json(data: Mapping[str, Any]) -> Outcome:
     return Failed(**known_fields(Failed, data))
 
 
+UNREADABLE = (ValueError, TypeError, KeyError, AttributeError)
+"""What reading a damaged JSON text as one of our values may raise."""
+
+
 def known_fields(kind: type[Any], data: Mapping[str, Any]) -> dict[str, Any]:
     """Return the items of a JSON object that are fields of a dataclass."""
     names = {field.name for field in dataclasses.fields(kind)}

@@ -2,12 +2,13 @@
 
 import dataclasses
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 from aicity_fleet.models import (
+    UNREADABLE,
     AssignedTask,
     JobState,
     JsonObject,
@@ -17,6 +18,8 @@ from aicity_fleet.models import (
 )
 from aicity_fleet.money.cost import Cost, from_picodollars
 from aicity_fleet.money.earnings import Earnings, Later, earnings
+
+_T = TypeVar("_T")
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -87,15 +90,19 @@ class Job:
 
     @classmethod
     def from_fields(cls, job_id: str, fields: Mapping[str, str]) -> Self:
-        """Read a job's hash."""
+        """Read a job's hash. A part that cannot be read counts as absent: others must still be seen."""
 
         def number(name: str) -> int:
             return int(fields.get(name) or 0)
 
-        task, outcome, receipt, progress, seen, later, judgement = (
-            json.loads(fields.get(name) or "null")
-            for name in ("task", "outcome", "receipt", "progress", "seen", "later", "judgement")
-        )
+        def part(name: str, read: Callable[[Any], _T] = lambda data: data) -> _T | None:
+            try:
+                data = json.loads(fields.get(name) or "null")
+                return None if data is None else read(data)
+            except UNREADABLE:
+                return None
+
+        progress = part("progress", dict)
         is_running = fields["state"] == JobState.RUNNING
         if not is_running or (progress or {}).get("attempt") != number("attempt"):
             progress = None  # of an earlier attempt
@@ -103,7 +110,7 @@ class Job:
             job_id=job_id,
             state=JobState(fields["state"]),
             task_type=fields.get("task_type", ""),
-            task=AssignedTask.from_json(task) if task else None,
+            task=part("task", AssignedTask.from_json),
             attempt=number("attempt"),
             lapses=number("lapses"),
             is_isolated=bool(number("isolated")),
@@ -126,13 +133,13 @@ class Job:
             unanswered_usd=from_picodollars(number("unanswered_cost")),
             prices=fields.get("prices", ""),
             score=int(fields["score"]) if fields.get("score") else None,
-            judgement=judgement,
-            outcome=outcome_from_json(outcome) if outcome else None,
+            judgement=part("judgement"),
+            outcome=part("outcome", outcome_from_json),
             report_attempts=number("report_attempt"),
-            receipt=receipt,
+            receipt=part("receipt"),
             standing=fields.get("standing", ""),  # type: ignore[arg-type]  # the scripts write no other
-            seen=_timed(seen) if seen else None,
-            later=[_timed(event) for event in later or ()],
+            seen=part("seen", _timed),
+            later=part("later", lambda events: [_timed(event) for event in events]) or [],
             paid_cents=number("paid_cents") if fields.get("paid_cents") else None,
         )
 

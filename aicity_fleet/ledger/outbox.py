@@ -15,7 +15,14 @@ from aicity_fleet.ledger.keys import Keys
 from aicity_fleet.ledger.leases import NotClaimed, ReportLease, Settled
 from aicity_fleet.ledger.lua import Scripts
 from aicity_fleet.ledger.read_backs import ReadBacks
-from aicity_fleet.models import TAKEN_BACK, JsonObject, Meaning, Standing, outcome_from_json
+from aicity_fleet.models import (
+    TAKEN_BACK,
+    UNREADABLE,
+    JsonObject,
+    Meaning,
+    Standing,
+    outcome_from_json,
+)
 
 REPORT_LEASE_MS = 60_000
 """How long one process may take to send a report, in milliseconds; two request timeouts."""
@@ -46,12 +53,18 @@ class Outbox:
         reply = self._scripts.run("take_report", job_id, REPORT_LEASE_MS, runs.SEND_GRACE_MS)
         if not reply[0]:
             return NotClaimed(reply[1], reply[2])
-        number, nonce, outcome, tried_ms, refusals, job_id = reply
+        number, nonce, text, tried_ms, refusals, job_id = reply
+        try:
+            outcome = outcome_from_json(json.loads(text))
+        except UNREADABLE as error:
+            fence, was_sent = f"{number}:{nonce}", int(number) > 1
+            runs.set_aside(self._scripts, job_id, fence, "outcome", error, was_sent=was_sent)
+            return NotClaimed("quarantined", job_id)
         return ReportLease(
             job_id,
             int(number),
             nonce,
-            outcome_from_json(json.loads(outcome)),
+            outcome,
             tried_for_seconds=int(tried_ms) / 1000,
             refusals=int(refusals),
         )

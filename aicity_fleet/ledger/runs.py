@@ -10,6 +10,8 @@ from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from typing import Literal
 
+import structlog
+
 from aicity_fleet.ledger.controls import (
     OTHER_PROBE_SECONDS,
     PROBE_SECONDS,
@@ -17,7 +19,15 @@ from aicity_fleet.ledger.controls import (
 )
 from aicity_fleet.ledger.leases import ClaimTerms, Finished, Lease, NotClaimed, Renewal
 from aicity_fleet.ledger.lua import Scripts
-from aicity_fleet.models import AssignedTask, Failed, JobState, JsonObject, Outcome, Spent
+from aicity_fleet.models import (
+    UNREADABLE,
+    AssignedTask,
+    Failed,
+    JobState,
+    JsonObject,
+    Outcome,
+    Spent,
+)
 from aicity_fleet.money.cost import from_picodollars, picodollars
 
 SEND_GRACE_MS = 3000
@@ -27,10 +37,33 @@ FAILED_AFTER_DEATHS = 3
 """A job that runs alone fails when its process dies and this many of its leases have ended badly. The two
 lapses that isolated it count, so its first death alone is usually the last."""
 
+log = structlog.get_logger(__name__)
+
 Count = Literal["", "releases", "excuses", "breaks", "troubles"]
 """What a release adds to: a field of ``Lease``, or nothing."""
 
 NO_PROGRESS: Mapping[str, JsonObject] = MappingProxyType({})
+
+
+def set_aside(
+    scripts: Scripts,
+    job_id: str,
+    fence: str,
+    what: str,
+    error: Exception,
+    *,
+    was_sent: bool = False,
+) -> None:
+    """Quarantine a job whose record cannot be read: no further attempt could read it either.
+
+    Args:
+        fence: The token of its run, or of its report.
+        what: The part that cannot be read.
+        was_sent: Whether AI City may have accepted its outcome.
+    """
+    why = f"its {what} in the ledger cannot be read ({type(error).__name__})"
+    log.error("job.unreadable", job_id=job_id, what=what, error=type(error).__name__)
+    scripts.run("quarantine", job_id, fence, why=why, was_refused=int(not was_sent))
 
 
 class Runs:
@@ -63,12 +96,17 @@ class Runs:
         )
         if not reply[0]:
             return NotClaimed(reply[1], job_id)
-        token, task, nonce, *counts, spent, journal = reply
+        token, text, nonce, *counts, spent, journal = reply
         releases, excuses, breaks, troubles, ran_ms = (int(count) for count in counts)
+        try:
+            task = AssignedTask.from_json(json.loads(text))
+        except UNREADABLE as error:
+            set_aside(self._scripts, job_id, f"{token}:{nonce}", "task", error)
+            return NotClaimed("quarantined", job_id)
         return Lease(
             job_id,
             int(token),
-            AssignedTask.from_json(json.loads(task)),
+            task,
             nonce,
             releases=releases,
             excuses=excuses,

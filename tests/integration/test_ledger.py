@@ -195,6 +195,29 @@ def test_another_claim_gets_no_lease_that_is_held(ledger):
     assert ledger.claim("clx1", ClaimTerms("me:1", 15)) == NotClaimed("running", "clx1")
 
 
+@pytest.mark.parametrize("text", ["", "{", "[]", "null", '{"task_id": "clx1"}'])
+def test_a_task_that_cannot_be_read_is_set_aside_at_once(ledger, text):
+    ledger.accept(TASK)
+    ledger.client.hset(ledger.keys.job("clx1"), "task", text)
+    assert ledger.claim("clx1", ClaimTerms("me:1", 15)) == NotClaimed("quarantined", "clx1")
+    assert state(ledger) is JobState.QUARANTINED
+    assert events(ledger) == ["accepted", "claimed", "quarantined"]
+    (job,) = ledger.jobs()
+    assert job.task is None
+    assert "cannot be read" in job.reason
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "{}", '{"kind": "fail"}'])
+def test_an_outcome_that_cannot_be_read_is_set_aside_at_once(ledger, text):
+    ledger.controls.seed_guard(0)
+    ledger.accept(TASK)
+    ledger.finish(claim(ledger), Failed("quality", "No."), SPENT)
+    ledger.client.hset(ledger.keys.job("clx1"), "outcome", text)
+    assert ledger.take_report("clx1") == NotClaimed("quarantined", "clx1")
+    assert state(ledger) is JobState.QUARANTINED
+    assert ledger.controls.read().failures_in_a_row == 0, "nothing was sent"
+
+
 def test_finishing_twice_after_a_lost_reply_is_one_finish(ledger):
     ledger.accept(TASK)
     lease = claim(ledger)

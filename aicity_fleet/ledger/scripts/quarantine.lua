@@ -1,14 +1,15 @@
--- finished -> quarantined, by the holder of the report: a person has to look. Nothing is dropped.
+-- running or finished -> quarantined, by the holder of the run or of the report: a person has to look. Nothing is
+-- dropped.
 -- ARGV: id, token, then named:
 --   why
 --   was_refused: '1' when AI City certainly refused it, so that it is no failure of the agent's
 -- Reply: 1, or 0 when the token is not the current one
 local id, arg = ARGV[1], named(3)
-if not owns_report(id, ARGV[2]) then
+if not owns_report(id, ARGV[2]) and not owns_run(id, ARGV[2]) then
   return 0
 end
 local was_pending = redis.call('SREM', GUARD_PENDING, id) + redis.call('SREM', GUARD_UNSURE, id)
-if arg.was_refused == '1' then
+if arg.was_refused == '1' and redis.call('HEXISTS', key('job', id), 'outcome') == 1 then
   redis.call('HSET', key('job', id), 'refused', 1)
   let_one_go()
 elseif was_pending == 1 then
