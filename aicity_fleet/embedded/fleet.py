@@ -15,6 +15,9 @@ from aicity_fleet.redaction import Process, environment_of
 
 CELERY = (sys.executable, "-m", "celery", "-A", "aicity_fleet.celery_app")
 
+FLOWER_COLUMNS = "name,args,state,result,received,runtime,worker"
+"""What Flower lists of each task. The arguments are the job's id; Celery's own id tells people nothing."""
+
 
 def redis_program(server: RedisServer) -> Program:
     """Return the embedded Redis."""
@@ -46,11 +49,18 @@ def fleet_programs(env: Mapping[str, str], *, workers: int, threads: int) -> lis
 def flower_program(env: Mapping[str, str], *, port: int, password: str) -> Program:
     """Return Flower on the loopback; its password is in no argument list.
 
+    It only shows, unless ``FLOWER_READ_ONLY`` is false: its buttons move messages, which are no jobs.
+
     Raises:
         SettingsError: ``FLEET_MODELS_FILE`` cannot be read, so its key names are unknown.
     """
     argv = [*CELERY, "flower", f"--address={LOOPBACK}", f"--port={port}", "--max-tasks=10000"]
-    return _forked("flower", argv, Process.FLOWER, env, FLOWER_BASIC_AUTH=f"fleet:{password}")
+    argv.append(f"--tasks-columns={FLOWER_COLUMNS}")
+    further = {
+        "FLOWER_BASIC_AUTH": f"fleet:{password}",
+        "FLOWER_READ_ONLY": env.get("FLOWER_READ_ONLY") or "true",
+    }
+    return _forked("flower", argv, Process.FLOWER, env, **further)
 
 
 def _forked(

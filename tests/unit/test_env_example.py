@@ -20,6 +20,7 @@ NOT_FOR_COMPOSE = {
 
 COMPOSE_ALONE = {
     *("FLOWER_PASSWORD", "FLOWER_PORT", "FLOWER_READ_ONLY"),
+    *("AGENT_CITY_API_KEY_FILE", "OPENAI_API_KEY_FILE", "WORKER_CPUS"),
     *("WORKER_MEMORY", "WORKER_STOP_GRACE", "FLEET_DEMO_COPIES", "FLEET_IMAGE", "REDIS_IMAGE"),
 }
 """Variables that docker-compose.yml reads and the fleet does not."""
