@@ -121,6 +121,20 @@ def reserve(ledger: Ledger, lease: Lease, ordinal: int, usd: str, cap: str, seco
     return ledger.spending.reserve(lease, ordinal, amounts[0], cap_usd=amounts[1], seconds=seconds)
 
 
+def test_a_job_that_fits_no_day_is_named_on_the_next_day_as_well(ledger):
+    """Otherwise it waits in silence from midnight on."""
+    cap_usd = Decimal("0.10")
+    lease = claim(ledger)
+    assert not reserve(ledger, lease, 0, "0.11", "0.10")
+    ledger.release(lease, "day_cap", Spent(1))
+    ledger.client.delete(ledger.keys.spending(int(ledger.now().timestamp() // 86_400)))
+    assert ledger.spending.today().wanted_usd == 0, "a new day"
+    terms = ClaimTerms("me:1", 15, day_cap_usd=cap_usd)
+    assert ledger.claim("t1", terms) == NotClaimed("day_cap", "t1")
+    day = ledger.spending.today()
+    assert (day.wanted_usd, day.is_full) == (Decimal("0.11"), True)
+
+
 def test_what_is_in_flight_counts_until_it_is_settled_given_back_or_lapsed(ledger):
     lease = claim(ledger)
     assert reserve(ledger, lease, 0, "0.06", "0.10")

@@ -61,6 +61,10 @@ if arg.day_cap ~= '' then
   redis.call('HSET', today(), 'cap', arg.day_cap)
   redis.call('PEXPIRE', today(), SPENDING_KEPT_MS)
   if day_is_full(arg.day_cap, job) then
+    local wanted = tonumber(redis.call('HGET', job, 'wanted') or '0')
+    if wanted > tonumber(arg.day_cap) then -- it fits no day, which the record of each day shows
+      redis.call('HSET', today(), 'wanted', string.format('%.0f', wanted))
+    end
     return refuse('day_cap', NOW + 30000) -- and not until midnight: a person may raise it
   end
 end
