@@ -1,6 +1,7 @@
-"""Commands that pause and resume parts of the fleet. Every process obeys from its next move on."""
+"""Commands that hold parts of the fleet back. Every process obeys from its next move on."""
 
 import enum
+from decimal import Decimal, InvalidOperation
 from typing import Annotated
 
 import typer
@@ -8,10 +9,16 @@ import typer
 from aicity_fleet.cli.connection import open_ledger
 from aicity_fleet.cli.display import console, moment
 from aicity_fleet.cli.health import PAUSED
+from aicity_fleet.cli.money import usd
+from aicity_fleet.errors import SettingsError
 from aicity_fleet.ledger.controls import ControlPanel, Pausable
 
 PAUSABLES: tuple[Pausable, ...] = ("intake", "starts", "reports")
 """What can be paused, in the order in which a job meets them."""
+
+
+MOST_USD = 1_000_000
+"""More than any day's cap, in US dollars."""
 
 
 class What(enum.StrEnum):
@@ -61,6 +68,42 @@ def resume(
         console.print(f"Resumed {name}." if was_paused else f"{name} was not paused.")
     if what is not What.STARTS:
         _lift_stop(panel)
+
+
+def cap(
+    usd_today: Annotated[
+        str,
+        typer.Argument(metavar="USD", help="The cap of today in US dollars, or 'none' to undo it."),
+    ],
+) -> None:
+    """Set what the fleet may spend today (UTC) in place of FLEET_MAX_DAY_USD, until midnight.
+
+    The workers obey from their next model call on, and need no restart.
+    """
+    cap_usd = None if usd_today == "none" else _dollars(usd_today)
+    before = open_ledger().spending.set_cap(cap_usd)
+    if before is None:
+        raise SettingsError(
+            "No worker keeps a daily cap today, so none would ask for this one. Set FLEET_MAX_DAY_USD and "
+            "restart the workers, or wait until they have started a job."
+        )
+    if cap_usd is None:
+        console.print("The workers' own cap (FLEET_MAX_DAY_USD) holds again.")
+    else:
+        console.print(f"The cap of today (UTC) is {usd(cap_usd)}. Before, it was {usd(before)}.")
+        console.print("To undo this: aicity-fleet cap none")
+
+
+def _dollars(text: str) -> Decimal:
+    try:
+        found = Decimal(text.removeprefix("$"))
+    except InvalidOperation:
+        found = Decimal("NaN")
+    if not (found.is_finite() and 0 <= found < MOST_USD):
+        raise SettingsError(
+            f"USD: '{text[:40]}' is no amount from 0 to {MOST_USD:,} dollars. Write 25 or 7.50."
+        )
+    return found
 
 
 def _lift_stop(panel: ControlPanel) -> None:

@@ -41,6 +41,20 @@ class Spending:
         )
         return bool(reply)
 
+    def set_cap(self, cap_usd: Decimal | None) -> Decimal | None:
+        """Set the cap of this day (UTC) in place of the workers' own, until midnight.
+
+        Args:
+            cap_usd: In US dollars; None to take it back.
+
+        Returns:
+            The cap that held before, in US dollars; None when no worker has named one today, and so none
+            asks for it.
+        """
+        cap = "" if cap_usd is None else picodollars(cap_usd)
+        is_kept, before = self._scripts.run("set_cap", cap)
+        return from_picodollars(int(before)) if is_kept else None
+
     def give_back(self, lease: Lease, ordinal: int) -> bool:
         """Drop the reservation of a call that failed; False when there is none."""
         return bool(self._scripts.run("give_back", _reservation(lease, ordinal)))

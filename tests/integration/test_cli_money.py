@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -146,3 +147,24 @@ def test_the_record_of_a_team_counts_its_deliveries(run, ledger, three_jobs):  #
     assert found["research"] == {"delivered": 2, "refunded": 0, "failed": 1, "thumbs_down": 1}
     assert found["general"]["delivered"] == 3
     assert "thumbs-down" in run("teams", "record")
+
+
+# --- the cap of the day ---------------------------------------------------------------------------
+
+
+def test_the_cap_of_the_day_is_raised_without_a_restart(run, ledger):  # noqa: F811
+    ledger.accept(AssignedTask("t1", "research", "Find out"))
+    lease = ledger.claim("t1", ClaimTerms("host:1", 60, day_cap_usd=Decimal(5)))
+    assert isinstance(lease, Lease)
+    assert "$7.50. Before, it was $5.00" in run("cap", "7.50")
+    assert ledger.spending.today().cap_usd == Decimal("7.5")
+    assert "holds again" in run("cap", "none")
+
+
+@pytest.mark.parametrize("text", ["abc", "-1", "nan", "inf", "1e9", "1 0"])
+def test_a_cap_that_is_no_amount_is_refused(run, text):  # noqa: F811
+    assert "is no amount from 0 to" in run("cap", "--", text, code=2)
+
+
+def test_a_cap_that_nobody_would_ask_for_is_refused(run):  # noqa: F811
+    assert "FLEET_MAX_DAY_USD" in run("cap", "5", code=2)

@@ -121,6 +121,30 @@ def reserve(ledger: Ledger, lease: Lease, ordinal: int, usd: str, cap: str, seco
     return ledger.spending.reserve(lease, ordinal, amounts[0], cap_usd=amounts[1], seconds=seconds)
 
 
+def test_a_cap_that_a_person_sets_holds_for_the_day_and_every_worker(ledger):
+    assert ledger.spending.set_cap(Decimal(5)) is None, "no worker keeps a cap"
+    lease = claim(ledger)
+    assert not reserve(ledger, lease, 0, "0.11", "0.10")
+    assert ledger.spending.set_cap(Decimal("0.20")) == Decimal("0.10")
+    day = ledger.spending.today()
+    assert (day.cap_usd, day.is_full) == (Decimal("0.20"), False)
+    assert reserve(ledger, lease, 0, "0.11", "0.10")
+    assert not reserve(ledger, lease, 1, "0.10", "0.10")
+    assert ledger.spending.set_cap(None) == Decimal("0.20")
+    assert not reserve(ledger, lease, 1, "0.05", "0.10"), "the workers' own cap holds again"
+    assert ledger.spending.today().cap_usd == Decimal("0.10")
+
+
+def test_a_cap_below_what_was_spent_starts_nothing_more(ledger):
+    lease = claim(ledger)
+    assert reserve(ledger, lease, 0, "0.06", "0.10")
+    ledger.spending.set_cap(Decimal("0.05"))
+    assert not reserve(ledger, lease, 1, "0.01", "0.10")
+    ledger.release(lease, "day_cap", Spent(1))
+    terms = ClaimTerms("me:1", 15, day_cap_usd=Decimal("0.10"))
+    assert ledger.claim("t1", terms) == NotClaimed("day_cap", "t1")
+
+
 def test_a_job_that_fits_no_day_is_named_on_the_next_day_as_well(ledger):
     """Otherwise it waits in silence from midnight on."""
     cap_usd = Decimal("0.10")

@@ -58,11 +58,10 @@ if room_to_start(arg.max_running) < 1 then
   return refuse(reason or 'over_cap', NOW + 1000)
 end
 if arg.day_cap ~= '' then
-  redis.call('HSET', today(), 'cap', arg.day_cap)
-  redis.call('PEXPIRE', today(), SPENDING_KEPT_MS)
-  if day_is_full(arg.day_cap, job) then
+  local cap = cap_today(arg.day_cap)
+  if day_is_full(cap, job) then
     local wanted = tonumber(redis.call('HGET', job, 'wanted') or '0')
-    if wanted > tonumber(arg.day_cap) then -- it fits no day, which the record of each day shows
+    if wanted > tonumber(cap) then -- it fits no day, which the record of each day shows
       redis.call('HSET', today(), 'wanted', string.format('%.0f', wanted))
     end
     return refuse('day_cap', NOW + 30000) -- and not until midnight: a person may raise it

@@ -9,11 +9,8 @@
 -- An amount that did not fit is recorded with the job, which does not start again before it fits: other jobs
 -- may need less.
 local id, name, arg = ARGV[1], ARGV[2], named(3)
-local day = today()
-redis.call('HSET', day, 'cap', arg.day_cap)
-redis.call('PEXPIRE', day, SPENDING_KEPT_MS)
-if charged_today() + reserved(name) + tonumber(arg.amount) > tonumber(arg.day_cap) then
-  redis.call('HSET', day, 'wanted', arg.amount)
+if charged_today() + reserved(name) + tonumber(arg.amount) > tonumber(cap_today(arg.day_cap)) then
+  redis.call('HSET', today(), 'wanted', arg.amount)
   if redis.call('EXISTS', key('job', id)) == 1 then
     redis.call('HSET', key('job', id), 'wanted', arg.amount)
   end

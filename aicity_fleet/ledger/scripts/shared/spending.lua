@@ -1,10 +1,19 @@
 -- The hash of one day (UTC) holds what the fleet spends: `spent` is what calls cost, `estimated` our guess at
 -- those that the provider did not count, both in picodollars; `calls` and `unpriced` count calls. `cap` is the
--- cap that was named last, `wanted` what the call needed that it kept back last. A job has its own `wanted`.
+-- cap that was named last, `set_cap` one that a person set for this day, which counts in place of it, and `wanted`
+-- what the call needed that was kept back last. A job has its own `wanted`.
 local SPENDING_KEPT_MS = 8 * 86400 * 1000
 
 local function today()
   return key('spending', math.floor(NOW / 86400000))
+end
+
+-- The cap that holds today, where a worker names its own. It is recorded for people.
+local function cap_today(named)
+  local cap = redis.call('HGET', today(), 'set_cap') or named
+  redis.call('HSET', today(), 'cap', cap)
+  redis.call('PEXPIRE', today(), SPENDING_KEPT_MS)
+  return cap
 end
 
 -- What calls in flight have reserved. RESERVED maps a reservation to 'picodollars:when it lapses'.
