@@ -6,6 +6,7 @@ coroutine to the loop and waits for the result.
 
 import asyncio
 import threading
+import time
 from collections.abc import Coroutine
 from typing import Any, TypeVar
 
@@ -15,17 +16,26 @@ STOP_SECONDS = 5.0
 """How long the remaining tasks of the loop may take to end, in seconds."""
 
 
+TURN_SECONDS = 5.0
+"""How often the loop shows that it turns, in seconds."""
+
+
 class EventLoopThread:
     """An asyncio event loop in a thread of its own."""
 
     def __init__(self) -> None:
         self._loop = asyncio.new_event_loop()
+        self._turned_at = time.monotonic()
         self._thread = threading.Thread(target=self._serve, name="event-loop", daemon=True)
         self._thread.start()
 
     def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
         """Run a coroutine on the loop and wait for it. Do not call it from the loop itself."""
         return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result()
+
+    def stands_still_seconds(self) -> float:
+        """Return for how long the loop has not turned, in seconds; up to ``TURN_SECONDS`` while it does."""
+        return time.monotonic() - self._turned_at
 
     def stop(self) -> None:
         """Cancel what still runs, then stop the loop and its thread."""
@@ -39,10 +49,15 @@ class EventLoopThread:
 
     def _serve(self) -> None:
         asyncio.set_event_loop(self._loop)
+        self._loop.call_soon(self._turn)
         try:
             self._loop.run_forever()
         finally:
             self._loop.close()
+
+    def _turn(self) -> None:
+        self._turned_at = time.monotonic()
+        self._loop.call_later(TURN_SECONDS, self._turn)
 
 
 async def _cancel_rest() -> None:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+import faulthandler
 import os
 import socket
 from collections.abc import Callable
+
+import structlog
 
 from aicity_fleet.background import Threads
 from aicity_fleet.ledger import ClaimTerms, Lease, Ledger
@@ -14,6 +17,15 @@ from aicity_fleet.settings import Settings
 from workers.isolation import Isolation
 from workers.lease_keeper import LeaseKeeper
 from workers.team_runner import TeamRunner
+
+STUCK_SECONDS = 60.0
+"""After how long of a standing event loop a worker process is ended, in seconds. Its leases are renewed by
+another thread, so nobody would ever take its jobs over."""
+
+STUCK_EXIT_CODE = 70
+"""The exit code of such a process (EX_SOFTWARE). Its supervisor restarts it."""
+
+log = structlog.get_logger(__name__)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -55,10 +67,12 @@ class Worker:
         ledger = Ledger.from_settings(settings, wait_seconds=settings.start_wait_seconds)
         # A connection of its own with a short timeout: a late renewal is useless.
         quick = Ledger.from_settings(settings, timeout_seconds=max(0.2, settings.lease_seconds / 6))
+        background = Threads()
+        background.repeat("event-loop", lambda: end_if_stuck(teams), STUCK_SECONDS / 6)
         return cls(
             ledger=ledger,
             messages=messages,
-            leases=LeaseKeeper(quick, settings.lease_seconds, Threads()),
+            leases=LeaseKeeper(quick, settings.lease_seconds, background),
             teams=teams,
             terms=ClaimTerms(
                 owner=f"{socket.gethostname()}:{os.getpid()}",
@@ -86,3 +100,13 @@ class Worker:
             self.isolation.stop()
         self.leases.stop()
         self.teams.close()
+
+
+def end_if_stuck(teams: TeamRunner) -> None:
+    """End this process if one run keeps the event loop, and write where each thread stands."""
+    seconds = teams.stands_still_seconds()
+    if seconds < STUCK_SECONDS:
+        return
+    log.critical("event_loop.stuck", seconds=round(seconds), then="a new process")
+    faulthandler.dump_traceback()
+    os._exit(STUCK_EXIT_CODE)

@@ -5,6 +5,7 @@ clock that jumps, is worth one tick. What it looks at and what follows is ``cons
 """
 
 import dataclasses
+import faulthandler
 import threading
 from collections.abc import Callable
 
@@ -17,6 +18,10 @@ STALL_TICKS = 10
 """After how many looks in a row that all show the same fault the consumer counts as stalled: 20 s. The
 longest that a healthy one stands still while Redis serves others is a wait of 5 s before it connects,
 or 10 s in a command on a dead connection."""
+
+FROZEN_SECONDS = 60.0
+"""After how long without a look the process is ended, in seconds. Code that keeps Python's lock, such as an
+endless regular expression, stops this watchdog, the leases and the drain too: nothing in Python can act."""
 
 log = structlog.get_logger(__name__)
 
@@ -68,8 +73,11 @@ class Judge:
 class Watchdog:
     """Looks every two seconds, in a thread of its own.
 
+    If it cannot even look, faulthandler writes where each thread stands and ends the process with status 1.
+
     Args:
         on_stall: Called once with the reason; the watch is over then.
+        frozen_seconds: After how long without a look the process is ended.
     """
 
     def __init__(
@@ -78,8 +86,10 @@ class Watchdog:
         on_stall: Callable[[str], None],
         *,
         tick_seconds: float = TICK_SECONDS,
+        frozen_seconds: float = FROZEN_SECONDS,
     ) -> None:
         self._look, self._on_stall, self._tick = look, on_stall, tick_seconds
+        self._frozen_seconds = frozen_seconds
         self._judge = Judge()
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._watch, name="watchdog", daemon=True)
@@ -94,11 +104,14 @@ class Watchdog:
 
     def _watch(self) -> None:
         while not self._stopping.wait(self._tick):
+            faulthandler.dump_traceback_later(self._frozen_seconds, exit=True)
             try:
                 why = self._judge.look(self._look())
             except Exception:
                 log.exception("watchdog.blind")
                 continue
             if why is not None and not self._stopping.is_set():
+                faulthandler.cancel_dump_traceback_later()
                 self._on_stall(why)
                 return
+        faulthandler.cancel_dump_traceback_later()

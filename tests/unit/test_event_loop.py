@@ -1,11 +1,14 @@
 """The loop_thread between threads and the loop."""
 
 import asyncio
+import subprocess
+import sys
 import threading
 from concurrent.futures import CancelledError, ThreadPoolExecutor
 
 import pytest
 
+from workers import worker
 from workers.event_loop import EventLoopThread
 
 
@@ -72,3 +75,41 @@ def test_stopping_cancels_what_still_runs_and_may_be_repeated():
     thread.join(5)
     assert cancelled.is_set()
     assert not thread.is_alive()
+
+
+STUCK = """
+import asyncio, threading, time
+from types import SimpleNamespace
+from workers import event_loop, worker
+
+event_loop.TURN_SECONDS, worker.STUCK_SECONDS = 0.05, 1.0
+thread = event_loop.EventLoopThread()
+
+async def work():
+    {deed}
+
+threading.Thread(target=lambda: thread.run(work()), daemon=True).start()
+for _ in range(60):
+    time.sleep(0.05)
+    worker.end_if_stuck(thread)
+print("done")
+"""
+
+
+@pytest.mark.parametrize(
+    ("deed", "status"),
+    [("while True: pass", worker.STUCK_EXIT_CODE), ("await asyncio.sleep(60)", 0)],
+    ids=["a run that never pauses", "a run that waits"],
+)
+def test_a_process_whose_loop_is_kept_by_one_run_ends(deed, status):
+    """Its leases are renewed by another thread, so nobody else would run its jobs."""
+    ended = subprocess.run(
+        [sys.executable, "-c", STUCK.format(deed=deed)],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert ended.returncode == status, ended.stderr
+    assert ("event_loop.stuck" in ended.stdout) is bool(status)
+    assert ("in work" in ended.stderr) is bool(status), "it shows where"

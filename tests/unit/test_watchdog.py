@@ -1,5 +1,7 @@
 """When a consumer counts as stalled, and when something else is the matter."""
 
+import subprocess
+import sys
 import threading
 
 import pytest
@@ -117,3 +119,31 @@ def test_a_look_that_fails_is_no_verdict():
     dog.start()
     wait_until(lambda: calls, description="it looks again")
     assert len(looks) == 4 + STALL_TICKS + 1
+
+
+FROZEN = """
+import re, time
+from aicity_fleet.messaging.watchdog import Observation, Watchdog
+look = lambda: Observation(time.monotonic_ns(), 0, 4, 0)
+dog = Watchdog(look, print, tick_seconds=0.01, frozen_seconds=1)
+dog.start()
+time.sleep({before})
+{deed}
+print("done")
+"""
+
+
+@pytest.mark.parametrize(
+    ("before", "deed", "status"),
+    [(0.2, 're.match("(a+)+$", "a" * 60 + "b")', 1), (1.5, "dog.stop()", 0)],
+    ids=["frozen", "healthy"],
+)
+def test_a_process_that_is_frozen_by_one_expression_ends(before, deed, status):
+    """No thread runs while it is matched, not even the watchdog's."""
+    script = FROZEN.format(before=before, deed=deed)
+    ended = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert ended.returncode == status, ended.stderr
+    assert ("Timeout (0:00:01)!" in ended.stderr) is (status == 1)
+    assert ("done" in ended.stdout) is (status == 0)
