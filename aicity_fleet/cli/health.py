@@ -147,12 +147,12 @@ def _breaker(breaker: Breaker) -> Iterator[Finding]:
 
 
 def _waiting_for_person(overview: Overview) -> Iterator[Finding]:
-    if number := overview.counts[JobState.QUARANTINED]:
+    if number := overview.undecided:
         yield Finding(
             f"{_jobs(number)} in quarantine and will not continue without you.",
             "'aicity-fleet jobs --state quarantined' lists them, and 'aicity-fleet job ID' shows the "
-            "reason. 'rerun' runs a job again, and 'send-report' sends its report as it stands. A "
-            "malformed task disappears once AI City no longer lists it.",
+            "reason. 'rerun' runs a job again, 'send-report' sends its report as it stands, and "
+            "'acknowledge' leaves it as it is.",
             needs_person=True,
         )
     if number := overview.counts[JobState.HELD]:

@@ -73,6 +73,7 @@ def _facts(overview: Overview) -> list[tuple[str, str]]:
     )
     return [
         ("jobs", ", ".join(f"{name} {number}" for name, number in counts.items())),
+        *([("quarantined", _quarantined(overview))] if counts[JobState.QUARANTINED] else []),
         ("queued", _queued(overview)),
         ("running", _running(overview)),
         ("reports", _reports(overview)),
@@ -86,6 +87,11 @@ def _facts(overview: Overview) -> list[tuple[str, str]]:
         ("last sweep", _ago(overview.age_seconds(overview.swept_at))),
         ("queues", ", ".join(f"{name} {length}" for name, length in overview.queues.items())),
     ]
+
+
+def _quarantined(overview: Overview) -> str:
+    decided = [f"{number} {why}" for why, number in overview.decided.items() if number]
+    return ", ".join([f"{overview.undecided} to decide", *decided])
 
 
 def _queued(overview: Overview) -> str:
@@ -151,6 +157,7 @@ def _as_json(agent: str, overview: Overview, found: list[Finding]) -> JsonObject
         "needs_person": any(finding.needs_person for finding in found),
         "findings": [dataclasses.asdict(finding) for finding in found],
         **dataclasses.asdict(overview),
+        "undecided": overview.undecided,
         "margin_today_usd": overview.day_totals.margin_usd if overview.day_totals else None,
         "controls": {
             **dataclasses.asdict(controls),
