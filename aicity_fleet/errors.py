@@ -74,6 +74,13 @@ class AICityError(FleetError):
         self.code = code
         self.retry_after_seconds = retry_after_seconds
 
+    @property
+    def may_pass(self) -> bool:
+        """Whether it can end by itself: no answer, 5xx, 408 or 429. An answer that is no JSON, or a wrong
+        route, stays as it is until a person corrects the contract or the base URL.
+        """
+        return self.status in {0, 408, 429} or self.status >= 500
+
     def __str__(self) -> str:
         return str(self.args[0])
 

@@ -9,7 +9,8 @@ from rich.text import Text
 
 from aicity_fleet.cli.connection import open_ledger, read_settings
 from aicity_fleet.cli.display import AsJson, console, count, duration, foreign, print_json
-from aicity_fleet.cli.health import Finding, check_health
+from aicity_fleet.cli.finding import Finding
+from aicity_fleet.cli.health import check_health
 from aicity_fleet.cli.money import cap_text, today_text
 from aicity_fleet.ledger.overview import Overview, read_overview
 from aicity_fleet.models import JobState, JsonObject

@@ -54,3 +54,20 @@ def test_a_job_that_waits_for_a_decision_is_an_alarm_until_it_is_acknowledged(ru
     data = json.loads(run("status", "--json"))
     assert (data["undecided"], data["decided"]["acknowledged"]) == (0, 1)
     assert run("send-report", "a") == "a: report queued (was quarantined)\n"
+
+
+# --- polls ----------------------------------------------------------------------------------------
+
+
+def test_a_route_that_does_not_exist_needs_a_person_after_three_polls(run, ledger):
+    failed = {**OK_POLL, "status": "error", "message": "GET /tasks/x: 404.", "may_pass": False}
+    for _ in range(2):
+        ledger.coordination.note_poll("id", failed)
+    assert "The last 2 polls failed" in words(run("status"))
+    ledger.coordination.note_poll("id", failed)
+    shown = words(run("status", code=1))
+    assert "The last 3 polls failed, for 0 s: GET /tasks/x: 404." in shown
+    assert "FLEET_CONTRACT_FILE" in shown
+    ledger.controls.stop("The key was revoked.", "k")
+    assert "polls failed" not in run("status", code=1), "the refused key is the cause"
+    json.loads(run("status", "--json", code=1))

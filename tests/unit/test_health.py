@@ -16,11 +16,17 @@ from aicity_fleet.money.day import DaySpending, DayTotals
 
 NOW = datetime(2026, 7, 1, 12, tzinfo=UTC)
 OFF = Switch(NOW - timedelta(hours=1), "AI City answered 401.")
-POLL = {"at": NOW - timedelta(seconds=20), "status": "ok", "message": ""}
+POLL = {"at": NOW - timedelta(seconds=20), "status": "ok", "message": "", "failing": None}
 
 
 def ago(**kwargs: float) -> datetime:
     return NOW - timedelta(**kwargs)
+
+
+def failing(polls: int, *, may_pass: bool, message: str, **since: float) -> dict[str, Any]:
+    """The latest poll of a row that failed."""
+    row = {"polls": polls, "since": ago(**since), "message": message, "may_pass": may_pass}
+    return {**POLL, "status": "error", "message": message, "failing": row}
 
 
 def breaker(*, is_fatal: bool, is_open: bool = True) -> Breaker:
@@ -81,6 +87,16 @@ NEEDS_PERSON = [
         "the dispatcher takes none",
     ),
     (
+        {"last_poll": failing(3, may_pass=False, message="GET /x: 404.", minutes=2)},
+        "The last 3 polls failed, for 2 min: GET /x: 404.",
+        "AGENT_CITY_BASE_URL.*FLEET_CONTRACT_FILE",
+    ),
+    (
+        {"last_poll": failing(120, may_pass=True, message="503", minutes=61)},
+        "The last 120 polls failed, for 61 min: 503",
+        "whether AI City is up",
+    ),
+    (
         {"counts": {JobState.QUEUED: 1}, "overdue_seconds": 60.0},
         "ready to start for 60 s",
         "workers",
@@ -128,7 +144,9 @@ REMARKS = [
         {"day_totals": day_totals(is_full=True)},
         "cap for today is reached: $9.99 of $10.00, $0.005 in flight; resets at 2026-07-02 00:00:00 UTC",
     ),
-    ({"last_poll": {**POLL, "status": "error", "message": "HTTP 503"}}, "failed: HTTP 503"),
+    ({"last_poll": failing(1, may_pass=True, message="503", seconds=20)}, "poll failed: 503"),
+    ({"last_poll": failing(99, may_pass=True, message="503", minutes=50)}, "99 polls failed"),
+    ({"last_poll": failing(2, may_pass=False, message="404", minutes=1)}, "2 polls failed"),
     (
         {"ignores_tools": {"model.example m-1": "plain"}},
         "model.example m-1 is offered tools and hands in without them (as a plain answer)",
