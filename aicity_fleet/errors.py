@@ -12,6 +12,7 @@
     │   └── AICityRefusedError       any other 4xx: the request as it stands
     ├── LedgerError                  Redis gave no usable answer
     │   ├── LedgerUnavailableError   down, loading, read-only, full
+    │   │   └── LedgerNotFoundError  nothing listens at the address of Redis
     │   ├── LeaseLostError           another process owns the job now
     │   ├── JournalFullError         a job's journal has reached its limit
     │   └── WrongStateError          the job is in the wrong state for this move
@@ -117,6 +118,10 @@ class LedgerUnavailableError(LedgerError):
     """Redis is down, loading, read-only, full or unreachable; try again later."""
 
     exit_code = 2
+
+
+class LedgerNotFoundError(LedgerUnavailableError):
+    """Nothing listens at the address of Redis, or the address does not exist."""
 
 
 class LeaseLostError(LedgerError):
