@@ -10,6 +10,7 @@ from aicity_fleet.cli.display import HAND_IN_NAMES, duration, moment
 from aicity_fleet.cli.finding import Finding
 from aicity_fleet.cli.money import cap_text, usd
 from aicity_fleet.cli.process_health import process_findings
+from aicity_fleet.cli.redis_health import redis_findings
 from aicity_fleet.ledger.controls import Breaker, Controls
 from aicity_fleet.ledger.overview import Overview
 from aicity_fleet.models import JobState
@@ -34,6 +35,7 @@ def check_health(overview: Overview, *, poll_seconds: float) -> list[Finding]:
     controls = overview.controls
     found = [
         *_stopped(controls),
+        *redis_findings(overview),
         *process_findings(overview, poll_seconds),
         *(finding for breaker in controls.breakers for finding in _breaker(breaker)),
         *_waiting_for_person(overview),

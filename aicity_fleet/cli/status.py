@@ -12,6 +12,7 @@ from aicity_fleet.cli.display import AsJson, console, count, duration, foreign, 
 from aicity_fleet.cli.finding import Finding
 from aicity_fleet.cli.health import check_health
 from aicity_fleet.cli.money import cap_text, today_text
+from aicity_fleet.cli.redis_health import memory_text
 from aicity_fleet.ledger.overview import Overview, read_overview
 from aicity_fleet.models import JobState, JsonObject
 
@@ -86,6 +87,7 @@ def _facts(overview: Overview) -> list[tuple[str, str]]:
         ("availability", controls.availability or "not reported yet"),
         ("last poll", _last_poll(overview)),
         ("last sweep", _ago(overview.age_seconds(overview.swept_at))),
+        *([("redis", memory_text(overview.server))] if overview.server else []),
         ("queues", ", ".join(f"{name} {length}" for name, length in overview.queues.items())),
     ]
 

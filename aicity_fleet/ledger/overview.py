@@ -14,6 +14,7 @@ from aicity_fleet.ledger.controls import Controls
 from aicity_fleet.ledger.day_totals import read_day_totals
 from aicity_fleet.ledger.ledger import Ledger
 from aicity_fleet.ledger.rules import DECISIONS
+from aicity_fleet.ledger.server import ServerState, read_server_state
 from aicity_fleet.models import JobState, JsonObject
 from aicity_fleet.money.day import DayTotals
 
@@ -50,6 +51,8 @@ class Overview:
     """What was spent and earned today."""
     decided: Mapping[str, int] = dataclasses.field(default_factory=dict)
     """The jobs in quarantine that wait for nobody, by why: see ``rules.DECISIONS``."""
+    server: ServerState | None = None
+    """How the Redis server stands; None when our Redis user may not ask."""
 
     @property
     def undecided(self) -> int:
@@ -92,6 +95,7 @@ def read_overview(ledger: Ledger) -> Overview:
         last_poll=ledger.coordination.last_poll(),
         swept_at=ledger.coordination.swept_at(),
         day_totals=read_day_totals(ledger),
+        server=read_server_state(ledger.client),
         decided=dict(zip(DECISIONS, numbers[len(QUEUES) :], strict=True)),
     )
 

@@ -12,10 +12,12 @@ from support.processes import CLI, run_cli
 from support.redis_process import start_redis
 from support.waiting import wait_until
 
+from aicity_fleet.cli.redis_health import redis_findings
 from aicity_fleet.embedded.redis_server import RedisServer, new_redis_server
 from aicity_fleet.errors import LedgerNotFoundError, LedgerUnavailableError
 from aicity_fleet.ledger import Ledger
 from aicity_fleet.ledger.connection import connect
+from aicity_fleet.ledger.overview import read_overview
 from aicity_fleet.settings import Settings
 
 
@@ -117,3 +119,46 @@ def test_other_trouble_is_named_as_well(own, monkeypatch, error, says):
     monkeypatch.setattr(redis.Redis, "ping", ping)
     with pytest.raises(LedgerUnavailableError, match=says):
         connect(own.settings)
+
+
+# --- before it has trouble ------------------------------------------------------------------------
+
+
+def status(own: Own) -> list[str]:
+    """What ``status`` finds out about the Redis server."""
+    ledger = Ledger.from_settings(own.settings)
+    try:
+        found = redis_findings(read_overview(ledger))
+        return [f"{'!' if finding.needs_person else '-'} {finding.what}" for finding in found]
+    finally:
+        ledger.close()
+
+
+def test_memory_that_runs_out_is_told_before_and_after(own):
+    assert status(own) == []
+    used = int(own.admin.info("memory")["used_memory"])
+    own.admin.config_set("maxmemory", int(used / 0.88))
+    (remark,) = status(own)
+    assert remark.startswith("- Redis uses")
+    own.admin.config_set("maxmemory", used // 2)
+    (alarm,) = status(own)
+    assert alarm.startswith("! Redis uses"), "status works although Redis is full"
+
+
+def test_a_redis_that_evicts_and_one_that_is_a_replica_need_a_person(own):
+    assert status(own) == []
+    own.admin.config_set("maxmemory-policy", "volatile-lru")
+    assert "maxmemory-policy volatile-lru" in status(own)[0]
+    own.admin.config_set("maxmemory-policy", "noeviction")
+    own.admin.replicaof("127.0.0.1", 1)
+    assert "read-only replica" in status(own)[0]
+
+
+def test_a_user_who_may_not_ask_for_the_memory_still_gets_a_status(own):
+    own.admin.acl_setuser(
+        "fleet", enabled=True, nopass=True, keys=["*"], commands=["+@all", "-info"]
+    )
+    url = f"redis://fleet:any@127.0.0.1:{own.server.port}/0"
+    ledger = Ledger.from_settings(Settings.load({"REDIS_URL": url}))
+    assert read_overview(ledger).server is None
+    ledger.close()

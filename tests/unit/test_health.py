@@ -10,6 +10,7 @@ import pytest
 from aicity_fleet.cli.health import check_health
 from aicity_fleet.ledger.controls import Breaker, Controls, Switch
 from aicity_fleet.ledger.overview import Overview
+from aicity_fleet.ledger.server import ServerState
 from aicity_fleet.models import JobState
 from aicity_fleet.money.cost import Cost
 from aicity_fleet.money.day import DaySpending, DayTotals
@@ -69,6 +70,8 @@ def test_a_fleet_that_works_gives_nothing_to_say():
     )
     assert check_health(busy, poll_seconds=30) == []
     assert check_health(overview(day_totals=day_totals(is_full=False)), poll_seconds=30) == []
+    roomy = ServerState(79 * 2**20, 100 * 2**20, "noeviction", False)
+    assert check_health(overview(server=roomy), poll_seconds=30) == []
 
 
 NEEDS_PERSON = [
@@ -113,6 +116,17 @@ NEEDS_PERSON = [
         "would cost $12.50, more than the cap of $10.00",
         "FLEET_MAX_DAY_USD.*cancel",
     ),
+    (
+        {"server": ServerState(96 * 2**20, 100 * 2**20, "noeviction", False)},
+        "Redis uses 96.0 MB of 100.0 MB (96%)",
+        "maxmemory.*FLEET_RETENTION_DAYS",
+    ),
+    (
+        {"server": ServerState(1, 0, "allkeys-lru", False)},
+        "(maxmemory-policy allkeys-lru)",
+        "noeviction",
+    ),
+    ({"server": ServerState(1, 0, "noeviction", True)}, "a read-only replica", "primary"),
     ({"counts": {JobState.HELD: 1}}, "1 job is held", "rerun --state held.*--despite-guard"),
     (
         {
@@ -137,6 +151,10 @@ REMARKS = [
     ({"paused": {"starts": OFF}}, "starts paused since 2026-07-01 11:00:00 UTC: no jobs start"),
     ({"quiet_seconds": 90.0}, "wait for another 90 s"),
     ({"failures_in_a_row": 2}, "The guard is closed after 2 failures"),
+    (
+        {"server": ServerState(90 * 2**20, 100 * 2**20, "noeviction", False)},
+        "Redis uses 90.0 MB of 100.0 MB (90%). It fills up",
+    ),
     ({"failures_assumed": 2}, "The guard assumes 2"),
     ({"breakers": (breaker(is_fatal=False),)}, "is in trouble. No job starts there"),
     ({"oldest_report_at": ago(minutes=20), "report_trouble": "HTTP 503"}, "20 min. HTTP 503"),
