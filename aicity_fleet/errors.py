@@ -12,6 +12,7 @@
     │   └── AICityRefusedError       any other 4xx: the request as it stands
     ├── LedgerError                  Redis gave no usable answer
     │   ├── LedgerUnavailableError   down, loading, read-only, full
+    │   │   └── LedgerNotFoundError  nothing listens at the address of Redis
     │   ├── LeaseLostError           another process owns the job now
     │   ├── JournalFullError         a job's journal has reached its limit
     │   └── WrongStateError          the job is in the wrong state for this move
@@ -74,6 +75,13 @@ class AICityError(FleetError):
         self.code = code
         self.retry_after_seconds = retry_after_seconds
 
+    @property
+    def may_pass(self) -> bool:
+        """Whether it can end by itself: no answer, 5xx, 408 or 429. An answer that is no JSON, or a wrong
+        route, stays as it is until a person corrects the contract or the base URL.
+        """
+        return self.status in {0, 408, 429} or self.status >= 500
+
     def __str__(self) -> str:
         return str(self.args[0])
 
@@ -110,6 +118,10 @@ class LedgerUnavailableError(LedgerError):
     """Redis is down, loading, read-only, full or unreachable; try again later."""
 
     exit_code = 2
+
+
+class LedgerNotFoundError(LedgerUnavailableError):
+    """Nothing listens at the address of Redis, or the address does not exist."""
 
 
 class LeaseLostError(LedgerError):

@@ -4,6 +4,7 @@ Used by the broker's connections and by the ledger's. It decides nothing about j
 """
 
 import re
+import socket
 import threading
 import time
 
@@ -24,6 +25,12 @@ REFUSALS = (
 """What Redis answers to a write that it may take later. Measured: each of them ends a Celery worker
 ("Unrecoverable error") unless it counts as a lost connection."""
 
+MEMORY_REMEDY = (
+    "Raise its maxmemory, lower FLEET_RETENTION_DAYS or FLEET_MAX_JOURNAL_BYTES, or delete data that is "
+    "not the fleet's."
+)
+"""What a person can do about a Redis whose memory runs out."""
+
 _REFUSAL_OF = {
     "OOM": redis.OutOfMemoryError,
     "READONLY": redis.ReadOnlyError,
@@ -42,27 +49,65 @@ def reason(error: BaseException | None) -> str:
     Args:
         error: An exception of redis-py, or one that was raised from one.
     """
+    return _explain(error)[0]
+
+
+def remedy(error: BaseException | None) -> str:
+    """Return what a person can do about it, as whole sentences; the arguments are those of ``reason``."""
+    return _explain(error)[1]
+
+
+def is_absent(error: BaseException) -> bool:
+    """Whether nothing listens at the address of Redis, or the address does not exist.
+
+    Args:
+        error: An exception of redis-py.
+    """
+    absent = (ConnectionRefusedError, FileNotFoundError, socket.gaierror)
+    return isinstance(error.__cause__ or error.__context__, absent)
+
+
+def _explain(error: BaseException | None) -> tuple[str, str]:
     seen: BaseException | None = error
     while seen is not None:
         match seen:
             case redis.BusyLoadingError():
-                return "it is still loading its data"
+                return (
+                    "it is still loading its data",
+                    "Wait until it has loaded; that can take minutes.",
+                )
             case redis.ReadOnlyError():
-                return "it is read-only: a replica, or a primary that was demoted"
+                return (
+                    "it is read-only: a replica, or a primary that was demoted",
+                    "Set REDIS_URL to the primary, or promote this one.",
+                )
             case redis.OutOfMemoryError():
-                return "it is full: raise its maxmemory, or delete data that is not the fleet's"
+                return "it is full: it has reached its maxmemory", MEMORY_REMEDY
             case redis.exceptions.MasterDownError():
-                return "it is a replica without its primary"
+                return "it is a replica without its primary", "Set REDIS_URL to the primary."
             case redis.AuthenticationError():
-                return "it refuses our password"
+                return (
+                    "it refuses our password",
+                    "Correct REDIS_PASSWORD or the password within REDIS_URL.",
+                )
             case redis.TimeoutError() | TimeoutError():
-                return "it does not answer in time"
+                return (
+                    "it does not answer in time",
+                    "Look at its process, its machine and its log: it may be stopped, overloaded, or "
+                    "waiting for its disk.",
+                )
             case redis.ConnectionError() | OSError():
-                return "it cannot be reached"
+                return "it cannot be reached", "Start it, or correct REDIS_URL."
+            case RefusedError() if "MISCONF" in str(seen):
+                return (
+                    f"it cannot write to its disk and takes no writes: {str(seen)[:120]}",
+                    "Free space on its disk, or correct the rights of its folder ('INFO persistence' and "
+                    "its log say more). It takes writes again by itself.",
+                )
             case RefusedError():
-                return f"it takes no writes: {str(seen)[:120]}"
+                return f"it takes no writes: {str(seen)[:120]}", "Look at its log and its replicas."
         seen = seen.__cause__
-    return f"it answers {type(error).__name__}"
+    return f"it answers {type(error).__name__}", "Look at its log."
 
 
 class Outage:
@@ -80,7 +125,12 @@ class Outage:
                 return
             self._since = self._since if self._why else time.monotonic()
             self._why = why
-        _say("redis.away", why=why, then="jobs wait in the ledger; nothing is lost")
+        _say(
+            "redis.away",
+            why=why,
+            remedy=remedy(error),
+            then="jobs wait in the ledger; nothing is lost",
+        )
 
     def over(self) -> None:
         """Redis just served one of our connections."""

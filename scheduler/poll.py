@@ -74,6 +74,8 @@ class PollSummary:
     seconds: float = 0.0
     message: str = ""
     """Why it ended early, where it did."""
+    may_pass: bool = True
+    """Of an error: whether it can end by itself, see ``AICityError.may_pass``."""
 
     def pause(self) -> None:
         """Intake was paused while this poll was under way."""
@@ -131,6 +133,7 @@ def _look(client: AICityClient, ledger: Ledger, intake: _Intake, turn: Turn) -> 
                 break
     except AICityError as error:
         intake.summary.status, intake.summary.message = "error", str(error)
+        intake.summary.may_pass = error.may_pass
         leave_alone(error, client, ledger)
         log.warning("poll.failed", error=type(error).__name__, message=str(error))
     else:

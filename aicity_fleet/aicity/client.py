@@ -6,6 +6,7 @@ next poll, or by the schedule in the outbox. No key and no body appears in any m
 
 import hashlib
 from collections.abc import Iterator, Mapping
+from http import HTTPStatus
 from typing import Any, Self
 from urllib.parse import quote, urlsplit
 
@@ -225,7 +226,8 @@ class AICityClient:
     def _unexpected(self, what: str, why: str) -> AICityUnavailableError:
         return AICityUnavailableError(
             f"AI City's answer for {what} is not what the contract '{self.contract.name}' says: "
-            f"{why}. If this lasts, AI City has changed: see FLEET_CONTRACT_FILE."
+            f"{why}. If this lasts, AI City has changed: see FLEET_CONTRACT_FILE.",
+            HTTPStatus.OK,
         )
 
     def _request(

@@ -3,7 +3,7 @@
 import os
 
 from aicity_fleet.embedded.state_folder import DEFAULT_AGENT, StateFolder, find_running_fleet
-from aicity_fleet.errors import LedgerUnavailableError
+from aicity_fleet.errors import LedgerNotFoundError, LedgerUnavailableError
 from aicity_fleet.ledger import Ledger
 from aicity_fleet.settings import Settings
 
@@ -37,9 +37,12 @@ def open_ledger(settings: Settings | None = None) -> Ledger:
         if os.environ.get("REDIS_URL") or os.environ.get("REDIS_URL_FILE"):
             raise
         folder = StateFolder(None, os.environ.get("FLEET_AGENT") or DEFAULT_AGENT)
+        found = isinstance(error, LedgerNotFoundError)
+        if not found and folder.redis_url.exists():
+            raise  # the fleet's own Redis, which has trouble
+        why = str(error) if not found else f"({settings.redis_address()} did not answer)."
         raise LedgerUnavailableError(
             f"No fleet was found. 'aicity-fleet up' is not running in {folder.path}, and REDIS_URL is "
-            f"not set ({settings.redis_address()} did not answer or refused the connection). Start "
-            "'aicity-fleet up'. If 'up' runs with --data, use the 'export REDIS_URL_FILE=...' that it "
-            "printed. Otherwise set REDIS_URL to the Redis of your fleet."
+            f"not set. {why} Start 'aicity-fleet up'. If 'up' runs with --data, use the 'export "
+            "REDIS_URL_FILE=...' that it printed. Otherwise set REDIS_URL to the Redis of your fleet."
         ) from error

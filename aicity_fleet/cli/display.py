@@ -115,6 +115,11 @@ def count(number: int, noun: str) -> str:
     return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
+def megabytes(number: int) -> str:
+    """Format a number of bytes in MB (of 1024 * 1024 bytes)."""
+    return f"{number / 2**20:.1f} MB"
+
+
 def dollars(cents: int | Decimal) -> str:
     """Format cents as dollars."""
     return f"${Decimal(cents) / 100:.2f}"

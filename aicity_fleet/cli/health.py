@@ -3,21 +3,17 @@
 It turns plain values into plain sentences and does no I/O. Called by the command ``status``.
 """
 
-import dataclasses
 from collections import Counter
 from collections.abc import Iterator
 
 from aicity_fleet.cli.display import HAND_IN_NAMES, duration, moment
+from aicity_fleet.cli.finding import Finding
 from aicity_fleet.cli.money import cap_text, usd
+from aicity_fleet.cli.process_health import process_findings
+from aicity_fleet.cli.redis_health import redis_findings
 from aicity_fleet.ledger.controls import Breaker, Controls
 from aicity_fleet.ledger.overview import Overview
 from aicity_fleet.models import JobState
-
-NO_SWEEP_SECONDS = 30.0
-"""Without a sweep for this long, no dispatcher counts as alive, in seconds."""
-
-NO_START_SECONDS = 30.0
-"""If a job could have started this long ago and none is running, no worker counts as alive, in seconds."""
 
 LATE_REPORT_SECONDS = 600.0
 """A report that has waited this long is mentioned, in seconds."""
@@ -29,18 +25,6 @@ PAUSED = {
 }
 """What each pause means."""
 
-PING = "celery -A aicity_fleet.celery_app inspect ping"
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing that the operator should know."""
-
-    what: str
-    remedy: str
-    needs_person: bool
-    """Whether it stays like this until a person acts."""
-
 
 def check_health(overview: Overview, *, poll_seconds: float) -> list[Finding]:
     """Return everything that the operator should know, what needs a person first.
@@ -51,7 +35,8 @@ def check_health(overview: Overview, *, poll_seconds: float) -> list[Finding]:
     controls = overview.controls
     found = [
         *_stopped(controls),
-        *_processes(overview, poll_seconds),
+        *redis_findings(overview),
+        *process_findings(overview, poll_seconds),
         *(finding for breaker in controls.breakers for finding in _breaker(breaker)),
         *_waiting_for_person(overview),
         *_guard(overview),
@@ -75,60 +60,6 @@ def _stopped(controls: Controls) -> Iterator[Finding]:
         )
 
 
-def _processes(overview: Overview, poll_seconds: float) -> Iterator[Finding]:
-    swept = overview.age_seconds(overview.swept_at)
-    if swept is None or swept > NO_SWEEP_SECONDS:
-        yield Finding(
-            f"No dispatcher has swept {_within(swept)}, so nothing is polled, rescued or reported.",
-            "Start one: 'aicity-fleet up' or 'docker compose up -d'. Check that FLEET_AGENT names this "
-            f"fleet. To see which processes answer: '{PING}'.",
-            needs_person=True,
-        )
-        return
-    yield from _polls(overview, poll_seconds)
-    if _could_start(overview):
-        yield Finding(
-            f"A job has been ready to start for {duration(overview.overdue_seconds)}, and none is running: "
-            "no worker takes jobs.",
-            f"Start or restart the workers. To see which processes answer: '{PING}'.",
-            needs_person=True,
-        )
-
-
-def _polls(overview: Overview, poll_seconds: float) -> Iterator[Finding]:
-    latest = overview.last_poll
-    polled = overview.age_seconds(latest["at"]) if latest else None
-    if polled is None or polled > max(120.0, 4 * poll_seconds):
-        if overview.queues["control"]:
-            remedy = "Polls wait in the queue 'control' and the dispatcher takes none: restart it."
-        else:
-            remedy = "Start or restart beat. Meanwhile, 'aicity-fleet poll' polls once."
-        yield Finding(f"No poll has finished {_within(polled)}.", remedy, needs_person=True)
-    elif latest and latest["status"] == "error":
-        yield Finding(
-            f"The last poll failed: {latest['message']}",
-            "No action needed yet: the next poll tries again. If it keeps failing, check whether AI City "
-            "is up and whether the contract is right (docs/settings.md).",
-            needs_person=False,
-        )
-
-
-def _within(seconds: float | None) -> str:
-    return "in the last 24 hours" if seconds is None else f"for {duration(seconds)}"
-
-
-def _could_start(overview: Overview) -> bool:
-    """Whether a job waits for nothing but a worker."""
-    controls = overview.controls
-    return (
-        overview.overdue_seconds > NO_START_SECONDS
-        and not overview.counts[JobState.RUNNING]
-        and "starts" not in controls.paused
-        and not any(breaker.open_until for breaker in controls.breakers)
-        and not (overview.day_totals and overview.day_totals.day.is_full)
-    )
-
-
 def _breaker(breaker: Breaker) -> Iterator[Finding]:
     if breaker.is_fatal:
         yield Finding(
@@ -147,12 +78,12 @@ def _breaker(breaker: Breaker) -> Iterator[Finding]:
 
 
 def _waiting_for_person(overview: Overview) -> Iterator[Finding]:
-    if number := overview.counts[JobState.QUARANTINED]:
+    if number := overview.undecided:
         yield Finding(
             f"{_jobs(number)} in quarantine and will not continue without you.",
             "'aicity-fleet jobs --state quarantined' lists them, and 'aicity-fleet job ID' shows the "
-            "reason. 'rerun' runs a job again, and 'send-report' sends its report as it stands. A "
-            "malformed task disappears once AI City no longer lists it.",
+            "reason. 'rerun' runs a job again, 'send-report' sends its report as it stands, and "
+            "'acknowledge' leaves it as it is.",
             needs_person=True,
         )
     if number := overview.counts[JobState.HELD]:

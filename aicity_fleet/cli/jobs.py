@@ -235,7 +235,7 @@ def ending_of(job: Job) -> str:
             return f"fail ({code})"
         case _:
             is_malformed = job.task is None and job.state is JobState.QUARANTINED
-            return "malformed" if is_malformed else "-"
+            return "malformed" if is_malformed else job.decision or "-"
 
 
 def plain_lines(value: JsonObject) -> list[tuple[str, str]]:

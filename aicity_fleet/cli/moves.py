@@ -1,4 +1,4 @@
-"""Commands that move jobs by hand: cancel, park, rerun, send-report. Each can move many jobs.
+"""Commands that move jobs by hand: cancel, park, rerun, send-report, acknowledge. Each can move many jobs.
 
 The ledger decides for one job at a time whether the move is allowed. One refusal does not stop the rest.
 """
@@ -160,6 +160,29 @@ def send_report(
     _carry_out(_Move("send-report", make), chosen, why, dry_run, yes, as_json)
 
 
+def acknowledge(
+    ids: Ids = None,
+    state: States = None,
+    task_type: Types = None,
+    code: Codes = None,
+    older_than: OlderThan = "",
+    everything: Everything = False,
+    why: Why = "acknowledged by hand",
+    dry_run: DryRun = False,
+    yes: Yes = False,
+    as_json: AsJson = False,
+) -> None:
+    """Leave quarantined jobs as they are, so that 'status' no longer asks for a decision.
+
+    Nothing is reported to AI City or deleted. 'rerun' and 'send-report' still work.
+
+    Exit codes: 0, all jobs were acknowledged. 1, at least one was not. 2, wrong usage, or Redis is
+    unavailable.
+    """
+    chosen = Selection(ids, state, task_type, code, older_than, everything)
+    _carry_out(_Move("acknowledge", _acknowledge), chosen, why, dry_run, yes, as_json)
+
+
 def _cancel(moves: OperatorMoves, job_id: str, why: str) -> str:
     if moves.cancel(job_id, why):
         return "cancelled"
@@ -176,6 +199,10 @@ def _rerun(moves: OperatorMoves, job_id: str, why: str, *, keep_journal: bool) -
 
 def _send_report(moves: OperatorMoves, job_id: str, why: str, *, despite_guard: bool) -> str:
     return f"report queued (was {moves.send_report(job_id, why, despite_guard=despite_guard)})"
+
+
+def _acknowledge(moves: OperatorMoves, job_id: str, why: str) -> str:
+    return f"acknowledged (stays {moves.acknowledge(job_id, why)})"
 
 
 def _carry_out(

@@ -9,8 +9,10 @@ from rich.text import Text
 
 from aicity_fleet.cli.connection import open_ledger, read_settings
 from aicity_fleet.cli.display import AsJson, console, count, duration, foreign, print_json
-from aicity_fleet.cli.health import Finding, check_health
+from aicity_fleet.cli.finding import Finding
+from aicity_fleet.cli.health import check_health
 from aicity_fleet.cli.money import cap_text, today_text
+from aicity_fleet.cli.redis_health import memory_text
 from aicity_fleet.ledger.overview import Overview, read_overview
 from aicity_fleet.models import JobState, JsonObject
 
@@ -73,6 +75,7 @@ def _facts(overview: Overview) -> list[tuple[str, str]]:
     )
     return [
         ("jobs", ", ".join(f"{name} {number}" for name, number in counts.items())),
+        *([("quarantined", _quarantined(overview))] if counts[JobState.QUARANTINED] else []),
         ("queued", _queued(overview)),
         ("running", _running(overview)),
         ("reports", _reports(overview)),
@@ -84,8 +87,14 @@ def _facts(overview: Overview) -> list[tuple[str, str]]:
         ("availability", controls.availability or "not reported yet"),
         ("last poll", _last_poll(overview)),
         ("last sweep", _ago(overview.age_seconds(overview.swept_at))),
+        *([("redis", memory_text(overview.server))] if overview.server else []),
         ("queues", ", ".join(f"{name} {length}" for name, length in overview.queues.items())),
     ]
+
+
+def _quarantined(overview: Overview) -> str:
+    decided = [f"{number} {why}" for why, number in overview.decided.items() if number]
+    return ", ".join([f"{overview.undecided} to decide", *decided])
 
 
 def _queued(overview: Overview) -> str:
@@ -151,6 +160,7 @@ def _as_json(agent: str, overview: Overview, found: list[Finding]) -> JsonObject
         "needs_person": any(finding.needs_person for finding in found),
         "findings": [dataclasses.asdict(finding) for finding in found],
         **dataclasses.asdict(overview),
+        "undecided": overview.undecided,
         "margin_today_usd": overview.day_totals.margin_usd if overview.day_totals else None,
         "controls": {
             **dataclasses.asdict(controls),

@@ -8,10 +8,15 @@ import redis
 from redis.backoff import ExponentialBackoff
 from redis.retry import Retry
 
-from aicity_fleet.errors import LedgerError, LedgerUnavailableError
+from aicity_fleet.errors import LedgerError, LedgerNotFoundError, LedgerUnavailableError
 from aicity_fleet.ledger.keys import SCHEMA_VERSION, Keys
-from aicity_fleet.redis_faults import REFUSALS, as_refusal, reason
+from aicity_fleet.redis_faults import REFUSALS, as_refusal, is_absent, reason, remedy
 from aicity_fleet.settings import Settings
+
+CONNECT_SECONDS = 3
+"""How long a connection may take to open, in seconds."""
+
+BACKOFF = ExponentialBackoff(cap=0.5, base=0.05)
 
 
 def connect(
@@ -24,34 +29,52 @@ def connect(
         timeout_seconds: How long one command may take.
 
     Raises:
-        LedgerUnavailableError: Redis does not answer or refuses us; the message names why.
+        LedgerNotFoundError: Nothing listens there.
+        LedgerUnavailableError: Redis does not answer or refuses us; the message names why and what to do.
     """
     client = redis.Redis.from_url(
         settings.broker_url(),
         decode_responses=True,
         socket_timeout=timeout_seconds,
-        socket_connect_timeout=3,
+        socket_connect_timeout=CONNECT_SECONDS,
         health_check_interval=10,
-        retry=Retry(ExponentialBackoff(cap=0.5, base=0.05), 3),
+        # A Redis that hangs is told at once, and not after four times the timeout.
+        retry=Retry(BACKOFF, 3, supported_errors=(redis.ConnectionError,)),
     )
-    address, deadline = settings.redis_address(), time.monotonic() + wait_seconds
+    deadline = time.monotonic() + wait_seconds
     while True:
         try:
             client.ping()
-        except redis.AuthenticationError as error:
-            raise LedgerUnavailableError(
-                f"REDIS_URL: the Redis at {address} refuses our password ({error}). "
-                "Correct REDIS_PASSWORD or the password within REDIS_URL."
-            ) from error
         except redis.RedisError as error:
-            if time.monotonic() < deadline:
+            if time.monotonic() < deadline and not isinstance(error, redis.AuthenticationError):
                 time.sleep(0.2)
                 continue
-            raise LedgerUnavailableError(
-                f"REDIS_URL: no Redis answers at {address} ({type(error).__name__}). "
-                "Start one, or correct REDIS_URL."
-            ) from error
+            raise _no_answer(error, settings.redis_address(), timeout_seconds) from error
+        client.set_retry(Retry(BACKOFF, 3))
         return client
+
+
+def _no_answer(error: redis.RedisError, address: str, timeout_seconds: float) -> LedgerError:
+    """Return why a Redis did not answer its first ``PING``, and what to do."""
+    if is_absent(error):
+        return LedgerNotFoundError(
+            f"REDIS_URL: no Redis answers at {address} ({error.__context__}). Start one, or correct "
+            "REDIS_URL."
+        )
+    if isinstance(error, redis.ResponseError):
+        error = as_refusal(error)
+    why, what_to_do = reason(error), remedy(error)
+    if isinstance(error, redis.TimeoutError):
+        if "connecting" in str(error):
+            why = f"it cannot be reached within {CONNECT_SECONDS} s"
+            what_to_do = "Check the address, the network and its firewalls."
+        else:
+            why = f"it accepts connections and does not answer within {timeout_seconds:g} s"
+    elif isinstance(error, redis.AuthenticationError):
+        why = f"{why} ({error})"
+    return LedgerUnavailableError(
+        f"REDIS_URL: the Redis at {address} does not serve us: {why}. {what_to_do}"
+    )
 
 
 def check_layout(client: redis.Redis, keys: Keys) -> None:
@@ -62,8 +85,11 @@ def check_layout(client: redis.Redis, keys: Keys) -> None:
         LedgerError: The ledger has another layout.
     """
     with wrapped("read the ledger's version"):
-        client.set(keys.schema, SCHEMA_VERSION, nx=True)
-        found = int(str(client.get(keys.schema) or SCHEMA_VERSION))
+        found_text = client.get(keys.schema)
+        if found_text is None:  # only then: a Redis that is full can still be looked at
+            client.set(keys.schema, SCHEMA_VERSION, nx=True)
+            found_text = client.get(keys.schema)
+        found = int(str(found_text or SCHEMA_VERSION))
     if found == SCHEMA_VERSION:
         return
     remedy = (
@@ -91,10 +117,11 @@ def wrapped(deed: str) -> Iterator[None]:
     try:
         yield
     except (redis.ConnectionError, redis.TimeoutError, *REFUSALS) as e:
-        raise LedgerUnavailableError(
-            f"Redis could not {deed} ({type(e).__name__}). Is it up, writable and not full?"
-        ) from e
+        raise LedgerUnavailableError(f"Redis could not {deed}: {reason(e)}. {remedy(e)}") from e
     except redis.RedisError as e:
         if isinstance(e, redis.ResponseError) and isinstance(as_refusal(e), REFUSALS):
-            raise LedgerUnavailableError(f"Redis could not {deed}: {reason(as_refusal(e))}.") from e
+            refusal = as_refusal(e)
+            raise LedgerUnavailableError(
+                f"Redis could not {deed}: {reason(refusal)}. {remedy(refusal)}"
+            ) from e
         raise LedgerError(f"Redis refused to {deed} ({type(e).__name__}: {str(e)[:200]}).") from e

@@ -94,13 +94,16 @@ class Coordination:
     def note_poll(self, poll_id: str, summary: JsonObject) -> None:
         """Keep the summary of a poll for the process that asked for it, and as the latest with its time.
 
-        A poll that only found another under way is not the latest: it saw nothing.
+        A poll that only found another under way is not the latest: it saw nothing. The latest also says
+        how many failed in a row, and since when.
         """
         with wrapped("note a poll"):
             self._client.set(self._keys.poll(poll_id), json.dumps(summary), ex=POLL_NOTE_SECONDS)
             if summary.get("status") != "busy":
+                before = self._client.get(self._keys.last_poll)
                 seconds, microseconds = self._client.time()
-                latest = {**summary, "at": seconds * 1000 + microseconds // 1000}
+                at = seconds * 1000 + microseconds // 1000
+                latest = {**summary, "at": at, "failing": _failing(summary, at, before)}
                 self._client.set(self._keys.last_poll, json.dumps(latest), ex=LAST_POLL_SECONDS)
 
     def poll_summary(self, poll_id: str) -> JsonObject | None:
@@ -110,13 +113,19 @@ class Coordination:
         return dict(json.loads(str(text))) if text else None
 
     def last_poll(self) -> JsonObject | None:
-        """Return what the latest poll saw; None when none ended within a day. ``at`` is an aware time."""
+        """Return what the latest poll saw; None when none ended within a day.
+
+        ``at`` is an aware time. ``failing`` is None, or says how many ``polls`` failed in a row, ``since``
+        when (an aware time), and the ``message`` of the last failure and whether it ``may_pass``.
+        """
         with wrapped("read the latest poll"):
             text = self._client.get(self._keys.last_poll)
         if not text:
             return None
         latest = dict(json.loads(str(text)))
-        return {**latest, "at": datetime.fromtimestamp(latest["at"] / 1000, UTC)}
+        if failing := latest.get("failing"):
+            latest["failing"] = {**failing, "since": _moment(failing["since"])}
+        return {"failing": None, **latest, "at": _moment(latest["at"])}
 
     def swept_at(self) -> datetime | None:
         """When the latest sweep's turn ended, which is within one tick of its beginning; None when no
@@ -124,7 +133,33 @@ class Coordination:
         """
         with wrapped("read the latest sweep"):
             until = self._client.hget(self._keys.turns, "sweep:until")
-        return datetime.fromtimestamp(int(str(until)) / 1000, UTC) if until else None
+        return _moment(int(str(until))) if until else None
 
     def _take_turn(self, name: str, token: str, seconds: float) -> bool:
         return bool(self._scripts.run("take_turn", name, token, max(1, int(seconds * 1000))))
+
+
+def _failing(summary: JsonObject, at: int, before: object) -> JsonObject | None:
+    """Return the row of failed polls that stands after this one; None when there is none.
+
+    Args:
+        at: The present, in milliseconds.
+        before: The note of the poll before, as JSON.
+    """
+    row: JsonObject | None = json.loads(str(before)).get("failing") if before else None
+    match summary.get("status"):
+        case "ok":
+            return None
+        case "error":
+            return {
+                "polls": row["polls"] + 1 if row else 1,
+                "since": row["since"] if row else at,
+                "message": summary.get("message", ""),
+                "may_pass": summary.get("may_pass", True),
+            }
+        case _:  # AI City was not asked
+            return row
+
+
+def _moment(milliseconds: int) -> datetime:
+    return datetime.fromtimestamp(milliseconds / 1000, UTC)

@@ -41,6 +41,8 @@ class Job:
     """The process that holds the lease, while it runs."""
     reason: str
     """Why it waits or is quarantined, where a reason was given."""
+    decision: str
+    """In quarantine, why it waits for nobody: one of ``rules.DECISIONS``; else empty."""
     accepted_at: datetime | None
     changed_at: datetime | None
     finished_at: datetime | None
@@ -116,6 +118,7 @@ class Job:
             is_isolated=bool(number("isolated")),
             owner=fields.get("owner", ""),
             reason=fields.get("reason", ""),
+            decision=fields.get("decision", ""),
             accepted_at=_moment(fields.get("accepted_at")),
             changed_at=_moment(fields.get("changed_at")),
             finished_at=_moment(fields.get("finished_at")),

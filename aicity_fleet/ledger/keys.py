@@ -15,6 +15,7 @@ KEYS_WITHOUT_TTL = {
     "audit:": "as its job",
     "journal:": "as its job",
     "state:": "an index over the jobs; the sweep drops entries whose job expired",
+    "decided": "an index over jobs in quarantine; each leaves it with its state or record",
     "unsent": "an index over queued jobs that still need a message",
     "read_backs": "an index over reported jobs; each leaves it when its time to be read back is over",
     "guard:": "how many failures in a row stand: for as long as they do",
@@ -82,6 +83,11 @@ class Keys:
     def journal(self, job_id: str) -> str:
         """What a job's team bought, a list of entries, see ``packing``. As its job."""
         return f"{self.prefix}journal:{job_id}"
+
+    @property
+    def decided(self) -> str:
+        """Jobs in quarantine that wait for nobody, a sorted set by ``rules.DECISIONS``. No TTL."""
+        return f"{self.prefix}decided"
 
     @property
     def read_backs(self) -> str:

@@ -1,4 +1,4 @@
-"""The moves of a person: cancel, park, rerun, send a report. Only the command line calls them.
+"""The moves of a person: cancel, park, rerun, send a report, acknowledge. Only the command line calls them.
 
 Each is one atomic move. It refuses a job in the wrong state, and says why and what to do instead.
 """
@@ -12,6 +12,7 @@ POSSIBLE_IN = {
     "park": (JobState.QUEUED, JobState.FINISHED, JobState.HELD),
     "rerun": (JobState.QUARANTINED, JobState.HELD),
     "send-report": (JobState.QUARANTINED, JobState.HELD),
+    "acknowledge": (JobState.QUARANTINED,),
 }
 """The states that each move starts from. The scripts decide, and may refuse for further reasons."""
 
@@ -45,6 +46,12 @@ _ELSEWHERE = {
         JobState.QUEUED: "it has no outcome yet",
         JobState.RUNNING: "it has no outcome yet",
         JobState.FINISHED: "the fleet will send its report by itself",
+    },
+    "acknowledged": {
+        JobState.QUEUED: "it will run by itself; 'cancel' stops it",
+        JobState.RUNNING: "'cancel' stops it and moves it to quarantine",
+        JobState.FINISHED: "the fleet will send its report by itself; 'park' holds it back",
+        JobState.HELD: "the fleet sends its report after the next success; 'park' moves it to quarantine",
     },
 }
 _SETTLED = "AI City has its outcome, which is final"
@@ -98,6 +105,10 @@ class OperatorMoves:
             despite_guard: Send a failure although it may be the third in a row.
         """
         return self._move("send_report", "reported", job_id, why, int(despite_guard))
+
+    def acknowledge(self, job_id: str, why: str) -> str:
+        """Leave a quarantined job as it is, so that it no longer waits for a person; returns its state."""
+        return self._move("acknowledge", "acknowledged", job_id, why)
 
     def _move(self, script: str, done: str, job_id: str, why: str, *more: int) -> str:
         moved, state, obstacle = self._scripts.run(script, job_id, why, *more)

@@ -13,6 +13,8 @@ from aicity_fleet.ledger.connection import wrapped
 from aicity_fleet.ledger.controls import Controls
 from aicity_fleet.ledger.day_totals import read_day_totals
 from aicity_fleet.ledger.ledger import Ledger
+from aicity_fleet.ledger.rules import DECISIONS
+from aicity_fleet.ledger.server import ServerState, read_server_state
 from aicity_fleet.models import JobState, JsonObject
 from aicity_fleet.money.day import DayTotals
 
@@ -47,6 +49,15 @@ class Overview:
     """When a dispatcher swept last; None when none did within a day."""
     day_totals: DayTotals | None = None
     """What was spent and earned today."""
+    decided: Mapping[str, int] = dataclasses.field(default_factory=dict)
+    """The jobs in quarantine that wait for nobody, by why: see ``rules.DECISIONS``."""
+    server: ServerState | None = None
+    """How the Redis server stands; None when our Redis user may not ask."""
+
+    @property
+    def undecided(self) -> int:
+        """How many jobs in quarantine wait for a person."""
+        return max(0, self.counts[JobState.QUARANTINED] - sum(self.decided.values()))
 
     def age_seconds(self, moment: datetime | None) -> float | None:
         """Return how long ago a moment was by Redis's clock, in seconds; None for no moment."""
@@ -64,8 +75,10 @@ def read_overview(ledger: Ledger) -> Overview:
         pipe = ledger.client.pipeline(transaction=False)
         for name in QUEUES:
             pipe.llen(keys.queue(name))
+        for score in DECISIONS.values():
+            pipe.zcount(keys.decided, score, score)
         pipe.zrange(keys.state(JobState.QUEUED), 0, 0, withscores=True)
-        *lengths, first_due = pipe.execute()
+        *numbers, first_due = pipe.execute()
     now_ms = controls.now.timestamp() * 1000
     queued = _fields(ledger, JobState.QUEUED, "accepted_at")
     finished = _fields(ledger, JobState.FINISHED, "finished_at", "reason")
@@ -78,10 +91,12 @@ def read_overview(ledger: Ledger) -> Overview:
         owners=dict(Counter(row[0] for row in _fields(ledger, JobState.RUNNING, "owner"))),
         oldest_report_at=_moment(oldest[0]),
         report_trouble=oldest[1],
-        queues=dict(zip(QUEUES, lengths, strict=True)),
+        queues=dict(zip(QUEUES, numbers[: len(QUEUES)], strict=True)),
         last_poll=ledger.coordination.last_poll(),
         swept_at=ledger.coordination.swept_at(),
         day_totals=read_day_totals(ledger),
+        server=read_server_state(ledger.client),
+        decided=dict(zip(DECISIONS, numbers[len(QUEUES) :], strict=True)),
     )
 
 

@@ -20,6 +20,10 @@ PROVEN_SUCCESSES = 8
 JOURNAL_IS_KEPT_AFTER = frozenset({"deadline", "over_budget", "provider", "unprofitable"})
 """Codes of failures after which a rerun keeps the journal: the job only ran out of something."""
 
+DECISIONS = {"malformed": 1, "cancelled": 2, "acknowledged": 3}
+"""Why a job in quarantine waits for nobody, with its score in the index of these jobs: its task is
+malformed, which only AI City can correct; a person cancelled it; a person leaves it as it is."""
+
 
 def lua_rules() -> str:
     """Return the line of Lua that stands before every script."""
@@ -28,6 +32,7 @@ def lua_rules() -> str:
         "recent_endings": RECENT_ENDINGS,
         "unproven_width": UNPROVEN_WIDTH,
         "proven_successes": PROVEN_SUCCESSES,
+        "decisions": DECISIONS,
         "journal_is_kept_after": dict.fromkeys(sorted(JOURNAL_IS_KEPT_AFTER), True),
     }
     return f"local RULES = cjson.decode('{json.dumps(rules)}')\n"

@@ -117,7 +117,16 @@ def reduced(found: list[Any]) -> Snapshot:
     for name, kind, value in found:
         # Who stands beside whom decides only where a job runs, never how it ends.
         if name.startswith(
-            ("audit:", "unsent", "state:reported", "schema", "suspects", "record", "taken_back")
+            (
+                "audit:",
+                "unsent",
+                "decided",
+                "state:reported",
+                "schema",
+                "suspects",
+                "record",
+                "taken_back",
+            )
         ):
             continue
         content: tuple[Any, ...]

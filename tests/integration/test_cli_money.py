@@ -6,7 +6,6 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from integration.test_cli_operator import run  # noqa: F401 - a fixture
 
 from aicity_fleet.cli.display import console
 from aicity_fleet.journal import Entry
@@ -62,7 +61,7 @@ def three_jobs(ledger):
     settle(ledger, "unpriced")
 
 
-def test_one_job_shows_what_it_cost_earns_and_leaves(run, three_jobs):  # noqa: F811
+def test_one_job_shows_what_it_cost_earns_and_leaves(run, three_jobs):
     shown = run("job", "unsettled")
     for part in ("$0.2500015 (own)", "$8.50, unsettled: the buyer can take it back", "$8.2499985"):
         assert part in shown
@@ -72,7 +71,7 @@ def test_one_job_shows_what_it_cost_earns_and_leaves(run, three_jobs):  # noqa: 
         assert part in shown
 
 
-def test_scripts_get_exact_decimals_and_null_for_what_is_unknown(run, three_jobs):  # noqa: F811
+def test_scripts_get_exact_decimals_and_null_for_what_is_unknown(run, three_jobs):
     money = json.loads(run("job", "unsettled", "--json"))["money"]
     assert money.pop("settles_at").endswith("+00:00")
     assert money == {
@@ -86,7 +85,7 @@ def test_scripts_get_exact_decimals_and_null_for_what_is_unknown(run, three_jobs
     assert money["waiting"]["earnings"] == "expected"
 
 
-def test_the_list_marks_what_is_not_certain(run, three_jobs, monkeypatch):  # noqa: F811
+def test_the_list_marks_what_is_not_certain(run, three_jobs, monkeypatch):
     shown = run("jobs")
     assert "$8.2499985*" in shown
     assert "<$8.25*" in shown
@@ -95,12 +94,12 @@ def test_the_list_marks_what_is_not_certain(run, three_jobs, monkeypatch):  # no
     assert "margin" not in run("jobs"), "a narrow list keeps what it had"
 
 
-def test_a_task_without_a_price_earns_an_unknown_amount(run, ledger):  # noqa: F811
+def test_a_task_without_a_price_earns_an_unknown_amount(run, ledger):
     finish(ledger, "priceless", "0.25", cents=None)
     assert "unknown (the task has no price)" in run("job", "priceless")
 
 
-def test_the_day_is_added_up_with_what_is_unsettled_and_unknown(run, ledger, three_jobs):  # noqa: F811
+def test_the_day_is_added_up_with_what_is_unsettled_and_unknown(run, ledger, three_jobs):
     ledger.coordination.may_sweep(1)
     shown = run("status", code=1)
     for part in (
@@ -116,7 +115,7 @@ def test_the_day_is_added_up_with_what_is_unsettled_and_unknown(run, ledger, thr
     assert data["margin_today_usd"] == "16.2499985"
 
 
-def test_what_ai_city_took_back_is_shown_and_lowers_the_day(run, ledger, three_jobs):  # noqa: F811
+def test_what_ai_city_took_back_is_shown_and_lowers_the_day(run, ledger, three_jobs):
     ledger.coordination.may_sweep(1)
     take_back(ledger, "unsettled", "refunded")
     shown = " ".join(run("job", "unsettled").split())
@@ -140,7 +139,7 @@ def test_what_ai_city_took_back_is_shown_and_lowers_the_day(run, ledger, three_j
     assert data["unsettled_usd"] == "8.50"
 
 
-def test_the_record_of_a_team_counts_its_deliveries(run, ledger, three_jobs):  # noqa: F811
+def test_the_record_of_a_team_counts_its_deliveries(run, ledger, three_jobs):
     take_back(ledger, "unpriced", "failed")
     ledger.client.hset(ledger.keys.record, "delivered:a type of nobody", 3)
     found = json.loads(run("teams", "record", "--json"))

@@ -8,35 +8,11 @@ import subprocess
 import pytest
 from support.processes import CLI, base_environment, run_cli
 
-from aicity_fleet.cli import main
 from aicity_fleet.ledger import ClaimTerms, Lease, ReportLease
 from aicity_fleet.models import AssignedTask, Completed, Failed, JobState, Outcome, Spent
 
 DONE, SPENT = Completed("text", 1, "m"), Spent(1)
 OK_POLL = {"status": "ok", "seen": 3, "accepted": 1, "known": 2, "refused": 0, "message": ""}
-
-
-@pytest.fixture
-def run(redis_server, ledger, agent, empty_folder, monkeypatch, capsys):
-    """Runs a command against the test's own ledger, and expects its exit code.
-
-    Within this process: a new one would spend a second on its imports, for each command.
-    """
-
-    def command(*args: str, code: int = 0, **env: str) -> str:
-        settings = {"REDIS_URL": redis_server.url, "FLEET_AGENT": agent, **env}
-        with monkeypatch.context() as patch:
-            for name, value in settings.items():
-                patch.setenv(name, value)
-            patch.chdir(empty_folder)
-            patch.setattr("sys.argv", ["aicity-fleet", *args])
-            with pytest.raises(SystemExit) as ended:
-                main()
-        shown = capsys.readouterr()
-        assert (ended.value.code or 0) == code, shown.err + shown.out
-        return str(shown.out + shown.err)
-
-    return command
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ from support.waiting import wait_until
 from aicity_fleet.errors import WrongStateError
 from aicity_fleet.ledger import ClaimTerms, Finished, Lease, Ledger, NotClaimed, ReportLease
 from aicity_fleet.ledger.operator import POSSIBLE_IN
+from aicity_fleet.ledger.overview import read_overview
 from aicity_fleet.models import AssignedTask, Completed, Failed, JobState, Outcome, Spent
 
 DONE, FAILED = Completed("text", 1, "m"), Failed("quality", "No.")
@@ -149,35 +150,38 @@ NO_OUTCOME = "is quarantined; it has no outcome to report; 'rerun'"
 THIRD = "third failure in a row, after which AI City suspends.*--despite-guard"
 MAYBE = "AI City may have accepted its report.*'send-report'"
 ENDED = "it has ended; 'park' holds its report back"
+STAYS = "quarantined"
+CANCEL = "'cancel' stops it"
 SENT_NOW = "is finished; its report is being sent right now"
 SENDS = "is finished; the fleet will send its report by itself"
 PARK = "is finished; 'park' it first"
 
 # Each cell is where the job is afterwards, or what the refusal says (a pattern, with a blank in it).
 TABLE = [
-    # where it stands                  cancel         park           rerun          send report
-    (unknown,                          UNKNOWN,       UNKNOWN,       UNKNOWN,       UNKNOWN),
+    # where it stands                  cancel         park           rerun          send report  acknowledge
+    (unknown,                          UNKNOWN,       UNKNOWN,       UNKNOWN,       UNKNOWN,     UNKNOWN),
     (queued,                           "quarantined", "quarantined", "is queued; it will run by itself",
-                                                                            "it has no outcome yet"),
+                                                 "it has no outcome yet", CANCEL),
     (running,                          "running",     "'cancel' stops it", "'cancel' it first",
-                                                                            "it has no outcome yet"),
-    (finished,                         ENDED,         "quarantined", PARK,          SENDS),
-    (finished_and_being_sent,          ENDED,         SENT_NOW,      PARK,          SENDS),
-    (finished_and_sent_in_vain,        ENDED,         "quarantined", PARK,          SENDS),
-    (reported,                         REPORTED,      REPORTED,      REPORTED,      REPORTED),
-    (held,                             ENDED,         "quarantined", "queued",      THIRD),
+                                                 "it has no outcome yet", CANCEL),
+    (finished,                         ENDED,         "quarantined", PARK,          SENDS,       SENDS),
+    (finished_and_being_sent,          ENDED,         SENT_NOW,      PARK,          SENDS,       SENDS),
+    (finished_and_sent_in_vain,        ENDED,         "quarantined", PARK,          SENDS,       SENDS),
+    (reported,                         REPORTED,      REPORTED,      REPORTED,      REPORTED,    REPORTED),
+    (held,                             ENDED,         "quarantined", "queued",      THIRD,
+                                                 "is held; the fleet sends its report after"),
     (malformed,                        AGAIN,         AGAIN,         "its task was malformed",
-                                                                                    NO_OUTCOME),
-    (cancelled,                        AGAIN,         AGAIN,         "queued",      NO_OUTCOME),
-    (delivery_refused,                 AGAIN,         AGAIN,         "queued",      "finished"),
-    (delivery_unanswered,              AGAIN,         AGAIN,         MAYBE,         "finished"),
-    (failure_refused,                  AGAIN,         AGAIN,         "queued",      "finished"),
-    (failure_unanswered,               AGAIN,         AGAIN,         MAYBE,         "finished"),
+                                                                                NO_OUTCOME,  STAYS),
+    (cancelled,                        AGAIN,         AGAIN,         "queued",      NO_OUTCOME,  STAYS),
+    (delivery_refused,                 AGAIN,         AGAIN,         "queued",      "finished",  STAYS),
+    (delivery_unanswered,              AGAIN,         AGAIN,         MAYBE,         "finished",  STAYS),
+    (failure_refused,                  AGAIN,         AGAIN,         "queued",      "finished",  STAYS),
+    (failure_unanswered,               AGAIN,         AGAIN,         MAYBE,         "finished",  STAYS),
     (failure_after_a_refused_delivery, AGAIN,         AGAIN,         "queued",
-                                              "a completion was sent to AI City before; 'rerun'"),
-    (parked_third_failure,             AGAIN,         AGAIN,         "queued",      THIRD),
+                                                 "a completion was sent to AI City before; 'rerun'", STAYS),
+    (parked_third_failure,             AGAIN,         AGAIN,         "queued",      THIRD,       STAYS),
 ]  # fmt: skip
-MOVES = ("cancel", "park", "rerun", "send_report")
+MOVES = ("cancel", "park", "rerun", "send_report", "acknowledge")
 CELLS = [
     pytest.param(row[0], move, cell, id=f"{row[0].__name__}-{move}")
     for row in TABLE
@@ -201,6 +205,60 @@ def test_every_move_from_everywhere(ledger, stand, move, expected):
     assert str(caught.value).startswith(f"Job '{JOB}' cannot be ")
     assert state(ledger) == before
     assert len(ledger.audit(JOB)) == trail
+
+
+# --- who waits for a decision --------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("stand", "decision"),
+    [
+        (malformed, "malformed"),
+        (cancelled, "cancelled"),
+        (delivery_refused, ""),
+        (failure_unanswered, ""),
+        (parked_third_failure, ""),
+    ],
+)
+def test_a_quarantined_job_waits_for_a_person_unless_one_decided_or_nobody_can(
+    ledger, stand, decision
+):
+    stand(ledger)
+    overview = read_overview(ledger)
+    assert overview.undecided == (not decision)
+    assert {why for why, number in overview.decided.items() if number} == {decision} - {""}
+    assert ledger.get(JOB).decision == decision
+    ledger.operator.acknowledge(JOB, "seen")
+    ledger.operator.acknowledge(JOB, "seen twice")
+    overview = read_overview(ledger)
+    assert overview.undecided == 0
+    assert overview.decided[decision or "acknowledged"] == 1
+
+
+def test_a_running_job_that_was_cancelled_waits_for_nobody_once_its_worker_stopped(ledger):
+    accept(ledger)
+    lease = claim(ledger)
+    ledger.operator.cancel(JOB, "no")
+    ledger.finish(lease, DONE, SPENT)
+    assert state(ledger) == "quarantined"
+    assert read_overview(ledger).decided["cancelled"] == 1
+    ledger.operator.send_report(JOB, "after all")
+    ledger.operator.park(JOB, "not yet")
+    assert read_overview(ledger).undecided == 1, "what was decided no longer holds"
+
+
+def test_a_corrected_task_and_an_expired_record_leave_no_decision_behind(ledger):
+    ledger.refuse(JOB, "input: missing")
+    ledger.refuse("other", "input: missing")
+    assert read_overview(ledger).decided["malformed"] == 2
+    accept(ledger)
+    assert read_overview(ledger).decided["malformed"] == 1
+    ledger.operator.park(JOB, "look")
+    assert read_overview(ledger).undecided == 1
+    ledger.client.delete(ledger.keys.job("other"))
+    ledger.client.zadd(ledger.keys.state("quarantined"), {"other": 1})
+    ledger.sweep()
+    assert read_overview(ledger).decided["malformed"] == 0
 
 
 # --- what each move means ------------------------------------------------------------------------

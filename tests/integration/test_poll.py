@@ -267,6 +267,44 @@ def test_trouble_with_ai_city_ends_the_poll_with_a_message_and_the_next_goes_on(
     assert look(ledger, city, sent).accepted == 1
 
 
+@pytest.mark.parametrize(
+    ("answer", "may_pass"),
+    [
+        (httpx.Response(404, html="<h1>Not found</h1>"), False),
+        (httpx.Response(200, html="<h1>Welcome</h1>"), False),
+        (httpx.Response(200, json={"success": True, "data": {}}), False),
+        (httpx.Response(503, html="<h1>Soon</h1>"), True),
+        (httpx.Response(429), True),
+    ],
+)
+def test_a_poll_tells_trouble_that_passes_from_a_wrong_route(ledger, answer, may_pass):
+    transport = httpx.MockTransport(lambda _: answer)
+    contract = load_contract("api")
+    with AICityClient("http://city", "key", contract, transport=transport) as client:
+        found = poll(
+            client=client, ledger=ledger, messages=RecordedMessages([]), max_input_chars=1000
+        )
+    assert (found.status, found.may_pass) == ("error", may_pass)
+
+
+def test_failed_polls_are_counted_in_a_row_until_one_works(ledger, city, sent):
+    def note() -> Any:
+        ledger.coordination.note_poll("id", look(ledger, city, sent).to_json())
+        return ledger.coordination.last_poll()["failing"]
+
+    assert note() is None
+    city.fault("list", "status", status=404, count=2)
+    first = note()
+    assert (first["polls"], first["may_pass"]) == (1, False)
+    ledger.controls.pause("intake", "by hand")
+    assert note() == first, "a poll that asked nothing ends no row"
+    ledger.controls.resume("intake")
+    second = note()
+    assert (second["polls"], second["since"]) == (2, first["since"])
+    assert "404" in second["message"]
+    assert note() is None
+
+
 def test_a_page_that_cannot_be_had_keeps_the_pages_before_it(ledger, city, sent):
     city.submit(*[{} for _ in range(60)])
     with city.client() as client:

@@ -10,17 +10,24 @@ import pytest
 from aicity_fleet.cli.health import check_health
 from aicity_fleet.ledger.controls import Breaker, Controls, Switch
 from aicity_fleet.ledger.overview import Overview
+from aicity_fleet.ledger.server import ServerState
 from aicity_fleet.models import JobState
 from aicity_fleet.money.cost import Cost
 from aicity_fleet.money.day import DaySpending, DayTotals
 
 NOW = datetime(2026, 7, 1, 12, tzinfo=UTC)
 OFF = Switch(NOW - timedelta(hours=1), "AI City answered 401.")
-POLL = {"at": NOW - timedelta(seconds=20), "status": "ok", "message": ""}
+POLL = {"at": NOW - timedelta(seconds=20), "status": "ok", "message": "", "failing": None}
 
 
 def ago(**kwargs: float) -> datetime:
     return NOW - timedelta(**kwargs)
+
+
+def failing(polls: int, *, may_pass: bool, message: str, **since: float) -> dict[str, Any]:
+    """The latest poll of a row that failed."""
+    row = {"polls": polls, "since": ago(**since), "message": message, "may_pass": may_pass}
+    return {**POLL, "status": "error", "message": message, "failing": row}
 
 
 def breaker(*, is_fatal: bool, is_open: bool = True) -> Breaker:
@@ -63,6 +70,8 @@ def test_a_fleet_that_works_gives_nothing_to_say():
     )
     assert check_health(busy, poll_seconds=30) == []
     assert check_health(overview(day_totals=day_totals(is_full=False)), poll_seconds=30) == []
+    roomy = ServerState(79 * 2**20, 100 * 2**20, "noeviction", False)
+    assert check_health(overview(server=roomy), poll_seconds=30) == []
 
 
 NEEDS_PERSON = [
@@ -81,6 +90,16 @@ NEEDS_PERSON = [
         "the dispatcher takes none",
     ),
     (
+        {"last_poll": failing(3, may_pass=False, message="GET /x: 404.", minutes=2)},
+        "The last 3 polls failed, for 2 min: GET /x: 404.",
+        "AGENT_CITY_BASE_URL.*FLEET_CONTRACT_FILE",
+    ),
+    (
+        {"last_poll": failing(120, may_pass=True, message="503", minutes=61)},
+        "The last 120 polls failed, for 61 min: 503",
+        "whether AI City is up",
+    ),
+    (
         {"counts": {JobState.QUEUED: 1}, "overdue_seconds": 60.0},
         "ready to start for 60 s",
         "workers",
@@ -97,6 +116,17 @@ NEEDS_PERSON = [
         "would cost $12.50, more than the cap of $10.00",
         "FLEET_MAX_DAY_USD.*cancel",
     ),
+    (
+        {"server": ServerState(96 * 2**20, 100 * 2**20, "noeviction", False)},
+        "Redis uses 96.0 MB of 100.0 MB (96%)",
+        "maxmemory.*FLEET_RETENTION_DAYS",
+    ),
+    (
+        {"server": ServerState(1, 0, "allkeys-lru", False)},
+        "(maxmemory-policy allkeys-lru)",
+        "noeviction",
+    ),
+    ({"server": ServerState(1, 0, "noeviction", True)}, "a read-only replica", "primary"),
     ({"counts": {JobState.HELD: 1}}, "1 job is held", "rerun --state held.*--despite-guard"),
     (
         {
@@ -121,6 +151,10 @@ REMARKS = [
     ({"paused": {"starts": OFF}}, "starts paused since 2026-07-01 11:00:00 UTC: no jobs start"),
     ({"quiet_seconds": 90.0}, "wait for another 90 s"),
     ({"failures_in_a_row": 2}, "The guard is closed after 2 failures"),
+    (
+        {"server": ServerState(90 * 2**20, 100 * 2**20, "noeviction", False)},
+        "Redis uses 90.0 MB of 100.0 MB (90%). It fills up",
+    ),
     ({"failures_assumed": 2}, "The guard assumes 2"),
     ({"breakers": (breaker(is_fatal=False),)}, "is in trouble. No job starts there"),
     ({"oldest_report_at": ago(minutes=20), "report_trouble": "HTTP 503"}, "20 min. HTTP 503"),
@@ -128,7 +162,9 @@ REMARKS = [
         {"day_totals": day_totals(is_full=True)},
         "cap for today is reached: $9.99 of $10.00, $0.005 in flight; resets at 2026-07-02 00:00:00 UTC",
     ),
-    ({"last_poll": {**POLL, "status": "error", "message": "HTTP 503"}}, "failed: HTTP 503"),
+    ({"last_poll": failing(1, may_pass=True, message="503", seconds=20)}, "poll failed: 503"),
+    ({"last_poll": failing(99, may_pass=True, message="503", minutes=50)}, "99 polls failed"),
+    ({"last_poll": failing(2, may_pass=False, message="404", minutes=1)}, "2 polls failed"),
     (
         {"ignores_tools": {"model.example m-1": "plain"}},
         "model.example m-1 is offered tools and hands in without them (as a plain answer)",

@@ -4,8 +4,10 @@
 local id, why = ARGV[1], ARGV[2]
 local job = key('job', id)
 local state = redis.call('HGET', job, 'state')
-if state == 'running' then
+if state == 'running' or state == 'queued' then
   redis.call('HSET', job, 'cancel', why)
+end
+if state == 'running' then
   note(id, 'cancelling', why)
   return {'cancelling', state}
 end

@@ -96,6 +96,7 @@ for _, state in ipairs({'reported', 'quarantined'}) do
   for _, id in ipairs(old) do
     if redis.call('EXISTS', key('job', id)) == 0 then
       redis.call('ZREM', key('state', state), id)
+      redis.call('ZREM', DECIDED, id)
     else
       redis.call('ZADD', key('state', state), NOW, id)
     end

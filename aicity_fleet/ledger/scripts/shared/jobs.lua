@@ -7,6 +7,12 @@ local function note(id, event, detail)
   redis.call('LTRIM', audit, -MAX_AUDIT_LINES, -1)
 end
 
+-- A job in quarantine needs no person any more, or never did. `why` is one of RULES.decisions; the first one stands.
+local function decide(id, why)
+  redis.call('ZADD', DECIDED, 'NX', RULES.decisions[why], id)
+  redis.call('HSETNX', key('job', id), 'decision', why)
+end
+
 -- Put a job into a state; `due` is when something has to look at it next.
 local function move(id, to, due)
   local job = key('job', id)
@@ -16,9 +22,15 @@ local function move(id, to, due)
   end
   if from == 'queued' then
     redis.call('ZREM', UNSENT, id)
+  elseif not from or from == 'quarantined' then -- a corrected task becomes a job under the same id
+    redis.call('ZREM', DECIDED, id)
+    redis.call('HDEL', job, 'decision')
   end
   redis.call('ZADD', key('state', to), due, id)
   redis.call('HSET', job, 'state', to, 'changed_at', NOW)
+  if to == 'quarantined' and redis.call('HGET', job, 'task') == 'null' then
+    decide(id, 'malformed') -- only AI City can correct it
+  end
 end
 
 -- Queue a job again, and have the sweep send its message when it is due.
@@ -48,11 +60,14 @@ local function owns_report(id, token)
   return fields[1] == 'finished' and fields[2] .. ':' .. fields[3] == token
 end
 
--- Put a job in quarantine, where it waits for a person; nothing of it is dropped.
+-- Put a job in quarantine, where it waits for a person, unless one cancelled it; nothing of it is dropped.
 local function put_in_quarantine(id, why)
   redis.call('HSET', key('job', id), 'reason', why, 'owner', '')
-  redis.call('HDEL', key('job', id), 'cancel')
+  local was_cancelled = redis.call('HDEL', key('job', id), 'cancel') == 1
   move(id, 'quarantined', NOW)
+  if was_cancelled then
+    decide(id, 'cancelled')
+  end
   note(id, 'quarantined', why)
 end
 

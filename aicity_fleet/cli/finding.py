@@ -1,0 +1,13 @@
+"""One finding of ``status`` about the health of a fleet."""
+
+import dataclasses
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that the operator should know."""
+
+    what: str
+    remedy: str
+    needs_person: bool
+    """Whether it stays like this until a person acts."""

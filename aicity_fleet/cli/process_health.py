@@ -1,0 +1,106 @@
+"""Judges the processes of a fleet: whether a dispatcher sweeps, the polls work, and workers take jobs.
+
+It turns plain values into plain sentences and does no I/O. A part of ``health``.
+"""
+
+from collections.abc import Iterator
+
+from aicity_fleet.cli.display import duration
+from aicity_fleet.cli.finding import Finding
+from aicity_fleet.ledger.overview import Overview
+from aicity_fleet.models import JobState, JsonObject
+
+NO_SWEEP_SECONDS = 30.0
+"""Without a sweep for this long, no dispatcher counts as alive, in seconds."""
+
+NO_START_SECONDS = 30.0
+"""If a job could have started this long ago and none is running, no worker counts as alive, in seconds."""
+
+FAILED_POLLS = 3
+"""After how many failed polls in a row a person is needed, unless the trouble can pass by itself."""
+
+FAILING_SECONDS = 3600.0
+"""For how long polls may fail because of trouble that can pass before a person is needed, in seconds."""
+
+PING = "celery -A aicity_fleet.celery_app inspect ping"
+
+
+def process_findings(overview: Overview, poll_seconds: float) -> Iterator[Finding]:
+    """Yield which processes are missing, and how the polls go.
+
+    Args:
+        poll_seconds: How often AI City should be polled.
+    """
+    swept = overview.age_seconds(overview.swept_at)
+    if swept is None or swept > NO_SWEEP_SECONDS:
+        yield Finding(
+            f"No dispatcher has swept {_within(swept)}, so nothing is polled, rescued or reported.",
+            "Start one: 'aicity-fleet up' or 'docker compose up -d'. Check that FLEET_AGENT names this "
+            f"fleet. To see which processes answer: '{PING}'.",
+            needs_person=True,
+        )
+        return
+    yield from _polls(overview, poll_seconds)
+    if _could_start(overview):
+        yield Finding(
+            f"A job has been ready to start for {duration(overview.overdue_seconds)}, and none is running: "
+            "no worker takes jobs.",
+            f"Start or restart the workers. To see which processes answer: '{PING}'.",
+            needs_person=True,
+        )
+
+
+def _polls(overview: Overview, poll_seconds: float) -> Iterator[Finding]:
+    latest = overview.last_poll
+    polled = overview.age_seconds(latest["at"]) if latest else None
+    if polled is None or polled > max(120.0, 4 * poll_seconds):
+        if overview.queues["control"]:
+            remedy = "Polls wait in the queue 'control' and the dispatcher takes none: restart it."
+        else:
+            remedy = "Start or restart beat. Meanwhile, 'aicity-fleet poll' polls once."
+        yield Finding(f"No poll has finished {_within(polled)}.", remedy, needs_person=True)
+    elif latest and latest["failing"] and not overview.controls.stopped:
+        yield _failing_polls(latest["failing"], overview)
+
+
+def _failing_polls(failing: JsonObject, overview: Overview) -> Finding:
+    number, lasted = failing["polls"], overview.age_seconds(failing["since"]) or 0.0
+    what = (
+        f"The last poll failed: {failing['message']}"
+        if number == 1
+        else f"The last {number} polls failed, for {duration(lasted)}: {failing['message']}"
+    )
+    if not failing["may_pass"] and number >= FAILED_POLLS:
+        return Finding(
+            what,
+            "AI City answers, but not as the contract says, so no task is seen: a wrong base URL or route, "
+            "or another form of the list. Check AGENT_CITY_BASE_URL, and the path 'assigned' of the "
+            "contract (FLEET_CONTRACT_FILE; docs/settings.md). Then restart the dispatcher.",
+            needs_person=True,
+        )
+    if lasted > FAILING_SECONDS:
+        return Finding(
+            what,
+            "Check whether AI City is up, and whether the dispatcher's machine reaches it at "
+            "AGENT_CITY_BASE_URL. The next poll tries again by itself.",
+            needs_person=True,
+        )
+    return Finding(
+        what, "No action needed yet: the next poll tries again by itself.", needs_person=False
+    )
+
+
+def _within(seconds: float | None) -> str:
+    return "in the last 24 hours" if seconds is None else f"for {duration(seconds)}"
+
+
+def _could_start(overview: Overview) -> bool:
+    """Whether a job waits for nothing but a worker."""
+    controls = overview.controls
+    return (
+        overview.overdue_seconds > NO_START_SECONDS
+        and not overview.counts[JobState.RUNNING]
+        and "starts" not in controls.paused
+        and not any(breaker.open_until for breaker in controls.breakers)
+        and not (overview.day_totals and overview.day_totals.day.is_full)
+    )

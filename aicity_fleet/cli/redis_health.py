@@ -1,0 +1,51 @@
+"""Judges the Redis of a fleet: its memory, its eviction policy, its role.
+
+It turns plain values into plain sentences and does no I/O. A part of ``health``.
+"""
+
+from collections.abc import Iterator
+
+from aicity_fleet.cli.display import megabytes
+from aicity_fleet.cli.finding import Finding
+from aicity_fleet.ledger.overview import Overview
+from aicity_fleet.ledger.server import ServerState
+from aicity_fleet.redis_faults import MEMORY_REMEDY
+
+MUCH_MEMORY, TOO_MUCH_MEMORY = 0.8, 0.95
+"""From which shares of ``maxmemory`` on it is remarked, and a person is needed."""
+
+
+def redis_findings(overview: Overview) -> Iterator[Finding]:
+    """Yield what is wrong with the Redis server."""
+    if overview.server is not None:
+        yield from _server(overview.server)
+
+
+def _server(server: ServerState) -> Iterator[Finding]:
+    if server.is_replica:
+        yield Finding(
+            "This Redis is a read-only replica: no process of the fleet can write to it.",
+            "Set REDIS_URL to the primary, or promote this one.",
+            needs_person=True,
+        )
+    if server.eviction_policy != "noeviction":
+        yield Finding(
+            f"Redis deletes data when its memory is full (maxmemory-policy {server.eviction_policy}), and "
+            "with it jobs and their journals.",
+            "Set maxmemory-policy to noeviction. A managed Redis has a setting for it.",
+            needs_person=True,
+        )
+    if server.used_share > MUCH_MEMORY:
+        is_full = server.used_share > TOO_MUCH_MEMORY
+        then = "It takes no new job, call or report once it is full" if is_full else "It fills up"
+        yield Finding(
+            f"Redis uses {memory_text(server)}. {then}.", MEMORY_REMEDY, needs_person=is_full
+        )
+
+
+def memory_text(server: ServerState) -> str:
+    """Describe how much memory Redis uses, for people."""
+    used = megabytes(server.used_bytes)
+    if not server.max_bytes:
+        return f"{used}, without a maxmemory"
+    return f"{used} of {megabytes(server.max_bytes)} ({server.used_share:.0%})"

@@ -1,0 +1,73 @@
+"""What ``status`` says of a real ledger: what needs a person, and what passes by itself."""
+
+import json
+
+import pytest
+
+from aicity_fleet.ledger import ClaimTerms, Lease
+from aicity_fleet.models import AssignedTask, Completed, Spent
+
+OK_POLL = {"status": "ok", "seen": 3, "accepted": 1, "known": 2, "refused": 0, "message": ""}
+
+
+@pytest.fixture(autouse=True)
+def _alive(ledger):
+    """A dispatcher swept and polled just now."""
+    ledger.coordination.may_sweep(30)
+    ledger.coordination.note_poll("id", OK_POLL)
+
+
+def accept(ledger, *ids: str) -> None:
+    for job_id in ids:
+        ledger.accept(AssignedTask(job_id, "research", "Find out"))
+
+
+def words(shown: str) -> str:
+    return " ".join(shown.split())
+
+
+# --- quarantine -----------------------------------------------------------------------------------
+
+
+def test_cancelled_and_malformed_jobs_are_counted_and_are_no_alarm(run, ledger):
+    accept(ledger, "a", "b")
+    run("cancel", "a")
+    ledger.refuse("bad", "input: missing")
+    shown = words(run("status"))
+    assert "works" in shown
+    assert "quarantined 0 to decide, 1 malformed, 1 cancelled" in shown
+    assert "needs" not in shown
+
+
+def test_a_job_that_waits_for_a_decision_is_an_alarm_until_it_is_acknowledged(run, ledger):
+    accept(ledger, "a", "b")
+    lease = ledger.claim("a", ClaimTerms("host:1", 60))
+    assert isinstance(lease, Lease)
+    ledger.finish(lease, Completed("text", 1, "m"), Spent(1))
+    ledger.quarantine(ledger.take_report("a"), "422", was_refused=True)
+    shown = words(run("status", code=1))
+    assert "1 job is in quarantine" in shown
+    assert "'acknowledge' leaves it as it is" in shown
+    assert run("acknowledge", "a") == "a: acknowledged (stays quarantined)\n"
+    assert "it is queued; it will run by itself" in run("acknowledge", "b", code=1)
+    assert "1 acknowledged" in words(run("status"))
+    data = json.loads(run("status", "--json"))
+    assert (data["undecided"], data["decided"]["acknowledged"]) == (0, 1)
+    assert run("send-report", "a") == "a: report queued (was quarantined)\n"
+
+
+# --- polls ----------------------------------------------------------------------------------------
+
+
+def test_a_route_that_does_not_exist_needs_a_person_after_three_polls(run, ledger):
+    failed = {**OK_POLL, "status": "error", "message": "GET /tasks/x: 404.", "may_pass": False}
+    for _ in range(2):
+        ledger.coordination.note_poll("id", failed)
+    assert "The last 2 polls failed" in words(run("status"))
+    ledger.coordination.note_poll("id", failed)
+    shown = words(run("status", code=1))
+    assert "The last 3 polls failed, for 0 s: GET /tasks/x: 404." in shown
+    assert "FLEET_CONTRACT_FILE" in shown
+    ledger.controls.stop("The key was revoked.", "k")
+    assert "polls failed" not in run("status", code=1), "the refused key is the cause"
+    json.loads(run("status", "--json", code=1))
