@@ -43,6 +43,9 @@ little more than the longest request."""
 MAX_WALKS = 20
 """How often one poll walks the list at most; the next poll goes on."""
 
+CLOCK_MARGIN_SECONDS = 1.0
+"""By how much more a walk is dated back, in seconds: this process and Redis count the time apart."""
+
 DEFAULT_WAIT_SECONDS = 60.0
 """How long AI City is left alone after a 429 that names no time, in seconds."""
 
@@ -128,9 +131,12 @@ def _look(client: AICityClient, ledger: Ledger, intake: _Intake, turn: Turn) -> 
     try:
         if controls.guard_is_new:
             ledger.controls.seed_guard(_failures_in_a_row(client))
+        began = time.monotonic()
         for _ in range(MAX_WALKS):
             if not intake.walk(turn.prolong):
                 break
+        if intake.is_whole:
+            ledger.coordination.note_walk(time.monotonic() - began + CLOCK_MARGIN_SECONDS)
     except AICityError as error:
         intake.summary.status, intake.summary.message = "error", str(error)
         intake.summary.may_pass = error.may_pass
@@ -189,6 +195,8 @@ class _Intake:
     messages: Messages
     max_input_chars: int
     summary: PollSummary
+    is_whole: bool = False
+    """Whether the latest walk reached the end of the list, and brought nothing new to walk it again for."""
     _tasks: set[str] = dataclasses.field(default_factory=set)
     _malformed: set[str] = dataclasses.field(default_factory=set)
     _new: int = 0
@@ -200,7 +208,7 @@ class _Intake:
         Args:
             prolong: Keeps the turn of this poll; False when it took too long.
         """
-        pages, before = 0, self._new
+        pages, before, self.is_whole = 0, self._new, False
         for page in self.client.assigned_pages():
             reached(Failpoint.POLLED)
             if self.summary.status == "paused" or not prolong():
@@ -208,7 +216,8 @@ class _Intake:
             self.summary.pages += 1
             pages += 1
             self._accept([task for entry in page if (task := self._read(entry)) is not None])
-        return pages > 1 and self._new > before
+        self.is_whole = pages <= 1 or self._new == before
+        return not self.is_whole
 
     def _read(self, entry: object) -> AssignedTask | RefusedTask | None:
         """Return what the ledger is to know of one listed entry; None when that is nothing new."""

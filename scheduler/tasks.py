@@ -16,6 +16,7 @@ from scheduler.poll import poll
 from scheduler.read_back import read_back
 from scheduler.report import ReporterParts, report_all
 from scheduler.sweep import Sweeper
+from scheduler.unlisted import check_unlisted
 
 _background = Threads()
 _stopping = threading.Event()
@@ -38,6 +39,7 @@ def poll_task(self: Task[[], JsonObject]) -> JsonObject:
     # After an error AI City does not answer; a busy poll means that another process polls and reads back.
     if summary["status"] not in {"busy", "error"}:
         read_back(client=_client(), ledger=ledger)
+        check_unlisted(client=_client(), ledger=ledger)
     return summary
 
 

@@ -91,6 +91,13 @@ class Coordination:
         """Whether this process is the first to sweep within this tick."""
         return self._take_turn("sweep", "", seconds)
 
+    def note_walk(self, seconds: float) -> None:
+        """Record that the whole list of tasks was walked, and how long ago the walk began.
+
+        From then on no job begins whose task it did not show; see ``Ledger.unlisted``.
+        """
+        self._scripts.run("note_walk", int(seconds * 1000))
+
     def note_poll(self, poll_id: str, summary: JsonObject) -> None:
         """Keep the summary of a poll for the process that asked for it, and as the latest with its time.
 

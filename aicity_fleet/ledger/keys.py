@@ -90,6 +90,11 @@ class Keys:
         return f"{self.prefix}decided"
 
     @property
+    def unlisted(self) -> str:
+        """Queued jobs whose task has left AI City's list, a sorted set by since when. TTL: 7 days."""
+        return f"{self.prefix}unlisted"
+
+    @property
     def read_backs(self) -> str:
         """Reported jobs whose task is read back, a sorted set by when. No TTL."""
         return f"{self.prefix}read_backs"

@@ -10,12 +10,12 @@ import dataclasses
 import json
 import secrets
 from collections.abc import Mapping, Sequence
-from typing import Literal
+from typing import Any, Literal
 
 import redis
 
 from aicity_fleet.ledger import outbox, runs
-from aicity_fleet.ledger.connection import check_layout, connect
+from aicity_fleet.ledger.connection import check_layout, connect, wrapped
 from aicity_fleet.ledger.controls import ControlPanel
 from aicity_fleet.ledger.coordination import Coordination
 from aicity_fleet.ledger.journals import MAX_JOURNAL_BYTES, Journals
@@ -141,6 +141,21 @@ class Ledger(runs.Runs, outbox.Outbox, Records):
         """Record that the messages of queued jobs went out."""
         if job_ids:
             self._scripts.run("sent", *job_ids)
+
+    def unlisted(self, limit: int) -> list[str]:
+        """Return the queued jobs that wait longest because AI City's list no longer names their task."""
+        with wrapped("read which jobs are unlisted"):
+            found: Any = self.client.zrange(self.keys.unlisted, 0, limit - 1)
+        return list(found)
+
+    def note_unlisted(self, job_id: str, *, withdrawn: str = "") -> bool:
+        """Record what the task of such a job showed; False when the job is no longer in that state.
+
+        Args:
+            withdrawn: Why it is not to be done any more: it goes to quarantine, and is queued again when AI
+                City lists it again. Empty when it is still to be done.
+        """
+        return bool(self._scripts.run("note_unlisted", job_id, withdrawn, self._retention_ms))
 
     def sweep(self, *, max_running: int = 0) -> SweepResult:
         """Make lapsed, stale and due work runnable; the caller sends the messages.

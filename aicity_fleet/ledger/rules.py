@@ -20,9 +20,10 @@ PROVEN_SUCCESSES = 8
 JOURNAL_IS_KEPT_AFTER = frozenset({"deadline", "over_budget", "provider", "unprofitable"})
 """Codes of failures after which a rerun keeps the journal: the job only ran out of something."""
 
-DECISIONS = {"malformed": 1, "cancelled": 2, "acknowledged": 3}
+DECISIONS = {"malformed": 1, "cancelled": 2, "acknowledged": 3, "withdrawn": 4}
 """Why a job in quarantine waits for nobody, with its score in the index of these jobs: its task is
-malformed, which only AI City can correct; a person cancelled it; a person leaves it as it is."""
+malformed, which only AI City can correct; a person cancelled it; a person leaves it as it is; AI City
+assigned its task to nobody any more before it began."""
 
 
 def lua_rules() -> str:

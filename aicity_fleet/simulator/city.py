@@ -80,6 +80,13 @@ class City:
             CityTask(task_id, owner, "raw", {}, 0, created_at=self.now(), raw=entry, is_raw=True)
         )
 
+    def withdraw(self, task: CityTask) -> None:
+        """Take a task back from its agent, which no longer finds it; its buyer gets the credits back."""
+        del self.tasks[task.task_id]
+        self.by_fingerprint[task.fingerprint].remove(task.task_id)
+        if self._open[task.agent_id].pop(task.task_id, None) is not None:
+            self.credits["held"] -= task.max_budget
+
     def list_assigned(
         self,
         agent: Agent,

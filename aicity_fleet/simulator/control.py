@@ -29,6 +29,7 @@ class Control:
             ("POST", "/tasks", self.submit),
             ("GET", "/tasks", self.list_tasks),
             ("GET", "/tasks/{task_id:path}", self.get_task),
+            ("DELETE", "/tasks/{task_id:path}", self.withdraw),
             ("GET", "/report", self.report),
             ("POST", "/faults", self.install_faults),
             ("GET", "/faults", self.list_faults),
@@ -59,9 +60,12 @@ class Control:
     async def get_task(self, request: Request) -> Response:
         """Return one task as it stands."""
         self.simulator.city.catch_up()
-        task = self.simulator.city.tasks.get(request.path_params["task_id"])
-        if task is None:
-            raise CityRefusedError(404, "TASK_NOT_FOUND", "there is no such task")
+        return JsonReply(_shown(self._task(request)))
+
+    async def withdraw(self, request: Request) -> Response:
+        """Take a task back from its agent, which no longer finds it."""
+        task = self._task(request)
+        self.simulator.city.withdraw(task)
         return JsonReply(_shown(task))
 
     async def report(self, _request: Request) -> Response:
@@ -90,6 +94,12 @@ class Control:
         """Forget everything."""
         self.simulator.reset()
         return JsonReply({"ok": True})
+
+    def _task(self, request: Request) -> CityTask:
+        task = self.simulator.city.tasks.get(request.path_params["task_id"])
+        if task is None:
+            raise CityRefusedError(404, "TASK_NOT_FOUND", "there is no such task")
+        return task
 
     def _submit(self, order: TaskOrder | RawEntry) -> CityTask:
         city = self.simulator.city

@@ -40,6 +40,7 @@ MATTERS = TIMES | frozenset(
             "standing",
             "counted",
             "may_succeed",
+            "failure_counted",
             "failure_number",
             "read_backs",
             "cleared_by",

@@ -110,7 +110,7 @@ def test_the_order_of_effects_is_that_of_production(programs, ledger: Ledger, ci
             ("1", "n", outcome, "0", "0", "t0"),
             "failed",
             (1, 1, 0, 0),
-            (NOW_MS, (), 0, 0, (), 1, 0, 0, ()),
+            (NOW_MS, (), 0, 0, (), 1, 0, 0, (), 0),
         ],
     )
     assert run == ["claim", "model", "journal_append", "choose", "finish"]

@@ -151,7 +151,7 @@ def test_the_record_of_a_team_counts_its_deliveries(run, ledger, three_jobs):
 # --- the cap of the day ---------------------------------------------------------------------------
 
 
-def test_the_cap_of_the_day_is_raised_without_a_restart(run, ledger):  # noqa: F811
+def test_the_cap_of_the_day_is_raised_without_a_restart(run, ledger):
     ledger.accept(AssignedTask("t1", "research", "Find out"))
     lease = ledger.claim("t1", ClaimTerms("host:1", 60, day_cap_usd=Decimal(5)))
     assert isinstance(lease, Lease)
@@ -161,9 +161,9 @@ def test_the_cap_of_the_day_is_raised_without_a_restart(run, ledger):  # noqa: F
 
 
 @pytest.mark.parametrize("text", ["abc", "-1", "nan", "inf", "1e9", "1 0"])
-def test_a_cap_that_is_no_amount_is_refused(run, text):  # noqa: F811
+def test_a_cap_that_is_no_amount_is_refused(run, text):
     assert "is no amount from 0 to" in run("cap", "--", text, code=2)
 
 
-def test_a_cap_that_nobody_would_ask_for_is_refused(run):  # noqa: F811
+def test_a_cap_that_nobody_would_ask_for_is_refused(run):
     assert "FLEET_MAX_DAY_USD" in run("cap", "5", code=2)

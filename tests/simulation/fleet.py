@@ -28,6 +28,7 @@ from scheduler.poll import poll
 from scheduler.read_back import read_back
 from scheduler.report import ReporterParts, report_all
 from scheduler.sweep import Sweeper
+from scheduler.unlisted import check_unlisted
 from workers.lease_keeper import LeaseKeeper
 from workers.run_job import run_job
 from workers.worker import Worker
@@ -225,6 +226,7 @@ class Fleet:
             ).to_json()
             if summary["status"] not in {"busy", "error"}:
                 read_back(client=client, ledger=ledger)
+                check_unlisted(client=client, ledger=ledger)
             return summary
 
         for _ in range(DISPATCHER_SLOTS):

@@ -130,6 +130,16 @@ MUTATIONS = (
         (EVERY_SCRIPT, OWNER_CHECK, "return fields[1] == 'running'"),
     ),
     Mutation(
+        "any claim gets the lease that stands",
+        (ONE_OWNER,),
+        ("crashes", "everything"),
+        (
+            "claim",
+            "if state == 'running' and claim == arg.call then",
+            "if state == 'running' then",
+        ),
+    ),
+    Mutation(
         "a fail after a complete without an answer",
         (ONE_ENDING,),
         ("city",),
@@ -230,6 +240,7 @@ MUTATIONS = (
         (ONE_OWNER, SAME_REPORT, ONE_ENDING),
         ("crashes", "everything"),
         ("finish", "if not owns_run(id, token) then", "if false then"),
+        changes={"stops": 8, "fault_seconds": 200, "jobs": 30},
     ),
     Mutation(
         "a rerun of what may be accepted",

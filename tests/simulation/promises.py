@@ -60,6 +60,8 @@ class Promises:
         self.owner: dict[str, str] = {}
         """Job to the fence of the lease that stands."""
         self.owning_process: dict[str, str] = {}
+        self._claim_of: dict[str, tuple[str, str]] = {}
+        """Job to the process and the call that claimed it last."""
         self.lapses: Counter[str] = Counter()
         self.bought = 0
         self.bought_in_vain = 0
@@ -157,12 +159,16 @@ class Promises:
     def _saw_claim(self, process: str, args: list[Any], reply: Any) -> None:
         if not reply[0]:
             return
-        job_id = args[0]
+        job_id, fence = args[0], f"{reply[0]}:{reply[2]}"
+        call = (process, dict(zip(args[1::2], args[2::2], strict=True))["call"])
         if job_id in self.owner:
+            # The client may send a claim again, and gets the lease that it was given.
+            if self._claim_of.get(job_id) == call and self.owner[job_id] == fence:
+                return
             raise BrokenPromiseError(ONE_OWNER, f"{job_id} was claimed from its holder")
         if (self.epoch, job_id) in self._accepted:
             raise BrokenPromiseError(RUN_AGAIN, job_id)
-        self.owner[job_id] = f"{reply[0]}:{reply[2]}"
+        self.owner[job_id], self._claim_of[job_id] = fence, call
         self.owning_process[job_id] = process
 
     def _saw_renew(self, _process: str, args: list[Any], reply: Any) -> None:

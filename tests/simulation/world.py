@@ -69,7 +69,7 @@ class SimulatedRedis:
         return run
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
-        commands = {"get": "GET", "hgetall": "HGETALL", "lrange": "LRANGE"}
+        commands = {"get": "GET", "hgetall": "HGETALL", "lrange": "LRANGE", "zrange": "ZRANGE"}
 
         def run(*args: str | int) -> Any:
             reply = self._world.redis_effect(

@@ -28,6 +28,10 @@ class SimulatedCity:
         entries = [task if "raw" in task else {**plain, **task} for task in tasks]
         return list(self._ask("POST", "/_sim/tasks", entries)["ids"])
 
+    def withdraw(self, task_id: str) -> None:
+        """Take a task back from its agent."""
+        self._ask("DELETE", f"/_sim/tasks/{task_id}", None)
+
     def fault(self, operation: str, kind: str, **fields: Any) -> None:
         """Install a fault."""
         self._ask("POST", "/_sim/faults", {"operation": operation, "kind": kind, **fields})

@@ -10,10 +10,11 @@ local grace_ms, retention_ms = tonumber(ARGV[1]), ARGV[2]
 
 local function accept(id, task, task_type, nonce, reason, max_budget_cents)
   local job = key('job', id)
-  local state = redis.call('HGET', job, 'state')
-  if state == 'quarantined' and reason == '' and redis.call('HGET', job, 'task') == 'null'
-      and not is_paused('intake') then
-    -- The task was malformed or too long. It was corrected at AI City, or our limit was raised.
+  local state, known_task, decision = unpack(redis.call('HMGET', job, 'state', 'task', 'decision'))
+  local is_curable = known_task == 'null' or decision == 'withdrawn'
+  if state == 'quarantined' and reason == '' and is_curable and not is_paused('intake') then
+    -- The task was malformed or too long, and was corrected, or our limit was raised; or it was withdrawn, and is
+    -- assigned again.
     redis.call('DEL', job)
     redis.call('ZREM', key('state', 'quarantined'), id)
     redis.call('PERSIST', key('audit', id))
@@ -21,6 +22,9 @@ local function accept(id, task, task_type, nonce, reason, max_budget_cents)
   end
   if state then
     redis.call('HSET', job, 'listed_at', NOW)
+    if redis.call('ZREM', UNLISTED, id) == 1 then
+      redis.call('ZADD', UNSENT, 'XX', NOW, id)
+    end
     if redis.call('PTTL', job) >= 0 then -- settled or refused: keep the record while AI City lists the task
       expire_job(id, retention_ms)
     end

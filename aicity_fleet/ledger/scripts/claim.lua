@@ -15,9 +15,10 @@
 local id, arg = ARGV[1], named(2)
 local job = key('job', id)
 local fields = redis.call('HMGET', job, 'state', 'not_before', 'task', 'nonce', 'releases',
-  'excuses', 'breaks', 'troubles', 'isolated', 'ran_ms', 'spent', 'unanswered_cost', 'sent_at', 'claim')
+  'excuses', 'breaks', 'troubles', 'isolated', 'ran_ms', 'spent', 'unanswered_cost', 'sent_at', 'claim',
+  'attempt', 'listed_at')
 local state, not_before, task, nonce, releases, excuses, breaks, troubles, isolated, ran_ms, spent, unanswered,
-  sent_at, claim = unpack(fields)
+  sent_at, claim, attempt, listed_at = unpack(fields)
 
 local function lease(token)
   return {tostring(token), task, nonce, releases or '0', excuses or '0', breaks or '0', troubles or '0',
@@ -45,6 +46,13 @@ local function refuse(reason, due)
   return {'', reason}
 end
 
+-- Nothing is bought for a task that AI City may have withdrawn. The dispatcher reads it, and then it is listed or gone.
+local walked_at = tonumber(redis.call('HGET', TURNS, 'walked_at') or '0')
+if attempt == '0' and tonumber(listed_at or '0') < walked_at then
+  redis.call('ZADD', UNLISTED, 'NX', NOW, id)
+  redis.call('PEXPIRE', UNLISTED, 7 * 86400 * 1000)
+  return refuse('not_listed', NOW + 60000)
+end
 if is_paused('starts') then
   return refuse('paused', NOW)
 end

@@ -21,6 +21,7 @@ local RECENT = PREFIX .. 'recent' -- how the latest jobs ended, newest first
 local READ_BACKS = PREFIX .. 'read_backs' -- reported jobs whose task is read back, by when
 local TAKEN_BACK = PREFIX .. 'taken_back' -- jobs whose earnings AI City took back, by when it was read
 local RECORD = PREFIX .. 'record'
+local UNLISTED = PREFIX .. 'unlisted' -- queued jobs whose task the last whole walk did not show, by when they waited
 local DECIDED = PREFIX .. 'decided' -- jobs in quarantine that wait for nobody; the score says why
 
 local function key(name, id)
