@@ -32,7 +32,7 @@ def process_findings(overview: Overview, poll_seconds: float) -> Iterator[Findin
         poll_seconds: How often AI City should be polled.
     """
     swept = overview.age_seconds(overview.swept_at)
-    if swept is None or swept > NO_SWEEP_SECONDS:
+    if not _is_recent(swept, NO_SWEEP_SECONDS):
         yield Finding(
             f"No dispatcher has swept {_within(swept)}, so nothing is polled, rescued or reported.",
             "Start one: 'aicity-fleet up' or 'docker compose up -d'. Check that FLEET_AGENT names this "
@@ -53,7 +53,7 @@ def process_findings(overview: Overview, poll_seconds: float) -> Iterator[Findin
 def _polls(overview: Overview, poll_seconds: float) -> Iterator[Finding]:
     latest = overview.last_poll
     polled = overview.age_seconds(latest["at"]) if latest else None
-    if polled is None or polled > max(120.0, 4 * poll_seconds):
+    if not _is_recent(polled, max(120.0, 4 * poll_seconds)):
         if overview.queues["control"]:
             remedy = "Polls wait in the queue 'control' and the dispatcher takes none: restart it."
         else:
@@ -64,7 +64,7 @@ def _polls(overview: Overview, poll_seconds: float) -> Iterator[Finding]:
 
 
 def _failing_polls(failing: JsonObject, overview: Overview) -> Finding:
-    number, lasted = failing["polls"], overview.age_seconds(failing["since"]) or 0.0
+    number, lasted = failing["polls"], max(0.0, overview.age_seconds(failing["since"]) or 0)
     what = (
         f"The last poll failed: {failing['message']}"
         if number == 1
@@ -90,8 +90,16 @@ def _failing_polls(failing: JsonObject, overview: Overview) -> Finding:
     )
 
 
-def _within(seconds: float | None) -> str:
-    return "in the last 24 hours" if seconds is None else f"for {duration(seconds)}"
+def _is_recent(age_seconds: float | None, limit_seconds: float) -> bool:
+    return age_seconds is not None and 0 <= age_seconds <= limit_seconds
+
+
+def _within(age_seconds: float | None) -> str:
+    if age_seconds is None:
+        return "in the last 24 hours"
+    if age_seconds < 0:
+        return f"since the clock of Redis was set back by {duration(-age_seconds)}"
+    return f"for {duration(age_seconds)}"
 
 
 def _could_start(overview: Overview) -> bool:

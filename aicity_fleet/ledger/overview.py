@@ -24,6 +24,9 @@ QUEUES = ("control", "jobs", "reports")
 MOST_READ = 2000
 """How many jobs of one state are looked at for the oldest of them."""
 
+AHEAD_SECONDS = 30.0
+"""How far ahead a moment may lie because it was rounded or noted in advance, in seconds."""
+
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Overview:
@@ -51,6 +54,8 @@ class Overview:
     """What was spent and earned today."""
     decided: Mapping[str, int] = dataclasses.field(default_factory=dict)
     """The jobs in quarantine that wait for nobody, by why: see ``rules.DECISIONS``."""
+    clock_ahead_seconds: float = 0.0
+    """How far the clock of Redis is ahead of this machine's, in seconds; negative when it is behind."""
     server: ServerState | None = None
     """How the Redis server stands; None when our Redis user may not ask."""
 
@@ -60,8 +65,14 @@ class Overview:
         return max(0, self.counts[JobState.QUARANTINED] - sum(self.decided.values()))
 
     def age_seconds(self, moment: datetime | None) -> float | None:
-        """Return how long ago a moment was by Redis's clock, in seconds; None for no moment."""
-        return None if moment is None else max(0.0, (self.controls.now - moment).total_seconds())
+        """Return how long ago a moment was by Redis's clock, in seconds; None for no moment.
+
+        It is negative for a moment that lies further ahead than ``AHEAD_SECONDS``: the clock was set back.
+        """
+        if moment is None:
+            return None
+        age = (self.controls.now - moment).total_seconds()
+        return age if age < -AHEAD_SECONDS else max(0.0, age)
 
 
 def read_overview(ledger: Ledger) -> Overview:
@@ -71,6 +82,7 @@ def read_overview(ledger: Ledger) -> Overview:
         LedgerUnavailableError: Redis does not answer.
     """
     keys, counts, controls = ledger.keys, ledger.counts(), ledger.controls.read()
+    clock_ahead_seconds = (controls.now - datetime.now(UTC)).total_seconds()
     with wrapped("read the queues"):
         pipe = ledger.client.pipeline(transaction=False)
         for name in QUEUES:
@@ -95,6 +107,7 @@ def read_overview(ledger: Ledger) -> Overview:
         last_poll=ledger.coordination.last_poll(),
         swept_at=ledger.coordination.swept_at(),
         day_totals=read_day_totals(ledger),
+        clock_ahead_seconds=clock_ahead_seconds,
         server=read_server_state(ledger.client),
         decided=dict(zip(DECISIONS, numbers[len(QUEUES) :], strict=True)),
     )

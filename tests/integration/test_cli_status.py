@@ -71,3 +71,14 @@ def test_a_route_that_does_not_exist_needs_a_person_after_three_polls(run, ledge
     ledger.controls.stop("The key was revoked.", "k")
     assert "polls failed" not in run("status", code=1), "the refused key is the cause"
     json.loads(run("status", "--json", code=1))
+
+
+# --- the clock ------------------------------------------------------------------------------------
+
+
+def test_a_sweep_that_lies_ahead_is_not_called_recent(run, ledger):
+    ahead = int((ledger.now().timestamp() + 3600) * 1000)
+    ledger.client.hset(ledger.keys.turns, "sweep:until", ahead)
+    shown = words(run("status", code=1))
+    assert "No dispatcher has swept since the clock of Redis was set back by" in shown
+    assert "last sweep 0 s ago" not in shown

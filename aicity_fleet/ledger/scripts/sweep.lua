@@ -18,6 +18,27 @@ local function due(set, most)
   return redis.call('ZRANGEBYSCORE', set, '-inf', NOW, 'LIMIT', 0, most or limit)
 end
 
+-- The clock of Redis was set back by `ms`: move the times at which something is next due back with it, or all that
+-- was accepted, released or claimed before would wait for as long.
+local function set_back(ms)
+  redis.call('HDEL', TURNS, 'claimed_sent_at', 'listens_until')
+  local times = {
+    {set = key('state', 'running'), fields = {}},
+    {set = key('state', 'queued'), fields = {'not_before', 'sent_at'}},
+    {set = key('state', 'finished'), fields = {'report_due', 'report_lease_until'}},
+    {set = UNSENT, fields = {}},
+  }
+  for _, each in ipairs(times) do
+    local ahead = redis.call('ZRANGEBYSCORE', each.set, '(' .. NOW, '+inf')
+    for _, id in ipairs(ahead) do
+      redis.call('ZINCRBY', each.set, -ms, id)
+      for _, field in ipairs(each.fields) do
+        redis.call('HINCRBY', key('job', id), field, -ms)
+      end
+    end
+  end
+end
+
 redis.call('SETNX', PREFIX .. 'schema', arg.schema_version)
 
 -- If there was no sweep for a while, Redis itself may have been away, so no lease could be renewed. Leases
@@ -25,6 +46,9 @@ redis.call('SETNX', PREFIX .. 'schema', arg.schema_version)
 local swept_at = tonumber(redis.call('HGET', TURNS, 'swept_at') or '0')
 local is_new = swept_at == 0 and 1 or 0
 local counts = (is_new == 1 or NOW - swept_at < tonumber(arg.outage_ms)) and 1 or 0
+if swept_at > NOW + 1000 then
+  set_back(swept_at - NOW)
+end
 redis.call('HSET', TURNS, 'swept_at', NOW)
 redis.call('PEXPIRE', TURNS, 86400 * 1000)
 
