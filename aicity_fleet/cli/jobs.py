@@ -89,7 +89,7 @@ def job(
 
         fixture = journal.recorded(ledger, found)
         if export:
-            journal.export(fixture, export, settings, force=force)
+            journal.export(found, fixture, export, settings, force=force, as_json=as_json)
         elif replay:
             journal.replay(found, fixture, as_json=as_json)
         else:
