@@ -5,7 +5,7 @@ It turns plain values into plain sentences and does no I/O. A part of ``health``
 
 from collections.abc import Iterator
 
-from aicity_fleet.cli.display import duration
+from aicity_fleet.cli.display import count, duration
 from aicity_fleet.cli.finding import Finding
 from aicity_fleet.ledger.overview import Overview
 from aicity_fleet.models import JobState, JsonObject
@@ -21,6 +21,12 @@ FAILED_POLLS = 3
 
 FAILING_SECONDS = 3600.0
 """For how long polls may fail because of trouble that can pass before a person is needed, in seconds."""
+
+MANY_OWNERS = 5
+"""If more processes than this let leases lapse within an hour, a person is needed."""
+
+NAMED_OWNERS = 3
+"""How many of these processes are named."""
 
 PING = "celery -A aicity_fleet.celery_app inspect ping"
 
@@ -41,6 +47,7 @@ def process_findings(overview: Overview, poll_seconds: float) -> Iterator[Findin
         )
         return
     yield from _polls(overview, poll_seconds)
+    yield from _lapsed(overview)
     if _could_start(overview):
         yield Finding(
             f"A job has been ready to start for {duration(overview.overdue_seconds)}, and none is running: "
@@ -88,6 +95,33 @@ def _failing_polls(failing: JsonObject, overview: Overview) -> Finding:
     return Finding(
         what, "No action needed yet: the next poll tries again by itself.", needs_person=False
     )
+
+
+def _lapsed(overview: Overview) -> Iterator[Finding]:
+    """Yield which processes let leases lapse: they ended, or could not renew them."""
+    if not overview.lapsed:
+        return
+    number, owners = sum(overview.lapsed.values()), list(overview.lapsed.items())
+    named = [f"{leases} of process {_process(owner)}" for owner, leases in owners[:NAMED_OWNERS]]
+    if len(owners) > NAMED_OWNERS:
+        named.append(f"the rest of {count(len(owners) - NAMED_OWNERS, 'other')}")
+    goes_on = len(owners) > MANY_OWNERS
+    yield Finding(
+        f"{count(number, 'lease')} lapsed in the last hour: {', '.join(named)}. A process lets its leases "
+        "lapse when it is killed under its jobs, or cannot reach Redis.",
+        "Look at the logs and the memory of these machines: workers keep ending. Fewer jobs at once "
+        "(FLEET_WORKER_THREADS) need less memory."
+        if goes_on
+        else "No action needed: the jobs run again. If it goes on, look at the logs of these processes and "
+        "the memory of their machines.",
+        needs_person=goes_on,
+    )
+
+
+def _process(owner: str) -> str:
+    """Return the process that an owner names, ``host:pid``, for people."""
+    host, _, pid = owner.rpartition(":")
+    return f"{pid} at {host}" if host else owner
 
 
 def _is_recent(age_seconds: float | None, limit_seconds: float) -> bool:

@@ -24,6 +24,9 @@ QUEUES = ("control", "jobs", "reports")
 MOST_READ = 2000
 """How many jobs of one state are looked at for the oldest of them."""
 
+LAPSED_SECONDS = 3600.0
+"""For how long a lapsed lease is told to people, in seconds."""
+
 AHEAD_SECONDS = 30.0
 """How far ahead a moment may lie because it was rounded or noted in advance, in seconds."""
 
@@ -54,6 +57,8 @@ class Overview:
     """What was spent and earned today."""
     decided: Mapping[str, int] = dataclasses.field(default_factory=dict)
     """The jobs in quarantine that wait for nobody, by why: see ``rules.DECISIONS``."""
+    lapsed: Mapping[str, int] = dataclasses.field(default_factory=dict)
+    """How many leases lapsed in the last hour, by the process that had them."""
     clock_ahead_seconds: float = 0.0
     """How far the clock of Redis is ahead of this machine's, in seconds; negative when it is behind."""
     server: ServerState | None = None
@@ -107,6 +112,7 @@ def read_overview(ledger: Ledger) -> Overview:
         last_poll=ledger.coordination.last_poll(),
         swept_at=ledger.coordination.swept_at(),
         day_totals=read_day_totals(ledger),
+        lapsed=_lapsed(ledger, now_ms),
         clock_ahead_seconds=clock_ahead_seconds,
         server=read_server_state(ledger.client),
         decided=dict(zip(DECISIONS, numbers[len(QUEUES) :], strict=True)),
@@ -121,6 +127,13 @@ def _fields(ledger: Ledger, state: JobState, *names: str) -> list[tuple[str, ...
         for job_id in ids:
             pipe.hmget(ledger.keys.job(job_id), names)
         return [tuple(value or "" for value in row) for row in pipe.execute()]
+
+
+def _lapsed(ledger: Ledger, now_ms: float) -> dict[str, int]:
+    with wrapped("read the lapsed leases"):
+        since = now_ms - LAPSED_SECONDS * 1000
+        members: Any = ledger.client.zrangebyscore(ledger.keys.lapsed, since, "+inf")
+    return dict(Counter(member.partition("\n")[0] for member in members))
 
 
 def _moment(milliseconds: str) -> datetime | None:

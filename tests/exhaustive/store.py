@@ -121,6 +121,7 @@ def reduced(found: list[Any]) -> Snapshot:
                 "audit:",
                 "unsent",
                 "decided",
+                "lapsed",
                 "state:reported",
                 "schema",
                 "suspects",

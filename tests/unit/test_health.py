@@ -93,6 +93,12 @@ NEEDS_PERSON = [
         "No poll has finished since the clock of Redis was set back by 60 min",
         "beat",
     ),
+    (
+        {"lapsed": {f"host:{pid}": 2 for pid in range(6)}},
+        "12 leases lapsed in the last hour: 2 of process 0 at host, 2 of process 1 at host, "
+        "2 of process 2 at host, the rest of 3 others.",
+        "FLEET_WORKER_THREADS",
+    ),
     ({"last_poll": None}, "No poll has finished in the last 24 hours", "beat"),
     ({"last_poll": {**POLL, "at": ago(hours=3)}}, "for 3 h 0 min", "beat"),
     (
@@ -168,6 +174,11 @@ REMARKS = [
     ),
     ({"clock_ahead_seconds": -3600.0}, "The clock of Redis is 60 min behind this machine's."),
     ({"clock_ahead_seconds": 61.0}, "The clock of Redis is 61 s ahead of this machine's."),
+    (
+        {"lapsed": {"fd00::1:77": 1}},
+        "1 lease lapsed in the last hour: 1 of process 77 at fd00::1. A process lets",
+    ),
+    ({"lapsed": {f"host:{pid}": 9 for pid in range(5)}}, "45 leases lapsed"),
     ({"failures_assumed": 2}, "The guard assumes 2"),
     ({"breakers": (breaker(is_fatal=False),)}, "is in trouble. No job starts there"),
     ({"oldest_report_at": ago(minutes=20), "report_trouble": "HTTP 503"}, "20 min. HTTP 503"),

@@ -11,6 +11,8 @@
 --   outage_ms: time between two sweeps that shows an outage
 -- Reply: {rescued ids, ids to send to the jobs queue, ids to send to the reports queue, 1 when the
 --        ledger is new or was wiped since the last sweep}
+local MOST_LAPSED = 500
+
 local arg = named(1)
 local limit = tonumber(arg.limit)
 
@@ -60,6 +62,7 @@ for _, id in ipairs(rescued) do
   local owner, cancelled, lapsed_in = fields[1] or '', fields[2], fields[3]
   if counts == 1 then
     redis.call('HSET', job, 'lapsed_in', (lapsed_in or '') .. owner .. '\n')
+    redis.call('ZADD', LAPSED, NOW, owner .. '\n' .. id .. '\n' .. lapses)
   end
   note(id, 'rescued', 'lease ' .. lapses .. ' lapsed, was ' .. owner
     .. (counts == 0 and '; not counted, because there was no sweep' or ''))
@@ -76,6 +79,12 @@ for _, id in ipairs(rescued) do
     end
     queue(id, NOW)
   end
+end
+
+if #rescued > 0 then
+  redis.call('ZREMRANGEBYSCORE', LAPSED, '-inf', NOW - 3600 * 1000)
+  redis.call('ZREMRANGEBYRANK', LAPSED, 0, -1 - MOST_LAPSED)
+  redis.call('PEXPIRE', LAPSED, 3600 * 1000)
 end
 
 local send = {}
