@@ -162,7 +162,7 @@ def _day_cap(overview: Overview) -> Iterator[Finding]:
         yield Finding(
             f"The next call of one job would cost {usd(day.wanted_usd)}, more than the cap of "
             f"{usd(day.cap_usd)} for a whole day. The job will wait forever.",
-            "Raise FLEET_MAX_DAY_USD and restart the workers, or cancel the job. To find it, run "
+            "Raise the cap of today with 'aicity-fleet cap USD', or cancel the job. To find it, run "
             "'aicity-fleet jobs --state queued', then 'aicity-fleet job ID': its reason is day_cap.",
             needs_person=True,
         )
@@ -170,8 +170,8 @@ def _day_cap(overview: Overview) -> Iterator[Finding]:
         yield Finding(
             f"The cap for today is reached: {cap_text(overview.day_totals)}. Jobs whose next call does not "
             "fit wait until then; none fails.",
-            "No action needed: they resume tomorrow (UTC). To resume now, raise FLEET_MAX_DAY_USD and "
-            "restart the workers.",
+            "No action needed: they resume tomorrow (UTC). To resume now, raise the cap of today: "
+            "'aicity-fleet cap USD'.",
             needs_person=False,
         )
 

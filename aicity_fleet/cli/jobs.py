@@ -1,4 +1,4 @@
-"""Commands that read the ledger: ``jobs`` lists the jobs, ``job`` shows one with its audit trail."""
+"""The command ``job``: shows one job with its audit trail, or replays, exports or follows it."""
 
 import json
 from datetime import datetime
@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.box import SIMPLE_HEAD
 from rich.table import Table
 from rich.text import Text
 
@@ -26,7 +25,6 @@ from aicity_fleet.cli.follow import progress_line
 from aicity_fleet.cli.money import (
     cost_text,
     earnings_text,
-    margin_cell,
     margin_text,
     money_json,
     usd,
@@ -35,9 +33,6 @@ from aicity_fleet.errors import FleetError
 from aicity_fleet.journal import Entry
 from aicity_fleet.ledger import Job, Ledger
 from aicity_fleet.models import TAKEN_BACK, Completed, Failed, JobState, JsonObject
-
-MARGIN_COLUMNS = 110
-"""The narrowest terminal in which the list shows margins, in characters."""
 
 LATER_TEXTS = {
     "failed": "failed in AI City's own check; it counts as a failure and earns nothing",
@@ -52,55 +47,6 @@ LATER_TEXTS = {
 
 MAX_LAST_WORDS = 2000
 """The most that is shown of the model's last words, in characters."""
-
-
-def jobs(
-    state: Annotated[
-        list[JobState] | None, typer.Option(help="Only jobs in this state. Repeatable.")
-    ] = None,
-    limit: Annotated[
-        int, typer.Option(min=1, max=10_000, help="At most this many jobs per state.")
-    ] = 50,
-    as_json: AsJson = False,
-) -> None:
-    """List the jobs, newest first within each state."""
-    ledger = open_ledger()
-    found = ledger.jobs(state or tuple(JobState), limit=limit)
-    counts, now = ledger.counts(), ledger.now()
-    if as_json:
-        summaries = [
-            {**item.to_json(), "task": None, "outcome": None, "money": money_json(item, now)}
-            for item in found
-        ]
-        print_json({"counts": counts, "jobs": summaries})
-        return
-    table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
-    # Show every id in full, however narrow the terminal: other commands need it.
-    widest = max((len(item.job_id) for item in found), default=3)
-    table.add_column("job", no_wrap=True, min_width=widest)
-    for heading in ("type", "state", "tries", "calls", "tokens", "sec", "ending", "changed (UTC)"):
-        table.add_column(heading, overflow="ellipsis", no_wrap=True)
-    shows_margin = console.width >= MARGIN_COLUMNS
-    if shows_margin:
-        table.add_column("margin", overflow="ellipsis", no_wrap=True)
-    for item in found:
-        tokens = item.prompt_tokens + item.completion_tokens
-        table.add_row(
-            Text(item.job_id),
-            Text(item.task_type or "?"),
-            state_text(item.state),
-            str(item.attempt),
-            str(item.model_calls),
-            str(tokens),
-            f"{item.ran_ms / 1000:.1f}",
-            Text(ending_of(item)),
-            moment(item.changed_at),
-            *([margin_cell(item, now)] if shows_margin else ()),
-        )
-    console.print(table)
-    if shows_margin and any(item.earnings(now).stage == "unsettled" for item in found):
-        console.print("* unsettled: the buyer can take it back for ten minutes")
-    console.print(", ".join(f"{name} {number}" for name, number in counts.items()))
 
 
 def job(
@@ -143,7 +89,7 @@ def job(
 
         fixture = journal.recorded(ledger, found)
         if export:
-            journal.export(fixture, export, settings, force=force)
+            journal.export(found, fixture, export, settings, force=force, as_json=as_json)
         elif replay:
             journal.replay(found, fixture, as_json=as_json)
         else:

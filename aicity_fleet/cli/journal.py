@@ -108,7 +108,9 @@ def transcript(job: Job, fixture: Fixture, *, as_json: bool) -> None:
         notes.print(remark, highlight=False, soft_wrap=True)
 
 
-def export(fixture: Fixture, path: Path, settings: Settings, *, force: bool) -> None:
+def export(
+    job: Job, fixture: Fixture, path: Path, settings: Settings, *, force: bool, as_json: bool
+) -> None:
     """Write the run of a job to a file that tests can load. Only its owner can read the file.
 
     Raises:
@@ -130,9 +132,11 @@ def export(fixture: Fixture, path: Path, settings: Settings, *, force: bool) -> 
         ) from None
     except OSError as error:
         raise SettingsError(f"--export: {path} cannot be written ({error.strerror}).") from error
-    console.print(
-        f"Wrote {path} ({len(fixture.entries)} calls). It contains the text of the order."
-    )
+    calls = len(fixture.entries)
+    if as_json:
+        print_json({"job_id": job.job_id, "file": str(path), "calls": calls})
+    else:
+        console.print(f"Wrote {path} ({calls} calls). It contains the text of the order.")
 
 
 def _write(path: Path, text: str, *, force: bool) -> None:

@@ -5,7 +5,7 @@ It turns plain values into plain sentences and does no I/O. A part of ``health``
 
 from collections.abc import Iterator
 
-from aicity_fleet.cli.display import duration
+from aicity_fleet.cli.display import count, duration
 from aicity_fleet.cli.finding import Finding
 from aicity_fleet.ledger.overview import Overview
 from aicity_fleet.models import JobState, JsonObject
@@ -22,6 +22,12 @@ FAILED_POLLS = 3
 FAILING_SECONDS = 3600.0
 """For how long polls may fail because of trouble that can pass before a person is needed, in seconds."""
 
+MANY_OWNERS = 5
+"""If more processes than this let leases lapse within an hour, a person is needed."""
+
+NAMED_OWNERS = 3
+"""How many of these processes are named."""
+
 PING = "celery -A aicity_fleet.celery_app inspect ping"
 
 
@@ -32,7 +38,7 @@ def process_findings(overview: Overview, poll_seconds: float) -> Iterator[Findin
         poll_seconds: How often AI City should be polled.
     """
     swept = overview.age_seconds(overview.swept_at)
-    if swept is None or swept > NO_SWEEP_SECONDS:
+    if not _is_recent(swept, NO_SWEEP_SECONDS):
         yield Finding(
             f"No dispatcher has swept {_within(swept)}, so nothing is polled, rescued or reported.",
             "Start one: 'aicity-fleet up' or 'docker compose up -d'. Check that FLEET_AGENT names this "
@@ -41,6 +47,7 @@ def process_findings(overview: Overview, poll_seconds: float) -> Iterator[Findin
         )
         return
     yield from _polls(overview, poll_seconds)
+    yield from _lapsed(overview)
     if _could_start(overview):
         yield Finding(
             f"A job has been ready to start for {duration(overview.overdue_seconds)}, and none is running: "
@@ -53,7 +60,7 @@ def process_findings(overview: Overview, poll_seconds: float) -> Iterator[Findin
 def _polls(overview: Overview, poll_seconds: float) -> Iterator[Finding]:
     latest = overview.last_poll
     polled = overview.age_seconds(latest["at"]) if latest else None
-    if polled is None or polled > max(120.0, 4 * poll_seconds):
+    if not _is_recent(polled, max(120.0, 4 * poll_seconds)):
         if overview.queues["control"]:
             remedy = "Polls wait in the queue 'control' and the dispatcher takes none: restart it."
         else:
@@ -64,7 +71,7 @@ def _polls(overview: Overview, poll_seconds: float) -> Iterator[Finding]:
 
 
 def _failing_polls(failing: JsonObject, overview: Overview) -> Finding:
-    number, lasted = failing["polls"], overview.age_seconds(failing["since"]) or 0.0
+    number, lasted = failing["polls"], max(0.0, overview.age_seconds(failing["since"]) or 0)
     what = (
         f"The last poll failed: {failing['message']}"
         if number == 1
@@ -90,8 +97,43 @@ def _failing_polls(failing: JsonObject, overview: Overview) -> Finding:
     )
 
 
-def _within(seconds: float | None) -> str:
-    return "in the last 24 hours" if seconds is None else f"for {duration(seconds)}"
+def _lapsed(overview: Overview) -> Iterator[Finding]:
+    """Yield which processes let leases lapse: they ended, or could not renew them."""
+    if not overview.lapsed:
+        return
+    number, owners = sum(overview.lapsed.values()), list(overview.lapsed.items())
+    named = [f"{leases} of process {_process(owner)}" for owner, leases in owners[:NAMED_OWNERS]]
+    if len(owners) > NAMED_OWNERS:
+        named.append(f"the rest of {count(len(owners) - NAMED_OWNERS, 'other')}")
+    goes_on = len(owners) > MANY_OWNERS
+    yield Finding(
+        f"{count(number, 'lease')} lapsed in the last hour: {', '.join(named)}. A process lets its leases "
+        "lapse when it is killed under its jobs, or cannot reach Redis.",
+        "Look at the logs and the memory of these machines: workers keep ending. Fewer jobs at once "
+        "(FLEET_WORKER_THREADS) need less memory."
+        if goes_on
+        else "No action needed: the jobs run again. If it goes on, look at the logs of these processes and "
+        "the memory of their machines.",
+        needs_person=goes_on,
+    )
+
+
+def _process(owner: str) -> str:
+    """Return the process that an owner names, ``host:pid``, for people."""
+    host, _, pid = owner.rpartition(":")
+    return f"{pid} at {host}" if host else owner
+
+
+def _is_recent(age_seconds: float | None, limit_seconds: float) -> bool:
+    return age_seconds is not None and 0 <= age_seconds <= limit_seconds
+
+
+def _within(age_seconds: float | None) -> str:
+    if age_seconds is None:
+        return "in the last 24 hours"
+    if age_seconds < 0:
+        return f"since the clock of Redis was set back by {duration(-age_seconds)}"
+    return f"for {duration(age_seconds)}"
 
 
 def _could_start(overview: Overview) -> bool:

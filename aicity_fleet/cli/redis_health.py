@@ -1,11 +1,11 @@
-"""Judges the Redis of a fleet: its memory, its eviction policy, its role.
+"""Judges the Redis of a fleet: its memory, its eviction policy, its role, its clock.
 
 It turns plain values into plain sentences and does no I/O. A part of ``health``.
 """
 
 from collections.abc import Iterator
 
-from aicity_fleet.cli.display import megabytes
+from aicity_fleet.cli.display import duration, megabytes
 from aicity_fleet.cli.finding import Finding
 from aicity_fleet.ledger.overview import Overview
 from aicity_fleet.ledger.server import ServerState
@@ -14,9 +14,21 @@ from aicity_fleet.redis_faults import MEMORY_REMEDY
 MUCH_MEMORY, TOO_MUCH_MEMORY = 0.8, 0.95
 """From which shares of ``maxmemory`` on it is remarked, and a person is needed."""
 
+CLOCK_SECONDS = 60.0
+"""By how much the clocks of Redis and of this machine may differ without a remark, in seconds."""
+
 
 def redis_findings(overview: Overview) -> Iterator[Finding]:
     """Yield what is wrong with the Redis server."""
+    ahead = overview.clock_ahead_seconds
+    if abs(ahead) > CLOCK_SECONDS:
+        yield Finding(
+            f"The clock of Redis is {duration(abs(ahead))} {'ahead of' if ahead > 0 else 'behind'} this "
+            "machine's.",
+            "Have both machines set their clocks by NTP. All times of the fleet, and the day of the daily "
+            "cap, go by the clock of Redis.",
+            needs_person=False,
+        )
     if overview.server is not None:
         yield from _server(overview.server)
 

@@ -99,7 +99,7 @@ def _quarantined(overview: Overview) -> str:
 
 def _queued(overview: Overview) -> str:
     age = overview.age_seconds(overview.oldest_queued_at)
-    return "none" if age is None else f"the oldest was accepted {duration(age)} ago"
+    return "none" if age is None else f"the oldest was accepted {_ago(age)}"
 
 
 def _running(overview: Overview) -> str:
@@ -111,7 +111,11 @@ def _running(overview: Overview) -> str:
 def _reports(overview: Overview) -> str:
     age = overview.age_seconds(overview.oldest_report_at)
     waiting = overview.counts[JobState.FINISHED]
-    return "none waiting" if age is None else f"{waiting} waiting, the oldest for {duration(age)}"
+    return (
+        "none waiting"
+        if age is None
+        else f"{waiting} waiting, the oldest for {duration(max(0, age))}"
+    )
 
 
 def _guard(overview: Overview) -> str:
@@ -150,7 +154,11 @@ def _last_poll(overview: Overview) -> str:
 
 
 def _ago(seconds: float | None) -> str:
-    return "none in the last 24 hours" if seconds is None else f"{duration(seconds)} ago"
+    if seconds is None:
+        return "none in the last 24 hours"
+    if seconds < 0:
+        return f"{duration(-seconds)} ahead: the clock of Redis was set back"
+    return f"{duration(seconds)} ago"
 
 
 def _as_json(agent: str, overview: Overview, found: list[Finding]) -> JsonObject:

@@ -39,7 +39,9 @@ def list_teams(as_json: AsJson = False) -> None:
         print_json([summary(spec) for spec in found.specs])
         return
     table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
-    for heading in ("team", "task types", "members", "models", "tools", "rounds", "pass mark"):
+    # Show every name in full, however narrow the terminal: 'try' needs it.
+    table.add_column("team", no_wrap=True, min_width=max(len(spec.name) for spec in found.specs))
+    for heading in ("task types", "members", "models", "tools", "rounds", "pass mark"):
         table.add_column(heading)
     for spec in found.specs:
         table.add_row(

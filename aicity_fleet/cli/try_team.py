@@ -49,9 +49,12 @@ from aicity_fleet.team.tools import TOOL_NAMES
 
 
 def try_team(
-    file: Annotated[
-        Path | None,
-        typer.Argument(help="A team's TOML file. Default: the team for the task's type."),
+    team: Annotated[
+        str | None,
+        typer.Argument(
+            help="A team's TOML file, or its name as 'teams list' shows it. Default: the team for the "
+            "task's type."
+        ),
     ] = None,
     *,
     task: Annotated[
@@ -75,7 +78,7 @@ def try_team(
     if out is not None:
         _claim(out)
     try:
-        delivered = _try(file, task=task, out=out, simulated=simulated, as_json=as_json)
+        delivered = _try(team, task=task, out=out, simulated=simulated, as_json=as_json)
     except BaseException:
         _give_up(out)
         raise
@@ -100,13 +103,11 @@ def _give_up(out: Path | None) -> None:
         out.unlink()
 
 
-def _try(
-    file: Path | None, *, task: Path, out: Path | None, simulated: bool, as_json: bool
-) -> bool:
+def _try(team: str | None, *, task: Path, out: Path | None, simulated: bool, as_json: bool) -> bool:
     """Run the team and show the result; True if there is a deliverable."""
     with _settings_and_models(simulated=simulated) as (settings, models):
         order = _read_task(task, settings.max_input_chars)
-        spec = _team(file, settings, order)
+        spec = _team(team, settings, order)
         known_only(spec, tools=TOOL_NAMES, models=models)
         require_prices(settings.model_copy(update={"max_day_usd": None}), models, [spec])
         events: list[TranscriptEvent] = []
@@ -150,11 +151,28 @@ def _models(settings: Settings) -> Aliases:
         raise SettingsError(f"{error}\n{hint}") from None
 
 
-def _team(file: Path | None, settings: Settings, order: AssignedTask) -> TeamSpec:
-    if file is not None:
-        spec = with_pass_mark(read_team(file, file.parent), settings.pass_mark)
-        return with_judge(spec, order.task_type, settings)
-    return teams_of(settings).team_for(order.task_type)
+def _team(team: str | None, settings: Settings, order: AssignedTask) -> TeamSpec:
+    """Return the team to try.
+
+    Raises:
+        TeamError: The file has a fault.
+        SettingsError: There is neither such a file nor a team of that name; the message lists the names.
+    """
+    found = teams_of(settings)
+    if team is None:
+        return found.team_for(order.task_type)
+    path = Path(team)
+    if path.suffix == ".toml" or path.is_file():
+        spec = with_pass_mark(read_team(path, path.parent), settings.pass_mark)
+    else:
+        by_name = {spec.name: spec for spec in found.specs}
+        if team not in by_name:
+            raise SettingsError(
+                f"'{team}' is neither a file nor a team. The teams are {', '.join(sorted(by_name))}. "
+                "For a team of your own, name its TOML file."
+            )
+        spec = by_name[team]
+    return with_judge(spec, order.task_type, settings)
 
 
 def _read_task(path: Path, max_input_chars: int) -> AssignedTask:

@@ -18,7 +18,7 @@ from aicity_fleet.embedded.fleet import (
 )
 from aicity_fleet.embedded.ports import LOOPBACK, free_port
 from aicity_fleet.embedded.redis_server import new_redis_server
-from aicity_fleet.embedded.state_folder import StateFolder
+from aicity_fleet.embedded.state_folder import DEFAULT_AGENT, StateFolder, forget_embedded_redis
 from aicity_fleet.embedded.supervisor import Supervisor, stop_requests
 from aicity_fleet.errors import AICityError, AICityUnauthorizedError, ContractError
 from aicity_fleet.ledger.connection import connect
@@ -49,6 +49,9 @@ def up(
     own Redis. Ctrl-C stops everything; jobs that were running continue at the next start.
     """
     env = dict(os.environ)
+    own_folder = StateFolder(data, env.get("FLEET_AGENT") or DEFAULT_AGENT)
+    if forgotten := forget_embedded_redis(env, own_folder):
+        notes.print(f"Ignoring REDIS_URL_FILE={forgotten}: an earlier 'up' wrote it.", style="dim")
     settings = Settings.load(env)
     has_key = bool(load_contract(settings.contract, settings.contract_file).key_header)
     needed = ["AGENT_CITY_API_KEY"] if has_key else []
@@ -63,7 +66,7 @@ def up(
         specs = teams_of(settings).specs
         require_prices(settings, models, specs)
     _greet(settings)
-    with StateFolder(data, settings.agent) as folder, stop_requests() as stopping:
+    with own_folder as folder, stop_requests() as stopping:
         stop_seconds = settings.drain_seconds + 10
         supervisor = Supervisor(
             folder.logs,

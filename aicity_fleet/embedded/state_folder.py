@@ -11,6 +11,9 @@ from aicity_fleet.errors import SettingsError
 DEFAULT_AGENT = "default"
 """The fleet's name if ``FLEET_AGENT`` is not set."""
 
+LOCK = "lock"
+"""The file in the folder that the fleet holds locked while it uses the folder."""
+
 
 def find_running_fleet(environ: MutableMapping[str, str]) -> None:
     """Set ``REDIS_URL_FILE`` to the embedded fleet in the default folder if no Redis is named.
@@ -22,6 +25,25 @@ def find_running_fleet(environ: MutableMapping[str, str]) -> None:
     folder = StateFolder(None, environ.get("FLEET_AGENT") or DEFAULT_AGENT)
     if folder.redis_url.exists():
         environ["REDIS_URL_FILE"] = str(folder.redis_url)
+
+
+def forget_embedded_redis(environ: MutableMapping[str, str], folder: "StateFolder") -> str:
+    """Remove a ``REDIS_URL_FILE`` that an earlier `up` printed; it does not mean a Redis of the user's own.
+
+    It is the file of this folder, or of another one whose fleet has ended.
+
+    Returns:
+        The path that was removed; empty when there was none.
+    """
+    named = environ.get("REDIS_URL_FILE", "")
+    if not named:
+        return ""
+    path = Path(named).absolute()
+    has_ended = path.name == folder.redis_url.name and not path.exists()
+    if path != folder.redis_url.absolute() and not (has_ended and (path.parent / LOCK).exists()):
+        return ""
+    del environ["REDIS_URL_FILE"]
+    return named
 
 
 class StateFolder:
@@ -65,7 +87,7 @@ class StateFolder:
         try:
             for folder in (self.path, self.redis, self.logs):
                 folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            self._lock = os.open(self.path / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+            self._lock = os.open(self.path / LOCK, os.O_RDWR | os.O_CREAT, 0o600)
         except OSError as error:
             raise SettingsError(
                 f"--data: {self.path} cannot be used ({error.strerror}). Name another folder."

@@ -95,6 +95,11 @@ class Keys:
         return f"{self.prefix}unlisted"
 
     @property
+    def lapsed(self) -> str:
+        """The leases that lapsed, a sorted set by when; a member begins with the owner. TTL: an hour."""
+        return f"{self.prefix}lapsed"
+
+    @property
     def read_backs(self) -> str:
         """Reported jobs whose task is read back, a sorted set by when. No TTL."""
         return f"{self.prefix}read_backs"

@@ -24,6 +24,12 @@ QUEUES = ("control", "jobs", "reports")
 MOST_READ = 2000
 """How many jobs of one state are looked at for the oldest of them."""
 
+LAPSED_SECONDS = 3600.0
+"""For how long a lapsed lease is told to people, in seconds."""
+
+AHEAD_SECONDS = 30.0
+"""How far ahead a moment may lie because it was rounded or noted in advance, in seconds."""
+
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Overview:
@@ -51,6 +57,10 @@ class Overview:
     """What was spent and earned today."""
     decided: Mapping[str, int] = dataclasses.field(default_factory=dict)
     """The jobs in quarantine that wait for nobody, by why: see ``rules.DECISIONS``."""
+    lapsed: Mapping[str, int] = dataclasses.field(default_factory=dict)
+    """How many leases lapsed in the last hour, by the process that had them."""
+    clock_ahead_seconds: float = 0.0
+    """How far the clock of Redis is ahead of this machine's, in seconds; negative when it is behind."""
     server: ServerState | None = None
     """How the Redis server stands; None when our Redis user may not ask."""
 
@@ -60,8 +70,14 @@ class Overview:
         return max(0, self.counts[JobState.QUARANTINED] - sum(self.decided.values()))
 
     def age_seconds(self, moment: datetime | None) -> float | None:
-        """Return how long ago a moment was by Redis's clock, in seconds; None for no moment."""
-        return None if moment is None else max(0.0, (self.controls.now - moment).total_seconds())
+        """Return how long ago a moment was by Redis's clock, in seconds; None for no moment.
+
+        It is negative for a moment that lies further ahead than ``AHEAD_SECONDS``: the clock was set back.
+        """
+        if moment is None:
+            return None
+        age = (self.controls.now - moment).total_seconds()
+        return age if age < -AHEAD_SECONDS else max(0.0, age)
 
 
 def read_overview(ledger: Ledger) -> Overview:
@@ -71,6 +87,7 @@ def read_overview(ledger: Ledger) -> Overview:
         LedgerUnavailableError: Redis does not answer.
     """
     keys, counts, controls = ledger.keys, ledger.counts(), ledger.controls.read()
+    clock_ahead_seconds = (controls.now - datetime.now(UTC)).total_seconds()
     with wrapped("read the queues"):
         pipe = ledger.client.pipeline(transaction=False)
         for name in QUEUES:
@@ -95,6 +112,8 @@ def read_overview(ledger: Ledger) -> Overview:
         last_poll=ledger.coordination.last_poll(),
         swept_at=ledger.coordination.swept_at(),
         day_totals=read_day_totals(ledger),
+        lapsed=_lapsed(ledger, now_ms),
+        clock_ahead_seconds=clock_ahead_seconds,
         server=read_server_state(ledger.client),
         decided=dict(zip(DECISIONS, numbers[len(QUEUES) :], strict=True)),
     )
@@ -108,6 +127,13 @@ def _fields(ledger: Ledger, state: JobState, *names: str) -> list[tuple[str, ...
         for job_id in ids:
             pipe.hmget(ledger.keys.job(job_id), names)
         return [tuple(value or "" for value in row) for row in pipe.execute()]
+
+
+def _lapsed(ledger: Ledger, now_ms: float) -> dict[str, int]:
+    with wrapped("read the lapsed leases"):
+        since = now_ms - LAPSED_SECONDS * 1000
+        members: Any = ledger.client.zrangebyscore(ledger.keys.lapsed, since, "+inf")
+    return dict(Counter(member.partition("\n")[0] for member in members))
 
 
 def _moment(milliseconds: str) -> datetime | None:

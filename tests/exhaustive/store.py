@@ -122,6 +122,7 @@ def reduced(found: list[Any]) -> Snapshot:
                 "audit:",
                 "unsent",
                 "decided",
+                "lapsed",
                 "state:reported",
                 "schema",
                 "suspects",

@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from support.waiting import wait_until
 
 from aicity_fleet.ledger import ClaimTerms, Lease
 from aicity_fleet.models import AssignedTask, Completed, Spent
@@ -71,3 +72,62 @@ def test_a_route_that_does_not_exist_needs_a_person_after_three_polls(run, ledge
     ledger.controls.stop("The key was revoked.", "k")
     assert "polls failed" not in run("status", code=1), "the refused key is the cause"
     json.loads(run("status", "--json", code=1))
+
+
+# --- the clock ------------------------------------------------------------------------------------
+
+
+def test_a_sweep_that_lies_ahead_is_not_called_recent(run, ledger):
+    ahead = int((ledger.now().timestamp() + 3600) * 1000)
+    ledger.client.hset(ledger.keys.turns, "sweep:until", ahead)
+    shown = words(run("status", code=1))
+    assert "No dispatcher has swept since the clock of Redis was set back by" in shown
+    assert "last sweep 0 s ago" not in shown
+
+
+# --- lapsed leases --------------------------------------------------------------------------------
+
+
+def let_lapse(ledger, owner: str, *ids: str) -> None:
+    """Have a process claim jobs and die."""
+    for job_id in ids:
+        assert isinstance(ledger.claim(job_id, ClaimTerms(owner, 0.01)), Lease)
+    rescued: set[str] = set()
+
+    def are_rescued() -> bool:
+        rescued.update(ledger.sweep().rescued)
+        return rescued >= set(ids)
+
+    wait_until(are_rescued, description="the leases lapse")
+
+
+def test_a_worker_that_died_under_its_jobs_leaves_a_trace_for_an_hour(run, ledger):
+    accept(ledger, "a", "b", "c")
+    ledger.sweep()
+    let_lapse(ledger, "host:1", "a", "b")
+    let_lapse(ledger, "other:22", "c")
+    shown = words(run("status"))
+    assert "works, with remarks" in shown
+    assert (
+        "3 leases lapsed in the last hour: 2 of process 1 at host, 1 of process 22 at other"
+        in shown
+    )
+    assert 3500 < ledger.client.ttl(ledger.keys.lapsed) <= 3600
+    for member in ledger.client.zrange(ledger.keys.lapsed, 0, 0):
+        ledger.client.zincrby(ledger.keys.lapsed, -3_600_000, member)
+    assert "2 leases lapsed" in words(run("status"))
+    let_lapse(ledger, "other:22", "c")
+    assert ledger.client.zcard(ledger.keys.lapsed) == 3, "what is older than an hour is gone"
+
+
+def test_leases_that_lapse_in_an_outage_accuse_no_worker(run, ledger):
+    accept(ledger, "a")
+    ledger.sweep()
+    assert isinstance(ledger.claim("a", ClaimTerms("host:1", 0.01)), Lease)
+
+    def is_rescued_after_an_outage() -> bool:
+        ledger.client.hset(ledger.keys.turns, "swept_at", 1)
+        return bool(ledger.sweep().rescued)
+
+    wait_until(is_rescued_after_an_outage, description="the lease lapses")
+    assert "lapsed" not in run("status")

@@ -42,7 +42,7 @@ def invoke(monkeypatch, tmp_path):
         for name, value in env.items():
             monkeypatch.setenv(name, str(value))
         done = CliRunner().invoke(app, args)
-        assert done.exit_code == code, done.output
+        assert code is None or done.exit_code == code, done.output
         return done
 
     return run
@@ -201,3 +201,23 @@ def test_without_a_key_the_remedy_is_named(empty_folder):
     assert done.returncode == 2
     assert "OPENAI_API_KEY: is not set" in done.stderr
     assert "--simulated" in done.stderr
+
+
+@pytest.mark.parametrize("name", ["research", "code_generation"])
+def test_a_team_is_tried_by_its_name(invoke, files, name):
+    """Also one that is not the team of the task's type."""
+    assert name in invoke("teams", "list").stdout, "whole, at 80 columns"
+    done = invoke(
+        "try", name, "--task", "task.json", "--simulated", FLEET_ENGINE="plain", code=None
+    )
+    assert f"Team {name}:" in done.stdout
+
+
+def test_a_name_that_no_team_has_is_one_clear_message(invoke, files):
+    done = invoke("try", "reviewers", "--task", "task.json", "--simulated", code=1)
+    assert isinstance(done.exception, SettingsError)
+    said = str(done.exception)
+    assert "'reviewers' is neither a file nor a team" in said
+    assert "code_review" in said
+    assert "research" in said
+    assert "own.toml" not in said

@@ -123,6 +123,40 @@ def test_the_embedded_fleet_runs_keeps_its_data_and_stops(city, folder):
     assert city.task(task_id)["acceptedEndings"] == 1
 
 
+def test_up_starts_again_in_a_shell_that_ran_the_export_that_it_printed(folder, city):
+    env = {
+        **base_environment(),
+        "AGENT_CITY_API_KEY": "ac_live_simulated",
+        "AGENT_CITY_BASE_URL": f"{city.url}/api/v1",
+        "OPENAI_API_KEY": "simulated",
+        "OPENAI_BASE_URL": f"{city.url}/v1",
+        "XDG_DATA_HOME": str(folder / "data"),
+    }
+    for where in (("--data", "mine"), ("--data", "mine"), ()):
+        process = subprocess.Popen(
+            [*CLI, "up", "--no-flower", *where],
+            env=env, cwd=folder, stderr=subprocess.PIPE, text=True,
+        )  # fmt: skip
+        assert process.stderr is not None
+        said = []
+        for line in process.stderr:
+            said.append(line)
+            if line.startswith("Logs:"):  # all has started
+                break
+        said_at_once = "".join("".join(said).split())
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=30)
+        assert process.returncode == 0, said
+        if where:
+            exported = str(folder / "mine" / "redis.url")
+            assert f"exportREDIS_URL_FILE={exported}" in said_at_once
+            env["REDIS_URL_FILE"] = exported
+    assert "IgnoringREDIS_URL_FILE=" in said_at_once, (
+        "the folder is another's, whose fleet has ended"
+    )
+    assert list(folder.rglob("redis.url")) == []
+
+
 def start_demo(folder) -> subprocess.Popen[bytes]:
     return subprocess.Popen(
         [*CLI, "demo", "--flower-port", "0"],

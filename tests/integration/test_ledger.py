@@ -1,5 +1,6 @@
 """Every move of a job on a real Redis: from where, to where, and what refuses it."""
 
+import dataclasses
 import threading
 from collections import Counter
 from dataclasses import replace
@@ -470,6 +471,56 @@ def test_the_latest_poll_and_sweep_stay_readable_with_their_time(ledger, redis_c
     assert 86_000 < redis_client.ttl(ledger.keys.last_poll) <= 86_400
     coordination.may_sweep(2)
     assert abs((now - coordination.swept_at()).total_seconds()) < 10
+
+
+def test_a_turn_from_before_the_clock_was_set_back_holds_nobody_off(ledger, redis_client):
+    """As if the clock of Redis were an hour behind what it was when the turns were taken."""
+    other = Ledger(redis_client, ledger.keys, retention_seconds=60)
+    hour_ahead_ms = int(ledger.now().timestamp() * 1000) + 3_600_000
+    noted = ("sweep:until", "poll:until", "swept_at", "claimed_sent_at", "listens_until")
+    for name in noted:
+        redis_client.hset(ledger.keys.turns, name, hour_ahead_ms)
+    redis_client.hset(ledger.keys.turns, "poll:token", "of another process")
+    assert other.coordination.may_sweep(1.8)
+    assert not ledger.coordination.may_sweep(1.8), "the new turn counts"
+    with other.coordination.only_poll(45) as turn:
+        assert turn is not None
+        with ledger.coordination.only_poll(45) as second:
+            assert second is None
+    ledger.sweep()
+    left = redis_client.hmget(ledger.keys.turns, "claimed_sent_at", "listens_until")
+    assert left == [None, None]
+
+
+def test_what_waits_does_not_wait_longer_because_the_clock_was_set_back(ledger, redis_client):
+    """As if all had been noted an hour ahead, before the clock of Redis was set back."""
+    for job_id in ("queued", "running", "finished"):
+        ledger.accept(dataclasses.replace(TASK, task_id=job_id))
+    ledger.sweep()
+    ledger.finish(claim(ledger, "finished"), DONE, SPENT)
+    claim(ledger, "running", lease_seconds=0.01)  # its worker died
+    hour_ms = 3_600_000
+    indexes = [ledger.keys.state(state) for state in JobState] + [f"{ledger.keys.prefix}unsent"]
+    for index in indexes:
+        for job_id in redis_client.zrange(index, 0, -1):
+            redis_client.zincrby(index, hour_ms, job_id)
+    for job_id in ("queued", "running", "finished"):
+        fields = redis_client.hgetall(ledger.keys.job(job_id))
+        for name in {"not_before", "sent_at", "report_due", "report_lease_until"} & set(fields):
+            redis_client.hincrby(ledger.keys.job(job_id), name, hour_ms)
+    redis_client.hincrby(ledger.keys.turns, "swept_at", hour_ms)
+    assert ledger.claim("queued", ClaimTerms("me:1", 15)) == NotClaimed("not_due")
+    seen: set[str] = set()
+
+    def has_seen_both() -> bool:
+        found = ledger.sweep()
+        seen.update(found.rescued, found.to_report)
+        return {"running", "finished"} <= seen
+
+    wait_until(has_seen_both, description="the lapsed lease and the report are found")
+    claim(ledger, "queued")
+    claim(ledger, "running")
+    take(ledger, "finished")
 
 
 def test_every_job_is_read_whatever_their_number(ledger):

@@ -14,6 +14,7 @@ from support.waiting import wait_until
 from aicity_fleet.embedded.fleet import CELERY, flower_program
 from aicity_fleet.embedded.ports import free_port
 from aicity_fleet.ledger import Ledger
+from aicity_fleet.ledger.overview import read_overview
 from aicity_fleet.models import JobState
 from aicity_fleet.simulator.access import fleet_environment
 from aicity_fleet.simulator.app import create_app
@@ -176,9 +177,12 @@ def test_the_jobs_of_a_killed_worker_are_rescued(slow_fleet, slow_city, ledger):
     ids = slow_city.submit(*[{} for _ in range(4)])
     slow_fleet.start("dispatcher", "beat", "worker1")
     wait_until(lambda: ledger.counts()[JobState.RUNNING] == 4, seconds=60, description="all run")
+    pid = slow_fleet.running["worker1"].pid
     slow_fleet.end("worker1", signal.SIGKILL)
     slow_fleet.start("worker2")
     wait_until(lambda: reported(ledger) == 4, seconds=60, description="all are rescued")
+    (killed,) = read_overview(ledger).lapsed
+    assert killed.endswith(f":{pid}"), "status names the process"
     assert_one_ending_each(slow_city, ids)
 
 

@@ -70,6 +70,7 @@ def test_a_fleet_that_works_gives_nothing_to_say():
     )
     assert check_health(busy, poll_seconds=30) == []
     assert check_health(overview(day_totals=day_totals(is_full=False)), poll_seconds=30) == []
+    assert check_health(overview(swept_at=NOW + timedelta(seconds=2)), poll_seconds=30) == []
     roomy = ServerState(79 * 2**20, 100 * 2**20, "noeviction", False)
     assert check_health(overview(server=roomy), poll_seconds=30) == []
 
@@ -82,6 +83,22 @@ NEEDS_PERSON = [
     ),
     ({"swept_at": None}, "No dispatcher has swept in the last 24 hours", "aicity-fleet up"),
     ({"swept_at": ago(seconds=31)}, "No dispatcher has swept for 31 s", "inspect ping"),
+    (
+        {"swept_at": NOW + timedelta(hours=1)},
+        "No dispatcher has swept since the clock of Redis was set back by 60 min",
+        "inspect ping",
+    ),
+    (
+        {"last_poll": {**POLL, "at": NOW + timedelta(hours=1)}},
+        "No poll has finished since the clock of Redis was set back by 60 min",
+        "beat",
+    ),
+    (
+        {"lapsed": {f"host:{pid}": 2 for pid in range(6)}},
+        "12 leases lapsed in the last hour: 2 of process 0 at host, 2 of process 1 at host, "
+        "2 of process 2 at host, the rest of 3 others.",
+        "FLEET_WORKER_THREADS",
+    ),
     ({"last_poll": None}, "No poll has finished in the last 24 hours", "beat"),
     ({"last_poll": {**POLL, "at": ago(hours=3)}}, "for 3 h 0 min", "beat"),
     (
@@ -155,6 +172,13 @@ REMARKS = [
         {"server": ServerState(90 * 2**20, 100 * 2**20, "noeviction", False)},
         "Redis uses 90.0 MB of 100.0 MB (90%). It fills up",
     ),
+    ({"clock_ahead_seconds": -3600.0}, "The clock of Redis is 60 min behind this machine's."),
+    ({"clock_ahead_seconds": 61.0}, "The clock of Redis is 61 s ahead of this machine's."),
+    (
+        {"lapsed": {"fd00::1:77": 1}},
+        "1 lease lapsed in the last hour: 1 of process 77 at fd00::1. A process lets",
+    ),
+    ({"lapsed": {f"host:{pid}": 9 for pid in range(5)}}, "45 leases lapsed"),
     ({"failures_assumed": 2}, "The guard assumes 2"),
     ({"breakers": (breaker(is_fatal=False),)}, "is in trouble. No job starts there"),
     ({"oldest_report_at": ago(minutes=20), "report_trouble": "HTTP 503"}, "20 min. HTTP 503"),

@@ -11,11 +11,34 @@
 --   outage_ms: time between two sweeps that shows an outage
 -- Reply: {rescued ids, ids to send to the jobs queue, ids to send to the reports queue, 1 when the
 --        ledger is new or was wiped since the last sweep}
+local MOST_LAPSED = 500
+
 local arg = named(1)
 local limit = tonumber(arg.limit)
 
 local function due(set, most)
   return redis.call('ZRANGEBYSCORE', set, '-inf', NOW, 'LIMIT', 0, most or limit)
+end
+
+-- The clock of Redis was set back by `ms`: move the times at which something is next due back with it, or all that
+-- was accepted, released or claimed before would wait for as long.
+local function set_back(ms)
+  redis.call('HDEL', TURNS, 'claimed_sent_at', 'listens_until')
+  local times = {
+    {set = key('state', 'running'), fields = {}},
+    {set = key('state', 'queued'), fields = {'not_before', 'sent_at'}},
+    {set = key('state', 'finished'), fields = {'report_due', 'report_lease_until'}},
+    {set = UNSENT, fields = {}},
+  }
+  for _, each in ipairs(times) do
+    local ahead = redis.call('ZRANGEBYSCORE', each.set, '(' .. NOW, '+inf')
+    for _, id in ipairs(ahead) do
+      redis.call('ZINCRBY', each.set, -ms, id)
+      for _, field in ipairs(each.fields) do
+        redis.call('HINCRBY', key('job', id), field, -ms)
+      end
+    end
+  end
 end
 
 redis.call('SETNX', PREFIX .. 'schema', arg.schema_version)
@@ -25,6 +48,9 @@ redis.call('SETNX', PREFIX .. 'schema', arg.schema_version)
 local swept_at = tonumber(redis.call('HGET', TURNS, 'swept_at') or '0')
 local is_new = swept_at == 0 and 1 or 0
 local counts = (is_new == 1 or NOW - swept_at < tonumber(arg.outage_ms)) and 1 or 0
+if swept_at > NOW + 1000 then
+  set_back(swept_at - NOW)
+end
 redis.call('HSET', TURNS, 'swept_at', NOW)
 redis.call('PEXPIRE', TURNS, 86400 * 1000)
 
@@ -36,6 +62,7 @@ for _, id in ipairs(rescued) do
   local owner, cancelled, lapsed_in = fields[1] or '', fields[2], fields[3]
   if counts == 1 then
     redis.call('HSET', job, 'lapsed_in', (lapsed_in or '') .. owner .. '\n')
+    redis.call('ZADD', LAPSED, NOW, owner .. '\n' .. id .. '\n' .. lapses)
   end
   note(id, 'rescued', 'lease ' .. lapses .. ' lapsed, was ' .. owner
     .. (counts == 0 and '; not counted, because there was no sweep' or ''))
@@ -52,6 +79,12 @@ for _, id in ipairs(rescued) do
     end
     queue(id, NOW)
   end
+end
+
+if #rescued > 0 then
+  redis.call('ZREMRANGEBYSCORE', LAPSED, '-inf', NOW - 3600 * 1000)
+  redis.call('ZREMRANGEBYRANK', LAPSED, 0, -1 - MOST_LAPSED)
+  redis.call('PEXPIRE', LAPSED, 3600 * 1000)
 end
 
 local send = {}

@@ -16,6 +16,7 @@ local GUARD_UNSURE = PREFIX .. 'guard:unsure'
 local HEARD = PREFIX .. 'reports:heard' -- the job that finished while a process listened, in place of a message
 local SUSPECTS = PREFIX .. 'suspects' -- jobs that run alone because two processes ended while they ran there
 local RESERVED = PREFIX .. 'spending:reserved'
+local LAPSED = PREFIX .. 'lapsed' -- leases that lapsed in the last hour, for people
 local BREAKERS = PREFIX .. 'breakers'
 local RECENT = PREFIX .. 'recent' -- how the latest jobs ended, newest first
 local READ_BACKS = PREFIX .. 'read_backs' -- reported jobs whose task is read back, by when
