@@ -131,7 +131,7 @@ NEEDS_PERSON = [
     (
         {"day_totals": day_totals(is_full=True, wanted="12.5")},
         "would cost $12.50, more than the cap of $10.00",
-        "FLEET_MAX_DAY_USD.*cancel",
+        "aicity-fleet cap USD.*cancel",
     ),
     (
         {"server": ServerState(96 * 2**20, 100 * 2**20, "noeviction", False)},
