@@ -178,7 +178,10 @@ def _error(envelope: JsonObject) -> tuple[str, str]:
 
 
 def _text(value: object, most_chars: int) -> str:
-    return storable(str(value)[:most_chars]) if isinstance(value, str | int) else ""
+    """Return a stranger's text on one line; empty where it is no text."""
+    return (
+        storable(" ".join(str(value)[:most_chars].split())) if isinstance(value, str | int) else ""
+    )
 
 
 def _details(envelope: JsonObject) -> Any:

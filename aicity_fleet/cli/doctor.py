@@ -6,6 +6,7 @@ import dataclasses
 import os
 import time
 from collections.abc import Callable, Iterator
+from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -216,11 +217,13 @@ def _show(found: list[Finding], seconds: float) -> None:
         console.print(line, no_wrap=True, overflow="ellipsis")
     worse = [finding for finding in found if finding.severity > Severity.OK]
     console.print()
-    for finding in sorted(worse, key=lambda finding: -finding.severity):
+    worse.sort(key=lambda finding: -finding.severity)
+    for finding, following in zip_longest(worse, worse[1:]):
         style = {Severity.NOTE: "cyan", Severity.WARNING: "yellow"}.get(finding.severity, "red")
         mark = "- " if finding.severity is Severity.NOTE else "! "
         console.print(Text(mark, style=style) + Text(f"{finding.check}: ") + foreign(finding.what))
-        for text, looks in ((finding.why, ""), (finding.cure, "dim")):
+        is_last_of_cure = following is None or following.cure != finding.cure
+        for text, looks in ((finding.why, ""), (finding.cure if is_last_of_cure else "", "dim")):
             if text:
                 console.print(Padding(Text.assemble((foreign(text).plain, looks)), (0, 0, 0, 2)))
     acts = sum(finding.severity > Severity.NOTE for finding in found)

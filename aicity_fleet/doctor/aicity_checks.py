@@ -109,7 +109,7 @@ def _key(answer: Answer, report: ContractReport, *, has_key: bool) -> Iterator[F
     """Judge the key by the profile, and by the list where the contract has no right path of the profile."""
     if not report.contract.key_header or not has_key:  # the check of the settings says so
         return
-    statuses = {answer.status, *(route.status for route in report.routes.values())}
+    statuses = report.statuses | {answer.status}
     if answer.is_success or report.routes["assigned"].state == "confirmed":
         yield ok("AI City key", "AI City accepts the agent's key.")
     elif 401 in statuses:

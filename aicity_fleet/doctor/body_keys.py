@@ -12,8 +12,8 @@ from aicity_fleet.models import JsonObject
 
 BodyName = Literal["complete_body", "fail_body"]
 
-MOST_KEYS = 30
-"""How many keys are read from one answer."""
+MOST_KEYS, MOST_LEVELS = 30, 10
+"""How many keys are read from one answer, and how many levels of it."""
 
 _KEY = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,63}")
 _PLACES = frozenset({"body", "query", "params", "path", "header", "headers"})
@@ -95,7 +95,7 @@ def required_keys(details: object) -> tuple[Key, ...]:
             ``loc``, ``field`` or ``instancePath``; or an object from the key to its faults.
     """
     found: dict[tuple[str, ...], Key] = {}
-    for parts, fault in _faults(details, ()):
+    for parts, fault in _faults(details, (), MOST_LEVELS):
         path = _cleaned(parts)
         if path and len(found) < MOST_KEYS:
             kind = _kind(fault)
@@ -103,7 +103,11 @@ def required_keys(details: object) -> tuple[Key, ...]:
     return tuple(found.values())
 
 
-def _faults(value: object, place: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], object]]:
+def _faults(
+    value: object, place: tuple[str, ...], levels: int
+) -> Iterator[tuple[tuple[str, ...], object]]:
+    if not levels:
+        return
     if isinstance(value, list):
         for item in value[:MOST_KEYS]:
             if isinstance(item, dict):
@@ -118,14 +122,14 @@ def _faults(value: object, place: tuple[str, ...]) -> Iterator[tuple[tuple[str, 
         for name, inner in list(value.items())[:MOST_KEYS]:
             parts = (*place, *str(name).split("."))
             if name in {"fieldErrors", "properties", "errors", "issues"}:
-                yield from _faults(inner, place)
+                yield from _faults(inner, place, levels - 1)
             elif name in {"formErrors", "_errors"}:
                 if place and inner:
                     yield place, inner
             elif isinstance(inner, str):
                 yield parts, inner
             else:
-                yield from _faults(inner, parts)
+                yield from _faults(inner, parts, levels - 1)
 
 
 _PATH_NAMES = ("path", "loc", "field", "instancePath", "dataPath", "param", "property")

@@ -47,8 +47,6 @@ class RouteReport:
     """Relative to the base path; that of the contract, or the candidate that was confirmed in its place."""
     evidence: tuple[str, ...]
     """Each request that decided it, with its status and code."""
-    status: int = 0
-    """The HTTP status of the path; 0 where there was no answer."""
     configured: str = ""
     """The contract's own path."""
 
@@ -76,7 +74,8 @@ class ContractReport:
     """The answer of the confirmed list."""
     stopped_why: str
     """Why not everything was tried; empty where it was."""
-    requests: int
+    statuses: frozenset[int]
+    """Every HTTP status that came back."""
 
 
 class ContractProbe:
@@ -131,7 +130,7 @@ class ContractProbe:
             bodies,
             *self._listing(listed),
             self._stopped_why,
-            len(self._answers),
+            frozenset(answer.status for answer in self._answers.values()),
         )
 
     def _listing(self, listed: RouteReport) -> tuple[bool, Answer | None]:
@@ -188,9 +187,7 @@ class ContractProbe:
             else:
                 verdict = self._verdict(answer, beside, prefix)
         state, why = verdict
-        return RouteReport(
-            name, state, path, tuple(evidence + ([why] if why else [])), answer.status
-        )
+        return RouteReport(name, state, path, tuple(evidence + ([why] if why else [])))
 
     def _verdict(self, answer: Answer, beside: Answer, prefix: str) -> tuple[State, str]:
         if not self._is_like(answer, beside, prefix):

@@ -73,12 +73,12 @@ def read_server(client: redis.Redis, settings: Settings) -> ServerState:
         reason = "no answer in time" if isinstance(error, TimeoutError) else error.strerror
         return ServerState("unreachable", str(reason or type(error).__name__))
     trouble, said = _trouble(client.ping)
-    if trouble:
-        return ServerState(trouble, said, _info(client) if trouble == "loading" else {})
-    # A write that writes nothing: an empty text, into a key that does not exist and is not created.
-    trouble, said = _trouble(
-        lambda: client.setrange(f"{Keys(settings.agent).prefix}no_such_key", 0, "")
-    )
+    if not trouble:
+        # A write that writes nothing: an empty text, into a key that does not exist and is not created.
+        no_key = f"{Keys(settings.agent).prefix}no_such_key"
+        trouble, said = _trouble(lambda: client.setrange(no_key, 0, ""))
+    if trouble in {"password", "silent"}:
+        return ServerState(trouble, said)
     return ServerState(trouble, said, _info(client), _offset_seconds(client))
 
 

@@ -1,4 +1,4 @@
-"""A marketplace with other paths and other body keys than AI City's, over real HTTP. It counts every report."""
+"""A marketplace with other paths and body keys than AI City's, over real HTTP. It counts every report."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def refusal(status: int, code: str, details: Any = None) -> JSONResponse:
 
 
 def faults_of(body: Any, wanted: dict[str, Any], place: tuple[str, ...] = ()) -> list[Any]:
-    """Every key that is missing or of another type; the value says which: a type, or the keys of an object."""
+    """Each key that is missing or of another type; ``wanted`` has a type, or the keys of an object."""
     found = []
     for name, kind in wanted.items():
         value = body.get(name) if isinstance(body, dict) else None
@@ -81,7 +81,6 @@ def create_app(market: OtherMarket) -> Starlette:
     """Return the application."""
 
     async def opened(request: Request) -> Response | None:
-        await asyncio.sleep(market.delay_seconds)
         if request.headers.get("X-API-Key") != KEY:
             return refusal(401, "INVALID_API_KEY")
         return None
@@ -141,6 +140,7 @@ def create_app(market: OtherMarket) -> Starlette:
     async def counted(scope: Any, receive: Any, send: Any) -> None:
         if scope["type"] == "http":
             market.seen[f"{scope['method']} {scope['path']}"] += 1
+            await asyncio.sleep(market.delay_seconds)
         await app(scope, receive, send)
 
     return counted  # type: ignore[return-value]
