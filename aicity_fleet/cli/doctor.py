@@ -148,7 +148,7 @@ def _fleet(overview: Overview, poll_seconds: float) -> Iterator[Finding]:
 
 def _write(path: Path, report: ContractReport | None) -> Finding:
     from aicity_fleet.doctor.contract_file import write_contract  # noqa: PLC0415
-    from aicity_fleet.doctor.findings import ok, problem  # noqa: PLC0415
+    from aicity_fleet.doctor.findings import note, problem  # noqa: PLC0415
 
     why = "What was found out is not kept."
     if report is None:
@@ -158,8 +158,9 @@ def _write(path: Path, report: ContractReport | None) -> Finding:
     try:
         write_contract(report, path, _redact())
     except FleetError as error:
-        return problem("--write", str(error), why, "")
-    return ok("--write", f"Wrote {path}. Read it, then set FLEET_CONTRACT_FILE={path}.")
+        return problem("--write", str(error), why, "Act on it, then try again.")
+    cure = f"Read it, then set FLEET_CONTRACT_FILE={path} for the dispatcher and restart it."
+    return note("--write", f"Wrote {path}.", cure=cure)
 
 
 def _redact() -> Callable[[str], str]:

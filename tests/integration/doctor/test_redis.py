@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import socket
 import subprocess
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -86,8 +88,20 @@ def test_a_server_that_accepts_and_keeps_silent_costs_three_seconds():
     assert "accepts connections and does not answer" in found["redis"].what
 
 
-def test_a_server_that_is_no_redis_is_refused(city):
-    state, found = look(city.url.replace("http://", "redis://"))
+def test_a_server_that_is_no_redis_is_refused():
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def greet() -> None:
+            with contextlib.suppress(OSError):
+                while True:
+                    connection, _ = listener.accept()
+                    with connection, contextlib.suppress(OSError):
+                        connection.sendall(b"220 mail.example ready\r\n")
+                        connection.recv(1000)
+
+        threading.Thread(target=greet, daemon=True).start()
+        state, found = look(f"redis://127.0.0.1:{listener.getsockname()[1]}/0")
+        listener.shutdown(socket.SHUT_RDWR)
     assert state.trouble == "refused"
     assert "is a Redis" in found["redis"].cure
 
