@@ -125,7 +125,7 @@ def _fleet(overview: Overview, poll_seconds: float) -> Iterator[Finding]:
 
     swept = overview.age_seconds(overview.swept_at)
     jobs = ", ".join(f"{owner} ({number})" for owner, number in sorted(overview.owners.items()))
-    yield note(
+    yield ok(
         "processes",
         (
             "No dispatcher swept within a day"

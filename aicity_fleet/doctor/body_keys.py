@@ -115,21 +115,26 @@ def _faults(
             elif isinstance(item, str) and place:
                 yield place, item
     elif isinstance(value, dict):
-        own = list(_fault(value, place)) if _is_fault(value) else []
-        if own:
-            yield from own
+        if _is_fault(value):
+            yield from _fault(value, place)
             return
         for name, inner in list(value.items())[:MOST_KEYS]:
-            parts = (*place, *str(name).split("."))
-            if name in {"fieldErrors", "properties", "errors", "issues"}:
-                yield from _faults(inner, place, levels - 1)
-            elif name in {"formErrors", "_errors"}:
-                if place and inner:
-                    yield place, inner
-            elif isinstance(inner, str):
-                yield parts, inner
-            else:
-                yield from _faults(inner, parts, levels - 1)
+            yield from _faults_under(str(name), inner, place, levels)
+
+
+def _faults_under(
+    name: str, inner: object, place: tuple[str, ...], levels: int
+) -> Iterator[tuple[tuple[str, ...], object]]:
+    parts = (*place, *name.split("."))
+    if name in {"fieldErrors", "properties", "errors", "issues"}:
+        yield from _faults(inner, place, levels - 1)
+    elif name in {"formErrors", "_errors"}:
+        if place and inner:
+            yield place, inner
+    elif isinstance(inner, str):
+        yield parts, inner
+    else:
+        yield from _faults(inner, parts, levels - 1)
 
 
 _PATH_NAMES = ("path", "loc", "field", "instancePath", "dataPath", "param", "property")

@@ -9,20 +9,20 @@ import secrets
 import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from itertools import islice
+from itertools import islice, product
 
 from aicity_fleet.aicity.contract import Contract
 from aicity_fleet.aicity.probe import Answer, Probe
 from aicity_fleet.doctor import candidates
 from aicity_fleet.doctor.body_keys import BodyName, BodyReport, judge_body, required_keys
-from aicity_fleet.doctor.verdicts import (
+from aicity_fleet.doctor.comparison import (
     Method,
     RouteName,
     State,
     is_list,
     method_of,
     nonsense_beside,
-    plain_verdict,
+    plain_state,
     words_of,
 )
 from aicity_fleet.models import JsonObject
@@ -90,7 +90,8 @@ class ContractProbe:
     def __init__(
         self, probe: Probe, contract: Contract, base_path: str, *, may_move: bool, ends_at: float
     ) -> None:
-        self._probe, self._contract, self._may_move = probe, contract, may_move
+        self._probe, self._contract = probe, contract
+        self._may_move = self._has_base_path = may_move
         self._ends_at = ends_at
         self.base_path = base_path
         self._word = f"no-such-path-{secrets.token_hex(4)}"
@@ -101,8 +102,11 @@ class ContractProbe:
     def examine(self) -> ContractReport:
         """Probe every route, and the candidates of those that are refuted."""
         paths = self._contract.paths
-        listed = self._find("assigned", paths.assigned, self._list_places())
+        listed = self._find("assigned", paths.assigned, self._places(candidates.list_paths()))
         routes: dict[RouteName, RouteReport] = {"assigned": listed}
+        if listed.state == "confirmed":
+            self._may_move = False
+        profile = self._find("profile", paths.profile, self._places(candidates.PROFILES))
         known = listed.path if listed.state == "confirmed" else ""
         collections = list(candidates.collections(known))
         kinds: tuple[tuple[RouteName, str, Callable[[str], Iterator[str]]], ...] = (
@@ -116,8 +120,7 @@ class ContractProbe:
             if routes[name].state == "confirmed":  # the others are probably beside it
                 collection = routes[name].path.partition("/{task_id}")[0]
                 collections = list(dict.fromkeys([collection, *collections]))
-        profiles = ((self.base_path, path) for path in candidates.PROFILES)
-        routes["profile"] = self._find("profile", paths.profile, profiles)
+        routes["profile"] = profile
         bodies: dict[BodyName, BodyReport] = {
             "complete_body": self._body("complete_body", routes["complete"]),
             "fail_body": self._body("fail_body", routes["fail"]),
@@ -125,7 +128,7 @@ class ContractProbe:
         return ContractReport(
             self._contract,
             self.base_path,
-            self._may_move,
+            self._has_base_path,
             routes,
             bodies,
             *self._listing(listed),
@@ -141,11 +144,10 @@ class ContractProbe:
         answer = self._ask("GET", path, params=self._paging())
         return (False, answer) if is_list(answer) else (True, self._ask("GET", path))
 
-    def _list_places(self) -> Iterator[Place]:
+    def _places(self, paths: Iterable[str]) -> Iterator[Place]:
+        """Yield paths below the base path, and below others as long as no route has confirmed one."""
         prefixes = [self.base_path, *(candidates.PREFIXES if self._may_move else ())]
-        for prefix in dict.fromkeys(prefixes):
-            for path in candidates.list_paths():
-                yield prefix, path
+        yield from product(dict.fromkeys(prefixes), paths)
 
     def _find(self, name: RouteName, configured: str, others: Iterable[Place]) -> RouteReport:
         """Judge the contract's own path; where it is refuted, return the first other that is confirmed."""
@@ -178,18 +180,18 @@ class ContractProbe:
         paging = self._paging() if name == "assigned" else {}
         answer = self._ask(method, prefix + path, params=paging)
         evidence = [self._evidence(answer)]
-        verdict = plain_verdict(name, answer)
-        if verdict is None:
+        judged_state = plain_state(name, answer)
+        if judged_state is None:
             beside = self._ask(method, prefix + nonsense_beside(path, self._word), params=paging)
             evidence.append(f"beside it, {self._evidence(beside)}")
             if name == "assigned":
-                verdict = self._list_verdict(answer, beside, prefix + path)
+                judged_state = self._list_state(answer, beside, prefix + path)
             else:
-                verdict = self._verdict(answer, beside, prefix)
-        state, why = verdict
+                judged_state = self._state(answer, beside, prefix)
+        state, why = judged_state
         return RouteReport(name, state, path, tuple(evidence + ([why] if why else [])))
 
-    def _verdict(self, answer: Answer, beside: Answer, prefix: str) -> tuple[State, str]:
+    def _state(self, answer: Answer, beside: Answer, prefix: str) -> tuple[State, str]:
         if not self._is_like(answer, beside, prefix):
             return "confirmed", ""
         far = self._ask(method_of(answer), f"{prefix}/{self._word}")
@@ -197,7 +199,7 @@ class ContractProbe:
             return "unknown", "the server answers it and nonsense alike"
         return "refuted", "it is answered as a path that does not exist"
 
-    def _list_verdict(self, answer: Answer, beside: Answer, path: str) -> tuple[State, str]:
+    def _list_state(self, answer: Answer, beside: Answer, path: str) -> tuple[State, str]:
         if not answer.is_success:  # a refusal, perhaps of the parameters of paging
             if is_list(self._ask("GET", path)):
                 return "confirmed", "the server refuses the parameters of paging"

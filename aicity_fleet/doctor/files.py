@@ -1,6 +1,7 @@
 """Checks the settings and the files that they name: all faults, and not just the first."""
 
 import os
+import shutil
 import stat
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
@@ -8,6 +9,7 @@ from pathlib import Path
 
 from aicity_fleet.aicity.contract import load_contract
 from aicity_fleet.doctor.findings import Finding, Severity, note, ok, problem, warning
+from aicity_fleet.embedded.state_folder import StateFolder
 from aicity_fleet.errors import ContractError, FleetError, SettingsError, TeamError
 from aicity_fleet.redaction import holders_of
 from aicity_fleet.settings import Settings, unknown_variables
@@ -15,6 +17,9 @@ from aicity_fleet.team.declare.catalog import builtin_teams, known_only, read_te
 from aicity_fleet.team.declare.models_file import alias_names, models_of
 from aicity_fleet.team.model.budget import require_prices
 from aicity_fleet.team.tools import TOOL_NAMES
+
+FULL_BYTES, NEARLY_FULL_BYTES = 100_000_000, 1_000_000_000
+"""With less room than this a disk is as good as full, and nearly full, in bytes."""
 
 STAYS_OFF = "The processes that need it do not start."
 
@@ -43,6 +48,7 @@ def check_files(settings: Settings, environ: Mapping[str, str]) -> list[Finding]
         *_checked("contract file", "The contract can be read.", lambda: _contract(settings)),
         *_teams(settings),
         *_models(settings),
+        *_disk(environ),
     ]
 
 
@@ -119,6 +125,26 @@ def _open_file(variable: str, path: Path) -> Finding:
     return warning(
         "key files", what, "Anyone with the key can act in your name.", f"chmod 600 {path}"
     )
+
+
+def _disk(environ: Mapping[str, str]) -> Iterator[Finding]:
+    """Judge the room for the data of the Redis that 'aicity-fleet up' runs on this machine."""
+    url_file = Path(environ.get("REDIS_URL_FILE") or ".")
+    folder = url_file.parent
+    if url_file.name == StateFolder(None, "any").redis_url.name and folder.is_dir():
+        yield disk_finding(str(folder), shutil.disk_usage(folder).free)
+
+
+def disk_finding(folder: str, free_bytes: int) -> Finding:
+    """Judge how much room a folder has."""
+    what = f"{folder} has {free_bytes / 1e6:,.0f} MB left."
+    why = "Redis refuses all writes when it cannot write its file, and the logs stop."
+    cure = f"Free space on that disk. 'du -sh {folder}/*' shows what the fleet uses."
+    if free_bytes < FULL_BYTES:
+        return problem("disk", what, why, cure)
+    if free_bytes < NEARLY_FULL_BYTES:
+        return warning("disk", what, why, cure)
+    return ok("disk", what)
 
 
 def _teams(settings: Settings) -> list[Finding]:

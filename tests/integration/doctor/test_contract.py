@@ -126,6 +126,32 @@ def test_words_that_differ_for_every_path_prove_nothing():
     assert "confirmed" not in states(check).values()
 
 
+def test_a_server_that_looks_for_the_task_before_the_rest_of_the_path_stays_unknown():
+    def server(method: str, path: str, query: object) -> tuple[int, Any]:
+        return (404, NO_TASK) if path.startswith("/api/v1/tasks/") else (404, NOT_FOUND)
+
+    check, found = examine(server)
+    assert states(check)["complete"] == states(check)["fail"] == "unknown"
+    assert finding(found, "contract complete").severity is Severity.NOTE
+
+
+def test_another_base_path_is_found_by_the_profile_where_the_list_is_nowhere():
+    def server(method: str, path: str, query: object) -> tuple[int, Any]:
+        if path == "/v1/agents/me":
+            return 200, {"id": "ag_1"}
+        if path.startswith("/v1/tasks/") and path.endswith(("/complete", "/fail")):
+            return 404, NO_TASK
+        return 404, NOT_FOUND
+
+    check, _ = examine(server)
+    assert check.report is not None
+    assert check.report.base_path == "/v1"
+    assert [states(check)[n] for n in ("assigned", "profile", "complete", "fail")] == [
+        "refuted",
+        *["confirmed"] * 3,
+    ]
+
+
 def test_a_path_that_is_taken_for_a_tasks_id_is_no_list():
     def server(method: str, path: str, query: object) -> tuple[int, Any]:
         return (404, NO_TASK) if path.startswith("/api/v1/tasks/") else (404, NOT_FOUND)

@@ -7,7 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from aicity_fleet.doctor.files import check_files, is_readable_by_all, load_settings
+from aicity_fleet.doctor.files import (
+    check_files,
+    disk_finding,
+    is_readable_by_all,
+    load_settings,
+)
 from aicity_fleet.doctor.findings import Finding, Severity
 
 GOOD = {"AGENT_CITY_API_KEY": "ac_live_1234567", "OPENAI_API_KEY": "sk-1234567"}
@@ -120,3 +125,21 @@ def test_a_folder_above_that_is_closed_keeps_others_out(key_file):
     key_file.parent.chmod(0o700)
     assert not is_readable_by_all(key_file)
     assert not is_readable_by_all(key_file.parent / "none")
+
+
+@pytest.mark.parametrize(
+    ("free_bytes", "severity"),
+    [
+        (99_999_999, Severity.PROBLEM),
+        (999_999_999, Severity.WARNING),
+        (1_000_000_000, Severity.OK),
+    ],
+)
+def test_a_disk_without_room_is_told(free_bytes, severity):
+    assert disk_finding("/data", free_bytes).severity is severity
+
+
+def test_the_disk_of_the_embedded_redis_is_looked_at(tmp_path):
+    (tmp_path / "redis.url").write_text("redis://:long-password-1@127.0.0.1:7000/0\n")
+    found = findings({**GOOD, "REDIS_URL_FILE": str(tmp_path / "redis.url")})
+    assert [f for f in found if f.check == "disk" and str(tmp_path) in f.what]

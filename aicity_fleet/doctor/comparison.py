@@ -10,7 +10,7 @@ RouteName = Literal["assigned", "task", "complete", "fail", "profile"]
 Method = Literal["GET", "POST"]
 
 
-def plain_verdict(name: RouteName, answer: Answer) -> tuple[State, str] | None:
+def plain_state(name: RouteName, answer: Answer) -> tuple[State, str] | None:
     """Return what an answer says by itself; None where nonsense beside it has to be asked as well."""
     status = answer.status
     if not status:
