@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -21,7 +21,13 @@ from aicity_fleet.embedded.state_folder import find_running_fleet
 from aicity_fleet.errors import FleetError
 from aicity_fleet.ledger.overview import Overview, read_overview
 from aicity_fleet.models import JsonObject
-from aicity_fleet.redaction import MIN_LOGGED_CHARS, secrets_in, text_redactor
+from aicity_fleet.redaction import (
+    HOLDERS,
+    MIN_LOGGED_CHARS,
+    Process,
+    secrets_in,
+    text_redactor,
+)
 
 if TYPE_CHECKING:
     from aicity_fleet.doctor.contract_probe import ContractReport
@@ -47,13 +53,22 @@ def doctor(
             help="Write what was confirmed of AI City's routes into this new file, for FLEET_CONTRACT_FILE."
         ),
     ] = None,
+    process: Annotated[
+        Process,
+        typer.Option(
+            help="Whose environment this is, such as dispatcher in its container: the keys that this "
+            "process may not hold are not missed."
+        ),
+    ] = Process.CLI,
     as_json: AsJson = False,
 ) -> None:
     """Check settings, files, Redis, AI City and its contract, and say cause and cure, within ten seconds.
 
-    It changes nothing at AI City: reports are tried only for tasks that do not exist. Works before the
-    fleet runs and while it runs. Exit codes: 0, all is well. 1, a person should act. 2, the settings
-    are wrong, so nothing else could be checked.
+    Works before the fleet runs and while it runs. It changes nothing at AI City:
+    reports are tried only for tasks that do not exist.
+
+    Exit codes: 0, all is well. 1, a person should act. 2, a setting is wrong, so
+    nothing else was checked.
     """
     from aicity_fleet.doctor.aicity_checks import AICityCheck  # noqa: PLC0415 - slow to load
     from aicity_fleet.doctor.files import check_files, load_settings  # noqa: PLC0415
@@ -63,20 +78,21 @@ def doctor(
     environ = dict(os.environ)
     find_running_fleet(environ)
     settings, found = load_settings(environ)
+    redact = _redact(environ)
     if settings is None:
-        _finish(found, as_json=as_json, began=began, code=2)
+        _finish(found, redact, as_json=as_json, began=began, code=2)
         return
     city = AICityCheck(settings)
     redis = _in_redis(settings)
     with notes.status("Checking ..."):
-        found += run_checks(
-            {
-                "files": lambda: check_files(settings, environ),
-                "redis": redis,
-                "AI City": city.findings,
-            },
-            limit_seconds=LIMIT_SECONDS,
-        )
+        checks: dict[str, Callable[[], Sequence[Finding]]] = {
+            "files": lambda: check_files(settings, environ, process),
+            "redis": redis,
+            "AI City": city.findings,
+        }
+        if process not in HOLDERS["AGENT_CITY_API_KEY"]:
+            del checks["AI City"]  # it never talks to AI City
+        found += run_checks(checks, limit_seconds=LIMIT_SECONDS)
         if model:
             from aicity_fleet.doctor.model_checks import (  # noqa: PLC0415
                 LIMIT_SECONDS as MODEL_SECONDS,
@@ -87,8 +103,8 @@ def doctor(
                 {"models": lambda: check_models(settings)}, limit_seconds=MODEL_SECONDS
             )
     if write is not None:
-        found.append(_write(write, city.report))
-    _finish(found, as_json=as_json, began=began, report=city.report)
+        found.append(_write(write, city.report, redact))
+    _finish(found, redact, as_json=as_json, began=began, report=city.report)
 
 
 def _in_redis(settings: Settings) -> Callable[[], list[Finding]]:
@@ -146,7 +162,7 @@ def _fleet(overview: Overview, poll_seconds: float) -> Iterator[Finding]:
         yield ok("fleet", "The fleet works.")
 
 
-def _write(path: Path, report: ContractReport | None) -> Finding:
+def _write(path: Path, report: ContractReport | None, redact: Callable[[str], str]) -> Finding:
     from aicity_fleet.doctor.contract_file import write_contract  # noqa: PLC0415
     from aicity_fleet.doctor.findings import note, problem  # noqa: PLC0415
 
@@ -156,21 +172,22 @@ def _write(path: Path, report: ContractReport | None) -> Finding:
             "--write", f"{path} was not written: AI City was not probed.", why, "See above."
         )
     try:
-        write_contract(report, path, _redact())
+        write_contract(report, path, redact)
     except FleetError as error:
         return problem("--write", str(error), why, "Act on it, then try again.")
     cure = f"Read it, then set FLEET_CONTRACT_FILE={path} for the dispatcher and restart it."
     return note("--write", f"Wrote {path}.", cure=cure)
 
 
-def _redact() -> Callable[[str], str]:
-    """Return a function that takes every secret of the environment out of a text, as the logs do."""
-    secrets = secrets_in(os.environ).values()
+def _redact(environ: Mapping[str, str]) -> Callable[[str], str]:
+    """Return a function that takes every secret of an environment out of a text, as the logs do."""
+    secrets = secrets_in(environ).values()
     return text_redactor(secret for secret in secrets if len(secret) >= MIN_LOGGED_CHARS)
 
 
 def _finish(
     found: list[Finding],
+    redact: Callable[[str], str],
     *,
     as_json: bool,
     began: float,
@@ -180,7 +197,6 @@ def _finish(
     """Show the findings without any secret, and end with the exit code that follows from them."""
     from aicity_fleet.doctor.findings import Severity, worst  # noqa: PLC0415
 
-    redact = _redact()
     found = [
         dataclasses.replace(
             finding,

@@ -11,7 +11,7 @@ from aicity_fleet.aicity.contract import load_contract
 from aicity_fleet.doctor.findings import Finding, Severity, note, ok, problem, warning
 from aicity_fleet.embedded.state_folder import StateFolder
 from aicity_fleet.errors import ContractError, FleetError, SettingsError, TeamError
-from aicity_fleet.redaction import holders_of
+from aicity_fleet.redaction import HOLDERS, MODEL_KEY_HOLDERS, Process, holders_of
 from aicity_fleet.settings import Settings, unknown_variables
 from aicity_fleet.team.declare.catalog import builtin_teams, known_only, read_team, teams_of
 from aicity_fleet.team.declare.models_file import alias_names, models_of
@@ -37,17 +37,23 @@ def load_settings(environ: Mapping[str, str]) -> tuple[Settings | None, list[Fin
     return settings, found or [ok("settings", "Every setting of the environment is valid.")]
 
 
-def check_files(settings: Settings, environ: Mapping[str, str]) -> list[Finding]:
+def check_files(
+    settings: Settings, environ: Mapping[str, str], process: Process = Process.CLI
+) -> list[Finding]:
     """Check what the settings name: keys, the contract, teams, models and prices.
 
     It loads the price list where a cap in dollars needs it, which takes half a second.
+
+    Args:
+        process: Whose environment it is. A key that this process may not hold is not missed.
     """
+    holds_agent_key = process in HOLDERS["AGENT_CITY_API_KEY"]
     return [
-        *_required(settings),
+        *(_required(settings) if holds_agent_key else ()),
         *_key_files(environ),
         *_checked("contract file", "The contract can be read.", lambda: _contract(settings)),
         *_teams(settings),
-        *_models(settings),
+        *(_models(settings) if process in MODEL_KEY_HOLDERS else ()),
         *_disk(environ),
     ]
 

@@ -93,6 +93,21 @@ def test_a_wrong_key_is_named_once_and_never_shown(env):
     assert "ac_live_wrong" not in shown
 
 
+@pytest.mark.parametrize(
+    ("process", "missing", "looks_at_aicity"),
+    [
+        ("dispatcher", "OPENAI_API_KEY", True),
+        ("worker", "AGENT_CITY_API_KEY", False),
+        ("beat", "OPENAI_API_KEY", False),
+    ],
+)
+def test_a_process_does_not_miss_the_keys_of_others(env, process, missing, looks_at_aicity):
+    less = {name: value for name, value in env.items() if name != missing}
+    assert f"{missing}: is not set" in run({**less, missing: ""}, code=1)
+    found = told({**less, missing: ""}, "--process", process)
+    assert bool(found["routes"]) is looks_at_aicity
+
+
 def test_a_contract_is_written_and_then_all_is_well(env, tmp_path: Path):
     with other_market() as market:
         elsewhere = {**env, "AGENT_CITY_BASE_URL": market.url, "AGENT_CITY_API_KEY": KEY}

@@ -1,7 +1,11 @@
 """Checks run side by side, and neither one that hangs nor one that breaks hides what the others found."""
 
+import subprocess
+import sys
 import threading
 import time
+
+from support.source_files import ROOT
 
 from aicity_fleet.doctor.findings import Severity, note, ok, problem, run_checks, warning, worst
 from aicity_fleet.errors import LedgerError
@@ -51,3 +55,20 @@ def test_a_check_that_hangs_or_breaks_is_told_and_hides_nothing():
     assert "secret words" not in str(found)
     assert "Redis said no." in told["fails"].what
     assert told["works"].severity is Severity.OK
+
+
+def test_a_check_that_hangs_does_not_keep_the_process():
+    program = (
+        "import threading; from aicity_fleet.doctor.findings import run_checks;"
+        "found = run_checks({'hangs': threading.Event().wait}, limit_seconds=0.1);"
+        "print(found[0].what)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        cwd=ROOT,
+        check=True,
+    )
+    assert "did not finish" in done.stdout, done.stderr
