@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.padding import Padding
+from rich.table import Table
 from rich.text import Text
 
 import aicity_fleet
@@ -110,12 +111,14 @@ def doctor(
 def _in_redis(settings: Settings) -> Callable[[], list[Finding]]:
     """Return the check of Redis, and of the fleet as its ledger shows it."""
     from aicity_fleet.doctor.findings import note, problem  # noqa: PLC0415
-    from aicity_fleet.doctor.redis_checks import check_redis  # noqa: PLC0415
+    from aicity_fleet.doctor.redis_checks import check_embedded, check_redis  # noqa: PLC0415
     from aicity_fleet.ledger.server import open_client, open_used_ledger, read_server  # noqa: PLC0415
 
     def look() -> list[Finding]:
         client = open_client(settings)
         state = read_server(client, settings)
+        if state.trouble == "unreachable" and not settings.redis_url_is_set:
+            return [check_embedded()]
         found = check_redis(state, settings)
         if not state.answers:
             return found
@@ -237,8 +240,10 @@ def _show(found: list[Finding], seconds: float) -> None:
     worse.sort(key=lambda finding: -finding.severity)
     for finding, following in zip_longest(worse, worse[1:]):
         style = {Severity.NOTE: "cyan", Severity.WARNING: "yellow"}.get(finding.severity, "red")
-        mark = "- " if finding.severity is Severity.NOTE else "! "
-        console.print(Text(mark, style=style) + Text(f"{finding.check}: ") + foreign(finding.what))
+        mark = "-" if finding.severity is Severity.NOTE else "!"
+        row = Table.grid(padding=(0, 1, 0, 0))
+        row.add_row(Text(mark, style=style), Text(f"{finding.check}: ") + foreign(finding.what))
+        console.print(row)
         is_last_of_cure = following is None or following.cure != finding.cure
         for text, looks in ((finding.why, ""), (finding.cure if is_last_of_cure else "", "dim")):
             if text:

@@ -5,6 +5,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from aicity_fleet.doctor.findings import Finding, note, ok, problem, warning
+from aicity_fleet.embedded.redis_server import find_redis_server
+from aicity_fleet.errors import SettingsError
 from aicity_fleet.ledger.server import ServerState
 from aicity_fleet.settings import Settings
 
@@ -48,6 +50,22 @@ def check_redis(state: ServerState, settings: Settings) -> list[Finding]:
             )
         )
     return [*found, *clock_findings("redis clock", "Redis", state.offset_seconds)]
+
+
+def check_embedded() -> Finding:
+    """Judge whether 'aicity-fleet up' could start a Redis of its own, where none runs and none is named."""
+    what = "No Redis runs here and REDIS_URL is not set."
+    try:
+        program = find_redis_server()
+    except SettingsError as error:
+        return problem("redis", what, STOPS, str(error))
+    return note(
+        "redis",
+        what,
+        "No fleet runs on this machine.",
+        f"'aicity-fleet up' starts a Redis of its own ({program}). If a fleet runs elsewhere, set "
+        "REDIS_URL.",
+    )
 
 
 def _connection(state: ServerState, settings: Settings) -> Finding:

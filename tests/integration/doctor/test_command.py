@@ -14,7 +14,9 @@ from support.scripted_provider import ProviderServer, text
 from typer.testing import CliRunner
 
 from aicity_fleet.cli import app
+from aicity_fleet.ledger import ClaimTerms, Lease
 from aicity_fleet.models import AssignedTask
+from aicity_fleet.settings import Settings
 from aicity_fleet.simulator.access import fleet_environment
 from aicity_fleet.simulator.serve import running
 
@@ -55,6 +57,15 @@ def test_before_a_fleet_runs_all_is_well(env, redis_client, agent):
     assert list(redis_client.scan_iter(f"*{agent}*")) == [], "it leaves nothing behind"
 
 
+def test_before_up_has_started_its_redis_nothing_is_wrong(env, monkeypatch):
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        nothing_there = {**env, "REDIS_URL": f"redis://127.0.0.1:{listener.getsockname()[1]}/0"}
+    assert finding(told(nothing_there, code=1), "redis")["severity"] == "problem"
+    # The port of the default may be taken on this machine.
+    monkeypatch.setattr(Settings, "redis_url_is_set", False)
+    assert "'aicity-fleet up' starts a Redis" in finding(told(nothing_there), "redis")["cure"]
+
+
 def test_a_real_process_prints_one_json_object(env, empty_folder):
     done = run_cli(*CLI, "doctor", "--json", env=env, cwd=empty_folder)
     assert done.returncode == 0, done.stderr
@@ -74,6 +85,17 @@ def test_the_findings_of_status_come_last(env, ledger):
     shown = run(env, code=1)
     assert "! fleet: No dispatcher has swept" in shown
     assert "aicity-fleet up" in shown
+
+
+def test_a_fleet_that_works_has_nothing_to_act_on(env, ledger):
+    assert ledger.coordination.may_sweep(2)
+    counts = dict.fromkeys(("seen", "accepted", "known", "refused"), 0)
+    ledger.coordination.note_poll("a-poll", {"status": "ok", "message": "", **counts})
+    ledger.accept(AssignedTask("clx-1", "general", "Say something."))
+    assert isinstance(ledger.claim("clx-1", ClaimTerms("host-7:1", 15)), Lease)
+    found = told(env)
+    assert finding(found, "fleet")["what"] == "The fleet works."
+    assert "Processes with running jobs: host-7:1 (1)" in finding(found, "processes")["what"]
 
 
 def test_wrong_settings_end_with_the_code_2_and_all_of_them(env):
