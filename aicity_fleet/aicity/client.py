@@ -242,9 +242,9 @@ class AICityClient:
         """Send one request; give the payload and its envelope, or raise the fitting error."""
         where = f"{method} {path}"
         try:
-            with self._http.stream(
-                method, self.base_url + path, params=params, json=json, headers=headers
-            ) as response:
+            # Merged, because httpx drops the query of the path where it is given params, even empty ones.
+            url = httpx.URL(self.base_url + path).copy_merge_params(params or {})
+            with self._http.stream(method, url, json=json, headers=headers) as response:
                 body = read_bounded(response, where)
         except httpx.HTTPError as error:
             raise AICityUnavailableError(

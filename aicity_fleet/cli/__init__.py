@@ -9,6 +9,7 @@ import aicity_fleet
 from aicity_fleet.cli import (
     aicity,
     demo,
+    doctor,
     job_list,
     jobs,
     moves,
@@ -34,6 +35,7 @@ app.command("register")(aicity.register)
 app.command("profile")(aicity.profile)
 app.command("poll")(aicity.poll)
 app.command("status")(status.status)
+app.command("doctor")(doctor.doctor)
 app.command("jobs")(job_list.jobs)
 app.command("job")(jobs.job)
 app.command("pause")(pause.pause)

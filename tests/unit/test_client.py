@@ -67,6 +67,24 @@ def test_an_owner_token_is_a_bearer_and_both_shapes_of_a_new_agent_are_read():
         assert client_for(handler, owner=True).register({}) == {"id": "a", "apiKey": "k"}
 
 
+@pytest.mark.parametrize(
+    ("name", "query"), [("api", "role=agent&page=1&page_size=50"), ("bridge", "role=agent")]
+)
+def test_the_query_of_a_contracts_path_is_sent_with_the_paging(name, query):
+    seen = []
+
+    def handler(request: httpx.Request) -> httpx.Response:
+        seen.append(request.url.query.decode())
+        return httpx.Response(200, json=[])
+
+    contract = load_contract(name)
+    paths = contract.paths.model_copy(update={"assigned": "/tasks?role=agent"})
+    transport = httpx.MockTransport(handler)
+    contract = contract.model_copy(update={"paths": paths})
+    list(AICityClient("https://city.test", KEY, contract, transport=transport).assigned_pages())
+    assert seen == [query]
+
+
 def test_all_pages_are_walked():
     def handler(request: httpx.Request) -> httpx.Response:
         number = int(request.url.params["page"])

@@ -77,6 +77,7 @@ WALLS = {
     "aicity_fleet/journal": ("aicity_fleet.ledger", "aicity_fleet.team"),
     "aicity_fleet/money": ("aicity_fleet.ledger", "aicity_fleet.team"),
     "aicity_fleet/aicity": ("aicity_fleet.ledger", "aicity_fleet.team", "aicity_fleet.simulator"),
+    "aicity_fleet/doctor": ("aicity_fleet.cli", "aicity_fleet.messaging", "aicity_fleet.simulator"),
     "aicity_fleet/messaging": ("aicity_fleet.ledger", "aicity_fleet.team", "aicity_fleet.aicity"),
     "aicity_fleet/celery_app.py": ("aicity_fleet.team", "aicity_fleet.aicity"),
 }
