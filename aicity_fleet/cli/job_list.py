@@ -20,6 +20,9 @@ from aicity_fleet.models import JobState
 MOST_ID_CHARS = 40
 """An id that is longer is shown on several lines."""
 
+GAP = 2
+"""What stands between two columns, in characters: the padding and the divider of the table."""
+
 MOST_REASON_CHARS = 40
 """The most that is shown of the reason of a job without an ending."""
 
@@ -96,13 +99,15 @@ def _fitting(columns: list[_Filled], width: int) -> list[_Filled]:
     """Return the columns that fit into so many characters, in their order."""
     kept = [column for column in columns if column.rank == 0]
     for column in sorted(columns, key=lambda column: column.rank):
-        if column.rank and sum(each.width + 1 for each in (*kept, column)) < width:
+        if column.rank and sum(each.width + GAP for each in (*kept, column)) < width:
             kept.append(column)
     return [column for column in columns if column in kept]
 
 
 def _ending_or_reason(job: Job) -> Text:
     ending = ending_of(job)
+    if job.outcome is not None and job.decision:
+        return foreign(f"{ending}, {job.decision}")
     if ending != "-" or not job.reason:
         return foreign(ending)
     reason = foreign(" ".join(job.reason.split()))

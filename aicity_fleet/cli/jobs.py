@@ -149,6 +149,8 @@ def _facts(found: Job, now: datetime) -> Table:
     table.add_row("margin", margin_text(earned, found.cost))
     table.add_row("ran", f"{found.ran_ms / 1000:.1f} s")
     table.add_row("ending", Text(ending_of(found)))
+    if found.decision:
+        table.add_row("decided", found.decision)
     if found.reason:
         table.add_row("reason", foreign(found.reason))
     if found.score is not None:

@@ -21,8 +21,8 @@ def status(as_json: AsJson = False) -> None:
     """Show whether the fleet works, what is wrong, and what to do.
 
     Exit codes: 0, all is well or will recover by itself. 1, a person must act: AI City or the model
-    provider refuses the fleet, jobs are held or in quarantine, or a process is missing. 2, Redis is
-    unavailable or a setting is wrong.
+    provider refuses the fleet, jobs wait for a decision, a process is missing, or Redis is nearly full. 2,
+    Redis is unavailable or a setting is wrong.
     """
     settings = read_settings()
     overview = read_overview(open_ledger(settings))

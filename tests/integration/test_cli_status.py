@@ -54,6 +54,8 @@ def test_a_job_that_waits_for_a_decision_is_an_alarm_until_it_is_acknowledged(ru
     assert "1 acknowledged" in words(run("status"))
     data = json.loads(run("status", "--json"))
     assert (data["undecided"], data["decided"]["acknowledged"]) == (0, 1)
+    assert "complete, acknowledged" in run("jobs", "--state", "quarantined")
+    assert "acknowledged" in run("job", "a").split("acknowledged by hand")[0]
     assert run("send-report", "a") == "a: report queued (was quarantined)\n"
 
 
