@@ -137,7 +137,7 @@ def status(own: Own) -> list[str]:
 def test_memory_that_runs_out_is_told_before_and_after(own):
     assert status(own) == []
     used = int(own.admin.info("memory")["used_memory"])
-    own.admin.config_set("maxmemory", int(used / 0.88))
+    own.admin.config_set("maxmemory", int(used / 0.85))
     (remark,) = status(own)
     assert remark.startswith("- Redis uses")
     own.admin.config_set("maxmemory", used // 2)
