@@ -128,7 +128,7 @@ def _error_for(
         case 410:
             return AICityGoneError(
                 f"{where}: {said}. AI City retired this endpoint; set the new path in "
-                "FLEET_CONTRACT_FILE.",
+                "FLEET_CONTRACT_FILE ('aicity-fleet doctor' looks for it).",
                 status,
                 code,
             )

@@ -226,7 +226,7 @@ class AICityClient:
     def _unexpected(self, what: str, why: str) -> AICityUnavailableError:
         return AICityUnavailableError(
             f"AI City's answer for {what} is not what the contract '{self.contract.name}' says: "
-            f"{why}. If this lasts, AI City has changed: see FLEET_CONTRACT_FILE.",
+            f"{why}. If this lasts, AI City has changed: 'aicity-fleet doctor' shows where.",
             HTTPStatus.OK,
         )
 

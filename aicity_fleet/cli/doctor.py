@@ -181,7 +181,9 @@ def _write(path: Path, report: ContractReport | None, redact: Callable[[str], st
     except FleetError as error:
         return problem("--write", str(error), why, "Act on it, then try again.")
     cure = f"Read it, then set FLEET_CONTRACT_FILE={path} for the dispatcher and restart it."
-    return note("--write", f"Wrote {path}.", cure=cure)
+    open_ = [route.name for route in report.routes.values() if route.state != "confirmed"]
+    left = f" Not confirmed: {', '.join(open_)}." if open_ else ""
+    return note("--write", f"Wrote {path}.{left}", cure=cure)
 
 
 def _redact(environ: Mapping[str, str]) -> Callable[[str], str]:

@@ -54,7 +54,7 @@ def test_help_names_every_command(empty_folder):
     shown = run({}, empty_folder, "--help").stdout
     for command in (
         *("up", "demo", "register", "profile", "poll", "status", "jobs", "job", "simulator"),
-        *("pause", "resume", "cancel", "park", "rerun", "send-report"),
+        *("pause", "resume", "cancel", "park", "rerun", "send-report", "doctor"),
     ):
         assert command in shown
         help_of = CliRunner().invoke(app, [command, "--help"])  # a process each would take long

@@ -6,8 +6,13 @@ import dataclasses
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
 from support.other_market import KEY, OtherMarket, other_market
 
 from aicity_fleet.aicity.client import AICityClient
@@ -18,6 +23,7 @@ from aicity_fleet.doctor.findings import Finding, Severity
 from aicity_fleet.errors import ContractError, SettingsError
 from aicity_fleet.models import Completed, Failed
 from aicity_fleet.settings import Settings
+from aicity_fleet.simulator.serve import running
 
 
 @pytest.fixture
@@ -89,6 +95,54 @@ def test_a_contract_that_is_written_lists_completes_and_fails(market, tmp_path):
     assert market.delivered == [{"job_id": "job-1", "deliverable": delivery, "durationMs": 1500}]
     assert market.rejected == [
         {"job_id": "job-2", "code": "deadline", "explanation": "It took too long."}
+    ]
+
+
+def test_a_server_of_another_framework_is_read_as_well(tmp_path):
+    """Without envelope, without codes, and with faults that do not say what belongs under a key."""
+    reports: list[dict[str, Any]] = []
+    wanted = {"submit": ("result", "execution_time_ms"), "abort": ("error_code", "error_message")}
+
+    async def listed(_request: Request) -> Response:
+        return JSONResponse([{"id": "a-1"}])
+
+    async def report(request: Request) -> Response:
+        verb, body = request.url.path.rpartition("/")[2], await request.json()
+        missing = [name for name in wanted[verb] if name not in body]
+        if missing:
+            faults = [
+                {"type": "missing", "loc": ["body", name], "msg": "Field required", "input": body}
+                for name in missing
+            ]
+            return JSONResponse({"detail": faults}, 422)
+        if request.path_params["job_id"] != "a-1":
+            return JSONResponse({"detail": "No such assignment"}, 404)
+        reports.append(body)
+        return JSONResponse({"ok": True})
+
+    def not_found(_request: Request, _error: Exception) -> Response:
+        return JSONResponse({"detail": "Not Found"}, 404)
+
+    routes = [
+        Route("/api/agents/me/assignments", listed),
+        Route("/api/assignments/{job_id}/submit", report, methods=["POST"]),
+        Route("/api/assignments/{job_id}/abort", report, methods=["POST"]),
+    ]
+    with running(Starlette(routes=routes, exception_handlers={404: not_found})) as url:
+        check = AICityCheck(Settings.load({"AGENT_CITY_BASE_URL": url, "AGENT_CITY_API_KEY": KEY}))
+        check.findings()
+        assert check.report is not None
+        write_contract(check.report, tmp_path / "contract.toml")
+        assert reports == []
+        contract = load_contract("api", tmp_path / "contract.toml")
+        assert (contract.paths.task, contract.paths.profile) == ("", "")
+        with AICityClient(url, KEY, contract) as client:
+            assert next(client.assigned_pages()) == [{"id": "a-1"}]
+            client.report("a-1", Completed("The work.", 1500, "a-model"), "key-1")
+            client.report("a-1", Failed("deadline", "It took too long."), "key-2")
+    assert reports == [
+        {"result": "The work.", "execution_time_ms": 1500},
+        {"error_code": "deadline", "error_message": "It took too long."},
     ]
 
 

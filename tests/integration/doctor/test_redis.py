@@ -25,6 +25,7 @@ from aicity_fleet.doctor.redis_probe import (
     read_server,
 )
 from aicity_fleet.embedded.redis_server import RedisServer, new_redis_server
+from aicity_fleet.errors import LedgerError
 from aicity_fleet.ledger.keys import Keys
 from aicity_fleet.settings import Settings
 
@@ -250,3 +251,6 @@ def test_a_redis_without_a_ledger_gets_none(own_server, admin):
         assert admin.dbsize() == 0
         client.set(Keys("doctor").schema, 3)
         assert open_used_ledger(client, settings) is not None
+        client.set(Keys("doctor").schema, 999)
+        with pytest.raises(LedgerError, match="999"):
+            open_used_ledger(client, settings)
