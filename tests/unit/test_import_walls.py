@@ -157,6 +157,7 @@ FOREIGN = {
     "redis": {
         "aicity_fleet/ledger",
         "aicity_fleet/messaging/broker.py",
+        "aicity_fleet/doctor/redis_probe.py",
         "aicity_fleet/redis_faults.py",
     },
     "celery": {

@@ -130,10 +130,11 @@ def test_a_process_does_not_miss_the_keys_of_others(env, process, missing, looks
     assert bool(found["routes"]) is looks_at_aicity
 
 
-def test_a_contract_is_written_and_then_all_is_well(env, tmp_path: Path):
+def test_a_contract_is_written_and_then_all_is_well(env, tmp_path: Path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     with other_market() as market:
         elsewhere = {**env, "AGENT_CITY_BASE_URL": market.url, "AGENT_CITY_API_KEY": KEY}
-        path = tmp_path / "contract.toml"
+        path = Path("contract.toml")
         shown = run(elsewhere, "--write", str(path), code=1)
         assert f"FLEET_CONTRACT_FILE={path}" in shown
         assert KEY not in path.read_text()
