@@ -131,12 +131,13 @@ def _look(client: AICityClient, ledger: Ledger, intake: _Intake, turn: Turn) -> 
     try:
         if controls.guard_is_new:
             ledger.controls.seed_guard(_failures_in_a_row(client))
-        began = time.monotonic()
         for _ in range(MAX_WALKS):
             if not intake.walk(turn.prolong):
                 break
         if intake.is_whole:
-            ledger.coordination.note_walk(time.monotonic() - began + CLOCK_MARGIN_SECONDS)
+            # An entry counts as listed since this poll saw it first, so the walk began with the poll.
+            age = time.monotonic() - intake.began_at + CLOCK_MARGIN_SECONDS
+            ledger.coordination.note_walk(age)
     except AICityError as error:
         intake.summary.status, intake.summary.message = "error", str(error)
         intake.summary.may_pass = error.may_pass
@@ -195,6 +196,7 @@ class _Intake:
     messages: Messages
     max_input_chars: int
     summary: PollSummary
+    began_at: float = dataclasses.field(default_factory=time.monotonic)
     is_whole: bool = False
     """Whether the latest walk reached the end of the list, and brought nothing new to walk it again for."""
     _tasks: set[str] = dataclasses.field(default_factory=set)

@@ -39,6 +39,8 @@ def poll_task(self: Task[[], JsonObject]) -> JsonObject:
     # After an error AI City does not answer; a busy poll means that another process polls and reads back.
     if summary["status"] not in {"busy", "error"}:
         read_back(client=_client(), ledger=ledger)
+    # Not while AI City wants to be left alone, or refuses the key.
+    if summary["status"] in {"ok", "paused"}:
         check_unlisted(client=_client(), ledger=ledger)
     return summary
 

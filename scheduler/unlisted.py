@@ -4,11 +4,20 @@ A buyer may have cancelled it, or the ledger may come from a backup. But a list 
 what it stands for, so only the task itself tells. Called after each poll.
 """
 
+import time
+from collections.abc import Sequence
+from http import HTTPStatus
+
 import structlog
 
 from aicity_fleet.aicity.answers import storable
 from aicity_fleet.aicity.client import AICityClient
-from aicity_fleet.errors import AICityError, AICityRefusedError
+from aicity_fleet.errors import (
+    AICityError,
+    AICityRateLimitedError,
+    AICityRefusedError,
+    AICityUnauthorizedError,
+)
 from aicity_fleet.ledger import Ledger
 from aicity_fleet.models import JsonObject
 from scheduler.poll import leave_alone
@@ -16,11 +25,19 @@ from scheduler.poll import leave_alone
 MOST_READS = 30
 """The most tasks that are read after one poll."""
 
+MOST_SECONDS = 15.0
+"""How long the reads after one poll may take before no further one begins, in seconds."""
+
+TURN_SECONDS = 60.0
+"""How long a process that died holds off others, in seconds: ``MOST_SECONDS`` and the longest request."""
+
 log = structlog.get_logger(__name__)
 
 
 def check_unlisted(*, client: AICityClient, ledger: Ledger) -> int:
     """Read the tasks of jobs that wait for this, and let each job begin or withdraw it.
+
+    One process does so at a time.
 
     Returns:
         How many were withdrawn.
@@ -28,18 +45,32 @@ def check_unlisted(*, client: AICityClient, ledger: Ledger) -> int:
     Raises:
         LedgerUnavailableError: Redis went away; the next poll goes on.
     """
-    withdrawn = 0
-    for job_id in ledger.unlisted(MOST_READS):
+    waiting = ledger.unlisted(MOST_READS)
+    if not waiting:
+        return 0
+    with ledger.coordination.only_unlisted(TURN_SECONDS) as turn:
+        return 0 if turn is None else _check(waiting, client, ledger)
+
+
+def _check(waiting: Sequence[str], client: AICityClient, ledger: Ledger) -> int:
+    withdrawn, ends_at = 0, time.monotonic() + MOST_SECONDS
+    for job_id in waiting:
+        if time.monotonic() > ends_at:
+            break
         try:
             why = _why_withdrawn(client.task(job_id), client)
         except AICityRefusedError as error:
             # Without a code it may come from the edge before AI City, or the contract's path may be wrong.
             why = f"AI City no longer shows its task: {error}"[:300] if error.code else ""
-        except AICityError as error:
+        except (AICityUnauthorizedError, AICityRateLimitedError) as error:
             leave_alone(error, client, ledger)
-            log.warning("unlisted.not_read", job_id=job_id, message=str(error))
             break  # it waits until the next poll, and so do the others
-        if ledger.note_unlisted(job_id, withdrawn=why) and why:
+        except AICityError as error:
+            log.warning("unlisted.not_read", job_id=job_id, message=str(error))
+            is_wrong_path = error.status in {HTTPStatus.OK, HTTPStatus.GONE}
+            ledger.note_unlisted(job_id, "begin" if is_wrong_path else "later")
+            continue
+        if ledger.note_unlisted(job_id, "withdraw" if why else "begin", why) and why:
             withdrawn += 1
             log.warning("job.withdrawn", job_id=job_id, why=why)
     return withdrawn

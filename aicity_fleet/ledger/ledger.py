@@ -148,14 +148,21 @@ class Ledger(runs.Runs, outbox.Outbox, Records):
             found: Any = self.client.zrange(self.keys.unlisted, 0, limit - 1)
         return list(found)
 
-    def note_unlisted(self, job_id: str, *, withdrawn: str = "") -> bool:
+    def note_unlisted(
+        self, job_id: str, verdict: Literal["begin", "later", "withdraw"], why: str = ""
+    ) -> bool:
         """Record what the task of such a job showed; False when the job is no longer in that state.
 
         Args:
-            withdrawn: Why it is not to be done any more: it goes to quarantine, and is queued again when AI
-                City lists it again. Empty when it is still to be done.
+            verdict: ``begin`` when it is still to be done; ``later`` when it could not be read;
+                ``withdraw`` when it is not to be done: the job goes to quarantine, and is queued again when
+                AI City lists its task again.
+            why: It is withdrawn.
         """
-        return bool(self._scripts.run("note_unlisted", job_id, withdrawn, self._retention_ms))
+        reply = self._scripts.run(
+            "note_unlisted", job_id, verdict, why=why, retention_ms=self._retention_ms
+        )
+        return bool(reply)
 
     def sweep(self, *, max_running: int = 0) -> SweepResult:
         """Make lapsed, stale and due work runnable; the caller sends the messages.

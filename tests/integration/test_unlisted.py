@@ -1,9 +1,11 @@
 """Tasks that AI City's list no longer names: none is bought that was withdrawn, and none is lost."""
 
+from contextlib import contextmanager
+
 import pytest
 from support.messages import RecordedMessages
 
-from aicity_fleet.errors import AICityUnavailableError
+from aicity_fleet.errors import AICityGoneError, AICityUnavailableError
 from aicity_fleet.ledger import ClaimTerms, Lease, NotClaimed
 from aicity_fleet.models import JobState, Spent
 from scheduler.poll import poll
@@ -78,7 +80,63 @@ def test_a_task_that_the_list_hides_is_begun_all_the_same(city, look, ledger):
     assert ledger.claim(hidden, TERMS) == NotClaimed("not_listed", hidden)
     assert look(shown) == 0
     assert hidden in ledger.sweep().to_run
+    look(shown)
+    assert isinstance(ledger.claim(hidden, TERMS), Lease), "the answer holds for a while"
+
+
+def test_one_task_that_cannot_be_read_holds_up_no_other(city, look, ledger, client):
+    first, second, shown = city.submit({}, {}, {})
+    look()
+    look(shown)
+    for job_id in (first, second):
+        ledger.claim(job_id, TERMS)
+    read = client.task
+
+    def broken(task_id: str):
+        if task_id == first:
+            raise AICityUnavailableError("broken", 500)
+        return read(task_id)
+
+    client.task = broken
+    look(shown)
+    assert isinstance(ledger.claim(second, TERMS), Lease)
+    assert ledger.claim(first, TERMS) == NotClaimed("not_listed", first)
+    client.task = read
+    look(shown)
+    assert isinstance(ledger.claim(first, TERMS), Lease)
+
+
+@pytest.mark.parametrize("error", [AICityGoneError("gone", 410), AICityUnavailableError("?", 200)])
+def test_a_path_that_reads_no_task_begins_every_job(city, look, ledger, client, error):
+    hidden, shown = city.submit({}, {})
+    look()
+    look(shown)
+    ledger.claim(hidden, TERMS)
+
+    def wrong_path(_task_id: str):
+        raise error
+
+    client.task = wrong_path
+    look(shown)
     assert isinstance(ledger.claim(hidden, TERMS), Lease)
+
+
+def test_a_poll_that_was_wanted_meanwhile_takes_no_listed_task_for_unlisted(city, look, ledger):
+    (job_id,) = city.submit({})
+    look()
+    only_poll = ledger.coordination.only_poll
+    again = iter((True, False))
+
+    @contextmanager
+    def wanted(seconds: float):
+        with only_poll(seconds) as turn:
+            yield turn
+        turn.is_wanted = next(again)
+
+    ledger.coordination.only_poll = wanted
+    look()
+    del ledger.coordination.only_poll
+    assert isinstance(ledger.claim(job_id, TERMS), Lease)
 
 
 def test_a_withdrawn_task_that_is_assigned_again_is_a_job_again(city, look, ledger):

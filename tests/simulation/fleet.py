@@ -226,6 +226,7 @@ class Fleet:
             ).to_json()
             if summary["status"] not in {"busy", "error"}:
                 read_back(client=client, ledger=ledger)
+            if summary["status"] in {"ok", "paused"}:
                 check_unlisted(client=client, ledger=ledger)
             return summary
 
