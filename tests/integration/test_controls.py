@@ -677,12 +677,28 @@ def test_the_cap_of_the_day_makes_the_agent_busy_until_midnight(ledger):
     assert wants_to_be_busy(ledger.controls.read())
 
 
+def test_an_agent_for_whom_nothing_waits_any_more_is_available_again(ledger):
+    """Otherwise it would get no task, and only a task can show that there is room."""
+    accept(ledger, "a")
+    lease, cap_usd, cents = claimed(ledger, "a"), Decimal("0.04"), Decimal("0.03")
+    assert ledger.spending.reserve(lease, 0, cents, cap_usd=cap_usd, seconds=60)
+    assert not ledger.spending.reserve(lease, 1, cents, cap_usd=cap_usd, seconds=60)
+    assert wants_to_be_busy(ledger.controls.read())
+    today = ledger.keys.spending(int(ledger.now().timestamp() // 86_400))
+    ledger.client.hincrby(today, "kept_back_at", -120_000)
+    assert not wants_to_be_busy(ledger.controls.read())
+    assert not ledger.spending.reserve(lease, 1, cents, cap_usd=cap_usd, seconds=60)
+    ledger.spending.set_cap(Decimal(1))
+    assert not wants_to_be_busy(ledger.controls.read()), "a person made room"
+
+
 def test_a_call_that_fits_no_day_does_not_make_the_agent_busy(ledger):
     accept(ledger, "a")
     lease, cap_usd = claimed(ledger, "a"), Decimal("0.10")
     assert not ledger.spending.reserve(lease, 0, Decimal("0.11"), cap_usd=cap_usd, seconds=60)
     assert not wants_to_be_busy(ledger.controls.read())
     assert ledger.spending.reserve(lease, 1, Decimal("0.10"), cap_usd=cap_usd, seconds=60)
+    assert not ledger.spending.reserve(lease, 2, Decimal("0.01"), cap_usd=cap_usd, seconds=60)
     assert wants_to_be_busy(ledger.controls.read())
 
 

@@ -131,6 +131,7 @@ def test_a_cap_that_a_person_sets_holds_for_the_day_and_every_worker(ledger):
     assert reserve(ledger, lease, 0, "0.11", "0.10")
     assert not reserve(ledger, lease, 1, "0.10", "0.10")
     assert ledger.spending.set_cap(None) == Decimal("0.20")
+    assert ledger.spending.today().cap_usd == Decimal("0.10"), "at once, also where nothing runs"
     assert not reserve(ledger, lease, 1, "0.05", "0.10"), "the workers' own cap holds again"
     assert ledger.spending.today().cap_usd == Decimal("0.10")
 

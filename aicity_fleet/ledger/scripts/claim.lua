@@ -69,6 +69,7 @@ if arg.day_cap ~= '' then
   local cap = cap_today(arg.day_cap)
   if day_is_full(cap, job) then
     local wanted = tonumber(redis.call('HGET', job, 'wanted') or '0')
+    keep_back(wanted, cap)
     if wanted > tonumber(cap) then -- it fits no day, which the record of each day shows
       redis.call('HSET', today(), 'wanted', string.format('%.0f', wanted))
     end

@@ -9,7 +9,9 @@
 -- An amount that did not fit is recorded with the job, which does not start again before it fits: other jobs
 -- may need less.
 local id, name, arg = ARGV[1], ARGV[2], named(3)
-if charged_today() + reserved(name) + tonumber(arg.amount) > tonumber(cap_today(arg.day_cap)) then
+local cap = cap_today(arg.day_cap)
+if charged_today() + reserved(name) + tonumber(arg.amount) > tonumber(cap) then
+  keep_back(arg.amount, cap)
   redis.call('HSET', today(), 'wanted', arg.amount)
   if redis.call('EXISTS', key('job', id)) == 1 then
     redis.call('HSET', key('job', id), 'wanted', arg.amount)

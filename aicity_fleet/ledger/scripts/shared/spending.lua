@@ -1,7 +1,7 @@
 -- The hash of one day (UTC) holds what the fleet spends: `spent` is what calls cost, `estimated` our guess at
 -- those that the provider did not count, both in picodollars; `calls` and `unpriced` count calls. `cap` is the
 -- cap that was named last, `set_cap` one that a person set for this day, which counts in place of it, and `wanted`
--- what the call needed that was kept back last. A job has its own `wanted`.
+-- what the call needed that was kept back last, at `kept_back_at`. A job has its own `wanted`.
 local SPENDING_KEPT_MS = 8 * 86400 * 1000
 
 local function today()
@@ -11,7 +11,7 @@ end
 -- The cap that holds today, where a worker names its own. It is recorded for people.
 local function cap_today(named)
   local cap = redis.call('HGET', today(), 'set_cap') or named
-  redis.call('HSET', today(), 'cap', cap)
+  redis.call('HSET', today(), 'cap', cap, 'own_cap', named)
   redis.call('PEXPIRE', today(), SPENDING_KEPT_MS)
   return cap
 end
@@ -41,11 +41,16 @@ local function day_is_full(cap, hash)
   return charged_today() + reserved() + math.max(1, wanted) > tonumber(cap)
 end
 
--- Whether jobs wait for the next day. A call that fits no day at all says nothing of the others.
+-- The cap keeps a call or a job back. A call that fits no day at all says nothing of the others.
+local function keep_back(hash_wanted, cap)
+  if tonumber(hash_wanted or '0') <= tonumber(cap) then
+    redis.call('HSET', today(), 'kept_back_at', NOW)
+  end
+end
+
+-- Whether jobs wait for the next day: each of them asks again every 30 s.
 local function day_is_over()
-  local fields = redis.call('HMGET', today(), 'cap', 'wanted')
-  local cap, wanted = tonumber(fields[1]) or math.huge, tonumber(fields[2] or '0')
-  return charged_today() + reserved() + (wanted > cap and 1 or math.max(1, wanted)) > cap
+  return tonumber(redis.call('HGET', today(), 'kept_back_at') or '0') > NOW - 120000
 end
 
 -- Add what a model call cost to the job and to the day.
