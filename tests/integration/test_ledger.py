@@ -1,6 +1,7 @@
 """Every move of a job on a real Redis: from where, to where, and what refuses it."""
 
 import dataclasses
+import json
 import threading
 from collections import Counter
 from dataclasses import replace
@@ -521,6 +522,33 @@ def test_what_waits_does_not_wait_longer_because_the_clock_was_set_back(ledger, 
     claim(ledger, "queued")
     claim(ledger, "running")
     take(ledger, "finished")
+
+
+def test_a_lease_that_was_renewed_since_the_clock_was_set_back_stands(ledger, redis_client):
+    ledger.accept(TASK)
+    ledger.sweep()
+    lease = claim(ledger)
+    redis_client.hincrby(ledger.keys.turns, "swept_at", 3_600_000)
+    assert ledger.sweep().rescued == ()
+    assert ledger.renew([lease], lease_seconds=15).lost == frozenset()
+
+
+def test_waits_for_others_do_not_grow_because_the_clock_was_set_back(ledger, redis_client):
+    ledger.sweep()
+    ledger.controls.keep_quiet(20)
+    ledger.controls.provider_trouble("e", "t1", "429", wait_seconds=20)
+    hour_ms = 3_600_000
+    redis_client.hincrby(f"{ledger.keys.prefix}controls", "quiet_until", hour_ms)
+    breaker = json.loads(redis_client.hget(f"{ledger.keys.prefix}breakers", "e"))
+    breaker["open_until"] += hour_ms
+    redis_client.hset(f"{ledger.keys.prefix}breakers", "e", json.dumps(breaker))
+    redis_client.hincrby(ledger.keys.turns, "swept_at", hour_ms)
+    ledger.sweep()
+    controls = ledger.controls.read()
+    assert 10 < controls.quiet_seconds < 30
+    (found,) = controls.breakers
+    assert found.open_until is not None
+    assert 10 < (found.open_until - controls.now).total_seconds() < 30
 
 
 def test_every_job_is_read_whatever_their_number(ledger):

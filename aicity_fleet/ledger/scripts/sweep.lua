@@ -23,15 +23,28 @@ end
 -- The clock of Redis was set back by `ms`: move the times at which something is next due back with it, or all that
 -- was accepted, released or claimed before would wait for as long.
 local function set_back(ms)
-  redis.call('HDEL', TURNS, 'claimed_sent_at', 'listens_until')
+  redis.call('HDEL', TURNS, 'claimed_sent_at', 'listens_until', 'walked_at')
+  redis.call('HDEL', CONTROLS, 'probed_at')
+  if tonumber(control('quiet_until') or '0') > NOW then
+    redis.call('HINCRBY', CONTROLS, 'quiet_until', -ms)
+  end
+  for _, endpoint in ipairs(redis.call('HKEYS', BREAKERS)) do
+    local breaker = read_breaker(endpoint)
+    if (breaker.open_until or 0) > NOW then
+      breaker.open_until = breaker.open_until - ms
+      write_breaker(endpoint, breaker)
+    end
+  end
   local times = {
-    {set = key('state', 'running'), fields = {}},
+    -- A lease may have been renewed since, and is right: the longest has this many ms.
+    {set = key('state', 'running'), fields = {}, from = NOW + 600000},
     {set = key('state', 'queued'), fields = {'not_before', 'sent_at'}},
     {set = key('state', 'finished'), fields = {'report_due', 'report_lease_until'}},
     {set = UNSENT, fields = {}},
+    {set = READ_BACKS, fields = {}},
   }
   for _, each in ipairs(times) do
-    local ahead = redis.call('ZRANGEBYSCORE', each.set, '(' .. NOW, '+inf')
+    local ahead = redis.call('ZRANGEBYSCORE', each.set, '(' .. (each.from or NOW), '+inf')
     for _, id in ipairs(ahead) do
       redis.call('ZINCRBY', each.set, -ms, id)
       for _, field in ipairs(each.fields) do
