@@ -6,7 +6,6 @@ coroutine to the loop and waits for the result.
 
 import asyncio
 import threading
-import time
 from collections.abc import Coroutine
 from typing import Any, TypeVar
 
@@ -25,17 +24,14 @@ class EventLoopThread:
 
     def __init__(self) -> None:
         self._loop = asyncio.new_event_loop()
-        self._turned_at = time.monotonic()
+        self.turns = 0
+        """How often the loop has turned, which it notes every ``TURN_SECONDS``."""
         self._thread = threading.Thread(target=self._serve, name="event-loop", daemon=True)
         self._thread.start()
 
     def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
         """Run a coroutine on the loop and wait for it. Do not call it from the loop itself."""
         return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result()
-
-    def stands_still_seconds(self) -> float:
-        """Return for how long the loop has not turned, in seconds; up to ``TURN_SECONDS`` while it does."""
-        return time.monotonic() - self._turned_at
 
     def stop(self) -> None:
         """Cancel what still runs, then stop the loop and its thread."""
@@ -56,7 +52,7 @@ class EventLoopThread:
             self._loop.close()
 
     def _turn(self) -> None:
-        self._turned_at = time.monotonic()
+        self.turns += 1
         self._loop.call_later(TURN_SECONDS, self._turn)
 
 

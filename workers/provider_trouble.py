@@ -27,7 +27,7 @@ BUSY_JOBS = 2
 MAX_EXCUSES = 20
 """A job that was sent back so often for that reason is no longer excused by those others."""
 
-MAX_CONFIRMED = 6
+MAX_CONFIRMED = 10
 """A job that was sent back so often for that reason no longer excuses others. Otherwise jobs that are never
 served excuse each other."""
 

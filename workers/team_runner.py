@@ -82,9 +82,10 @@ class TeamRunner:
             )
             return await run_team(run, stop_switch, on_progress=stop_switch.note)
 
-    def stands_still_seconds(self) -> float:
-        """Return for how long no run could make a step because one kept the event loop, in seconds."""
-        return self._loop.stands_still_seconds()
+    @property
+    def turns(self) -> int:
+        """How often the event loop of the runs has turned; see ``EventLoopThread.turns``."""
+        return self._loop.turns
 
     def serves(self, endpoint: str, stop_switch: StopSwitch, *, after_silence: bool) -> bool | None:
         """Whether an endpoint serves anybody now; see ``HealthChecks.serves``.

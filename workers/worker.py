@@ -7,6 +7,7 @@ import faulthandler
 import os
 import socket
 from collections.abc import Callable
+from typing import Protocol
 
 import structlog
 
@@ -18,14 +19,26 @@ from workers.isolation import Isolation
 from workers.lease_keeper import LeaseKeeper
 from workers.team_runner import TeamRunner
 
-STUCK_SECONDS = 60.0
-"""After how long of a standing event loop a worker process is ended, in seconds. Its leases are renewed by
-another thread, so nobody would ever take its jobs over."""
+CHECK_SECONDS = 10.0
+"""How often a worker process checks whether its event loop turns, in seconds."""
+
+STUCK_CHECKS = 6
+"""After how many checks in a row that see no turn the process is ended: a minute. Its leases are renewed by
+another thread, so nobody would take its jobs over. A process that was frozen and goes on is worth one."""
 
 STUCK_EXIT_CODE = 70
 """The exit code of such a process (EX_SOFTWARE). Its supervisor restarts it."""
 
 log = structlog.get_logger(__name__)
+
+
+class Turning(Protocol):
+    """Something whose turns can be counted."""
+
+    @property
+    def turns(self) -> int:
+        """How often it has turned."""
+        ...
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -68,7 +81,7 @@ class Worker:
         # A connection of its own with a short timeout: a late renewal is useless.
         quick = Ledger.from_settings(settings, timeout_seconds=max(0.2, settings.lease_seconds / 6))
         background = Threads()
-        background.repeat("event-loop", lambda: end_if_stuck(teams), STUCK_SECONDS / 6)
+        background.repeat("event-loop", LoopCheck(teams).look, CHECK_SECONDS)
         return cls(
             ledger=ledger,
             messages=messages,
@@ -102,11 +115,21 @@ class Worker:
         self.teams.close()
 
 
-def end_if_stuck(teams: TeamRunner) -> None:
-    """End this process if one run keeps the event loop, and write where each thread stands."""
-    seconds = teams.stands_still_seconds()
-    if seconds < STUCK_SECONDS:
-        return
-    log.critical("event_loop.stuck", seconds=round(seconds), then="a new process")
-    faulthandler.dump_traceback()
-    os._exit(STUCK_EXIT_CODE)
+class LoopCheck:
+    """Ends this process when one run keeps the event loop, and writes where each thread stands."""
+
+    def __init__(self, loop: Turning) -> None:
+        self._loop = loop
+        self._seen = -1
+        self._still = 0
+
+    def look(self) -> None:
+        """Take one more look."""
+        turns = self._loop.turns
+        self._still = self._still + 1 if turns == self._seen else 0
+        self._seen = turns
+        if self._still < STUCK_CHECKS:
+            return
+        log.critical("event_loop.stuck", checks=self._still, then="a new process")
+        faulthandler.dump_traceback()
+        os._exit(STUCK_EXIT_CODE)

@@ -1,7 +1,8 @@
 """The watchdog: notices, apart from Celery, that this process's consumer no longer consumes.
 
 It only judges what it is shown, by counting its own ticks: a process that was frozen and goes on, or a
-clock that jumps, is worth one tick. What it looks at and what follows is ``consumer_watch``'s.
+clock that jumps, is worth one tick. Only one that was frozen for a minute may be ended as it goes on.
+What it looks at and what follows is ``consumer_watch``'s.
 """
 
 import dataclasses

@@ -273,7 +273,7 @@ def test_jobs_that_are_never_served_do_not_excuse_each_other_for_long(worker, le
     parts = in_trouble(worker, OWN["busy"], serves=True)
     for job_id in jobs[1:]:
         ledger.accept(dataclasses.replace(TASK, task_id=job_id))
-    for _ in range(12):
+    for _ in range(16):
         for job_id in jobs:
             run_job(job_id, parts)
             ledger.client.hset(ledger.keys.job(job_id), "not_before", "0")

@@ -43,7 +43,8 @@ end
 -- An endpoint serves again: the messages of the jobs that were refused because of it are due.
 local function end_waits(endpoint)
   for _, id in ipairs(redis.call('SMEMBERS', key('waiting', endpoint))) do
-    redis.call('ZADD', UNSENT, 'XX', NOW, id)
+    local not_before = tonumber(redis.call('HGET', key('job', id), 'not_before') or '0')
+    redis.call('ZADD', UNSENT, 'XX', math.max(NOW, not_before), id)
   end
   redis.call('DEL', key('waiting', endpoint))
 end
