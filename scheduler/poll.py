@@ -102,7 +102,7 @@ def poll(
         LedgerUnavailableError: Redis went away; the next poll goes on.
     """
     summary, began = PollSummary(), time.monotonic()
-    intake = _Intake(client, ledger, messages, max_input_chars, summary)
+    intake = _Intake(client, ledger, messages, max_input_chars, summary, began)
     for _ in range(MAX_WALKS):
         with ledger.coordination.only_poll(POLL_TURN_SECONDS) as turn:
             hindrance = (
@@ -196,7 +196,8 @@ class _Intake:
     messages: Messages
     max_input_chars: int
     summary: PollSummary
-    began_at: float = dataclasses.field(default_factory=time.monotonic)
+    began_at: float
+    """``time.monotonic()`` of the poll's begin."""
     is_whole: bool = False
     """Whether the latest walk reached the end of the list, and brought nothing new to walk it again for."""
     _tasks: set[str] = dataclasses.field(default_factory=set)

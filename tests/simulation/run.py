@@ -23,7 +23,7 @@ from aicity_fleet import background, backoff
 from aicity_fleet.ledger import controls, coordination
 from aicity_fleet.ledger import ledger as ledger_module
 from aicity_fleet.messaging import messages
-from scheduler import availability, poll, read_back, report, sweep
+from scheduler import availability, poll, read_back, report, sweep, unlisted
 from workers import lease_keeper, ledger_journal, run_job
 
 REST_SECONDS = 1500.0
@@ -64,6 +64,7 @@ def virtual(world: World) -> Iterator[None]:
             (lease_keeper, "time", clock),
             (poll, "time", clock),
             (read_back, "time", clock),
+            (unlisted, "time", clock),
             (backoff, "random", chance),
             (controls, "random", chance),
             (ledger_module, "secrets", tokens),
@@ -72,8 +73,8 @@ def virtual(world: World) -> Iterator[None]:
             *(
                 (module, "log", Silence())
                 for module in (
-                    *(run_job, lease_keeper, report, poll, read_back, sweep, availability),
-                    *(background, messages),
+                    *(run_job, lease_keeper, report, poll, read_back, sweep, unlisted),
+                    *(availability, background, messages),
                 )
             ),
         ):
