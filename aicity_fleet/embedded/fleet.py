@@ -3,8 +3,10 @@
 Each process gets only the secrets that it may hold; ``aicity_fleet.redaction`` says which.
 """
 
+import dataclasses
 import os
 import secrets
+import signal
 import sys
 from collections.abc import Mapping, Sequence
 
@@ -60,7 +62,9 @@ def flower_program(env: Mapping[str, str], *, port: int, password: str) -> Progr
         "FLOWER_BASIC_AUTH": f"fleet:{password}",
         "FLOWER_READ_ONLY": env.get("FLOWER_READ_ONLY") or "true",
     }
-    return _forked("flower", argv, Process.FLOWER, env, **further)
+    program = _forked("flower", argv, Process.FLOWER, env, **further)
+    # It turns SIGTERM into an exception, which its start may catch, and then it would outlive the fleet.
+    return dataclasses.replace(program, ends_by=signal.SIGKILL)
 
 
 def _forked(

@@ -106,7 +106,14 @@ class ForkServer:
             )
         self._socket = ours
 
-    def start(self, name: str, argv: Sequence[str], env: Mapping[str, str], output: int) -> Forked:
+    def start(
+        self,
+        name: str,
+        argv: Sequence[str],
+        env: Mapping[str, str],
+        output: int,
+        ends_by: signal.Signals = signal.SIGTERM,
+    ) -> Forked:
         """Fork a process that leads a process group of its own.
 
         Args:
@@ -114,12 +121,16 @@ class ForkServer:
             argv: What it would be started with: ``python -m MODULE`` and the arguments.
             env: Its environment. The process with the code does not read it.
             output: The file descriptor that it writes to; the caller closes it afterwards.
+            ends_by: The signal that it gets when the process with the code ends.
 
         Raises:
             OSError: The process with the code does not start, or cannot fork.
         """
         _python, _m, module, *args = argv
-        order = {"name": name, "module": module, "args": args, "env": dict(env)}
+        order = {
+            **{"name": name, "module": module, "args": args, "env": dict(env)},
+            "ends_by": int(ends_by),
+        }
         with self._guard, open(os.memfd_create(name), "w+", encoding="utf-8") as file:
             json.dump(order, file)
             file.seek(0)

@@ -50,10 +50,11 @@ def main() -> None:
             importlib.import_module(name)
     if threading.active_count() > 1:  # a fork would wait for locks that they hold, forever
         raise RuntimeError(f"Code that was loaded runs threads: {threading.enumerate()}")
+    parent = os.getpid()
     with socket.socket(fileno=os.dup(0)) as requests:
         order = _Server(requests).serve()
     if order is not None:
-        _become(order)
+        _become(order, parent)
 
 
 class _Server:
@@ -146,13 +147,14 @@ def _child_deaths() -> Iterator[int]:
         os.close(write)
 
 
-def _become(order: IO[str]) -> None:
+def _become(order: IO[str], parent: int) -> None:
     """Run a module as ``python -m`` would, with the environment of its own."""
     with order:
         what: dict[str, Any] = json.load(order)
     os.environ.clear()
     os.environ.update(what["env"])
     name_process(what["name"])
+    die_with_parent(parent, signal.Signals(what["ends_by"]))
     sys.argv[1:] = what["args"]  # run_module fills in the first
     runpy.run_module(what["module"], run_name="__main__", alter_sys=True)
 

@@ -9,7 +9,7 @@ _PR_SET_PDEATHSIG, _PR_SET_NAME = 1, 15
 _PRCTL = ctypes.CDLL(None).prctl if sys.platform == "linux" else None
 
 
-def die_with_parent(parent: int) -> None:
+def die_with_parent(parent: int, number: signal.Signals = signal.SIGTERM) -> None:
     """Have the kernel stop this process when its parent is killed.
 
     The signal is for a death from now on, so a process whose parent is gone already ends itself. Safe
@@ -17,9 +17,10 @@ def die_with_parent(parent: int) -> None:
 
     Args:
         parent: The process id of the parent, from before the fork.
+        number: The signal that this process gets then.
     """
     if _PRCTL is not None:
-        _PRCTL(_PR_SET_PDEATHSIG, signal.SIGTERM)
+        _PRCTL(_PR_SET_PDEATHSIG, number)
         if os.getppid() != parent:
             os._exit(1)
 

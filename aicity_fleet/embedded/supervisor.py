@@ -45,6 +45,8 @@ class Program:
     """The text that it reads from standard input."""
     is_base: bool = False
     """Whether other programs depend on it. It is stopped after them."""
+    ends_by: signal.Signals = signal.SIGTERM
+    """The signal that it gets when the supervisor is killed. A program that may miss one gets SIGKILL."""
     is_forked: bool = False
     """Whether it may be forked from the process that has loaded our code; it is ``python -m MODULE``."""
 
@@ -76,7 +78,9 @@ class _Child:
         threading.Thread(target=self._pump, args=(read,), name=f"log-{name}", daemon=True).start()
         try:
             if forks is not None and self.program.is_forked:
-                self.process = forks.start(name, self.program.argv, self.program.env, write)
+                self.process = forks.start(
+                    name, self.program.argv, self.program.env, write, self.program.ends_by
+                )
             else:
                 self.process = self._executed(write)
         finally:
@@ -91,7 +95,9 @@ class _Child:
             stderr=subprocess.STDOUT,
             text=True,
             start_new_session=True,
-            preexec_fn=partial(die_with_parent, os.getpid()),  # noqa: PLW1509 - safe, see there
+            preexec_fn=partial(  # noqa: PLW1509 - safe, see there
+                die_with_parent, os.getpid(), self.program.ends_by
+            ),
         )
         if process.stdin is not None:
             with contextlib.suppress(BrokenPipeError):

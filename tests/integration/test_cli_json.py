@@ -46,6 +46,7 @@ COMMANDS = [
     (("rerun", "parked", "--yes"), 0),
     (("send-report", "parked"), 1),
     (("acknowledge", "parked"), 0),
+    (("doctor",), 1),
     (("teams", "list"), 0),
     (("teams", "record"), 0),
     (("teams", "check", "own.toml"), 0),

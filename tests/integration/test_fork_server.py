@@ -37,6 +37,8 @@ if "drain" in sys.argv:
         print("drained", flush=True)
         sys.exit(0)
     signal.signal(signal.SIGTERM, drain)
+if "deaf" in sys.argv:
+    signal.signal(signal.SIGTERM, lambda *_: None)
 if "wait" in sys.argv:
     time.sleep(100)
 sys.exit(3)
@@ -65,10 +67,12 @@ class Rig:
         env = {"PATH": os.environ["PATH"], "PYTHONPATH": str(folder)}
         self.server = ForkServer(env, folder / "fork-server.log")
 
-    def start(self, name: str, *args: str, **env: str) -> Forked:
+    def start(
+        self, name: str, *args: str, ends_by: signal.Signals = signal.SIGTERM, **env: str
+    ) -> Forked:
         with (self.folder / f"{name}.log").open("wb") as log:
             argv = (sys.executable, "-m", "told", *args)
-            return self.server.start(name, argv, env, log.fileno())
+            return self.server.start(name, argv, env, log.fileno(), ends_by)
 
     def told(self, name: str) -> dict[str, object]:
         log = self.folder / f"{name}.log"
@@ -146,6 +150,15 @@ def test_forks_end_with_the_process_that_has_the_code_and_the_next_is_forked_fro
     assert not is_running(forked.pid), "the kernel stopped it"
     assert ended(rig.start("second")) == 3
     assert rig.server.pid not in {None, before}
+
+
+def test_a_fork_that_may_miss_a_signal_is_killed_with_the_process_that_has_the_code(rig: Rig):
+    """As Flower, which turns the signal into an exception that its start may catch."""
+    forked = rig.start("deaf", "deaf", "wait", ends_by=signal.SIGKILL)
+    rig.told("deaf")
+    assert rig.server.pid is not None
+    os.kill(rig.server.pid, signal.SIGKILL)
+    wait_until(lambda: not is_running(forked.pid), description="the kernel killed it")
 
 
 def test_a_fork_that_drains_is_waited_for_when_the_process_with_the_code_is_gone(rig: Rig):

@@ -90,7 +90,8 @@ async def test_cancelling_a_call_kills_its_program(job, stand_in, tmp_path):
         f"import os, time\nopen({str(tmp_path / 'pid')!r}, 'w').write(str(os.getpid()))\ntime.sleep(600)"
     )
     running = asyncio.ensure_future(job()("javascript", code="x"))
-    await until((tmp_path / "pid").exists, "the program runs")
+    (tmp_path / "pid").touch()
+    await until((tmp_path / "pid").read_text, "the program runs")
     running.cancel()
     with pytest.raises(asyncio.CancelledError):
         await running
