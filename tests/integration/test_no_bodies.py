@@ -2,6 +2,7 @@
 
 import json
 import threading
+from typing import Any
 
 import celery
 import pytest
@@ -25,7 +26,7 @@ class Events:
         self.seen: list[dict[str, object]] = []
         self._app = celery.Celery(broker=broker_url)
         self._app.conf.broker_transport_options = {"global_keyprefix": prefix}
-        self._stopping = threading.Event()
+        self._receiver: Any = None
         self._thread = threading.Thread(target=self._listen, daemon=True)
 
     def __enter__(self) -> "Events":
@@ -33,18 +34,15 @@ class Events:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._stopping.set()
+        self._receiver.should_stop = True
         self._thread.join(10)
         self._app.close()
 
     def _listen(self) -> None:
         with self._app.connection() as connection:
-            receiver = self._app.events.Receiver(connection, handlers={"*": self.seen.append})
-            while not self._stopping.is_set():
-                try:
-                    receiver.capture(limit=None, timeout=0.5, wakeup=False)
-                except TimeoutError:
-                    continue
+            self._receiver = self._app.events.Receiver(connection, handlers={"*": self.seen.append})
+            # Without a time limit: between two subscriptions, events would be lost.
+            self._receiver.capture(limit=None, timeout=None, wakeup=False)
 
 
 @pytest.mark.timeout(180)
