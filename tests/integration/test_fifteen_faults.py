@@ -18,13 +18,11 @@ from time import time
 from typing import Any
 
 import pytest
-import redis
 from support.processes import CLI, run_cli
-from support.redis_process import start_redis
+from support.redis_process import OwnRedis, own_redis
 from support.scripted_provider import ProviderServer, error, text
 from support.waiting import wait_until
 
-from aicity_fleet.embedded.redis_server import new_redis_server
 from aicity_fleet.ledger import ClaimTerms, Lease
 from aicity_fleet.models import AssignedTask, Failed, Spent
 from aicity_fleet.simulator.access import OWNER_TOKEN, fleet_environment
@@ -60,12 +58,9 @@ def says(empty_folder):
 
 
 @pytest.fixture
-def own_redis(tmp_path: Path) -> Iterator[tuple[Any, redis.Redis, str]]:
-    """A redis-server that a test may break: its process, a client, and its URL."""
-    server = new_redis_server(tmp_path / "own")
-    with start_redis(server) as process, redis.Redis.from_url(server.url) as admin:
-        yield process, admin, server.url
-        process.kill()
+def own(tmp_path: Path) -> Iterator[OwnRedis]:
+    with own_redis(tmp_path / "own") as started:
+        yield started
 
 
 @pytest.fixture(scope="module")
@@ -127,48 +122,34 @@ def test_the_password_of_redis_is_wrong(env, says, redis_server, command):
 
 
 @pytest.mark.parametrize("command", ["doctor", "status"])
-def test_redis_is_down(env, says, own_redis, command):
-    process, _, url = own_redis
-    process.kill()
-    process.wait()
-    said = says({**env, "REDIS_URL": url}, command)
+def test_redis_is_down(env, says, own, command):
+    own.process.kill()
+    own.process.wait()
+    said = says({**env, "REDIS_URL": own.server.url}, command)
     assert "REDIS_URL" in said
     assert "tart" in said, "start one"
 
 
 @pytest.mark.parametrize("command", ["doctor", "status"])
-def test_redis_hangs(env, says, own_redis, command):
-    process, _, url = own_redis
-    process.send_signal(signal.SIGSTOP)
-    said = says({**env, "REDIS_URL": url}, command)
-    process.send_signal(signal.SIGCONT)
+def test_redis_hangs(env, says, own, command):
+    own.process.send_signal(signal.SIGSTOP)
+    said = says({**env, "REDIS_URL": own.server.url}, command)
+    own.process.send_signal(signal.SIGCONT)
     assert "accepts connections and does not answer" in said
 
 
 @pytest.mark.parametrize("command", ["doctor", "status"])
-def test_redis_evicts(env, says, own_redis, command):
-    _, admin, url = own_redis
-    admin.config_set("maxmemory-policy", "allkeys-lru")
-    said = says({**env, "REDIS_URL": url}, command)
+def test_redis_evicts(env, says, own, command):
+    own.admin.config_set("maxmemory-policy", "allkeys-lru")
+    said = says({**env, "REDIS_URL": own.server.url}, command)
     assert "allkeys-lru" in said
     assert "noeviction" in said
 
 
 @pytest.mark.parametrize("command", ["doctor", "status"])
-def test_the_disk_of_redis_is_full(env, says, own_redis, tmp_path, command):
-    _, admin, url = own_redis
-    folder = tmp_path / "gone"
-    folder.mkdir()
-    admin.config_set("appendonly", "no")
-    admin.config_set("dir", str(folder))
-    folder.rmdir()
-    admin.config_set("save", "3600 1")
-    admin.bgsave()
-    wait_until(
-        lambda: admin.info("persistence")["rdb_last_bgsave_status"] == "err",
-        description="the snapshot has failed",
-    )
-    said = says({**env, "REDIS_URL": url}, command)
+def test_the_disk_of_redis_is_full(env, says, own, tmp_path, command):
+    own.fill_disk(tmp_path / "gone")
+    said = says({**env, "REDIS_URL": own.server.url}, command)
     assert "Free space on" in said
 
 

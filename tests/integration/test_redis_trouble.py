@@ -1,19 +1,14 @@
 """A Redis that does not serve us, each for its own reason: the message names it and says what to do."""
 
-import dataclasses
 import signal
-import subprocess
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 import redis
 from support.processes import CLI, run_cli
-from support.redis_process import start_redis
-from support.waiting import wait_until
+from support.redis_process import OwnRedis, own_redis
 
 from aicity_fleet.cli.redis_health import redis_findings
-from aicity_fleet.embedded.redis_server import RedisServer, new_redis_server
 from aicity_fleet.errors import LedgerNotFoundError, LedgerUnavailableError
 from aicity_fleet.ledger import Ledger
 from aicity_fleet.ledger.connection import connect
@@ -21,43 +16,14 @@ from aicity_fleet.ledger.overview import read_overview
 from aicity_fleet.settings import Settings
 
 
-@dataclasses.dataclass(frozen=True)
-class Own:
-    """A redis-server of one test, which may break it."""
-
-    server: RedisServer
-    process: subprocess.Popen[str]
-    admin: redis.Redis
-
-    @property
-    def settings(self) -> Settings:
-        return Settings.load({"REDIS_URL": self.server.url})
-
-
 @pytest.fixture
-def own(tmp_path) -> Iterator[Own]:
-    server = new_redis_server(tmp_path / "own")
-    with start_redis(server) as process, redis.Redis.from_url(server.url) as admin:
-        yield Own(server, process, admin)
-        process.kill()  # it may be stopped, or refuse to end without a snapshot
-
-
-def fill_disk(own: Own, folder: Path) -> None:
-    """Let a snapshot fail, as on a full disk: its folder is gone."""
-    folder.mkdir()
-    own.admin.config_set("appendonly", "no")
-    own.admin.config_set("dir", str(folder))
-    folder.rmdir()
-    own.admin.config_set("save", "3600 1")
-    own.admin.bgsave()
-    wait_until(
-        lambda: own.admin.info("persistence")["rdb_last_bgsave_status"] == "err",
-        description="the snapshot has failed",
-    )
+def own(tmp_path) -> Iterator[OwnRedis]:
+    with own_redis(tmp_path / "own") as started:
+        yield started
 
 
 def test_a_full_disk_is_not_called_an_absent_redis(own, tmp_path):
-    fill_disk(own, tmp_path / "gone")
+    own.fill_disk(tmp_path / "gone")
     with pytest.raises(
         LedgerUnavailableError, match=r"cannot write to its disk.*Free space"
     ) as why:
@@ -124,7 +90,7 @@ def test_other_trouble_is_named_as_well(own, monkeypatch, error, says):
 # --- before it has trouble ------------------------------------------------------------------------
 
 
-def status(own: Own) -> list[str]:
+def status(own: OwnRedis) -> list[str]:
     """What ``status`` finds out about the Redis server."""
     ledger = Ledger.from_settings(own.settings)
     try:

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import dataclasses
 import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
 import redis
 from support.waiting import wait_until
 
-from aicity_fleet.embedded.redis_server import RedisServer
+from aicity_fleet.embedded.redis_server import RedisServer, new_redis_server
+from aicity_fleet.settings import Settings
 
 
 def start_redis(server: RedisServer) -> subprocess.Popen[str]:
@@ -28,3 +33,38 @@ def start_redis(server: RedisServer) -> subprocess.Popen[str]:
 
         wait_until(answers, description="the redis-server answers")
     return process
+
+
+@dataclasses.dataclass(frozen=True)
+class OwnRedis:
+    """A redis-server of one test, which may break it."""
+
+    server: RedisServer
+    process: subprocess.Popen[str]
+    admin: redis.Redis
+
+    @property
+    def settings(self) -> Settings:
+        return Settings.load({"REDIS_URL": self.server.url})
+
+    def fill_disk(self, folder: Path) -> None:
+        """Let a snapshot fail, as on a full disk: its folder is gone."""
+        folder.mkdir()
+        self.admin.config_set("appendonly", "no")
+        self.admin.config_set("dir", str(folder))
+        folder.rmdir()
+        self.admin.config_set("save", "3600 1")
+        self.admin.bgsave()
+        wait_until(
+            lambda: self.admin.info("persistence")["rdb_last_bgsave_status"] == "err",
+            description="the snapshot has failed",
+        )
+
+
+@contextmanager
+def own_redis(folder: Path) -> Iterator[OwnRedis]:
+    """Run a redis-server that a test may break."""
+    server = new_redis_server(folder)
+    with start_redis(server) as process, redis.Redis.from_url(server.url) as admin:
+        yield OwnRedis(server, process, admin)
+        process.kill()  # it may be stopped, or refuse to end without a snapshot
