@@ -21,15 +21,7 @@ from aicity_fleet.errors import (
 from aicity_fleet.ledger import Ledger
 from aicity_fleet.models import JsonObject
 from scheduler.poll import leave_alone
-
-MOST_READS = 30
-"""The most tasks that are read after one poll."""
-
-MOST_SECONDS = 15.0
-"""How long the reads after one poll may take before no further one begins, in seconds."""
-
-TURN_SECONDS = 60.0
-"""How long a process that died holds off others, in seconds: ``MOST_SECONDS`` and the longest request."""
+from scheduler.read_back import MOST_READS, MOST_SECONDS, TURN_SECONDS
 
 log = structlog.get_logger(__name__)
 

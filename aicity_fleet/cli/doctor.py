@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -24,10 +24,9 @@ from aicity_fleet.ledger.overview import Overview, read_overview
 from aicity_fleet.models import JsonObject
 from aicity_fleet.redaction import (
     HOLDERS,
-    MIN_LOGGED_CHARS,
     Process,
+    log_redactor,
     secrets_in,
-    text_redactor,
 )
 
 if TYPE_CHECKING:
@@ -79,7 +78,7 @@ def doctor(
     environ = dict(os.environ)
     find_running_fleet(environ)
     settings, found = load_settings(environ)
-    redact = _redact(environ)
+    redact = log_redactor(secrets_in(environ).values())
     if settings is None:
         _finish(found, redact, as_json=as_json, began=began, code=2)
         return
@@ -184,12 +183,6 @@ def _write(path: Path, report: ContractReport | None, redact: Callable[[str], st
     open_ = [route.name for route in report.routes.values() if route.state != "confirmed"]
     left = f" Not confirmed: {', '.join(open_)}." if open_ else ""
     return note("--write", f"Wrote {path}.{left}", cure=cure)
-
-
-def _redact(environ: Mapping[str, str]) -> Callable[[str], str]:
-    """Return a function that takes every secret of an environment out of a text, as the logs do."""
-    secrets = secrets_in(environ).values()
-    return text_redactor(secret for secret in secrets if len(secret) >= MIN_LOGGED_CHARS)
 
 
 def _finish(

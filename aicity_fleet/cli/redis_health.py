@@ -8,11 +8,8 @@ from collections.abc import Iterator
 from aicity_fleet.cli.display import duration, megabytes
 from aicity_fleet.cli.finding import Finding
 from aicity_fleet.ledger.overview import Overview
-from aicity_fleet.ledger.server import ServerState
+from aicity_fleet.ledger.server import MUCH_MEMORY, TOO_MUCH_MEMORY, ServerState
 from aicity_fleet.redis_faults import MEMORY_REMEDY
-
-MUCH_MEMORY, TOO_MUCH_MEMORY = 0.8, 0.95
-"""From which shares of ``maxmemory`` on it is remarked, and a person is needed."""
 
 CLOCK_SECONDS = 60.0
 """By how much the clocks of Redis and of this machine may differ without a remark, in seconds."""

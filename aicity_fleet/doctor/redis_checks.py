@@ -8,6 +8,7 @@ from aicity_fleet.doctor.findings import Finding, note, ok, problem, warning
 from aicity_fleet.doctor.redis_probe import RedisAnswer
 from aicity_fleet.embedded.redis_server import find_redis_server
 from aicity_fleet.errors import SettingsError
+from aicity_fleet.ledger.server import MUCH_MEMORY, TOO_MUCH_MEMORY
 from aicity_fleet.settings import Settings
 
 OLDEST_VERSION = (6, 2)
@@ -16,9 +17,6 @@ OLDEST_VERSION = (6, 2)
 JOB_KB = 18
 """What a job takes in Redis for ``FLEET_RETENTION_DAYS``, in kilobytes. Source: docs/capacity.md, 25.6 MB
 for 100 jobs a day that are kept for 14 days."""
-
-FULL_SHARE, NEARLY_FULL_SHARE = 0.95, 0.8
-"""From which share of its memory on a Redis is as good as full, and nearly full."""
 
 LATE_SECONDS, WRONG_SECONDS = 5.0, 60.0
 """From which offset between two clocks on a person should look, and the fleet goes wrong, in seconds."""
@@ -203,9 +201,9 @@ def _memory(info: Mapping[str, Any], settings: Settings) -> Iterator[Finding]:
     days = f"{settings.retention_days:g} days"
     why = f"A full Redis refuses writes. A job takes about {JOB_KB} KB for {days}."
     cure = "Raise maxmemory, or shorten FLEET_RETENTION_DAYS. docs/capacity.md says how much jobs need."
-    if share >= FULL_SHARE:
+    if share >= TOO_MUCH_MEMORY:
         yield problem("redis memory", what, why, cure)
-    elif share >= NEARLY_FULL_SHARE:
+    elif share >= MUCH_MEMORY:
         yield warning("redis memory", what, why, cure)
     else:
         yield ok("redis memory", what)

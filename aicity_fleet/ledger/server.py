@@ -8,6 +8,9 @@ import redis
 
 from aicity_fleet.ledger.connection import wrapped
 
+MUCH_MEMORY, TOO_MUCH_MEMORY = 0.8, 0.95
+"""From which shares of its memory on a Redis is nearly full, and as good as full."""
+
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class ServerState:

@@ -7,7 +7,7 @@ from typing import Any
 import structlog
 
 from aicity_fleet.logs.repeats import RepeatFilter
-from aicity_fleet.redaction import MIN_LOGGED_CHARS, text_redactor
+from aicity_fleet.redaction import log_redactor
 from aicity_fleet.settings import Settings, unknown_variables
 
 _QUIET_LOGGERS = {
@@ -68,8 +68,7 @@ class _RedactingFormatter(structlog.stdlib.ProcessorFormatter):
 
     def __init__(self, settings: Settings, **options: Any) -> None:
         super().__init__(**options)
-        secrets = (text for text in settings.secret_texts if len(text) >= MIN_LOGGED_CHARS)
-        self._redact = text_redactor(secrets)
+        self._redact = log_redactor(settings.secret_texts)
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the line as it is written."""
