@@ -57,8 +57,8 @@ class Outbox:
         try:
             outcome = outcome_from_json(json.loads(text))
         except UNREADABLE as error:
-            fence, was_sent = f"{number}:{nonce}", int(number) > 1
-            runs.set_aside(self._scripts, job_id, fence, "outcome", error, was_sent=was_sent)
+            fence, is_first = f"{number}:{nonce}", int(number) == 1
+            runs.set_aside(self._scripts, job_id, fence, "outcome", error, was_refused=is_first)
             return NotClaimed("quarantined", job_id)
         return ReportLease(
             job_id,

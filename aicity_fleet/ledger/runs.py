@@ -52,18 +52,18 @@ def set_aside(
     what: str,
     error: Exception,
     *,
-    was_sent: bool = False,
+    was_refused: bool = False,
 ) -> None:
     """Quarantine a job whose record cannot be read: no further attempt could read it either.
 
     Args:
         fence: The token of its run, or of its report.
         what: The part that cannot be read.
-        was_sent: Whether AI City may have accepted its outcome.
+        was_refused: Whether AI City certainly has no outcome of it that could count.
     """
     why = f"its {what} in the ledger cannot be read ({type(error).__name__})"
     log.error("job.unreadable", job_id=job_id, what=what, error=type(error).__name__)
-    scripts.run("quarantine", job_id, fence, why=why, was_refused=int(not was_sent))
+    scripts.run("quarantine", job_id, fence, why=why, was_refused=int(was_refused))
 
 
 class Runs:

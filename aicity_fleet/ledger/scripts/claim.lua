@@ -30,7 +30,7 @@ if not state then
   return {'', 'unknown'}
 end
 if state == 'running' and claim == arg.call then
-  return lease(redis.call('HGET', job, 'attempt'))
+  return lease(attempt)
 end
 if state ~= 'queued' then
   return {'', state}

@@ -9,7 +9,7 @@ if not owns_report(id, ARGV[2]) and not owns_run(id, ARGV[2]) then
   return 0
 end
 local was_pending = redis.call('SREM', GUARD_PENDING, id) + redis.call('SREM', GUARD_UNSURE, id)
-if arg.was_refused == '1' and redis.call('HEXISTS', key('job', id), 'outcome') == 1 then
+if arg.was_refused == '1' then
   redis.call('HSET', key('job', id), 'refused', 1)
   let_one_go()
 elseif was_pending == 1 then

@@ -42,8 +42,8 @@ local function day_is_full(cap, hash)
 end
 
 -- The cap keeps a call or a job back. A call that fits no day at all says nothing of the others.
-local function keep_back(hash_wanted, cap)
-  if tonumber(hash_wanted or '0') <= tonumber(cap) then
+local function keep_back(wanted, cap)
+  if tonumber(wanted) <= tonumber(cap) then
     redis.call('HSET', today(), 'kept_back_at', NOW)
   end
 end
