@@ -131,6 +131,8 @@ app.conf.update(
         "socket_timeout": 10,
         "socket_connect_timeout": 5,
         "socket_keepalive": True,
+        # No message has a priority: one list for each queue in place of four.
+        "priority_steps": [0],
         # Kombu looks this often whether the answer to a BRPOP is overdue: at 10 a consumer came back
         # after 20 to 30 s, which is when the watchdog would end it.
         "health_check_interval": 5,

@@ -5,8 +5,9 @@ Here it is a lost connection, and a connection counts as made only when Redis ta
 that a worker waits instead of connecting in a tight loop. Decides nothing about jobs.
 """
 
+import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, cast
 
 import kombu
@@ -14,6 +15,7 @@ import redis
 from celery.app.amqp import AMQP
 from kombu.transport import redis as kombu_redis
 from kombu.transport import virtual
+from kombu.utils.json import loads
 
 from aicity_fleet.redis_faults import REFUSALS, as_refusal, outage
 
@@ -27,6 +29,13 @@ idle worker does. A link that is dead is noticed that much later."""
 
 LOOK_SECONDS = 2.0
 """How long one look at the queues may take, in seconds."""
+
+MOST_AT_ONCE = 10
+"""How many messages a consumer takes in one turn at most. A turn costs more than a message, and the other
+workers are to find some too."""
+
+BACKLOG_SECONDS = 0.01
+"""A message that comes this soon after it was asked for, in seconds, had waited: so others may wait."""
 
 
 taken: Counter[str] = Counter()
@@ -109,12 +118,14 @@ class QoS(kombu_redis.QoS):
 
 
 class Channel(kombu_redis.Channel):
-    """A channel that exists only while Redis takes writes."""
+    """A channel that exists only while Redis takes writes, and that takes several messages in one turn."""
 
     QoS = QoS
     connection_class = PlainConnection
     connection_class_ssl = TlsConnection
     _own_client: Any = None
+    room: Callable[[], int] = staticmethod(lambda: 0)
+    """Returns how many further messages may be taken now. A consumer of one queue sets it."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -123,6 +134,25 @@ class Channel(kombu_redis.Channel):
         except Exception:
             self.close()
             raise
+
+    def _brpop_read(self, **options: Any) -> Any:
+        """Take the message that was asked for and, where messages have waited, those behind it."""
+        channel: Any = self
+        had_waited = time.monotonic() - channel._brpop_sent_at < BACKLOG_SECONDS
+        was_taken = super()._brpop_read(**options)  # type: ignore[misc]
+        if had_waited and len(self.active_queues) == 1 and not channel._closing:
+            self._take_more(*self.active_queues)
+        return was_taken
+
+    def _take_more(self, queue: str) -> None:
+        """Take what waits in a queue without waiting for it."""
+        most = min(self.room(), MOST_AT_ONCE - 1)
+        if most < 1:
+            return
+        with self.conn_or_acquire() as client:
+            waiting = client.rpop(queue, most) or ()
+        for message in waiting:
+            self.connection._deliver(loads(message), queue)
 
     def _create_client(self, asynchronous: bool = False) -> Any:
         """Return one client for each pool. Kombu makes one per message, which costs more than its use."""

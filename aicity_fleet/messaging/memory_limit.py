@@ -81,6 +81,14 @@ class Memory:
         """Whether a process with so many jobs is to take no further one."""
         return bool(self.least_free) and jobs >= ALWAYS_JOBS and self._look()
 
+    def room(self, jobs: int, slots: int) -> int:
+        """Return how many more jobs a process with so many jobs and slots is to take.
+
+        Args:
+            slots: How many it can run at once.
+        """
+        return (min(slots, ALWAYS_JOBS) if self.is_short(slots) else slots) - jobs
+
     def _look(self) -> bool:
         """Whether too little is free, as of a moment ago."""
         if time.monotonic() - self._looked_at > LOOK_SECONDS:
@@ -108,9 +116,13 @@ class MemoryLimit(bootsteps.StartStopStep):
         def can_consume(_qos: Any) -> bool:
             if not may_consume():
                 return False
-            # What was asked for before comes here and must not lie about. A message that was taken counts
-            # before its body runs.
-            jobs = max(bodies.running, len(state.reserved_requests))
-            return bool(channel._in_poll) or not memory.is_short(jobs)
+            # What was asked for before comes here and must not lie about.
+            return bool(channel._in_poll) or not memory.is_short(_jobs())
 
         channel.qos.can_consume = MethodType(can_consume, channel.qos)
+        channel.room = lambda: memory.room(_jobs(), consumer.pool.num_processes)
+
+
+def _jobs() -> int:
+    """How many jobs this process has. A message that was taken counts before its body runs."""
+    return max(bodies.running, len(state.reserved_requests))

@@ -49,7 +49,7 @@ JOBS = 150
 
 OF_A_JOB = frozenset(
     {"accept", "sent", "claim", "journal_append", "finish", "take_report", "settle"}
-    | {"LPUSH", "BRPOP", "BLPOP", "end_listening", "PUBLISH"}
+    | {"LPUSH", "BRPOP", "RPOP", "BLPOP", "end_listening", "PUBLISH"}
 )
 """What the fleet asks Redis for the sake of jobs; the rest it asks whether there are any or not."""
 
