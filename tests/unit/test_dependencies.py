@@ -31,7 +31,7 @@ def normal(name: str) -> str:
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
-BROUGHT_BY = {"click": "celery", "kombu": "celery"}
+BROUGHT_BY = {"click": "celery", "kombu": "celery", "yarl": "aiohttp"}
 """Libraries that come with another and belong to its interface."""
 
 

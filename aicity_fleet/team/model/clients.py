@@ -15,6 +15,7 @@ from aicity_fleet.team.declare.spec import DEFAULT_MODEL, ModelConfig
 from aicity_fleet.team.model import autogen_logs
 from aicity_fleet.team.model.budget import prices_of
 from aicity_fleet.team.model.dialect import Dialect
+from aicity_fleet.team.model.direct_transport import HTTPClient
 from aicity_fleet.team.model.event_stream import Pace
 from aicity_fleet.team.model.openai_answers import AzureClient, OpenAIClient
 from aicity_fleet.team.model.slots import Slots
@@ -197,6 +198,7 @@ def _client(config: ModelConfig, info: ModelInfo | None) -> ChatCompletionClient
             # Some servers refuse the field; the brief says who speaks.
             options["include_name_in_message"] = False
             options |= {"dialect": Dialect(config), "pace": _pace(config)}
+            options["http_client"] = HTTPClient()
         match config.provider:
             case "openai" | "ollama" | "compatible":
                 return OpenAIClient(base_url=address(config), **options)

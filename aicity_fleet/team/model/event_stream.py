@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import contextvars
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any, NamedTuple, TypeVar
@@ -49,6 +50,10 @@ class Clock:
         """Whether a token came."""
         self._has_finished = False
 
+    def start(self) -> None:
+        """Grant the time until the first token."""
+        self._grant(self._pace.first_token)
+
     def begin(self) -> None:
         """Note the first token: from here on pauses count."""
         if not self.has_begun:
@@ -66,7 +71,10 @@ class Clock:
         self._grant(min(USAGE_SECONDS, self._pace.idle))
 
     def _grant(self, seconds: float) -> None:
-        self._limit.reschedule(asyncio.get_running_loop().time() + seconds)
+        until, due = asyncio.get_running_loop().time() + seconds, self._limit.when()
+        # Exact to a hundredth: a timer for each token would cost as much as reading it.
+        if due is None or abs(until - due) > seconds / 100:
+            _end_at(self._limit, until)
 
     def unfinished(self) -> CallError:
         """Return the error of an answer that ended before it was whole."""
@@ -80,15 +88,21 @@ class Clock:
         return f"the model did not begin to answer within {self._pace.first_token:g} s"
 
 
+def _end_at(limit: asyncio.Timeout, until: float) -> None:
+    """Set a limit. The loop keeps a cancelled timer with its context, and a run's would hold its team."""
+    contextvars.Context().run(limit.reschedule, until)
+
+
 async def within(seconds: float, call: Awaitable[T]) -> T:
     """Wait for a call. The SDK's own timeout counts between two bytes: a trickle never reaches it.
 
     Raises:
         TooSlowError: It took longer.
     """
-    limit = asyncio.timeout(seconds)
+    limit = asyncio.timeout(None)
     try:
         async with limit:
+            _end_at(limit, asyncio.get_running_loop().time() + seconds)
             return await call
     except TimeoutError as error:
         if not limit.expired():
@@ -103,10 +117,11 @@ async def timed(pace: Pace) -> AsyncIterator[Clock]:
     Raises:
         CallError: Nothing came for too long, or the connection broke.
     """
-    limit = asyncio.timeout(pace.first_token)
+    limit = asyncio.timeout(None)
     clock = Clock(limit, pace)
     try:
         async with limit:
+            clock.start()
             yield clock
     except TimeoutError as error:
         if not limit.expired():

@@ -19,6 +19,7 @@ from aicity_fleet.models import Delivered
 from aicity_fleet.stop_switch import StopSwitch
 from aicity_fleet.team import Limits, ModelConfig, Route, open_model, team_for
 from aicity_fleet.team.model.budget import Budget
+from aicity_fleet.team.model.direct_transport import HTTPClient
 from aicity_fleet.team.model.journaled_client import JournaledClient
 
 NAMES = ["gpt-4o", "gpt-5.1", "o4-mini", "claude-sonnet-4-5", "gemini-2.5-pro", "Llama-9", "local"]
@@ -52,6 +53,7 @@ async def test_timeouts_and_retries_are_set_where_they_count():
     async with open_model(ModelConfig("local", "http://127.0.0.1:9/v1", "", 33.0)) as model:
         assert isinstance(model.client, OpenAIChatCompletionClient)
         inner = model.client._client
+        assert isinstance(inner._client, HTTPClient)
         assert inner.max_retries == 0
         assert isinstance(inner.timeout, Timeout)
         assert inner.timeout.read == 33.0
