@@ -51,13 +51,13 @@ _CLOSE = (
 )
 """Languages that short texts do not tell apart."""
 
-_ALL_NAMES = "|".join(NAMES.values())
-_NAMES = (
-    rf"\b(?:{_ALL_NAMES})(?!\w)|(?:英語|英语|英文|ドイツ語|德语|法语|フランス語|スペイン語|西班牙语|中文|中国語|日本語|日语|韓国語|韩语"
-    rf"|俄语|ロシア語)"
+_SPACED = "|".join(NAMES.values())
+_UNSPACED = (
+    "英語|英语|英文|ドイツ語|德语|法语|フランス語|スペイン語|西班牙语"
+    "|中文|中国語|日本語|日语|韓国語|韩语|俄语|ロシア語"
 )
-_NAME = compile_fast(_NAMES)
-_NAMED = Finder(_NAMES)
+_NAME = compile_fast(rf"\b(?:{_SPACED})(?!\w)|(?:{_UNSPACED})")
+_NAMED = Finder("|".join([*(rf"\b{name}(?!\w)" for name in _SPACED.split("|")), _UNSPACED]))
 
 _BEFORE_NAME = re.compile(
     r"(?:\b(?:in|into|to|auf|ins|en|em|vers|al|in het|naar het|på|till|po|na|по|на|к|in das"
@@ -118,8 +118,8 @@ _INVENTED = Finder(
     r"|\bnonsense|gibberish|\bfictional language|\bconlang|\bmade-up|\bphonetic|\bdialect"
     r"|\bslang\b"
     r"|\bpirate|\bshakespear|\bold english|\bmiddle english|\bromani[sz]|\btransliterat"
-    r"|\bipa\b|\bmultilingual|\bseveral languages|\bvarious languages|\b(?:\w+"
-    r"|\d+) (?:different )?languages\b"
+    r"|\bipa\b|\bmultilingual|\bseveral languages|\bvarious languages"
+    r"| (?<=\w )(?:different )?languages\b"
 )
 """Orders of a text in no language, or in several."""
 _NOT_PROSE = re.compile(
@@ -193,11 +193,13 @@ def _lines(text: str) -> list[str]:
     parts: list[str] = []
     short: list[str] = []
     gathered = 0
-    for line in text[:100_000].split("\n"):
+    looked_at = text[:100_000]
+    is_all_prose = not _MAY_BE_NO_PROSE.search(looked_at)
+    for line in looked_at.split("\n"):
         part = line[:MAX_PART_CHARS]
         if _count_symbols(part) > SYMBOL_SHARE * len(part) and "|" not in line:
             continue
-        if _MAY_BE_NO_PROSE.search(part):
+        if not is_all_prose and _MAY_BE_NO_PROSE.search(part):
             part = _NOT_PROSE.sub(" ", part)
         part = part.strip(" #*->|")
         length = letters(part)
