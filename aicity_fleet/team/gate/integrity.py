@@ -18,7 +18,7 @@ from aicity_fleet.team.gate import (
     unfinished,
     wanted_language,
 )
-from aicity_fleet.team.gate.disguise import holds_any, holds_any_as_it_stands, skeleton
+from aicity_fleet.team.gate.disguise import holds_any, skeleton
 from aicity_fleet.team.gate.verdict import HARD, Check, Finding, Submission
 
 MIN_CHARS = 20
@@ -204,8 +204,7 @@ def forbidden(submission: Submission) -> Iterator[Finding]:
 
     Source: docs.aicity.dev/docs/concepts/security (a stranger's text must not get at the agent's).
     """
-    text, ours = submission.text, submission.forbidden
-    if holds_any_as_it_stands(text, ours) or holds_any(text, ours):
+    if holds_any(submission.text, submission.forbidden):
         yield Finding(
             "forbidden", "The text repeats parts of the instructions; leave them out.", HARD
         )
