@@ -57,7 +57,7 @@ _ORDERED_REPEATS = Finder(
     r"|sentence)\b|\bfiller text\b|\bdummy (?:text|data)\b"
     r"|\b\d+[ -]?(?:mal|fois|veces|volte|vezes|回|次|раз)\b"
 )
-_NUMBERING = re.compile(r"^[ \t>*#-]{0,12}(?:\d{1,5}[.):]?)?[ \t]*", re.M)
+_NUMBERING = re.compile(r"\n(?=[ \t>*#\d-])[ \t>*#-]{0,12}(?:\d{1,5}[.):]?)?[ \t]*")
 _TABLE_LINE = re.compile(r"^[ \t]*\|[^\n]*$", re.M)
 
 
@@ -76,7 +76,7 @@ def repetition(submission: Submission) -> Iterator[Finding]:
 def _is_repetitive(submission: Submission) -> bool:
     if _has_repeated_rows(submission.prose):
         return True
-    prose = submission.passage(_NUMBERING.sub("", _without_rows(submission.prose)))
+    prose = submission.passage(_without_numbering(_without_rows(submission.prose)))
     share = _distinct(prose.words)
     if share < LISTED_SHARE:
         return True
@@ -90,6 +90,10 @@ def _is_repetitive(submission: Submission) -> bool:
         or (may_loop and _has_loop(prose.words))
         or _has_repeated_paragraphs(prose.lines)
     ) and not _LISTED.is_in(submission.order)
+
+
+def _without_numbering(prose: str) -> str:
+    return _NUMBERING.sub("\n", f"\n{prose}")[1:]
 
 
 def _without_rows(prose: str) -> str:

@@ -169,7 +169,8 @@ DECOYS = [f"decoy number {number:040}" for number in range(disguise.FEW_NEEDLES)
 )
 def test_what_is_spelled_with_signs_beyond_ascii_is_found(secret):
     assert disguise.holds_any(f"\u201c{secret}\u201d \u4f60\u597d", [secret, *DECOYS])
-    assert disguise.holds_any_as_it_stands(f"\u201c{secret}\u201d \u4f60\u597d", [secret, *DECOYS])
+    wanted = disguise._wanted([secret, *DECOYS])
+    assert disguise._stand_in(f"\u201c{secret}\u201d \u4f60\u597d", wanted)
     assert not disguise.holds_any(f"\u201c{secret[:12]}\u201d \u4f60\u597d", [secret, *DECOYS])
 
 
@@ -209,3 +210,16 @@ def test_words_that_cannot_be_spoken_do_not_exceed_the_bound():
         bad = len(random_characters._UNPRONOUNCEABLE.findall(" ".join(found)))
         assert random_characters._may_be_mute(found) >= bad
         assert random_characters._may_be_mute([*found, "\u0431"]) >= bad
+
+
+KEYBOARD = re.compile(
+    r"sdf|dfg|ghj|hjk|jkl|zxc|xcv|cvb|vbn|bnm|lkj|kjh|jhg|hgf|gfd|fdsa|mnb|nbv|bvc|vcx|cxz|asdk"
+    r"|qsdf|mlkj|jfk|fjg|fgh[jkl]|q[b-df-hj-npr-tw-xz]|[xz]q(?!u)|vq|qx|jq|qj|zx|vk[sjx]"
+    r"|lqp|kfj|[bcdfgkpqvz]x[bcdfgkqvz]|jz[bcdfgx]|w[qx]"
+)
+
+
+def test_runs_of_keys_are_those_that_a_search_finds():
+    for letters in itertools.product("aubcdfghjklmnpqrstvwxz", repeat=4):
+        word = "".join(letters)
+        assert word_salad._has_keys(word) == bool(KEYBOARD.search(word)), word
