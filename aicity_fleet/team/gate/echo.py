@@ -104,12 +104,12 @@ def _is_echo(submission: Submission, words: list[str]) -> bool:
         or (whole is not description and len(words) > len(whole) * 0.9 and _is_order(words, whole))
         or _is_attached(submission.bare, task.code)
         or (
-            not _is_kept(task.description)
-            and (
+            (
                 _is_framed(words, description)
                 or _is_material(words, description[OPENING_WORDS:])
                 or _is_material(words, words_of(attached))
             )
+            and not _is_kept(task.description)
         )
     )
 

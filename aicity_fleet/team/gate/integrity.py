@@ -70,6 +70,8 @@ _MAY_BE_UNSEEN = re.compile(
 )
 """A character of those above, wherever it stands."""
 
+_SEEN = bytes(byte for byte in range(128) if not _MAY_BE_UNSEEN.match(chr(byte)))
+
 _FLAG = re.compile("\U0001f3f4[\U000e0020-\U000e007e]{1,8}\U000e007f")
 """The flags of England, Scotland and Wales are the one use of tags that is seen."""
 
@@ -127,7 +129,8 @@ def _is_whole_answer(submission: Submission) -> bool:
 def _letters(text: str) -> int:
     """Letters and digits that a reader of the rendered text sees; counting stops at enough."""
     seen = 0
-    for char in html.unescape(_without_comments(text)).translate(_FILLERS):
+    plain = html.unescape(_without_comments(text))
+    for char in plain if plain.isascii() else plain.translate(_FILLERS):
         seen += char.isalnum()
         if seen >= MIN_LETTERS:
             break
@@ -151,6 +154,8 @@ def unsendable(submission: Submission) -> Iterator[Finding]:
     unicode.org/reports/tr36 (what is not seen can carry anything, and steers terminals).
     """
     text = submission.text
+    if text.isascii() and not text.encode().translate(None, _SEEN):
+        return
     if _MAY_BE_UNSEEN.search(text) and _INVISIBLE.search(_FLAG.sub("", text)):
         yield Finding(
             "unsendable",

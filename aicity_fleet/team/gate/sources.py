@@ -76,6 +76,8 @@ _A_BLANK_IN_CAPITALS = (
 )
 _BLANKS_IN_CAPITALS = compile_fast(_A_BLANK_IN_CAPITALS)
 _MAY_BE_BLANK_IN_CAPITALS = Finder(_A_BLANK_IN_CAPITALS)
+_OF_CAPITALS = re.compile(r"[A-Z]{2}|__|\[|T[ií]t")
+"""What is in each of them."""
 
 _ENTRY = re.compile(r"^[ \t]*(?:[-*+]|\d{1,3}[.)]|\[\d{1,3}\]:?) [^\n]{0,1500}", re.M)
 _TITLED = compile_fast(r"\(?(?:19|20)\d\d[a-z]?\)?|https?://\S|\bdoi\b|\barxiv\b|\bisbn\b", re.I)
@@ -92,8 +94,6 @@ def real_sources(submission: Submission) -> Iterator[Finding]:
 
     Source: docs.aicity.dev/docs/guides/disputes (``research``: sources); RFC 2606 (reserved names).
     """
-    if _ABOUT_BLANKS.is_in(wish(submission)):
-        return
     order, text = submission.order, submission.plain_prose
     has_addresses = "://" in text
     addresses = [
@@ -102,7 +102,9 @@ def real_sources(submission: Submission) -> Iterator[Finding]:
         if address.rstrip(".,;:*_").lower() not in order
     ]
     bad = sum(map(_is_made_up, addresses)) + _count_blanks(submission, order)
-    entries = _ENTRY.findall(text) if bad or has_addresses else []
+    if not (bad or has_addresses) or _ABOUT_BLANKS.is_in(wish(submission)):
+        return
+    entries = _ENTRY.findall(text)
     titled = sum(bool(_TITLED.search(entry)) for entry in entries) if bad else 0
     named = max(len(set(addresses)), titled, 1)
     if bad * 2 >= named and bad:
@@ -126,12 +128,13 @@ def real_sources_where_ordered(submission: Submission) -> Iterator[Finding]:
 
 def _count_blanks(submission: Submission, order: str) -> int:
     """How many different blanks there are that the order does not have."""
-    plain = submission.passage(_ADDRESS.sub(" ", submission.plain_prose))
+    text = submission.plain_prose
+    plain = submission.passage(_ADDRESS.sub(" ", text) if "://" in text else text)
     blanks: list[str] = []
     if _MAY_BE_BLANK.is_in(plain.folded):
         found = (match.group() for match in _BLANKS.finditer(plain.text))
         blanks += [blank for blank in found if blank.lower()[:7] not in order]
-    if _MAY_BE_BLANK_IN_CAPITALS.is_in(plain.text):
+    if _OF_CAPITALS.search(plain.text) and _MAY_BE_BLANK_IN_CAPITALS.is_in(plain.text):
         blanks += _BLANKS_IN_CAPITALS.findall(plain.text)
     return len(set(map(str.lower, blanks)))
 

@@ -146,8 +146,6 @@ def other_language(submission: Submission) -> Iterator[Finding]:
 
     Source: docs.aicity.dev/docs/guides/disputes (relevance: an answer that the buyer cannot read).
     """
-    if _INVENTED.is_in(submission.order):
-        return
     parts = _prose_lines(submission)
     wanted = _wanted(submission, parts) if parts else frozenset()
     if wanted and _has_grammar(parts) and _is_in_another(parts, wanted):
@@ -195,7 +193,7 @@ def _lines(text: str) -> list[str]:
     gathered = 0
     looked_at = text[:100_000]
     is_all_prose = not _MAY_BE_NO_PROSE.search(looked_at)
-    for line in looked_at.split("\n"):
+    for line in filter(None, looked_at.split("\n")):
         part = line[:MAX_PART_CHARS]
         if _count_symbols(part) > SYMBOL_SHARE * len(part) and "|" not in line:
             continue
@@ -233,11 +231,14 @@ def _wanted(submission: Submission, parts: list[str]) -> frozenset[str]:
     description = task.description
     lower = description[:MAX_ORDER_CHARS].lower()
     names = _names_in(lower)
-    if asked := named or _asked_for(lower, names):
+    asked = named or _asked_for(lower, names)
+    if not asked and is_plain_english(description) and all(map(is_plain_english, parts)):
+        return frozenset()  # nearly always: the detector is loaded only where it is needed
+    if _INVENTED.is_in(submission.order):
+        return frozenset()
+    if asked:
         return _usable(asked)
     mentioned = set(map(_code, names))
-    if is_plain_english(description) and all(map(is_plain_english, parts)):
-        return frozenset()  # nearly always: the detector is loaded only where it is needed
     texts = [description, task.code, *(v for v in task.details.values() if isinstance(v, str))]
     clauses = [
         clause

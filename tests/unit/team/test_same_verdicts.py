@@ -16,11 +16,14 @@ from aicity_fleet.team.gate import (
     numbers,
     programming,
     random_characters,
+    repetition,
+    sources,
     syntax,
     word_salad,
     words,
 )
 from aicity_fleet.team.gate.passages import Passage
+from aicity_fleet.team.gate.patterns import folded
 
 NAMES = (
     *(
@@ -223,3 +226,77 @@ def test_runs_of_keys_are_those_that_a_search_finds():
     for letters in itertools.product("aubcdfghjklmnpqrstvwxz", repeat=4):
         word = "".join(letters)
         assert word_salad._has_keys(word) == bool(KEYBOARD.search(word)), word
+
+
+def test_varied_words_do_not_repeat_themselves():
+    rng = random.Random(11)  # noqa: S311 -- texts for tests
+    varied = 0
+    for _ in range(3000):
+        vocabulary = [str(number) for number in range(rng.choice((3, 10, 30, 100, 400)))]
+        found = rng.choices(vocabulary, k=rng.randrange(repetition.MIN_WORDS, 400))
+        share = repetition._distinct(found)
+        if repetition._is_varied(found):
+            varied += 1
+            assert share >= repetition.DISTINCT_SHARE
+            assert (1 - share) * len(found) < repetition.MIN_LOOP_SHINGLES
+    assert varied > 500
+
+
+BLANKS = (
+    *(
+        "[Source 1]",
+        "[link](URL)",
+        "[Author(s) name]",
+        "(Author, 2020)",
+        "Author's name et al. (n.d.)",
+    ),
+    *(
+        "(Source A, year)",
+        "Title of the article",
+        "Last name, ",
+        "Smith, YEAR",
+        "Doe, J.",
+        "to be added",
+    ),
+    *(
+        "[citation needed]",
+        "Journal of XX",
+        "20xx",
+        "arXiv: xxxx",
+        "doi:xx",
+        "10.1234/a",
+        "10.5555/xxx",
+    ),
+    *("ISBN: 000", "pp. xx", "insert source here", "source: TBD", "Mustermann", "book title."),
+)
+BLANKS_IN_CAPITALS = (
+    *(
+        "AUTOR, A\u00d1O",
+        "NOM",
+        "INS\u00c9RER CITATION",
+        "v\u00e9ase FUENTE",
+        "20__",
+        "pp. __",
+        "vol. __",
+    ),
+    *(
+        "DD/MM/AAAA",
+        "[Quelle 1]",
+        "[\u51fa\u5178]",
+        "Titel des Buches",
+        "T\u00edtulo del libro",
+        "Titre du livre",
+    ),
+)
+
+
+def test_a_blank_is_looked_for_wherever_there_is_one():
+    for blank in BLANKS:
+        for text in (blank, blank.upper(), f"x {blank.lower()} y", f"\u201c{blank}\u201d"):
+            if sources._BLANKS.search(text):
+                assert sources._MAY_BE_BLANK.is_in(folded(text)), text
+        assert sources._BLANKS.search(blank), blank
+    for blank in BLANKS_IN_CAPITALS:
+        assert sources._BLANKS_IN_CAPITALS.search(f"in {blank} there"), blank
+        assert sources._OF_CAPITALS.search(blank), blank
+        assert sources._MAY_BE_BLANK_IN_CAPITALS.is_in(f"in {blank} there"), blank
