@@ -225,7 +225,7 @@ KEYBOARD = re.compile(
 def test_runs_of_keys_are_those_that_a_search_finds():
     for letters in itertools.product("aubcdfghjklmnpqrstvwxz", repeat=4):
         word = "".join(letters)
-        assert word_salad._has_keys(word) == bool(KEYBOARD.search(word)), word
+        assert bool(word_salad._KEYS.search(word)) == bool(KEYBOARD.search(word)), word
 
 
 def test_varied_words_do_not_repeat_themselves():
@@ -240,6 +240,16 @@ def test_varied_words_do_not_repeat_themselves():
             assert share >= repetition.DISTINCT_SHARE
             assert (1 - share) * len(found) < repetition.MIN_LOOP_SHINGLES
     assert varied > 500
+
+
+def test_words_without_a_vowel_are_those_that_a_search_finds():
+    rng = random.Random(11)  # noqa: S311 -- texts for tests
+    found = 0
+    for _ in range(20_000):
+        text = "".join(rng.choices(("b", "x", "s", "t", "y", "a", " ", "_", "1", "'"), k=9))
+        assert word_salad._has_mute(text) == bool(word_salad._MUTE.search(text)), text
+        found += word_salad._has_mute(text)
+    assert found > 300
 
 
 BLANKS = (
