@@ -4,6 +4,7 @@ Settings, the embedded fleet, logs, errors, transcripts, exports and deliverable
 It lies below ``settings`` and imports neither the team, the ledger nor the AI City client.
 """
 
+import functools
 import json
 import re
 import tomllib
@@ -188,6 +189,11 @@ def worth_redacting(keys: Iterable[str], secrets: Iterable[str]) -> tuple[str, .
 
 def text_redactor(secrets: Iterable[str]) -> Callable[[str], str]:
     """Return a function that removes these secrets from a text: plain, JSON-escaped or URL-quoted."""
+    return _text_redactor(frozenset(secrets))
+
+
+@functools.lru_cache(maxsize=32)  # all jobs of a process have the same few
+def _text_redactor(secrets: frozenset[str]) -> Callable[[str], str]:
     forms = {form for secret in secrets for form in _forms(secret) if form}
     if not forms:
         return str

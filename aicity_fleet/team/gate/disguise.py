@@ -6,15 +6,15 @@ control holds then.
 
 import base64
 import binascii
-import codecs
 import dataclasses
 import functools
 import html
 import itertools
 import re
+import string
 import struct
 import unicodedata
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from urllib.parse import unquote
 
 MIN_SECRET_CHARS = 16
@@ -32,6 +32,9 @@ _STEP = 8
 _LOOKALIKES = str.maketrans(
     "асеорхуівнкмтабԁјѕһԛԝαβεηικμνορτυχ",
     "aceopxyibhkmtabdjshqwabehikmvoptux",
+)
+_ROT13 = str.maketrans(
+    string.ascii_lowercase, string.ascii_lowercase[13:] + string.ascii_lowercase[:13]
 )
 _SEPARATORS = re.compile(r"[\W_]+")
 _ESCAPE = re.compile(r"\\x([0-9A-Fa-f]{2})|\\u\{?([0-9A-Fa-f]{4,6})\}?")
@@ -64,16 +67,11 @@ def holds_any(text: str, secrets: Iterable[str]) -> bool:
         secrets: Keys and nonces, and lines of the instructions; one with blanks is such a line.
     """
     wanted = _wanted(secrets)
-    needles = [each.skeletons for each in wanted]
-    as_rot13 = [each.as_rot13 for each in wanted]
-    decoded = "\n".join(_decodings(text))
-    return _are_in(skeleton(text), [*needles, *as_rot13]) or _are_in(decoded, needles)
-
-
-def holds_any_as_it_stands(text: str, secrets: Iterable[str]) -> bool:
-    """Whether a text holds one of these to the letter, but for the white space between words."""
-    squeezed = " ".join(text.split())
-    return _are_in(squeezed, [each.as_they_stand for each in _wanted(secrets)])
+    if _stand_in(text, wanted):
+        return True
+    letters = skeleton(text)
+    readings = "\n".join([letters, letters.translate(_ROT13), *_decodings(text)])
+    return _are_in(readings, [each.skeletons for each in wanted])
 
 
 class Needles:
@@ -88,15 +86,21 @@ class Needles:
 
     def __init__(self, needles: Iterable[str]) -> None:
         self._all = tuple(dict.fromkeys(needles))
-        self._are_few = len(self._all) <= FEW_NEEDLES
+        self.are_few = len(self._all) <= FEW_NEEDLES
+        """Whether they are looked for one by one."""
+        if self.are_few:
+            return
         self._short = tuple(needle for needle in self._all if len(needle) < 2 * _STEP - 1)
         parts = [
             needle[at : at + _STEP]
-            for needle in (() if self._are_few else self._all)
+            for needle in self._all
             if len(needle) >= 2 * _STEP - 1
             for at in range(_STEP)
         ]
         self._parts = frozenset(places_of("".join(parts)))
+
+    def __bool__(self) -> bool:
+        return bool(self._all)
 
     def are_in(self, text: str, places: tuple[int, ...] | None = None) -> bool:
         """Whether one of them is in a text.
@@ -105,7 +109,7 @@ class Needles:
             places: What ``places_of`` says of the text, where others are looked for in it as well.
         """
         needles = self._all
-        if not self._are_few:
+        if not self.are_few:
             places = places_of(text) if places is None else places
             needles = self._short if self._parts.isdisjoint(places) else self._all
         return any(map(text.__contains__, needles))
@@ -122,8 +126,8 @@ def _one_byte_each(text: str) -> bytes:
     return text.encode("latin-1", "replace")
 
 
-def _are_in(text: str, wanted: Iterable[Needles]) -> bool:
-    places = places_of(text)
+def _are_in(text: str, wanted: Sequence[Needles]) -> bool:
+    places = () if all(needles.are_few for needles in wanted) else places_of(text)
     return any(needles.are_in(text, places) for needles in wanted)
 
 
@@ -132,9 +136,9 @@ class _Wanted:
     """What to look for where some secrets may not go out."""
 
     as_they_stand: Needles
+    short: Needles
+    """Those of them that are looked for in no other form."""
     skeletons: Needles
-    as_rot13: Needles
-    """The skeletons as they read where ROT13 hides them."""
 
 
 def _wanted(secrets: Iterable[str]) -> tuple[_Wanted, _Wanted]:
@@ -142,19 +146,29 @@ def _wanted(secrets: Iterable[str]) -> tuple[_Wanted, _Wanted]:
     lines: list[str] = []
     keys: list[str] = []
     for secret in secrets:
-        (lines if _is_line(secret) else keys).append(secret)
+        if secret:
+            (lines if _is_line(secret) else keys).append(secret)
     return _wanted_of(tuple(lines)), _wanted_of(tuple(keys))
 
 
 @functools.lru_cache(maxsize=32)
 def _wanted_of(secrets: tuple[str, ...]) -> _Wanted:
-    skeletons = [(skeleton(secret), _is_line(secret)) for secret in secrets]
-    as_rot13 = [(codecs.encode(letters, "rot13"), is_line) for letters, is_line in skeletons]
+    squeezed = [" ".join(secret.split()) for secret in secrets]
+    needles = [list(_needles(skeleton(secret), _is_line(secret))) for secret in secrets]
     return _Wanted(
-        Needles(" ".join(secret.split()) for secret in secrets if secret),
-        Needles(itertools.chain.from_iterable(itertools.starmap(_needles, skeletons))),
-        Needles(itertools.chain.from_iterable(itertools.starmap(_needles, as_rot13))),
+        Needles(squeezed),
+        Needles(secret for secret, found in zip(squeezed, needles, strict=True) if not found),
+        Needles(itertools.chain.from_iterable(needles)),
     )
+
+
+def _stand_in(text: str, wanted: Iterable[_Wanted]) -> bool:
+    """Whether a text holds one of these to the letter, but for the white space between words.
+
+    In a text of ASCII that is said of the short ones alone: the skeleton holds each other one as well.
+    """
+    looked_for = [each.short if text.isascii() else each.as_they_stand for each in wanted]
+    return any(looked_for) and _are_in(" ".join(text.split()), looked_for)
 
 
 def _is_line(secret: str) -> bool:

@@ -2,12 +2,13 @@
 
 import collections
 import functools
+import itertools
 import re
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 
 from aicity_fleet.team.gate.patterns import Finder
 from aicity_fleet.team.gate.verdict import HARD, Check, Finding, Submission
-from aicity_fleet.team.gate.words import FUNCTION_WORDS, Shingle, shingles, words_of
+from aicity_fleet.team.gate.words import FUNCTION_WORDS, SHINGLE_WORDS, Shingle, shingles, words_of
 
 MIN_ECHO_WORDS = 8
 """A shorter text is not judged."""
@@ -98,22 +99,17 @@ def _is_echo(submission: Submission, words: list[str]) -> bool:
     description = submission.passage(task.description).words
     whole = words_of(f"{task.description}\n{task.code}") if task.code.strip() else description
     attached = "\n".join([task.code, *(v for v in task.details.values() if isinstance(v, str))])
-    found = shingles(words)
     return (
-        _is_order(words, found, description)
-        or (
-            whole is not description
-            and len(words) > len(whole) * 0.9
-            and _is_order(words, found, whole)
-        )
+        _is_order(words, description)
+        or (whole is not description and len(words) > len(whole) * 0.9 and _is_order(words, whole))
         or _is_attached(submission.bare, task.code)
         or (
-            not _is_kept(task.description)
-            and (
+            (
                 _is_framed(words, description)
-                or _is_material(found, description[OPENING_WORDS:])
-                or _is_material(found, words_of(attached))
+                or _is_material(words, description[OPENING_WORDS:])
+                or _is_material(words, words_of(attached))
             )
+            and not _is_kept(task.description)
         )
     )
 
@@ -134,8 +130,10 @@ def answers_us(submission: Submission) -> Iterator[Finding]:
 
     Source: Broder, "On the resemblance and containment of documents", 1997.
     """
-    ours = _told(submission.told)
-    back = ours.intersection(shingles(submission.words, TOLD_WORDS)) if ours else ours
+    ours, vocabulary = _told(submission.told)
+    if not _has_run(submission.words, vocabulary, TOLD_WORDS):
+        return
+    back = ours.intersection(shingles(submission.words, TOLD_WORDS))
     if back and not back.issubset(shingles(words_of(submission.order), TOLD_WORDS)):
         yield Finding(
             "answers_us", "The text speaks of its own handing in; hand in the work alone.", HARD
@@ -143,14 +141,24 @@ def answers_us(submission: Submission) -> Iterator[Finding]:
 
 
 @functools.lru_cache(maxsize=8)
-def _told(texts: tuple[str, ...]) -> frozenset[Shingle]:
-    return frozenset(run for text in texts for run in shingles(words_of(text), TOLD_WORDS))
+def _told(texts: tuple[str, ...]) -> tuple[frozenset[Shingle], frozenset[str]]:
+    """The runs of words of what the team was told, and the words in them."""
+    runs = frozenset(run for text in texts for run in shingles(words_of(text), TOLD_WORDS))
+    return runs, frozenset(itertools.chain.from_iterable(runs))
 
 
-def _is_order(words: list[str], found: list[Shingle], description: list[str]) -> bool:
+def _has_run(words: list[str], vocabulary: Container[str], length: int) -> bool:
+    """Whether so many words in a row are of a vocabulary."""
+    return b"\1" * length in bytes(map(vocabulary.__contains__, words))
+
+
+def _is_order(words: list[str], description: list[str]) -> bool:
     """Whether a text holds the start of the order, and next to nothing that is not in the order."""
     opening = shingles(description[:OPENING_WORDS])
-    if not opening or not found or len(set(opening) & set(found[:200])) < len(opening) * 0.6:
+    if not opening or not _has_run(words, set(description[:OPENING_WORDS]), SHINGLE_WORDS):
+        return False
+    found = shingles(words)
+    if len(set(opening).intersection(found[:200])) < len(opening) * 0.6:
         return False
     given = shingles(description)
     share = _contained(found, given)
@@ -165,23 +173,28 @@ def _is_framed(words: list[str], description: list[str]) -> bool:
     if len(words) > MOST_TIMES_LONGER * len(description):
         return False
     given = {word for word in description if _is_content(word)}
-    told = [word for word in words if _is_content(word) and word not in _FRAME]
-    if len(given) < MIN_ECHO_WORDS or not told:
+    covered = len(given.intersection(words) - _FRAME)
+    if len(given) < MIN_ECHO_WORDS or covered < TOLD_SHARE * len(given - _FRAME or given):
         return False
+    told = [word for word in words if _is_content(word) and word not in _FRAME]
     own = sum(word not in given for word in told)
-    covered = len(given & set(told)) / len(given - _FRAME or given)
     opening = [word for word in description[:OPENING_WORDS] if _is_content(word)]
     holds_opening = sum(word in words for word in opening) >= 0.7 * len(opening)
-    return own <= OWN_WORDS_SHARE * len(told) and covered >= TOLD_SHARE and holds_opening
+    return own <= OWN_WORDS_SHARE * len(told) and holds_opening
 
 
 def _is_content(word: str) -> bool:
     return word not in FUNCTION_WORDS and (len(word) > 1 or word > "\u0e00")
 
 
-def _is_material(found: list[Shingle], material: list[str]) -> bool:
-    """Whether a text of these shingles is nothing but most of the material."""
-    given = shingles(material)
+def _is_material(words: list[str], material: list[str]) -> bool:
+    """Whether a text is nothing but most of the material."""
+    common = sum(map(set(material).__contains__, words))
+    if common < ECHO_SHARE * (
+        len(words) - SHINGLE_WORDS
+    ):  # of a shingle that was given all words were
+        return False
+    found, given = shingles(words), shingles(material)
     if len(found) < 3 * MIN_ECHO_WORDS or not given:
         return False
     return _contained(found, given) >= ECHO_SHARE and _contained(given, found) >= COVERED_SHARE

@@ -208,12 +208,15 @@ def _is_object(text: str, order: str) -> bool:
 def _is_trace(text: str) -> bool:
     """Whether most lines of a text are those of a stack trace."""
     lines = [line for line in text.lower().split("\n") if line.strip()][:400]
+    least = max(MIN_TRACE_LINES, TRACE_SHARE * len(lines))
     found = 0
-    for before, line in zip(["", *lines], lines, strict=False):
+    for number, (before, line) in enumerate(zip(["", *lines], lines, strict=False)):
+        if found + len(lines) - number < least:
+            return False
         # Python prints the line of code below its place.
         is_quoted = before.lstrip().startswith('file "') and line.startswith(" ")
         found += bool(_TRACE_LINE.match(line)) or is_quoted
-    return found >= MIN_TRACE_LINES and found >= TRACE_SHARE * len(lines)
+    return found >= least
 
 
 CHECKS: tuple[Check, ...] = (error_page,)

@@ -106,7 +106,7 @@ def gibberish(submission: Submission) -> Iterator[Finding]:
     unicode.org/reports/tr24 (scripts).
     """
     order = submission.task.description.lower()
-    if (not _ORDERED.is_in(order) and _is_gibberish(submission, order)) or (
+    if (_is_gibberish(submission, order) and not _ORDERED.is_in(order)) or (
         _is_odd(submission) and not _ORDERED_ODDITIES.is_in(order)
     ):
         yield Finding("gibberish", "The text makes no sense; write it again in sentences.", HARD)

@@ -18,7 +18,7 @@ from aicity_fleet.team.gate import (
     unfinished,
     wanted_language,
 )
-from aicity_fleet.team.gate.disguise import holds_any, holds_any_as_it_stands, skeleton
+from aicity_fleet.team.gate.disguise import holds_any, skeleton
 from aicity_fleet.team.gate.verdict import HARD, Check, Finding, Submission
 
 MIN_CHARS = 20
@@ -69,6 +69,8 @@ _MAY_BE_UNSEEN = re.compile(
     "\ud800-\udfff\ufe00-\ufe0f\ufeff\ufff9-\ufffb\U000e0000-\U000e01ef]"
 )
 """A character of those above, wherever it stands."""
+
+_SEEN = bytes(byte for byte in range(128) if not _MAY_BE_UNSEEN.match(chr(byte)))
 
 _FLAG = re.compile("\U0001f3f4[\U000e0020-\U000e007e]{1,8}\U000e007f")
 """The flags of England, Scotland and Wales are the one use of tags that is seen."""
@@ -127,7 +129,8 @@ def _is_whole_answer(submission: Submission) -> bool:
 def _letters(text: str) -> int:
     """Letters and digits that a reader of the rendered text sees; counting stops at enough."""
     seen = 0
-    for char in html.unescape(_without_comments(text)).translate(_FILLERS):
+    plain = html.unescape(_without_comments(text))
+    for char in plain if plain.isascii() else plain.translate(_FILLERS):
         seen += char.isalnum()
         if seen >= MIN_LETTERS:
             break
@@ -151,6 +154,8 @@ def unsendable(submission: Submission) -> Iterator[Finding]:
     unicode.org/reports/tr36 (what is not seen can carry anything, and steers terminals).
     """
     text = submission.text
+    if text.isascii() and not text.encode().translate(None, _SEEN):
+        return
     if _MAY_BE_UNSEEN.search(text) and _INVISIBLE.search(_FLAG.sub("", text)):
         yield Finding(
             "unsendable",
@@ -204,8 +209,7 @@ def forbidden(submission: Submission) -> Iterator[Finding]:
 
     Source: docs.aicity.dev/docs/concepts/security (a stranger's text must not get at the agent's).
     """
-    text, ours = submission.text, submission.forbidden
-    if holds_any_as_it_stands(text, ours) or holds_any(text, ours):
+    if holds_any(submission.text, submission.forbidden):
         yield Finding(
             "forbidden", "The text repeats parts of the instructions; leave them out.", HARD
         )

@@ -30,14 +30,18 @@ _BARE = re.compile(r"https?://[^\s<>\"')\]]{1,4000}", re.I)
 _MARKS = ((_TARGET, "]("), (_REFERENCE, "]:"), (_ATTRIBUTE, "="), (_BARE, "://"))
 """What is in a text that holds such an address."""
 _IMAGES = (
-    re.compile(r"!\[[^\]\n]{0,500}\]\([ \t]{0,9}<?([^)\s>]{1,4000})"),
-    re.compile(
-        r"<(?:img|source|video|audio|embed|iframe|input|object)\b[^>]{0,500}?"
-        r"\b(?:src|srcset|data)\s{0,9}=\s{0,9}[\"']?([^\"'\s>]{1,4000})",
-        re.I,
+    (re.compile(r"!\[[^\]\n]{0,500}\]\([ \t]{0,9}<?([^)\s>]{1,4000})"), ("![",)),
+    (
+        re.compile(
+            r"<(?:img|source|video|audio|embed|iframe|input|object)\b[^>]{0,500}?"
+            r"\b(?:src|srcset|data)\s{0,9}=\s{0,9}[\"']?([^\"'\s>]{1,4000})",
+            re.I,
+        ),
+        ("<",),
     ),
-    re.compile(r"[uU](?<=\b[uU])[rR][lL]\(\s{0,9}[\"']?([^)\"'\s]{1,4000})"),
+    (re.compile(r"[uU](?<=\b[uU])[rR][lL]\(\s{0,9}[\"']?([^)\"'\s]{1,4000})"), ("l(", "L(")),
 )
+"""Addresses of images, each with what is in a text that holds one."""
 _IMAGE_BY_REFERENCE = re.compile(r"!\[[^\]\n]{0,500}\]\[")
 _RUNS_CODE = re.compile(r"(?:javascript|vbscript|data:(?!image/(?:png|gif|jpeg|webp)[;,]))", re.I)
 _PIECE = re.compile(r"[A-Za-z0-9+=]+")
@@ -49,8 +53,13 @@ def carries(submission: Submission) -> Iterator[Finding]:
     Source: genai.owasp.org (LLM02:2025, "Sensitive Information Disclosure"; LLM05:2025, "Improper Output
     Handling"): a reader's program asks for an image without being told to.
     """
-    text, known = submission.plain_prose, submission.addresses
-    images = {address for pattern in _IMAGES for address in pattern.findall(text)}
+    text = submission.plain_prose
+    images = {
+        address
+        for pattern, marks in _IMAGES
+        if any(mark in text for mark in marks)
+        for address in pattern.findall(text)
+    }
     links = {
         address
         for pattern in _present(text)
@@ -59,6 +68,9 @@ def carries(submission: Submission) -> Iterator[Finding]:
     }
     if _IMAGE_BY_REFERENCE.search(text):
         images |= set(_REFERENCE.findall(text))
+    if not (images or links):
+        return
+    known = submission.addresses
     if any(address not in known and _is_message(address, is_image=True) for address in images):
         yield Finding(
             "carries", "An image's address carries data; leave the image out or shorten it.", HARD

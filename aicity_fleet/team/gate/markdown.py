@@ -8,6 +8,7 @@ import dataclasses
 import re
 
 _FENCE = re.compile(r"^[ \t]*+(`{3,}+|~{3,}+)([^`\n]*+)$")
+_FENCES = ("```", "~~~")
 _MARKDOWN = frozenset(("markdown", "md", "mdx"))
 _TICKS = re.compile(r"`+")
 _HEADING = re.compile(r"^ {0,3}#{1,6} +\S|^\*\*[^*\n]{2,80}\*\*:?[ \t]*$", re.MULTILINE)
@@ -31,6 +32,8 @@ def split_fences(text: str) -> tuple[tuple[Block, ...], str]:
     closes that: models nest fences of one length, which CommonMark does not. A bare fence at the very end
     opens nothing.
     """
+    if not any(fence in text for fence in _FENCES):
+        return (), text
     blocks: list[Block] = []
     outside: list[str] = []
     inside: list[str] = []

@@ -11,6 +11,7 @@ _PIECE = re.compile(r"\\[\s\S]|\[\^?\]?(?:\\[\s\S]|[^\]\\])*\]|[\s\S]")
 _LETTER = re.compile(r"(?:([^\\\[\](){}?*+|.^$])|\\([^a-zA-Z0-9])|\[([^\\\]^-]+)\])(?![?*+{])")
 """What begins with one certain character, or with one of a few."""
 
+_LETTERS = re.compile(r"(?:[\w -](?![?*+{]))+")
 _PLAIN_GROUP = re.compile(r"\?(?:[:!=]|<[!=])")
 _DEPTH = 3
 """So many characters tell alternatives apart."""
@@ -38,7 +39,7 @@ def compile_fast(pattern: str, flags: re.RegexFlag = re.NOFLAG) -> re.Pattern[st
 class Finder:
     """Tells whether one of many alternatives is in a text, faster than a pattern that tells where.
 
-    What begins with a letter at a word boundary is sought behind what is no part of a word.
+    What needs a character beyond ASCII is not sought in a text of ASCII.
 
     Args:
         pattern: Alternatives without groups that are numbered or named.
@@ -46,22 +47,37 @@ class Finder:
 
     def __init__(self, pattern: str) -> None:
         alternatives = _alternatives(pattern)
-        words = [each for each in alternatives if _begins_with_word(each)]
-        others = [each for each in alternatives if not _begins_with_word(each)]
-        beyond = [each for each in others if _begins_beyond_ascii(each)]
-        others = [each for each in others if not _begins_beyond_ascii(each)]
-        inner = "|".join(_by_letter([each[2:] for each in words], _DEPTH))
-        self._words = re.compile(rf"\W(?:{inner})") if words else None
-        self._others = compile_fast("|".join(others)) if others else None
-        self._beyond = compile_fast("|".join(beyond)) if beyond else None
+        self._ascii = _Search([each for each in alternatives if not _is_beyond_ascii(each)])
+        self._beyond = _Search([each for each in alternatives if _is_beyond_ascii(each)])
 
     def is_in(self, text: str) -> bool:
         """Whether an alternative is in a text."""
+        return self._ascii.finds(text) or (not text.isascii() and self._beyond.finds(text))
+
+
+class _Search:
+    """A search for some alternatives.
+
+    What begins with a letter at a word boundary is sought behind what is no part of a word. A text is
+    searched for the first letters of the others before it is for their pattern.
+    """
+
+    def __init__(self, alternatives: list[str]) -> None:
+        words = [each for each in alternatives if _begins_with_word(each)]
+        others = [each for each in alternatives if not _begins_with_word(each)]
+        inner = "|".join(_by_letter([each[2:] for each in words], _DEPTH))
+        self._words = re.compile(rf"\W(?:{inner})") if words else None
+        self._others = compile_fast("|".join(others)) if others else None
+        firsts = list(map(_first_letters, others))
+        self._marks = tuple(set(firsts)) if all(firsts) else ("",)
+
+    def finds(self, text: str) -> bool:
+        """Whether an alternative is in a text."""
         if self._words and self._words.search(f" {text}"):
             return True
-        if self._others and self._others.search(text):
-            return True
-        return bool(self._beyond and not text.isascii() and self._beyond.search(text))
+        return bool(
+            self._others and any(map(text.__contains__, self._marks)) and self._others.search(text)
+        )
 
 
 _FOLDED = re.compile("[\u0130\u0131\u017f\u1c80-\u1c86\u212a]")
@@ -84,6 +100,16 @@ def folded(text: str) -> str:
     if not text.isascii():
         text = _FOLDED.sub(lambda match: _FOLDS[match[0]], text)
     return text.lower()
+
+
+def in_small_letters(pattern: str) -> str:
+    """Return a pattern that a folded text holds wherever its text holds this one, and elsewhere at times.
+
+    Args:
+        pattern: What is searched for with ``re.IGNORECASE``. Where it minds capitals, the new one does not.
+    """
+    pieces = _PIECE.findall(pattern.replace("(?-i:", "(?:"))
+    return "".join(piece if piece[0] == "\\" else piece.lower() for piece in pieces)
 
 
 def _by_letter(alternatives: list[str], depth: int) -> list[str]:
@@ -134,6 +160,12 @@ def _letters(alternative: str) -> tuple[tuple[str, str], ...]:
     return found
 
 
+def _first_letters(alternative: str) -> str:
+    """What an alternative begins with, to the letter."""
+    match = _LETTERS.match(alternative)
+    return match[0] if match else ""
+
+
 def _has_references(pattern: str) -> bool:
     """Whether a pattern has groups with a number or a name, flags of its own, or references."""
     return any(
@@ -159,10 +191,12 @@ def _begins_with_word(alternative: str) -> bool:
     return bool(letters) and all(letter.isalnum() for letter, _ in letters)
 
 
-def _begins_beyond_ascii(alternative: str) -> bool:
-    """Whether an alternative begins with a character that is not in ASCII."""
-    letters = _letters(alternative)
-    return bool(letters) and not any(letter.isascii() for letter, _ in letters)
+def _is_beyond_ascii(alternative: str) -> bool:
+    """Whether an alternative begins with characters that are not all of ASCII."""
+    begins = alternative[2:] if _begins_at_word(alternative) else alternative
+    letters = _letters(begins)
+    is_first = bool(letters) and not any(letter.isascii() for letter, _ in letters)
+    return is_first or not _first_letters(begins).isascii()
 
 
 def _begins_at_word(alternative: str) -> bool:

@@ -12,7 +12,11 @@ MAX_CHARS = 2500
 TALK_SHARE = 0.5
 """Share of a text that talks to the buyer, if it is a letter to the buyer and nothing else."""
 
-_SENTENCE = re.compile(r"[^.!?。！？\n]{1,600}[.!?。！？]*")
+MAX_SENTENCE_CHARS = 600
+"""A longer sentence is taken for several, in characters."""
+
+_SENTENCE = re.compile(rf"[^.!?。！？\n]{{1,{MAX_SENTENCE_CHARS}}}[.!?。！？]*")
+_STOPS = re.compile(r"[.!?。！？\n]")
 
 _I_WILL = (
     r"(?:i['\u2019]ll|i will|we['\u2019]ll|we will|i shall"
@@ -283,6 +287,11 @@ def letter_to_the_buyer(submission: Submission) -> Iterator[Finding]:
     if len(text) > MAX_CHARS or submission.blocks:
         return
     order = submission.task.description.lower()
+    may_answer = not _ORDERED_QUESTIONS.is_in(order)
+    asks = may_answer and _ASK.is_in(text)
+    has_questions = "?" in text or "\uff1f" in text
+    if not (asks or (may_answer and has_questions) or _may_promise(text)):
+        return
     parts = [match.group() for match in _SENTENCE.finditer(text) if match.group().strip(" -*#\t")]
     total = sum(map(len, parts))
     if not total:
@@ -293,8 +302,8 @@ def letter_to_the_buyer(submission: Submission) -> Iterator[Finding]:
 
     asks_letter = _ORDERED_LETTER.is_in(order)
     questions = [part.rstrip().endswith(("?", "？")) for part in parts]
-    may_ask = not _ORDERED_QUESTIONS.is_in(order) and (
-        _ASK.is_in(text) or (not asks_letter and share(questions) >= 0.8 and _YOU.is_in(text))
+    may_ask = asks or (
+        may_answer and not asks_letter and share(questions) >= 0.8 and _YOU.is_in(text)
     )
     has_promise = _PROMISE.is_in("\n".join(parts))  # no promise goes on in another line
     promising = [has_promise and _PROMISE.is_in(part) for part in parts]
@@ -334,6 +343,12 @@ def letter_to_the_buyer(submission: Submission) -> Iterator[Finding]:
             "The text asks instead of answering; decide, and say what was assumed.",
             HARD,
         )
+
+
+def _may_promise(text: str) -> bool:
+    """Whether a sentence can hold a promise; the pieces of a long one can begin anywhere."""
+    longest = max(map(len, _STOPS.split(text)))
+    return longest >= MAX_SENTENCE_CHARS or _PROMISE.is_in(text)
 
 
 CHECKS: tuple[Check, ...] = (letter_to_the_buyer,)

@@ -197,8 +197,12 @@ def relevant(submission: Submission) -> Iterator[Finding]:
     Source: docs.aicity.dev/docs/guides/disputes (``general``, ``research``: relevance).
     """
     order, text = map(submission.passage, (submission.task.description, submission.text))
-    words = set(_WORD.findall(order.lower[:20_000])) - _STOP_WORDS
-    if len(words) < MIN_ORDER_WORDS or any(word[:6] in text.lower for word in words):
+    words: set[str] = set()
+    for word in map(re.Match.group, _WORD.finditer(order.lower[:20_000])):
+        if word not in _STOP_WORDS and word[:6] in text.lower:
+            return
+        words.add(word)
+    if len(words - _STOP_WORDS) < MIN_ORDER_WORDS:
         return
     if order.is_english == text.is_english and not _TRANSLATION.is_in(order.folded):
         yield Finding("irrelevant", "The text does not take up what the order is about.", 25)

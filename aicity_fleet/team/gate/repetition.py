@@ -1,6 +1,7 @@
 """A check for text that says the same again and again, as a model does that is caught in a loop."""
 
 import collections
+import itertools
 import re
 from collections.abc import Iterator
 
@@ -57,7 +58,7 @@ _ORDERED_REPEATS = Finder(
     r"|sentence)\b|\bfiller text\b|\bdummy (?:text|data)\b"
     r"|\b\d+[ -]?(?:mal|fois|veces|volte|vezes|回|次|раз)\b"
 )
-_NUMBERING = re.compile(r"^[ \t>*#-]{0,12}(?:\d{1,5}[.):]?)?[ \t]*", re.M)
+_NUMBERING = re.compile(r"\n(?=[ \t>*#\d-])[ \t>*#-]{0,12}(?:\d{1,5}[.):]?)?[ \t]*")
 _TABLE_LINE = re.compile(r"^[ \t]*\|[^\n]*$", re.M)
 
 
@@ -76,8 +77,8 @@ def repetition(submission: Submission) -> Iterator[Finding]:
 def _is_repetitive(submission: Submission) -> bool:
     if _has_repeated_rows(submission.prose):
         return True
-    prose = submission.passage(_NUMBERING.sub("", _without_rows(submission.prose)))
-    share = _distinct(prose.words)
+    prose = submission.passage(_without_numbering(_without_rows(submission.prose)))
+    share = 1.0 if _is_varied(prose.words) else _distinct(prose.words)
     if share < LISTED_SHARE:
         return True
     code = "\n".join(block.code for block in submission.blocks)
@@ -90,6 +91,16 @@ def _is_repetitive(submission: Submission) -> bool:
         or (may_loop and _has_loop(prose.words))
         or _has_repeated_paragraphs(prose.lines)
     ) and not _LISTED.is_in(submission.order)
+
+
+def _is_varied(words: list[str]) -> bool:
+    """Whether so few pairs of words come back that nothing longer is said over and over."""
+    back = len(words) - len(set(itertools.pairwise(words)))
+    return back < min(MIN_LOOP_SHINGLES, (1 - DISTINCT_SHARE) * len(words)) - SHINGLE_WORDS
+
+
+def _without_numbering(prose: str) -> str:
+    return _NUMBERING.sub("\n", f"\n{prose}")[1:]
 
 
 def _without_rows(prose: str) -> str:

@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 from aicity_fleet.team.gate import demands
 from aicity_fleet.team.gate.material import wish
-from aicity_fleet.team.gate.patterns import Finder, compile_fast
+from aicity_fleet.team.gate.patterns import Finder, compile_fast, in_small_letters
 from aicity_fleet.team.gate.verdict import Finding, Submission
 
 MIN_LISTED = 3
@@ -35,7 +35,7 @@ _MADE_UP_PATH = re.compile(
     r"(?:\.html?)?/?$",
     re.I,
 )
-_BLANKS = compile_fast(
+_A_BLANK = (
     r"\[(?:source|reference|citation|ref|study|paper|article|link|url|website|book)s?"
     r"(?:[ _-]?(?:\d{1,3}|[a-z]|x+|name|title|here|needed|link|url|to (?:be )?\w+))?\](?!\()"
     r"|\[(?:link|url|source|here|doi)\]\((?:#|url|link|\s*)\)"
@@ -46,7 +46,7 @@ _BLANKS = compile_fast(
     r"|\((?:source|reference|citation|study|author)\s?[A-Z\d]?(?:, ?(?:year|date|(?:19|20)[\dxX]{2}))?\)"
     r"|\b(?:title|name) of (?:the )?(?:article|paper|book|study|source|report|journal|publication)\b"
     r"|\b(?:article|paper|book|journal|publisher|report) (?:title|name)(?: here)?\b(?=[.,\]*_\"”])"
-    r"|\blast ?name(?:,| et al| &)|(?-i:, YEAR\b)|\bmustermann\b|(?-i:\bDoe, J\.)"
+    r"|\blast ?name(?:,| et al| &)|(?-i:, YEAR\b)|\bmustermann\b|\b(?-i:Doe, J\.)"
     r"|\[[^\]\n]{0,30}\b(?:needed|einfügen|ergänzen|to be (?:added|completed)[^\]\n]{0,20})\](?!\()"
     r"|\bto be (?:added|completed by)\b"
     r"|\bjournal of (?:x{2,}|example|something|placeholder)\w*|\b(?:19|20)[xX]{2}\b|\barxiv:\s?x{4}"
@@ -54,10 +54,13 @@ _BLANKS = compile_fast(
     r"|abc\w{0,5}|12345\d*|example\w*"
     r"|placeholder|j\.example\S*)|\bisbn:? ?(?:0{3}|x{3}|123-?4)|\bpp?\. ?(?:xx|00)\b"
     r"|\b(?:insert|add) (?:source|citation|reference|link)s? here\b|\bsource:? (?:tbd|todo|n/a|xyz"
-    r"|abc)\b",
-    re.I,
+    r"|abc)\b"
 )
-_BLANKS_IN_CAPITALS = compile_fast(
+_BLANKS = compile_fast(_A_BLANK, re.I)
+_MAY_BE_BLANK = Finder(in_small_letters(_A_BLANK.replace(r"\(?\b", r"\b")))
+"""What is in a folded text with blanks."""
+
+_A_BLANK_IN_CAPITALS = (
     r"\b(?:AUTORE?S?|AUTHORS?|AUTEURS?|APELLIDOS?|NACHNAME|NOM|COGNOME|SURNAME|LAST ?NAME"
     r"|VERFASSER|SOBRENOME)"
     r"(?:,? (?:A[NÑ]O|ANO|YEAR|JAHR|ANN[EÉ]E|ANNO|20__|19__|\(?A[NÑ]O\)?|Nombre|Vorname|Pr[eé]nom|Name))?\b"
@@ -71,6 +74,11 @@ _BLANKS_IN_CAPITALS = compile_fast(
     r"|\b(?:Titel des (?:Buches|Artikels)|T[ií]tulo del? (?:libro|art[ií]culo)|Titre (?:du livre"
     r"|de l['\u2019]article))"
 )
+_BLANKS_IN_CAPITALS = compile_fast(_A_BLANK_IN_CAPITALS)
+_MAY_BE_BLANK_IN_CAPITALS = Finder(_A_BLANK_IN_CAPITALS)
+_OF_CAPITALS = re.compile(r"[A-Z]{2}|__|\[|T[ií]t")
+"""What is in each of them."""
+
 _ENTRY = re.compile(r"^[ \t]*(?:[-*+]|\d{1,3}[.)]|\[\d{1,3}\]:?) [^\n]{0,1500}", re.M)
 _TITLED = compile_fast(r"\(?(?:19|20)\d\d[a-z]?\)?|https?://\S|\bdoi\b|\barxiv\b|\bisbn\b", re.I)
 _ABOUT_BLANKS = Finder(
@@ -86,24 +94,19 @@ def real_sources(submission: Submission) -> Iterator[Finding]:
 
     Source: docs.aicity.dev/docs/guides/disputes (``research``: sources); RFC 2606 (reserved names).
     """
-    if _ABOUT_BLANKS.is_in(wish(submission)):
-        return
     order, text = submission.order, submission.plain_prose
+    has_addresses = "://" in text
     addresses = [
         address.rstrip(".,;:*_")
-        for address in _ADDRESS.findall(text)
+        for address in (_ADDRESS.findall(text) if has_addresses else ())
         if address.rstrip(".,;:*_").lower() not in order
     ]
-    empty = sum(map(_is_made_up, addresses))
-    plain = _ADDRESS.sub(" ", text)
-    blanks = [
-        match.group() for match in _BLANKS.finditer(plain) if match.group().lower()[:7] not in order
-    ]
-    blanks += _BLANKS_IN_CAPITALS.findall(plain)
+    bad = sum(map(_is_made_up, addresses)) + _count_blanks(submission, order)
+    if not (bad or has_addresses) or _ABOUT_BLANKS.is_in(wish(submission)):
+        return
     entries = _ENTRY.findall(text)
-    titled = sum(bool(_TITLED.search(entry)) for entry in entries)
+    titled = sum(bool(_TITLED.search(entry)) for entry in entries) if bad else 0
     named = max(len(set(addresses)), titled, 1)
-    bad = empty + len(set(map(str.lower, blanks)))
     if bad * 2 >= named and bad:
         yield Finding(
             "blank_sources", "Sources are blanks or made-up addresses; name real ones.", 40
@@ -121,6 +124,19 @@ def real_sources_where_ordered(submission: Submission) -> Iterator[Finding]:
     """
     if demands.asks_for_sources(submission):
         yield from real_sources(submission)
+
+
+def _count_blanks(submission: Submission, order: str) -> int:
+    """How many different blanks there are that the order does not have."""
+    text = submission.plain_prose
+    plain = submission.passage(_ADDRESS.sub(" ", text) if "://" in text else text)
+    blanks: list[str] = []
+    if _MAY_BE_BLANK.is_in(plain.folded):
+        found = (match.group() for match in _BLANKS.finditer(plain.text))
+        blanks += [blank for blank in found if blank.lower()[:7] not in order]
+    if _OF_CAPITALS.search(plain.text) and _MAY_BE_BLANK_IN_CAPITALS.is_in(plain.text):
+        blanks += _BLANKS_IN_CAPITALS.findall(plain.text)
+    return len(set(map(str.lower, blanks)))
 
 
 def repeated(submission: Submission, entries: list[str]) -> bool:

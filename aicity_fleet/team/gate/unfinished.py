@@ -91,6 +91,9 @@ _INABILITY = re.compile(
     r"|help with|assist|perform|carry out|provide|access|open|process|transcribe)\b"
 )
 
+_INABILITY_MARKS = (" be ", "i can", "i am ", "i could")
+"""What is in such words, each in some of them."""
+
 REFUSAL_OPENING_CHARS = 200
 """Where a text says that it is none, in characters from its start."""
 
@@ -103,7 +106,9 @@ def is_refusal(text: str) -> bool:
     text = text.strip().lower()
     if len(text) > REFUSAL_MAX_CHARS:
         return False
-    return bool(_REFUSAL.match(text) or _INABILITY.search(text[:REFUSAL_OPENING_CHARS]))
+    opening = text[:REFUSAL_OPENING_CHARS]
+    may_be_unable = any(mark in opening for mark in _INABILITY_MARKS)
+    return bool(_REFUSAL.match(text) or (may_be_unable and _INABILITY.search(opening)))
 
 
 def truncated(submission: Submission) -> Iterator[Finding]:

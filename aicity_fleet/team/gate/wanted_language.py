@@ -51,13 +51,13 @@ _CLOSE = (
 )
 """Languages that short texts do not tell apart."""
 
-_ALL_NAMES = "|".join(NAMES.values())
-_NAMES = (
-    rf"\b(?:{_ALL_NAMES})(?!\w)|(?:英語|英语|英文|ドイツ語|德语|法语|フランス語|スペイン語|西班牙语|中文|中国語|日本語|日语|韓国語|韩语"
-    rf"|俄语|ロシア語)"
+_SPACED = "|".join(NAMES.values())
+_UNSPACED = (
+    "英語|英语|英文|ドイツ語|德语|法语|フランス語|スペイン語|西班牙语"
+    "|中文|中国語|日本語|日语|韓国語|韩语|俄语|ロシア語"
 )
-_NAME = compile_fast(_NAMES)
-_NAMED = Finder(_NAMES)
+_NAME = compile_fast(rf"\b(?:{_SPACED})(?!\w)|(?:{_UNSPACED})")
+_NAMED = Finder("|".join([*(rf"\b{name}(?!\w)" for name in _SPACED.split("|")), _UNSPACED]))
 
 _BEFORE_NAME = re.compile(
     r"(?:\b(?:in|into|to|auf|ins|en|em|vers|al|in het|naar het|på|till|po|na|по|на|к|in das"
@@ -118,8 +118,8 @@ _INVENTED = Finder(
     r"|\bnonsense|gibberish|\bfictional language|\bconlang|\bmade-up|\bphonetic|\bdialect"
     r"|\bslang\b"
     r"|\bpirate|\bshakespear|\bold english|\bmiddle english|\bromani[sz]|\btransliterat"
-    r"|\bipa\b|\bmultilingual|\bseveral languages|\bvarious languages|\b(?:\w+"
-    r"|\d+) (?:different )?languages\b"
+    r"|\bipa\b|\bmultilingual|\bseveral languages|\bvarious languages"
+    r"| (?<=\w )(?:different )?languages\b"
 )
 """Orders of a text in no language, or in several."""
 _NOT_PROSE = re.compile(
@@ -146,8 +146,6 @@ def other_language(submission: Submission) -> Iterator[Finding]:
 
     Source: docs.aicity.dev/docs/guides/disputes (relevance: an answer that the buyer cannot read).
     """
-    if _INVENTED.is_in(submission.order):
-        return
     parts = _prose_lines(submission)
     wanted = _wanted(submission, parts) if parts else frozenset()
     if wanted and _has_grammar(parts) and _is_in_another(parts, wanted):
@@ -193,11 +191,13 @@ def _lines(text: str) -> list[str]:
     parts: list[str] = []
     short: list[str] = []
     gathered = 0
-    for line in text[:100_000].split("\n"):
+    looked_at = text[:100_000]
+    is_all_prose = not _MAY_BE_NO_PROSE.search(looked_at)
+    for line in filter(None, looked_at.split("\n")):
         part = line[:MAX_PART_CHARS]
         if _count_symbols(part) > SYMBOL_SHARE * len(part) and "|" not in line:
             continue
-        if _MAY_BE_NO_PROSE.search(part):
+        if not is_all_prose and _MAY_BE_NO_PROSE.search(part):
             part = _NOT_PROSE.sub(" ", part)
         part = part.strip(" #*->|")
         length = letters(part)
@@ -231,11 +231,14 @@ def _wanted(submission: Submission, parts: list[str]) -> frozenset[str]:
     description = task.description
     lower = description[:MAX_ORDER_CHARS].lower()
     names = _names_in(lower)
-    if asked := named or _asked_for(lower, names):
+    asked = named or _asked_for(lower, names)
+    if not asked and is_plain_english(description) and all(map(is_plain_english, parts)):
+        return frozenset()  # nearly always: the detector is loaded only where it is needed
+    if _INVENTED.is_in(submission.order):
+        return frozenset()
+    if asked:
         return _usable(asked)
     mentioned = set(map(_code, names))
-    if is_plain_english(description) and all(map(is_plain_english, parts)):
-        return frozenset()  # nearly always: the detector is loaded only where it is needed
     texts = [description, task.code, *(v for v in task.details.values() if isinstance(v, str))]
     clauses = [
         clause

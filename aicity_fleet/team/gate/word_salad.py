@@ -10,7 +10,6 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from aicity_fleet.team.gate.passages import Passage
-from aicity_fleet.team.gate.patterns import compile_fast
 
 MAX_WORDS = 6_000
 """How many words of a text are looked at, from its start."""
@@ -32,18 +31,21 @@ _TOKEN = re.compile(
 )
 _NOISE_TOKEN = re.compile(r"(?<![\w./@#$:\\<-])[^\W\d_]{3,14}(?![\w/@#$:\\>]|\.\w|-\w)")
 _VOWELS = frozenset("aeiouyàáâãäåæèéêëìíîïòóôõöøœùúûüýÿąę\u0131\u0151űůěāēīū")
-_KEYBOARD = compile_fast(
-    r"sdf|dfg|ghj|hjk|jkl|zxc|xcv|cvb|vbn|bnm|lkj|kjh|jhg|hgf|gfd|fdsa|mnb|nbv|bvc|vcx|cxz|asdk"
-    r"|qsdf|mlkj|jfk|fjg|fgh[jkl]|q[b-df-hj-npr-tw-xz]|[xz]q(?!u)|vq|qx|jq|qj|zx|vk[sjx]"
-    r"|lqp|kfj|[bcdfgkpqvz]x[bcdfgkqvz]|jz[bcdfgx]|w[qx]"
+_KEYS = re.compile(
+    r"j(?:kl|fk|hg|(?<=ghj)|(?<=lkj)|(?<=kfj)|(?<=vkj)|k(?<=hjk)|h(?<=kjh)|g(?<=fjg)|q|z[bcdfgx])"
+    r"|q(?:[b-df-hj-npr-tw-xz]|(?<=[xz]q)(?!u)|(?<=[vw]q))"
+    r"|x(?:(?<=zx)|(?<=wx)|(?<=vcx)|(?<=vkx)|(?<=[bcdfgkpqvz]x)[bcdfgkqvz]|cv)"
+    r"|f(?:(?<=sdf)|(?<=hgf)|g(?<=dfg)|d(?<=gfd)|dsa|gh[kl])"
+    r"|v(?:bn|ks|(?<=nbv)|b(?<=cvb)|c(?<=bvc))|k(?<=asdk)|m(?:(?<=bnm)|nb)"
 )
-"""Runs of keys beside each other, and pairs of letters that hardly any language has."""
+"""Runs of keys beside each other, and pairs of letters that hardly any language has: each by a rare one."""
 
 _MUTE = re.compile(rf"\b[^\W\d_{''.join(sorted(_VOWELS))}]{{4,}}\b")
 _AS_CONSONANTS = bytes(
     ord("b") if chr(byte) in "bcdfghjklmnpqrstvwxz" else byte for byte in range(256)
 )
 """A table that makes all consonants one."""
+_MUTE_CONSONANTS = re.compile(rb"bbbb(?<=\bbbbb)b*\b")
 _SYLLABIC = re.compile("[čšžřěľďťňćđ]")
 """Languages with these letters have words without a vowel."""
 
@@ -193,8 +195,7 @@ def noise(prose: Passage, order: str) -> set[str]:
     Names and abbreviations are none.
     """
     lower = prose.lower
-    may_be_mute = not lower.isascii() or b"bbbb" in lower.encode().translate(_AS_CONSONANTS)
-    if not (_KEYBOARD.search(lower) or (may_be_mute and _MUTE.search(lower))):
+    if not (_KEYS.search(lower) or _has_mute(lower)):
         return set()
     if _SYLLABIC.search(lower) or not any(
         _may_be_noise(word, order) for word in set(prose.lower_letter_words)
@@ -207,18 +208,23 @@ def noise(prose: Passage, order: str) -> set[str]:
     }
 
 
+def _has_mute(lower: str) -> bool:
+    """Whether a word of four letters or more has no vowel."""
+    if lower.isascii():
+        return bool(_MUTE_CONSONANTS.search(lower.encode().translate(_AS_CONSONANTS)))
+    return bool(_MUTE.search(lower))
+
+
 def _may_be_noise(word: str, order: str) -> bool:
     """Whether a word is noise or has some in it, such as before an apostrophe."""
-    if not (_KEYBOARD.search(word) or _MUTE.search(word)):
+    if not (_KEYS.search(word) or _has_mute(word)):
         return False
     return not word.isalpha() or not (word in _KNOWN or word in order)
 
 
 def _is_noise(word: str) -> bool:
     is_mute = len(word) >= 4 and _VOWELS.isdisjoint(word) and len(set(word)) > 2
-    return (
-        (is_mute or bool(_KEYBOARD.search(word))) and word not in _KNOWN and "a" <= word[0] <= "z"
-    )
+    return (is_mute or bool(_KEYS.search(word))) and word not in _KNOWN and "a" <= word[0] <= "z"
 
 
 def _is_again(one: str, two: str, three: str) -> bool:

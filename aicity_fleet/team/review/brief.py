@@ -6,6 +6,7 @@ this format, so it is an interface.
 """
 
 import dataclasses
+import functools
 import hashlib
 import json
 import re
@@ -34,6 +35,8 @@ _UNSAFE = re.compile(
     "|(?!\ufe0f\u200d)[\u00ad\u034f\u061c\u200c-\u200f\ufe00-\ufe0f\U000e0100-\U000e01ef]{2,}"
     "|(?<![\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff])[\U000e0100-\U000e01ef]"
 )
+
+_SAFE = bytes(byte for byte in range(128) if not _UNSAFE.match(chr(byte)))
 
 _INSTRUCTIONS = """\
 You are the specialist for this task, which a buyer ordered on AI City.
@@ -88,6 +91,7 @@ MIN_PRIVATE_LINE_CHARS = 50
 """A line of the instructions this long does not come up in a deliverable by chance."""
 
 
+@functools.lru_cache(maxsize=32)  # those of a team are the same for each job
 def private_lines(instructions: str) -> tuple[str, ...]:
     """Return the lines of instructions that would give them away."""
     lines = (line.strip() for line in instructions.splitlines())
@@ -189,7 +193,8 @@ def write_reminder(brief: Brief, *, was_cut: bool, is_plain: bool = False) -> st
 def readable(text: str) -> str:
     """Spell out what would hide or break, and break endless lines; nothing is lost."""
     text = text.replace("\r\n", "\n").replace("\r", "\n")
-    text = _UNSAFE.sub(lambda match: "".join(f"<U+{ord(c):04X}>" for c in match.group()), text)
+    if not text.isascii() or text.encode().translate(None, _SAFE):
+        text = _UNSAFE.sub(lambda match: "".join(f"<U+{ord(c):04X}>" for c in match.group()), text)
     if all(len(line) <= MAX_LINE_CHARS for line in text.split("\n")):
         return text
     return "\n".join(_broken(line) for line in text.split("\n"))

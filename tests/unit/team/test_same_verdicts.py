@@ -16,11 +16,14 @@ from aicity_fleet.team.gate import (
     numbers,
     programming,
     random_characters,
+    repetition,
+    sources,
     syntax,
     word_salad,
     words,
 )
 from aicity_fleet.team.gate.passages import Passage
+from aicity_fleet.team.gate.patterns import folded
 
 NAMES = (
     *(
@@ -169,7 +172,8 @@ DECOYS = [f"decoy number {number:040}" for number in range(disguise.FEW_NEEDLES)
 )
 def test_what_is_spelled_with_signs_beyond_ascii_is_found(secret):
     assert disguise.holds_any(f"\u201c{secret}\u201d \u4f60\u597d", [secret, *DECOYS])
-    assert disguise.holds_any_as_it_stands(f"\u201c{secret}\u201d \u4f60\u597d", [secret, *DECOYS])
+    wanted = disguise._wanted([secret, *DECOYS])
+    assert disguise._stand_in(f"\u201c{secret}\u201d \u4f60\u597d", wanted)
     assert not disguise.holds_any(f"\u201c{secret[:12]}\u201d \u4f60\u597d", [secret, *DECOYS])
 
 
@@ -209,3 +213,100 @@ def test_words_that_cannot_be_spoken_do_not_exceed_the_bound():
         bad = len(random_characters._UNPRONOUNCEABLE.findall(" ".join(found)))
         assert random_characters._may_be_mute(found) >= bad
         assert random_characters._may_be_mute([*found, "\u0431"]) >= bad
+
+
+KEYBOARD = re.compile(
+    r"sdf|dfg|ghj|hjk|jkl|zxc|xcv|cvb|vbn|bnm|lkj|kjh|jhg|hgf|gfd|fdsa|mnb|nbv|bvc|vcx|cxz|asdk"
+    r"|qsdf|mlkj|jfk|fjg|fgh[jkl]|q[b-df-hj-npr-tw-xz]|[xz]q(?!u)|vq|qx|jq|qj|zx|vk[sjx]"
+    r"|lqp|kfj|[bcdfgkpqvz]x[bcdfgkqvz]|jz[bcdfgx]|w[qx]"
+)
+
+
+def test_runs_of_keys_are_those_that_a_search_finds():
+    for letters in itertools.product("aubcdfghjklmnpqrstvwxz", repeat=4):
+        word = "".join(letters)
+        assert bool(word_salad._KEYS.search(word)) == bool(KEYBOARD.search(word)), word
+
+
+def test_varied_words_do_not_repeat_themselves():
+    rng = random.Random(11)  # noqa: S311 -- texts for tests
+    varied = 0
+    for _ in range(3000):
+        vocabulary = [str(number) for number in range(rng.choice((3, 10, 30, 100, 400)))]
+        found = rng.choices(vocabulary, k=rng.randrange(repetition.MIN_WORDS, 400))
+        share = repetition._distinct(found)
+        if repetition._is_varied(found):
+            varied += 1
+            assert share >= repetition.DISTINCT_SHARE
+            assert (1 - share) * len(found) < repetition.MIN_LOOP_SHINGLES
+    assert varied > 500
+
+
+def test_words_without_a_vowel_are_those_that_a_search_finds():
+    rng = random.Random(11)  # noqa: S311 -- texts for tests
+    found = 0
+    for _ in range(20_000):
+        text = "".join(rng.choices(("b", "x", "s", "t", "y", "a", " ", "_", "1", "'"), k=9))
+        assert word_salad._has_mute(text) == bool(word_salad._MUTE.search(text)), text
+        found += word_salad._has_mute(text)
+    assert found > 300
+
+
+BLANKS = (
+    *(
+        "[Source 1]",
+        "[link](URL)",
+        "[Author(s) name]",
+        "(Author, 2020)",
+        "Author's name et al. (n.d.)",
+    ),
+    *(
+        "(Source A, year)",
+        "Title of the article",
+        "Last name, ",
+        "Smith, YEAR",
+        "Doe, J.",
+        "to be added",
+    ),
+    *(
+        "[citation needed]",
+        "Journal of XX",
+        "20xx",
+        "arXiv: xxxx",
+        "doi:xx",
+        "10.1234/a",
+        "10.5555/xxx",
+    ),
+    *("ISBN: 000", "pp. xx", "insert source here", "source: TBD", "Mustermann", "book title."),
+)
+BLANKS_IN_CAPITALS = (
+    *(
+        "AUTOR, A\u00d1O",
+        "NOM",
+        "INS\u00c9RER CITATION",
+        "v\u00e9ase FUENTE",
+        "20__",
+        "pp. __",
+        "vol. __",
+    ),
+    *(
+        "DD/MM/AAAA",
+        "[Quelle 1]",
+        "[\u51fa\u5178]",
+        "Titel des Buches",
+        "T\u00edtulo del libro",
+        "Titre du livre",
+    ),
+)
+
+
+def test_a_blank_is_looked_for_wherever_there_is_one():
+    for blank in BLANKS:
+        for text in (blank, blank.upper(), f"x {blank.lower()} y", f"\u201c{blank}\u201d"):
+            if sources._BLANKS.search(text):
+                assert sources._MAY_BE_BLANK.is_in(folded(text)), text
+        assert sources._BLANKS.search(blank), blank
+    for blank in BLANKS_IN_CAPITALS:
+        assert sources._BLANKS_IN_CAPITALS.search(f"in {blank} there"), blank
+        assert sources._OF_CAPITALS.search(blank), blank
+        assert sources._MAY_BE_BLANK_IN_CAPITALS.is_in(f"in {blank} there"), blank
