@@ -5,6 +5,7 @@
 
 import logging
 import os
+import threading
 import time
 from collections.abc import Sequence
 from typing import Any
@@ -20,8 +21,8 @@ from aicity_fleet.messaging.watchdog import Observation, Watchdog
 STALLED_EXIT_CODE = 75
 """The exit code of a process whose consumer stalled (EX_TEMPFAIL). Its supervisor restarts it."""
 
-TURN_SECONDS = 2.0
-"""How often the event loop shows that it turns, in seconds."""
+TURN_SECONDS = 4.0
+"""How often the event loop shows that it turns, in seconds: as often as the watchdog looks."""
 
 log = structlog.get_logger(__name__)
 
@@ -31,6 +32,7 @@ class _Turns(bootsteps.StartStopStep):
 
     count = 0
     slots = 0
+    hub: Any = None
 
     def start(self, consumer: Any) -> None:
         """Note how many tasks the pool runs at once."""
@@ -40,6 +42,7 @@ class _Turns(bootsteps.StartStopStep):
         """Celery calls this for each connection; it removes the timer with the connection."""
         self._turn()
         hub.call_repeatedly(TURN_SECONDS, self._turn)
+        type(self).hub = hub
 
     def _turn(self) -> None:
         type(self).count += 1
@@ -74,6 +77,10 @@ class ConsumerWatch:
     def _stop(self, **_: object) -> None:
         if self._watchdog is not None:
             self._watchdog.stop()
+        if _Turns.hub is not None:
+            # The loop sees at its next turn that it is to stop, and that may be seconds away. On a thread,
+            # because the code that this signal handler interrupts may hold the loop's lock.
+            threading.Thread(target=_Turns.hub.call_soon, args=(lambda: None,), daemon=True).start()
 
     def _look(self, sight: broker.QueueMonitor, queues: Sequence[str]) -> Observation:
         return Observation(
