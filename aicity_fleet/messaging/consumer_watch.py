@@ -5,7 +5,6 @@
 
 import logging
 import os
-import threading
 import time
 from collections.abc import Sequence
 from typing import Any
@@ -32,7 +31,6 @@ class _Turns(bootsteps.StartStopStep):
 
     count = 0
     slots = 0
-    hub: Any = None
 
     def start(self, consumer: Any) -> None:
         """Note how many tasks the pool runs at once."""
@@ -42,7 +40,6 @@ class _Turns(bootsteps.StartStopStep):
         """Celery calls this for each connection; it removes the timer with the connection."""
         self._turn()
         hub.call_repeatedly(TURN_SECONDS, self._turn)
-        type(self).hub = hub
 
     def _turn(self) -> None:
         type(self).count += 1
@@ -77,10 +74,6 @@ class ConsumerWatch:
     def _stop(self, **_: object) -> None:
         if self._watchdog is not None:
             self._watchdog.stop()
-        if _Turns.hub is not None:
-            # The loop sees at its next turn that it is to stop, and that may be seconds away. On a thread,
-            # because the code that this signal handler interrupts may hold the loop's lock.
-            threading.Thread(target=_Turns.hub.call_soon, args=(lambda: None,), daemon=True).start()
 
     def _look(self, sight: broker.QueueMonitor, queues: Sequence[str]) -> Observation:
         return Observation(
