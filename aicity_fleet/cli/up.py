@@ -1,7 +1,6 @@
 """The command ``up``: runs the whole fleet on this machine, against the real AI City."""
 
 import os
-import time
 from pathlib import Path
 from typing import Annotated
 
@@ -10,26 +9,14 @@ import typer
 from aicity_fleet.aicity.client import AICityClient
 from aicity_fleet.aicity.contract import load_contract
 from aicity_fleet.cli.display import notes
-from aicity_fleet.embedded.fleet import (
-    fleet_programs,
-    flower_program,
-    new_password,
-    redis_program,
-)
-from aicity_fleet.embedded.ports import LOOPBACK, free_port
-from aicity_fleet.embedded.redis_server import new_redis_server
 from aicity_fleet.embedded.state_folder import DEFAULT_AGENT, StateFolder, forget_embedded_redis
-from aicity_fleet.embedded.supervisor import Supervisor, stop_requests
+from aicity_fleet.embedded.up import Plan, become_supervisor
 from aicity_fleet.errors import AICityError, AICityUnauthorizedError, ContractError
 from aicity_fleet.ledger.connection import connect
-from aicity_fleet.redaction import environment_of
 from aicity_fleet.settings import Settings
 from aicity_fleet.team.declare.catalog import teams_of
 from aicity_fleet.team.declare.models_file import models_of
 from aicity_fleet.team.model.budget import require_prices
-
-CHECK_SECONDS = 0.5
-"""How often the supervisor checks its processes, in seconds."""
 
 
 def up(
@@ -49,8 +36,8 @@ def up(
     own Redis. Ctrl-C stops everything; jobs that were running continue at the next start.
     """
     env = dict(os.environ)
-    own_folder = StateFolder(data, env.get("FLEET_AGENT") or DEFAULT_AGENT)
-    if forgotten := forget_embedded_redis(env, own_folder):
+    agent = env.get("FLEET_AGENT") or DEFAULT_AGENT
+    if forgotten := forget_embedded_redis(env, StateFolder(data, agent)):
         notes.print(f"Ignoring REDIS_URL_FILE={forgotten}: an earlier 'up' wrote it.", style="dim")
     settings = Settings.load(env)
     has_key = bool(load_contract(settings.contract, settings.contract_file).key_header)
@@ -66,43 +53,20 @@ def up(
         specs = teams_of(settings).specs
         require_prices(settings, models, specs)
     _greet(settings)
-    with own_folder as folder, stop_requests() as stopping:
-        stop_seconds = settings.drain_seconds + 10
-        supervisor = Supervisor(
-            folder.logs,
-            stop_seconds=stop_seconds,
-            echo=_echo,
-            fork_env=environment_of(None, env),
-        )
-        try:
-            if not settings.redis_url_is_set:
-                server = new_redis_server(folder.redis)
-                supervisor.start(redis_program(server))
-                env |= {"REDIS_URL": server.url}
-                env.pop("REDIS_PASSWORD", None)
-                folder.publish(server.url)
-                settings = Settings.load(env)
-            connect(settings, wait_seconds=10).close()
-            for program in fleet_programs(env, workers=workers, threads=settings.worker_threads):
-                supervisor.start(program)
-            if not no_flower:
-                port, password = free_port(flower_port), new_password()
-                supervisor.start(flower_program(env, port=port, password=password))
-                notes.print(f"Flower: http://{LOOPBACK}:{port} (user fleet, password {password})")
-            if data is not None and folder.redis_url.exists():
-                notes.print(
-                    f"For other commands: export REDIS_URL_FILE={folder.redis_url.absolute()}"
-                )
-            notes.print(f"Logs: {folder.logs}. Ctrl-C stops everything.")
-            while not stopping.wait(CHECK_SECONDS):
-                for name, status in supervisor.check():
-                    notes.print(
-                        f"{name} exited with status {status} and will be restarted.", style="red"
-                    )
-        finally:
-            began = time.monotonic()
-            supervisor.stop()
-            notes.print(f"Stopped in {time.monotonic() - began:.1f} s.")
+    if settings.redis_url_is_set:
+        connect(settings, wait_seconds=10).close()
+    become_supervisor(
+        Plan(
+            agent=agent,
+            data=None if data is None else str(data),
+            workers=workers,
+            threads=settings.worker_threads,
+            stop_seconds=settings.drain_seconds + 10,
+            flower_port=None if no_flower else flower_port,
+            with_redis=not settings.redis_url_is_set,
+        ),
+        env,
+    )
 
 
 def _greet(settings: Settings) -> None:
@@ -124,8 +88,3 @@ def _greet(settings: Settings) -> None:
         f"Agent {profile.get('displayName', '?')} ({profile.get('id', '?')}): trust tier "
         f"{profile.get('trustTier', 'unknown')}, score {profile.get('overallScore', 'unknown')}."
     )
-
-
-def _echo(name: str, line: str) -> None:
-    if name != "redis":
-        notes.out(f"{name:<11}| {line}", highlight=False)

@@ -58,6 +58,7 @@ def flower_program(env: Mapping[str, str], *, port: int, password: str) -> Progr
     """
     argv = [*CELERY, "flower", f"--address={LOOPBACK}", f"--port={port}", "--max-tasks=10000"]
     argv.append(f"--tasks-columns={FLOWER_COLUMNS}")
+    argv.append("--enable-events=false")  # they are on; it would ask every process every 5 s
     further = {
         "FLOWER_BASIC_AUTH": f"fleet:{password}",
         "FLOWER_READ_ONLY": env.get("FLOWER_READ_ONLY") or "true",

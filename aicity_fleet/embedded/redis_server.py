@@ -8,6 +8,7 @@ import importlib.util
 import os
 import secrets
 import shutil
+import socket
 import subprocess
 from pathlib import Path
 
@@ -16,6 +17,9 @@ from aicity_fleet.errors import SettingsError
 
 MIN_MAJOR_VERSION = 6
 """The major version of the oldest redis-server that Celery 5.7 supports (6.2)."""
+
+ANSWER_SECONDS = 1.0
+"""How long one look whether a server answers may take, in seconds."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -58,6 +62,21 @@ class RedisServer:
             "hz": "2",
         }
         return "".join(f"{name} {value}\n" for name, value in lines.items())
+
+    def answers(self) -> bool:
+        """Whether it takes commands: it runs, and has loaded its data.
+
+        It is asked without the Redis client, which a supervisor would keep in memory for this one question.
+        """
+        try:
+            with socket.create_connection((LOOPBACK, self.port), ANSWER_SECONDS) as link:
+                link.sendall(f"AUTH {self.password}\r\nPING\r\n".encode())
+                said = b""
+                while said.count(b"\n") < 2 and (part := link.recv(1024)):
+                    said += part
+        except OSError:
+            return False
+        return said == b"+OK\r\n+PONG\r\n"
 
 
 def new_redis_server(folder: Path) -> RedisServer:

@@ -17,8 +17,6 @@ from pathlib import Path
 from types import FrameType
 from typing import Protocol
 
-import structlog
-
 from aicity_fleet.embedded.fork_server import IS_POSSIBLE, ForkServer
 from aicity_fleet.embedded.kernel import die_with_parent
 
@@ -31,7 +29,8 @@ STEADY_SECONDS = 60.0
 KILL_SECONDS = 2.0
 """How long a killed process may take to disappear, in seconds."""
 
-log = structlog.get_logger(__name__)
+STOPS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+"""What tells a process with a supervisor to stop: Ctrl-C, a service manager, a terminal that closes."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -225,18 +224,18 @@ def _wait_all(children: Sequence[_Child], seconds: float) -> None:
 
 @contextlib.contextmanager
 def stop_requests() -> Iterator[threading.Event]:
-    """Yield an event that is set when this process is told to stop (Ctrl-C, SIGTERM, SIGHUP)."""
+    """Yield an event that is set when this process is told to stop (see ``STOPS``), now or a moment ago."""
     event = threading.Event()
 
     def request(_number: int, _frame: FrameType | None) -> None:
         event.set()
 
-    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
     before = {
         number: signal.signal(number, request)
-        for number in numbers
+        for number in STOPS
         if signal.getsignal(number) is not signal.SIG_IGN  # nohup: the process should survive it
     }
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPS)
     try:
         yield event
     finally:

@@ -20,8 +20,8 @@ from aicity_fleet.messaging.watchdog import Observation, Watchdog
 STALLED_EXIT_CODE = 75
 """The exit code of a process whose consumer stalled (EX_TEMPFAIL). Its supervisor restarts it."""
 
-TURN_SECONDS = 2.0
-"""How often the event loop shows that it turns, in seconds."""
+TURN_SECONDS = 4.0
+"""How often the event loop shows that it turns, in seconds: as often as the watchdog looks."""
 
 log = structlog.get_logger(__name__)
 

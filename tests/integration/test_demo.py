@@ -1,6 +1,7 @@
 """The demo and the embedded fleet as a user starts them, and that nothing is left when they end."""
 
 import json
+import os
 import signal
 import socket
 import subprocess
@@ -155,6 +156,33 @@ def test_up_starts_again_in_a_shell_that_ran_the_export_that_it_printed(folder, 
         "the folder is another's, whose fleet has ended"
     )
     assert list(folder.rglob("redis.url")) == []
+
+
+BROKEN_REDIS = """\
+#!/bin/sh
+[ "$1" = --version ] && echo "Redis server v=7.0.0" && exit
+echo "broken on purpose"
+exit 1
+"""
+
+
+def test_an_embedded_redis_that_does_not_start_is_one_message(folder, city):
+    program = folder / "bin" / "redis-server"
+    program.parent.mkdir()
+    program.write_text(BROKEN_REDIS)
+    program.chmod(0o755)
+    env = {
+        "AGENT_CITY_API_KEY": "ac_live_simulated",
+        "AGENT_CITY_BASE_URL": f"{city.url}/api/v1",
+        "OPENAI_API_KEY": "simulated",
+        "XDG_DATA_HOME": str(folder / "data"),
+        "PATH": f"{program.parent}:{os.environ['PATH']}",
+    }
+    done = run_cli(*CLI, "up", env=env, cwd=folder)
+    assert done.returncode == 2
+    assert "The embedded Redis ended:\nbroken on purpose" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert processes_of(folder) == []
 
 
 def start_demo(folder) -> subprocess.Popen[bytes]:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
-from support.processes import FleetProcesses
+from bench.measure import pss_bytes
+from support.processes import CLI, FleetProcesses, base_environment, run_cli
 from support.waiting import wait_until
 
 from aicity_fleet.embedded.fleet import flower_program
@@ -19,6 +22,12 @@ LISTING = Path(__file__).resolve().parents[1] / "support" / "module_listing"
 MODEL_LIBRARIES = {"autogen_core", "autogen_agentchat", "autogen_ext", "openai", "tiktoken"}
 MOST_MEGABYTES = 80
 """What beat, the dispatcher and Flower may each hold resident. With AutoGen each held more than 105."""
+
+MOST_FLEET_MEGABYTES = 300
+"""What ``up --workers 2`` may hold in all, with its Redis and Flower, after a job. It is 255 to 285."""
+
+MOST_SUPERVISOR_MEGABYTES = 20
+"""What its supervisor may hold of that. It is 12; with what the checks of ``up`` load it was 45."""
 
 
 @pytest.fixture
@@ -76,3 +85,41 @@ def test_every_process_loads_its_own_code_alone_and_stays_small(fleet):
         megabytes = resident_megabytes(fleet, name)
         print(f"{name}: {megabytes:.0f} MB")
         assert megabytes < MOST_MEGABYTES, f"{name} holds {megabytes:.0f} MB"
+
+
+def test_an_embedded_fleet_is_small(city, empty_folder):
+    (task_id,) = city.submit({})
+    env = {**base_environment(), **fleet_environment(city.url), "XDG_DATA_HOME": str(empty_folder)}
+    process = subprocess.Popen(
+        [*CLI, "up", "--workers", "2", "--flower-port", "0"],
+        env=env, cwd=empty_folder, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    try:
+        wait_until(
+            lambda: city.task(task_id)["acceptedEndings"] == 1, seconds=60, description="it is done"
+        )
+        folder = next(empty_folder.glob("aicity-fleet/*/logs"))
+        wait_until(
+            lambda: "Visit me at" in (folder / "flower.log").read_text(),
+            seconds=60,
+            description="Flower runs",
+        )
+        whole = pss_bytes(process.pid) / 2**20
+        rest = sum(map(pss_bytes, children_of(process.pid))) / 2**20
+    finally:
+        process.terminate()
+        process.wait(30)
+    print(f"{whole:.0f} MB, of which the supervisor {whole - rest:.0f} MB")
+    assert whole < MOST_FLEET_MEGABYTES
+    assert whole - rest < MOST_SUPERVISOR_MEGABYTES
+
+
+def children_of(pid: int) -> list[int]:
+    return [int(word) for word in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+def test_a_supervisor_loads_no_library(empty_folder):
+    show = "import sys, aicity_fleet.embedded.up; print(*sys.modules)"
+    loaded = run_cli(sys.executable, "-c", show, env={}, cwd=empty_folder).stdout.split()
+    foreign = {name.partition(".")[0] for name in loaded} - sys.stdlib_module_names
+    assert {name for name in foreign if not name.startswith("_")} == {"aicity_fleet"}
