@@ -199,7 +199,7 @@ class _Intake:
     began_at: float
     """``time.monotonic()`` of the poll's begin."""
     is_whole: bool = False
-    """Whether the latest walk reached the end of the list, and brought nothing new to walk it again for."""
+    """Whether the latest walk showed every task that the list held when it began."""
     _tasks: set[str] = dataclasses.field(default_factory=set)
     _malformed: set[str] = dataclasses.field(default_factory=set)
     _new: int = 0
@@ -212,15 +212,23 @@ class _Intake:
             prolong: Keeps the turn of this poll; False when it took too long.
         """
         pages, before, self.is_whole = 0, self._new, False
+        in_all, names = None, set[str]()
         for page in self.client.assigned_pages():
             reached(Failpoint.POLLED)
             if self.summary.status == "paused" or not prolong():
                 return False
             self.summary.pages += 1
             pages += 1
+            if pages == 1:
+                in_all = page.in_all
+            names.update(map(refused_id, page))
             self._accept([task for entry in page if (task := self._read(entry)) is not None])
-        self.is_whole = pages <= 1 or self._new == before
-        return not self.is_whole
+        brought_new = self._new > before
+        # Each task that leaves the list meanwhile moves one of the others past the walk, to a page before.
+        self.is_whole = pages <= 1 or (
+            not brought_new and in_all is not None and len(names) >= in_all
+        )
+        return pages > 1 and brought_new
 
     def _read(self, entry: object) -> AssignedTask | RefusedTask | None:
         """Return what the ledger is to know of one listed entry; None when that is nothing new."""

@@ -5,7 +5,7 @@ next poll, or by the schedule in the outbox. No key and no body appears in any m
 """
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from http import HTTPStatus
 from typing import Any, Self
 from urllib.parse import quote, urlsplit
@@ -28,6 +28,15 @@ MAX_PAGES = 1000
 _NOTICE_HEADERS = ("deprecation", "sunset", "x-ratelimit-limit")
 
 log = structlog.get_logger(__name__)
+
+
+class Page(list[object]):
+    """The entries of one page of a list, as decoded JSON values that are not checked yet."""
+
+    def __init__(self, entries: Iterable[object], in_all: int | None = None) -> None:
+        super().__init__(entries)
+        self.in_all = in_all
+        """How many entries the whole list held when this page was read; None where it does not say."""
 
 
 class AICityClient:
@@ -96,15 +105,12 @@ class AICityClient:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def assigned_pages(self) -> Iterator[list[object]]:
+    def assigned_pages(self) -> Iterator[Page]:
         """Walk the list of assigned tasks once, one page at a time.
 
         A task may be on no page of a walk or on two, because the list changes meanwhile. Where the listing
         does not say how many pages there are, a page that lists nothing new is the last, and so is one
         before a page that is refused: such a server may ignore the number, or know no page beyond.
-
-        Yields:
-            The entries of one page, as decoded JSON values that are not checked yet.
 
         Raises:
             AICityError: A page could not be had; pages already yielded stand.
@@ -126,10 +132,10 @@ class AICityClient:
             if not isinstance(data, list):
                 raise self._unexpected("the list of assigned tasks", "it is not a list")
             names = {_name_of(entry) for entry in data}
-            total = _total_pages(envelope)
+            total = _count(envelope, "totalPages")
             if number > 1 and total is None and names <= listed:
                 return
-            yield data
+            yield Page(data, _count(envelope, "total"))
             is_last = total is not None and number >= total
             if is_last or not data or not self.contract.page_parameter:
                 return
@@ -269,11 +275,11 @@ def _name_of(entry: object) -> str:
     return str(name) if isinstance(name, str | int) else ""
 
 
-def _total_pages(envelope: JsonObject) -> int | None:
-    """Return the number of pages; None where the listing does not say.
+def _count(envelope: JsonObject, name: str) -> int | None:
+    """Return a count of the listing's pagination; None where it does not say.
 
-    Source: docs.aicity.dev/docs/api (``pagination.totalPages``).
+    Source: docs.aicity.dev/docs/api (``pagination.total`` and ``pagination.totalPages``).
     """
     pagination = envelope.get("pagination")
-    total = pagination.get("totalPages") if isinstance(pagination, dict) else None
-    return total if isinstance(total, int) and not isinstance(total, bool) else None
+    count = pagination.get(name) if isinstance(pagination, dict) else None
+    return count if isinstance(count, int) and not isinstance(count, bool) else None

@@ -6,7 +6,7 @@ process before it is written: the next call and the end of the run wait for that
 
 import asyncio
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from decimal import Decimal
 from typing import Any, Literal
 
@@ -123,11 +123,12 @@ class JournalCursor:
             self.cost += call.charge.cost
             self.charged_usd += call.charge.counted_usd
         self._advance(entry)
-        self._writing = asyncio.ensure_future(
-            self._ask(lambda: self._journal.append(entry, call.endpoint))
-        )
-        self._writing.add_done_callback(_look_at)
+        self._begin(self._ask(lambda: self._journal.append(entry, call.endpoint)))
         return entry
+
+    def _begin(self, writing: Coroutine[Any, Any, None]) -> None:
+        self._writing = asyncio.ensure_future(writing)
+        self._writing.add_done_callback(_look_at)
 
     async def written(self, seconds: float | None = None) -> None:
         """Wait until the journal has every answer that was recorded.

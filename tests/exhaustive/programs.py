@@ -17,13 +17,14 @@ from unittest import mock
 import redis
 from simulation.marketplace import CONTRACT
 from simulation.run import Silence
-from simulation.team import run_now
+from simulation.team import PromptCursor, run_now
 from support.messages import RecordedMessages
 from support.workers import NoBackground, function_worker
 
 from aicity_fleet import backoff
+from aicity_fleet.aicity.client import Page
 from aicity_fleet.errors import AICityRefusedError, AICityUnavailableError, FleetError
-from aicity_fleet.journal import Journal, JournalCursor, canonical_sha256
+from aicity_fleet.journal import Journal, canonical_sha256
 from aicity_fleet.ledger import Lease, Ledger, controls, coordination
 from aicity_fleet.ledger import ledger as ledger_module
 from aicity_fleet.ledger.keys import Keys
@@ -110,11 +111,12 @@ class ReplayedCity:
     )
     key_fingerprint = "x"
 
-    def assigned_pages(self) -> Iterator[list[Any]]:
+    def assigned_pages(self) -> Iterator[Page]:
         """As ``AICityClient``'s; one page."""
         ids = self._ask("list", "")
         work = {"description": "Say something."}
-        yield [{"id": i, "status": "submitted", "taskType": "general", "input": work} for i in ids]
+        task = {"status": "submitted", "taskType": "general", "input": work}
+        yield Page({"id": i, **task} for i in ids)
 
     def profile(self) -> dict[str, Any]:
         """As ``AICityClient``'s."""
@@ -140,7 +142,7 @@ class ReplayedCity:
 
 def _team(calls: int) -> Callable[[Lease, StopSwitch, Journal], TeamResult]:
     def team(lease: Lease, _stop_switch: StopSwitch, journal: Journal) -> TeamResult:
-        cursor, text = JournalCursor(journal), ""
+        cursor, text = PromptCursor(journal), ""
         for ordinal in range(calls):
             request = canonical_sha256({"job": lease.job_id, "call": ordinal, "text": text})
             entry = run_now(cursor.replay("model", request))

@@ -10,7 +10,7 @@ import pytest
 from support.messages import RecordedMessages
 
 import scheduler.poll as poll_module
-from aicity_fleet.aicity.client import AICityClient
+from aicity_fleet.aicity.client import AICityClient, Page
 from aicity_fleet.aicity.contract import load_contract
 from aicity_fleet.ledger import Ledger
 from aicity_fleet.models import Completed, JobState
@@ -320,7 +320,7 @@ def test_a_page_that_cannot_be_had_keeps_the_pages_before_it(ledger, city, sent)
 
 
 def _first_then(rest, _ledger):
-    yield [{"id": "t-first", "taskType": "general", "input": {"description": "x"}}]
+    yield Page([{"id": "t-first", "taskType": "general", "input": {"description": "x"}}])
     yield from rest
 
 

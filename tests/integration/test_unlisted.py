@@ -5,9 +5,10 @@ from contextlib import contextmanager
 import pytest
 from support.messages import RecordedMessages
 
+from aicity_fleet.aicity.client import Page
 from aicity_fleet.errors import AICityGoneError, AICityUnavailableError
 from aicity_fleet.ledger import ClaimTerms, Lease, NotClaimed
-from aicity_fleet.models import JobState, Spent
+from aicity_fleet.models import Completed, JobState, Spent
 from scheduler.poll import poll
 from scheduler.unlisted import check_unlisted
 
@@ -38,7 +39,8 @@ def look(client, ledger, monkeypatch):
 
     def listed_pages():
         for page in pages():
-            yield [entry for entry in page if client.only is None or entry["id"] in client.only]
+            shown = [each for each in page if client.only is None or each["id"] in client.only]
+            yield Page(shown, page.in_all)
 
     client.assigned_pages = listed_pages
     return poll_and_check
@@ -192,13 +194,42 @@ def test_a_walk_that_broke_off_says_nothing_of_what_it_did_not_show(city, look, 
     pages = client.assigned_pages
 
     def broken():
-        yield next(pages())[:1]
+        yield Page(next(pages())[:1])
         raise AICityUnavailableError("down", 503)
 
     client.assigned_pages = broken
     poll(client=client, ledger=ledger, messages=RecordedMessages(), max_input_chars=1000)
     for job_id in (first, second):
         assert isinstance(ledger.claim(job_id, TERMS), Lease)
+
+
+def test_a_list_that_shrinks_while_it_is_walked_holds_up_no_job(city, look, ledger, client):
+    """Tasks that end move others to a page that was read before."""
+    tasks = city.submit(*[{} for _ in range(120)])
+    look()
+    pages = client.assigned_pages
+
+    def shrinking():
+        for page in pages():
+            yield page
+            for entry in page[:5]:
+                client.report(entry["id"], Completed("x", 1, "m"), entry["id"])
+
+    client.assigned_pages = shrinking
+    look()
+    claims = [ledger.claim(job_id, TERMS) for job_id in tasks]
+    assert NotClaimed("not_listed") not in claims
+
+
+def test_a_long_list_that_does_not_change_shows_what_left_it(city, look, ledger):
+    tasks = city.submit(*[{} for _ in range(120)])
+    look()
+    city.withdraw(tasks[70])
+    look()
+    claims = {job_id: ledger.claim(job_id, TERMS) for job_id in tasks}
+    assert [job for job, claim in claims.items() if claim == NotClaimed("not_listed")] == [
+        tasks[70]
+    ]
 
 
 def test_a_contract_that_cannot_read_a_task_begins_every_job(city, look, ledger, client):

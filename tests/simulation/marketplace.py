@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any, Protocol, TypeVar
 
+from aicity_fleet.aicity.client import Page
 from aicity_fleet.aicity.contract import load_contract
 from aicity_fleet.errors import AICityRefusedError
 from aicity_fleet.models import JsonObject, Outcome
@@ -157,12 +158,12 @@ class MarketClient:
     ) -> None:
         self._market, self._request, self._on_report = market, request, on_report
 
-    def assigned_pages(self) -> Iterator[list[Any]]:
+    def assigned_pages(self) -> Iterator[Page]:
         """As ``AICityClient.assigned_pages``."""
         number, total = 1, 1
         while number <= total:
             page, total = self._request("list", "", partial(self._market.page, number))
-            yield page
+            yield Page(page)
             total = total if page else number
             number += 1
 
