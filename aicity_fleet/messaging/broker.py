@@ -5,6 +5,7 @@ Here it is a lost connection, and a connection counts as made only when Redis ta
 that a worker waits instead of connecting in a tight loop. Decides nothing about jobs.
 """
 
+import json
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -15,7 +16,6 @@ import redis
 from celery.app.amqp import AMQP
 from kombu.transport import redis as kombu_redis
 from kombu.transport import virtual
-from kombu.utils.json import loads
 
 from aicity_fleet.redis_faults import REFUSALS, as_refusal, outage
 
@@ -156,7 +156,7 @@ class Channel(kombu_redis.Channel):
         with self.conn_or_acquire() as client:
             waiting = client.rpop(queue, most) or ()
         for message in waiting:
-            self.connection._deliver(loads(message), queue)
+            self.connection._deliver(json.loads(message), queue)
 
     def _create_client(self, asynchronous: bool = False) -> Any:
         """Return one client for each pool. Kombu makes one per message, which costs more than its use."""
