@@ -30,7 +30,7 @@ class Failpoint(enum.StrEnum):
     """The model answered; the journal does not hold it."""
 
     CALL_JOURNALED = "call_journaled"
-    """The answer is in the journal; nothing that follows from it has left the process."""
+    """The answer is in the journal; the team has not seen it."""
 
     TEAM_ENDED = "team_ended"
     """The run has its ending; nothing of it is written."""

@@ -1,4 +1,4 @@
-"""A job's journal in Redis: each answer is written before anything that follows from it leaves the process.
+"""A job's journal in Redis: each answer is written before it is used.
 
 It survives the worker: the next attempt replays it and continues at the first new call. Only the holder of
 the lease can write. ``run_job`` creates it, and the team uses it on the event loop.

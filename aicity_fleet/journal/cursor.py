@@ -1,12 +1,7 @@
-"""One run's walk along its journal: it replays recorded answers and appends new ones.
+"""One run's walk along its journal: it replays recorded answers and appends new ones."""
 
-An answer may be judged while the journal still takes it. But nothing that follows from it leaves the
-process before it is written: the next call and the end of the run wait for that.
-"""
-
-import asyncio
 import inspect
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from decimal import Decimal
 from typing import Any, Literal
 
@@ -51,23 +46,18 @@ class JournalCursor:
         """Why the model ended its latest answer; ``length`` also where the fleet ended a repetition."""
         self.failure: Exception | None = None
         """What the journal raised; the run cannot continue after it."""
-        self._writing: asyncio.Future[None] | None = None
 
     async def replay(
         self, kind: Literal["model", "tool"], request_sha256: str, *, discards: bool = True
     ) -> Entry | None:
         """Return the recorded answer to this request; None when there is none.
 
-        Every answer before it is written by then. A different request at this place discards the rest of
-        the journal, and so does another version at its start.
+        A different request at this place discards the rest of the journal, and so does another version
+        at its start.
 
         Args:
             discards: False leaves the journal as it is, for a request that need not have been made here.
-
-        Raises:
-            Exception: What the journal raised, now or when it was to take the answer before this request.
         """
-        await self.written()
         if not self._is_replaying:
             return None
         entry: Entry | None = await self._ask(lambda: self._journal.recorded(self.ordinal))
@@ -95,12 +85,7 @@ class JournalCursor:
         seconds: float,
         call: ModelCall = NO_MODEL_CALL,
     ) -> Entry:
-        """Append a new answer. ``written`` waits until the journal has it.
-
-        Raises:
-            Exception: What the journal raised when it was to take the answer before this one.
-        """
-        await self.written()
+        """Append a new answer."""
         entry = Entry(
             ordinal=self.ordinal,
             kind=kind,
@@ -123,31 +108,8 @@ class JournalCursor:
             self.cost += call.charge.cost
             self.charged_usd += call.charge.counted_usd
         self._advance(entry)
-        self._begin(self._ask(lambda: self._journal.append(entry, call.endpoint)))
+        await self._ask(lambda: self._journal.append(entry, call.endpoint))
         return entry
-
-    def _begin(self, writing: Coroutine[Any, Any, None]) -> None:
-        self._writing = asyncio.ensure_future(writing)
-        self._writing.add_done_callback(_look_at)
-
-    async def written(self, seconds: float | None = None) -> None:
-        """Wait until the journal has every answer that was recorded.
-
-        Args:
-            seconds: How long to wait for it; None until it has.
-
-        Raises:
-            Exception: What the journal raised.
-        """
-        writing = self._writing
-        if writing is None:
-            return
-        # Not the task itself: who waits may be cancelled, and a paid answer must not be lost for that.
-        await asyncio.wait({writing}, timeout=seconds)
-        if writing.done():
-            if self._writing is writing:
-                self._writing = None
-            writing.result()
 
     def _advance(self, entry: Entry) -> None:
         self.ordinal += 1
@@ -166,12 +128,6 @@ class JournalCursor:
         except Exception as error:
             self.failure = error
             raise
-
-
-def _look_at(writing: asyncio.Future[None]) -> None:
-    """See what it raised, or asyncio would log it: ``failure`` has it."""
-    if not writing.cancelled():
-        writing.exception()
 
 
 def _text(usd: Decimal | None) -> str | None:

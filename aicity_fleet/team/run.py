@@ -5,7 +5,6 @@ tool. The engine decides who hears whom.
 """
 
 import asyncio
-import contextlib
 import logging
 import time
 from collections.abc import Callable, Sequence
@@ -73,10 +72,6 @@ async def run_team(
     turns = _Turns(run, stop_switch, on_progress, on_event)
     ending = await turns.until_the_end()
     cursor = turns.cursor
-    # A run that was stopped cannot wait for a Redis that hangs.
-    wait = run.limits.turn_grace_seconds if isinstance(ending, Interrupted) else None
-    with contextlib.suppress(Exception):  # it is in `failure`
-        await cursor.written(wait)
     if isinstance(cursor.failure, JournalFullError):
         ending = JOURNAL_FULL
     elif cursor.failure is not None:

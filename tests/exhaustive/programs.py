@@ -17,14 +17,14 @@ from unittest import mock
 import redis
 from simulation.marketplace import CONTRACT
 from simulation.run import Silence
-from simulation.team import PromptCursor, run_now
+from simulation.team import run_now
 from support.messages import RecordedMessages
 from support.workers import NoBackground, function_worker
 
 from aicity_fleet import backoff
 from aicity_fleet.aicity.client import Page
 from aicity_fleet.errors import AICityRefusedError, AICityUnavailableError, FleetError
-from aicity_fleet.journal import Journal, canonical_sha256
+from aicity_fleet.journal import Journal, JournalCursor, canonical_sha256
 from aicity_fleet.ledger import Lease, Ledger, controls, coordination
 from aicity_fleet.ledger import ledger as ledger_module
 from aicity_fleet.ledger.keys import Keys
@@ -142,7 +142,7 @@ class ReplayedCity:
 
 def _team(calls: int) -> Callable[[Lease, StopSwitch, Journal], TeamResult]:
     def team(lease: Lease, _stop_switch: StopSwitch, journal: Journal) -> TeamResult:
-        cursor, text = PromptCursor(journal), ""
+        cursor, text = JournalCursor(journal), ""
         for ordinal in range(calls):
             request = canonical_sha256({"job": lease.job_id, "call": ordinal, "text": text})
             entry = run_now(cursor.replay("model", request))

@@ -72,13 +72,6 @@ def run_now(coroutine: Coroutine[Any, Any, T]) -> T:
     raise AssertionError("it waits on a loop")
 
 
-class PromptCursor(JournalCursor):
-    """Writes each answer at once. In production nothing leaves the process between the two."""
-
-    def _begin(self, writing: Coroutine[Any, Any, None]) -> None:
-        run_now(writing)
-
-
 class ScriptedTeam:
     """The team of one process.
 
@@ -94,7 +87,7 @@ class ScriptedTeam:
     def __call__(self, lease: Lease, stop_switch: StopSwitch, journal: Journal) -> TeamResult:
         """As ``TeamRunner.run``."""
         world, plan = self._world, self._plan_of(lease.job_id)
-        cursor, text = PromptCursor(journal), ""
+        cursor, text = JournalCursor(journal), ""
         for ordinal in range(plan.calls):
             stopped = self._stopped(stop_switch)
             if stopped is not None:

@@ -96,7 +96,6 @@ async def test_what_was_replayed_was_counted_when_it_was_bought():
     journal = MemoryJournal()
     first = JournalCursor(journal)
     await first.record("model", "a", {}, seconds=0, call=ModelCall(charge=Charge(Decimal("0.03"))))
-    await first.written()
     second = JournalCursor(journal)
     await second.replay("model", "a")
     guessed = ModelCall(charge=Charge(None, Decimal("0.02")))

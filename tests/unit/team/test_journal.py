@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import asyncio
 import json
 
 import pytest
@@ -20,9 +19,7 @@ ANSWER = {"content": "text", "thought": None}
 
 async def record(cursor: JournalCursor, request: str, **more):
     call = ModelCall(usage=(10, 2), **more)
-    entry = await cursor.record("model", request, ANSWER, seconds=0.5, call=call)
-    await cursor.written()
-    return entry
+    return await cursor.record("model", request, ANSWER, seconds=0.5, call=call)
 
 
 async def test_recorded_answers_are_replayed_in_order_and_not_bought():
@@ -72,9 +69,7 @@ async def test_a_mismatch_discards_that_entry_and_all_later_ones():
 
 async def test_a_tool_s_answer_is_no_model_s_answer():
     journal = MemoryJournal()
-    cursor = JournalCursor(journal)
-    await cursor.record("tool", "a", {"text": "x"}, seconds=0)
-    await cursor.written()
+    await JournalCursor(journal).record("tool", "a", {"text": "x"}, seconds=0)
     assert await JournalCursor(journal).replay("model", "a") is None
 
 
@@ -85,84 +80,6 @@ async def test_an_estimate_counts_only_where_nobody_counted():
         await cursor.record("model", request, ANSWER, seconds=0, call=call)
     assert cursor.tokens == 82
     assert cursor.bought == Usage(2, 10, 2)
-
-
-class SlowJournal:
-    """A store that takes an entry when ``takes`` is set, or raises then."""
-
-    def __init__(self, error: Exception | None = None) -> None:
-        self.takes, self._error = asyncio.Event(), error
-        self.entries: list[Entry] = []
-
-    def recorded(self, ordinal: int) -> None:
-        """Return nothing: no earlier attempt left any."""
-
-    async def append(self, entry: Entry, _endpoint: str = "") -> None:
-        await self.takes.wait()
-        if self._error is not None:
-            raise self._error
-        self.entries.append(entry)
-
-    def truncate(self, ordinal: int) -> None:
-        del self.entries[ordinal:]
-
-
-async def begun(cursor: JournalCursor, request: str) -> None:
-    """Record an answer, and let its writing begin."""
-    await cursor.record("model", request, ANSWER, seconds=0)
-    await asyncio.sleep(0)
-
-
-async def waits(what) -> bool:
-    """Whether a coroutine waits; it is left to go on."""
-    await asyncio.wait({what}, timeout=0.05)
-    return not what.done()
-
-
-async def test_an_answer_is_there_before_it_is_written_and_nothing_follows_from_it_before():
-    journal = SlowJournal()
-    cursor = JournalCursor(journal)
-    await begun(cursor, "a")
-    following = [
-        asyncio.ensure_future(cursor.replay("model", "b")),
-        asyncio.ensure_future(cursor.record("tool", "c", {}, seconds=0)),
-        asyncio.ensure_future(cursor.written()),
-    ]
-    assert [await waits(each) for each in following] == [True] * 3
-    assert not journal.entries
-    journal.takes.set()
-    await asyncio.gather(*following)
-    await cursor.written()
-    assert [entry.request_sha256 for entry in journal.entries] == ["a", "c"]
-
-
-async def test_an_answer_is_written_though_the_turn_that_bought_it_was_cancelled():
-    journal = SlowJournal()
-    cursor = JournalCursor(journal)
-    await begun(cursor, "a")
-    turn = asyncio.ensure_future(cursor.replay("model", "b"))
-    assert await waits(turn)
-    turn.cancel()
-    journal.takes.set()
-    await cursor.written()
-    assert len(journal.entries) == 1
-
-
-async def test_a_store_that_hangs_is_waited_for_no_longer_than_said():
-    cursor = JournalCursor(SlowJournal())
-    await begun(cursor, "a")
-    await cursor.written(0.01)
-    assert await waits(asyncio.ensure_future(cursor.written()))
-
-
-async def test_what_the_store_raises_comes_out_of_what_follows():
-    journal = SlowJournal(ValueError("full"))
-    cursor = JournalCursor(journal)
-    await begun(cursor, "a")
-    journal.takes.set()
-    with pytest.raises(ValueError, match="full"):
-        await cursor.replay("model", "b")
-    assert str(cursor.failure) == "full"
 
 
 def test_entries_are_plain_json():
