@@ -16,6 +16,10 @@ from aicity_fleet.settings import Settings
 CONNECT_SECONDS = 3
 """How long a connection may take to open, in seconds."""
 
+MOST_CONNECTIONS = 1000
+"""How many connections one process may open: each thread that asks at the same moment takes one. redis-py's
+100 are fewer than a worker may have threads, and the next one is told that Redis cannot be reached."""
+
 BACKOFF = ExponentialBackoff(cap=0.5, base=0.05)
 
 
@@ -38,6 +42,7 @@ def connect(
         socket_timeout=timeout_seconds,
         socket_connect_timeout=CONNECT_SECONDS,
         health_check_interval=10,
+        max_connections=MOST_CONNECTIONS,
         # A Redis that hangs is told at once, and not after four times the timeout.
         retry=Retry(BACKOFF, 3, supported_errors=(redis.ConnectionError,)),
     )

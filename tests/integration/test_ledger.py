@@ -4,6 +4,7 @@ import dataclasses
 import json
 import threading
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import pytest
@@ -615,6 +616,17 @@ def test_leases_that_lapse_while_nobody_can_renew_do_not_count_against_their_job
     job = ledger.get("clx1")
     assert job is not None
     assert (job.state, job.lapses) == (JobState.QUEUED, 0)
+
+
+def test_every_thread_of_a_worker_can_ask_at_the_same_moment(redis_server):
+    client = connect(Settings.load({"REDIS_URL": redis_server.url}))
+    limits = [getattr(m, "le", None) for m in Settings.model_fields["worker_threads"].metadata]
+    # The jobs' own threads, and those in which their answers are journaled.
+    threads = max(filter(None, limits)) + 32
+    with ThreadPoolExecutor(threads) as pool:
+        waits = [pool.submit(client.blpop, [f"nothing:{n}"], 1) for n in range(threads)]
+        assert [wait.result() for wait in waits] == [None] * threads
+    client.close()
 
 
 def test_an_absent_redis_is_one_clear_message():
