@@ -63,7 +63,9 @@ def main() -> None:
     """Load the code, and fork until nobody can ask any more."""
     with loading_for_good():
         for name in LOADED:
-            importlib.import_module(name)
+            # A library may move what is inside it: each process then loads that for itself.
+            with contextlib.suppress(ModuleNotFoundError):
+                importlib.import_module(name)
     if threading.active_count() > 1:  # a fork would wait for locks that they hold, forever
         raise RuntimeError(f"Code that was loaded runs threads: {threading.enumerate()}")
     parent = os.getpid()

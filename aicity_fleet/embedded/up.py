@@ -62,7 +62,9 @@ def become_supervisor(plan: Plan, env: Mapping[str, str]) -> NoReturn:
     Args:
         env: The environment of the fleet, with every secret.
     """
-    argv = [sys.executable, "-m", "aicity_fleet.embedded.up", json.dumps(dataclasses.asdict(plan))]
+    # -P: no file in the current folder may stand for a module of a process that holds every secret.
+    module = ("-P", "-m", "aicity_fleet.embedded.up")
+    argv = [sys.executable, *module, json.dumps(dataclasses.asdict(plan))]
     signal.pthread_sigmask(signal.SIG_BLOCK, STOPS)  # a signal waits until `stop_requests` takes it
     os.execve(sys.executable, argv, dict(env))  # noqa: S606 - our own module
 
@@ -91,6 +93,8 @@ def _run(plan: Plan, env: dict[str, str]) -> None:
                 env |= {"REDIS_URL": server.url}
                 env.pop("REDIS_PASSWORD", None)
                 folder.publish(server.url)
+            if stopping.is_set():
+                return
             for program in fleet_programs(env, workers=plan.workers, threads=plan.threads):
                 supervisor.start(program)
             if plan.flower_port is not None:

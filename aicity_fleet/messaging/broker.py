@@ -13,6 +13,7 @@ from typing import Any, cast
 
 import kombu
 import redis
+import structlog
 from celery.app.amqp import AMQP
 from kombu.transport import redis as kombu_redis
 from kombu.transport import virtual
@@ -41,6 +42,8 @@ workers are to find some too."""
 BACKLOG_SECONDS = 0.01
 """A message that comes this soon after it was asked for, in seconds, had waited: so others may wait."""
 
+
+log = structlog.get_logger(__name__)
 
 taken: Counter[str] = Counter()
 """How many messages this process took out of each queue."""
@@ -155,8 +158,13 @@ class Channel(kombu_redis.Channel):
             return
         with self.conn_or_acquire() as client:
             waiting = client.rpop(queue, most) or ()
-        for message in waiting:
-            self.connection._deliver(json.loads(message), queue)
+        for each in waiting:
+            try:
+                message = json.loads(each)
+            except ValueError:
+                log.warning("message.unreadable", queue=queue)
+                continue
+            self.connection._deliver(message, queue)
 
     def _create_client(self, asynchronous: bool = False) -> Any:
         """Return one client for each pool. Kombu makes one per message, which costs more than its use."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
 import re
@@ -12,6 +13,7 @@ from pathlib import Path
 import pytest
 from support.waiting import wait_until
 
+from aicity_fleet.embedded import forked
 from aicity_fleet.embedded.fork_server import IS_POSSIBLE, Forked, ForkServer
 from aicity_fleet.embedded.supervisor import Program, Supervisor
 
@@ -274,3 +276,8 @@ def test_a_supervisor_restarts_a_fork_that_died(rig: Rig, tmp_path: Path, monkey
         )
     finally:
         supervisor.stop()
+
+
+@pytest.mark.parametrize("name", forked.LOADED)
+def test_what_is_loaded_for_all_forks_exists(name):
+    assert importlib.util.find_spec(name) is not None

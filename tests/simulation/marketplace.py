@@ -81,13 +81,14 @@ class Marketplace:
         if self.tasks[task_id].is_open:
             self.tasks[task_id].status = "refunded"
 
-    def page(self, number: int) -> tuple[list[Any], int]:
+    def page(self, number: int) -> tuple[Page, int]:
         """One page of what is open, and how many pages there are."""
         listed = [task for task in self.tasks.values() if task.is_open]
         chosen = listed[(number - 1) * PAGE_SIZE : number * PAGE_SIZE]
         for task in chosen:
             task.status = "executing"
-        return [task.to_json() for task in chosen], -(-len(listed) // PAGE_SIZE)
+        page = Page((task.to_json() for task in chosen), len(listed))
+        return page, -(-len(listed) // PAGE_SIZE)
 
     def read(self, task_id: str) -> JsonObject:
         """One task."""
@@ -163,7 +164,7 @@ class MarketClient:
         number, total = 1, 1
         while number <= total:
             page, total = self._request("list", "", partial(self._market.page, number))
-            yield Page(page)
+            yield page
             total = total if page else number
             number += 1
 

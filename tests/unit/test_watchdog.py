@@ -26,7 +26,7 @@ def test_it_notices_within_thirty_seconds():
     assert (STALL_TICKS + 1) * TICK_SECONDS < 30
 
 
-def test_a_loop_that_stands_still_is_noticed_at_the_tenth_look_after_the_first():
+def test_a_loop_that_stands_still_is_noticed_at_the_fifth_look_after_the_first():
     found = verdicts(sights(STALL_TICKS + 1, turns=7))
     assert found[:-1] == [None] * STALL_TICKS
     assert "event loop" in str(found[-1])
