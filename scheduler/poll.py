@@ -224,7 +224,7 @@ class _Intake:
             names.update(map(refused_id, page))
             self._accept([task for entry in page if (task := self._read(entry)) is not None])
         brought_new = self._new > before
-        # Each task that leaves the list meanwhile moves one of the others past the walk, to a page before.
+        # Each task that leaves the list meanwhile moves another to a page that was read before.
         self.is_whole = pages <= 1 or (
             not brought_new and in_all is not None and len(names) >= in_all
         )

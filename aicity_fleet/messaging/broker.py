@@ -36,11 +36,12 @@ LOOK_SECONDS = 2.0
 """How long one look at the queues may take, in seconds."""
 
 MOST_AT_ONCE = 10
-"""How many messages a consumer takes in one turn at most. A turn costs more than a message, and the other
-workers are to find some too."""
+"""The most messages that a consumer takes in one turn. A turn costs more than a message. Without a limit,
+one worker would take them all."""
 
 BACKLOG_SECONDS = 0.01
-"""A message that comes this soon after it was asked for, in seconds, had waited: so others may wait."""
+"""A message that comes within this time, in seconds, was in the queue before it was asked for. Others may
+be there too."""
 
 
 log = structlog.get_logger(__name__)

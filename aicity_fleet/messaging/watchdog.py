@@ -28,8 +28,8 @@ lock, such as an endless regular expression, stops this watchdog, the leases and
 Python can act."""
 
 ARMINGS = 10
-"""How often the timer that ends a frozen process is set again in that time, by looks: each setting starts a
-thread. So such a process is ended up to a tenth earlier."""
+"""How many times in ``FROZEN_SECONDS`` a look sets the timer again that ends a frozen process. Each time
+starts a thread, so not every look does. Such a process is ended up to a tenth earlier."""
 
 log = structlog.get_logger(__name__)
 
