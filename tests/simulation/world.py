@@ -20,6 +20,7 @@ from simulation.promises import Promises
 from simulation.stage import Process, Stage
 from simulation.wire import Wire, packed
 
+from aicity_fleet.aicity.client import Page
 from aicity_fleet.errors import (
     AICityRateLimitedError,
     AICityRefusedError,
@@ -301,7 +302,7 @@ class World:
         page, total = answer
         if page and self.happens(self.profile.listing_doubled):
             self.count("listing_doubled")
-            page = [*page, page[0]]
+            page = Page([*page, page[0]], page.in_all)
         return page, total
 
     def _refusals(self, task_id: str) -> float:
