@@ -11,7 +11,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -25,6 +25,9 @@ FEW_ARENAS = {"MALLOC_ARENA_MAX": "2"}
 
 START_SECONDS = 60.0
 """How long the code may take to load, in seconds."""
+
+LOOK_SECONDS = 0.2
+"""How often it is asked whether anybody still waits for that, in seconds."""
 
 
 class Forked:
@@ -113,7 +116,8 @@ class ForkServer:
         env: Mapping[str, str],
         output: int,
         ends_by: signal.Signals = signal.SIGTERM,
-    ) -> Forked:
+        gives_up: Callable[[], bool] = lambda: False,
+    ) -> Forked | None:
         """Fork a process that leads a process group of its own.
 
         Args:
@@ -122,6 +126,10 @@ class ForkServer:
             env: Its environment. The process with the code does not read it.
             output: The file descriptor that it writes to; the caller closes it afterwards.
             ends_by: The signal that it gets when the process with the code ends.
+            gives_up: Whether nobody wants it any more; asked while the code is loaded.
+
+        Returns:
+            The process; None when nobody wanted it any more.
 
         Raises:
             OSError: The process with the code does not start, or cannot fork.
@@ -137,14 +145,19 @@ class ForkServer:
             number = next(self._numbers)
             self._ask(number, [file.fileno(), output])
             deadline = time.monotonic() + START_SECONDS
-            while (message := self._receive(deadline - time.monotonic())) is not None:
-                if message.get("request") != number:
+            while time.monotonic() < deadline and not gives_up():
+                message = self._receive(LOOK_SECONDS)
+                if self._socket is None:
+                    break
+                if message is None or message.get("request") != number:
                     continue
                 if "failed" in message:
                     raise OSError(message["failed"], os.strerror(message["failed"]))
                 forked = self._running[message["started"]] = Forked(message["started"], self)
                 return forked
             self._given_up.add(number)
+            if gives_up():
+                return None
             raise ChildProcessError(f"The fleet's code could not be loaded; see {self._log}.")
 
     def look(self) -> None:

@@ -69,7 +69,7 @@ class _Child:
         self.started_at = 0.0
         self.restart_at = 0.0
 
-    def start(self, forks: ForkServer | None) -> None:
+    def start(self, forks: ForkServer | None, gives_up: Callable[[], bool] = lambda: False) -> None:
         self.started_at = time.monotonic()
         read, write = os.pipe()
         name = self.program.name
@@ -78,7 +78,7 @@ class _Child:
         try:
             if forks is not None and self.program.is_forked:
                 self.process = forks.start(
-                    name, self.program.argv, self.program.env, write, self.program.ends_by
+                    name, self.program.argv, self.program.env, write, self.program.ends_by, gives_up
                 )
             else:
                 self.process = self._executed(write)
@@ -157,11 +157,15 @@ class Supervisor:
         if fork_env is not None and IS_POSSIBLE:
             self._forks = ForkServer(fork_env, log_folder / "fork-server.log")
 
-    def start(self, program: Program) -> None:
-        """Start a program. Call this and ``check`` only from the main thread."""
+    def start(self, program: Program, gives_up: Callable[[], bool] = lambda: False) -> None:
+        """Start a program. Call this and ``check`` only from the main thread.
+
+        Args:
+            gives_up: Whether everything is to stop: the first fork waits until the code is loaded.
+        """
         child = _Child(program, self.log_folder, self._echo)
         self._children.append(child)
-        child.start(self._forks)
+        child.start(self._forks, gives_up)
 
     def pid(self, name: str) -> int | None:
         """Return the process id of a program; None if it is not running."""

@@ -96,10 +96,11 @@ def _run(plan: Plan, env: dict[str, str]) -> None:
             if stopping.is_set():
                 return
             for program in fleet_programs(env, workers=plan.workers, threads=plan.threads):
-                supervisor.start(program)
+                supervisor.start(program, stopping.is_set)
             if plan.flower_port is not None:
                 port, password = free_port(plan.flower_port), new_password()
-                supervisor.start(flower_program(env, port=port, password=password))
+                flower = flower_program(env, port=port, password=password)
+                supervisor.start(flower, stopping.is_set)
                 _say(f"Flower: http://{LOOPBACK}:{port} (user fleet, password {password})")
             if data is not None and folder.redis_url.exists():
                 _say(f"For other commands: export REDIS_URL_FILE={folder.redis_url.absolute()}")

@@ -123,9 +123,9 @@ class Demo:
         ids = self._ask("POST", "/_sim/tasks", json=tasks)["ids"]
         self._tasks = dict(zip(ids, tasks, strict=True))
         for program in fleet_programs(env, workers=self._workers, threads=settings.worker_threads):
-            self._supervisor.start(program)
+            self._supervisor.start(program, is_stopping)
         flower = flower_program(env, port=self.flower_port, password=self.flower_password)
-        self._supervisor.start(flower)
+        self._supervisor.start(flower, is_stopping)
 
     def look(self) -> list[DemoTask]:
         """Return every task as it stands now, and check on the processes.

@@ -166,6 +166,7 @@ class Stage:
             env = environment_of(None, dict(os.environ))
             self._forks = ForkServer(env, self.folder / "fork-server.log")
         forked = self._forks.start(program.name, program.argv, program.env, output)
+        assert forked is not None
         assert self._forks.pid is not None
         self.pids["fork server"] = self._forks.pid
         return forked

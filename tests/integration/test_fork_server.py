@@ -8,6 +8,7 @@ import os
 import re
 import signal
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -74,7 +75,9 @@ class Rig:
     ) -> Forked:
         with (self.folder / f"{name}.log").open("wb") as log:
             argv = (sys.executable, "-m", "told", *args)
-            return self.server.start(name, argv, env, log.fileno(), ends_by)
+            forked = self.server.start(name, argv, env, log.fileno(), ends_by)
+        assert forked is not None
+        return forked
 
     def told(self, name: str) -> dict[str, object]:
         log = self.folder / f"{name}.log"
@@ -281,3 +284,17 @@ def test_a_supervisor_restarts_a_fork_that_died(rig: Rig, tmp_path: Path, monkey
 @pytest.mark.parametrize("name", forked.LOADED)
 def test_what_is_loaded_for_all_forks_exists(name):
     assert importlib.util.find_spec(name) is not None
+
+
+def test_a_start_that_nobody_wants_any_more_does_not_wait_for_the_code(tmp_path, monkeypatch):
+    """Loading it takes seconds, and on a busy machine many."""
+    (tmp_path / "celery.py").write_text("import time; time.sleep(30)")
+    env = {"PATH": os.environ["PATH"], "PYTHONPATH": str(tmp_path)}
+    supervisor = Supervisor(tmp_path / "logs", stop_seconds=5, fork_env=env)
+    program = Program("one", [sys.executable, "-m", "this"], env, is_forked=True)
+    began = time.monotonic()
+    asked = iter([False, False])
+    supervisor.start(program, lambda: next(asked, True))
+    assert supervisor.pid("one") is None
+    supervisor.stop()
+    assert time.monotonic() - began < 10
