@@ -73,7 +73,7 @@ UNMEASURED = chaos exhaustive simulation containment gate \
 	integration/test_crash_points.py integration/test_outages.py \
 	integration/test_poison.py integration/test_scaling.py integration/test_footprint.py \
 	integration/test_answer_shapes_fleet.py integration/test_judge_fleet.py integration/test_unservable.py \
-	integration/test_fifteen_faults.py integration/test_intake.py integration/test_memory_limit.py \
+	integration/test_fifteen_faults.py integration/test_intake.py \
 	integration/test_brake_processes.py integration/test_money_processes.py \
 	integration/test_operator_processes.py integration/test_bench.py integration/team/test_growth.py
 

@@ -23,15 +23,7 @@ def start_redis(server: RedisServer) -> subprocess.Popen[str]:
     assert process.stdin is not None
     process.stdin.write(server.config)
     process.stdin.close()
-    with redis.Redis.from_url(server.url) as client:
-
-        def answers() -> bool:
-            try:
-                return bool(client.ping())
-            except redis.RedisError:
-                return False
-
-        wait_until(answers, description="the redis-server answers")
+    wait_until(server.answers, description="the redis-server answers")
     return process
 
 
