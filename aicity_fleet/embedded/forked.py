@@ -19,7 +19,7 @@ import threading
 from collections.abc import Iterator
 from typing import IO, Any
 
-from aicity_fleet.embedded.kernel import die_with_parent, name_process
+from aicity_fleet.embedded.kernel import STOPS, die_with_parent, name_process
 from aicity_fleet.startup import loading_for_good
 
 LOADED = (
@@ -55,9 +55,6 @@ LOADED = (
 )
 """What the fleet's processes import, as far as importing it reads no setting."""
 
-STOPS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-"""What stops a process of the fleet. This one ignores them: its forks have to drain before it ends."""
-
 
 def main() -> None:
     """Load the code, and fork until nobody can ask any more."""
@@ -81,6 +78,7 @@ class _Server:
     def __init__(self, requests: socket.socket) -> None:
         self._requests = requests
         self._parent = os.getpid()
+        # Its forks have to drain before it ends.
         self._handlers = {number: signal.signal(number, signal.SIG_IGN) for number in STOPS}
 
     def serve(self) -> IO[str] | None:

@@ -5,6 +5,9 @@ import os
 import signal
 import sys
 
+STOPS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+"""What tells a process of the fleet to stop: Ctrl-C, a service manager, a terminal that closes."""
+
 _PR_SET_PDEATHSIG, _PR_SET_NAME = 1, 15
 _PRCTL = ctypes.CDLL(None).prctl if sys.platform == "linux" else None
 

@@ -18,7 +18,7 @@ from types import FrameType
 from typing import Protocol
 
 from aicity_fleet.embedded.fork_server import IS_POSSIBLE, ForkServer
-from aicity_fleet.embedded.kernel import die_with_parent
+from aicity_fleet.embedded.kernel import STOPS, die_with_parent
 
 RESTART_SECONDS = (1.0, 30.0)
 """First and longest wait before a dead process is restarted, in seconds. The wait doubles each time."""
@@ -28,9 +28,6 @@ STEADY_SECONDS = 60.0
 
 KILL_SECONDS = 2.0
 """How long a killed process may take to disappear, in seconds."""
-
-STOPS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-"""What tells a process with a supervisor to stop: Ctrl-C, a service manager, a terminal that closes."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

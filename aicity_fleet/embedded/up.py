@@ -22,11 +22,11 @@ from aicity_fleet.embedded.fleet import (
     new_password,
     redis_program,
 )
-from aicity_fleet.embedded.kernel import name_process
+from aicity_fleet.embedded.kernel import STOPS, name_process
 from aicity_fleet.embedded.ports import LOOPBACK, free_port
 from aicity_fleet.embedded.redis_server import RedisServer, new_redis_server
 from aicity_fleet.embedded.state_folder import StateFolder
-from aicity_fleet.embedded.supervisor import STOPS, Supervisor, stop_requests
+from aicity_fleet.embedded.supervisor import Supervisor, stop_requests
 from aicity_fleet.errors import LedgerUnavailableError
 from aicity_fleet.redaction import environment_of
 from aicity_fleet.startup import exit_on_fleet_error

@@ -15,13 +15,10 @@ from celery import Celery, bootsteps, signals
 from aicity_fleet.messaging import broker
 from aicity_fleet.messaging.memory_limit import memory
 from aicity_fleet.messaging.task_class import bodies
-from aicity_fleet.messaging.watchdog import Observation, Watchdog
+from aicity_fleet.messaging.watchdog import TICK_SECONDS, Observation, Watchdog
 
 STALLED_EXIT_CODE = 75
 """The exit code of a process whose consumer stalled (EX_TEMPFAIL). Its supervisor restarts it."""
-
-TURN_SECONDS = 4.0
-"""How often the event loop shows that it turns, in seconds: as often as the watchdog looks."""
 
 log = structlog.get_logger(__name__)
 
@@ -39,7 +36,7 @@ class _Turns(bootsteps.StartStopStep):
     def register_with_event_loop(self, _consumer: Any, hub: Any) -> None:
         """Celery calls this for each connection; it removes the timer with the connection."""
         self._turn()
-        hub.call_repeatedly(TURN_SECONDS, self._turn)
+        hub.call_repeatedly(TICK_SECONDS, self._turn)  # as often as the watchdog looks
 
     def _turn(self) -> None:
         type(self).count += 1

@@ -189,10 +189,9 @@ def _is_content(word: str) -> bool:
 
 def _is_material(words: list[str], material: list[str]) -> bool:
     """Whether a text is nothing but most of the material."""
+    # Of a shingle that was given, all words were.
     common = sum(map(set(material).__contains__, words))
-    if common < ECHO_SHARE * (
-        len(words) - SHINGLE_WORDS
-    ):  # of a shingle that was given all words were
+    if common < ECHO_SHARE * (len(words) - SHINGLE_WORDS):
         return False
     found, given = shingles(words), shingles(material)
     if len(found) < 3 * MIN_ECHO_WORDS or not given:
