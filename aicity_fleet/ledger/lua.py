@@ -1,5 +1,6 @@
 """Loads the ledger's Lua scripts once and runs them with the fleet's prefix."""
 
+import re
 from collections.abc import Mapping
 from functools import cache
 from importlib import resources
@@ -12,7 +13,7 @@ from aicity_fleet.ledger.keys import Keys
 from aicity_fleet.ledger.rules import lua_rules
 
 SHARED = ("prelude.lua", "breakers.lua", "jobs.lua", "guard.lua", "starts.lua", "spending.lua")
-"""What stands before every script, in this order: a local function is known only below its definition."""
+"""What scripts share, in this order: a local function is known only below its definition."""
 
 
 class Scripts:
@@ -51,12 +52,40 @@ class Scripts:
 
 @cache
 def script_texts() -> Mapping[str, str]:
-    """Return every script by its name, each after the rules and the shared files."""
+    """Return every script by its name, each after what it uses of the rules and the shared files.
+
+    Redis makes every function again each time that a script runs: the shared files as a whole would be a
+    sixth of what a script costs.
+    """
     folder = resources.files(__package__).joinpath("scripts")
-    shared = folder.joinpath("shared")
-    prelude = lua_rules() + "".join(shared.joinpath(name).read_text("utf-8") for name in SHARED)
-    return {
-        entry.name.removesuffix(".lua"): prelude + entry.read_text("utf-8")
-        for entry in folder.iterdir()
-        if entry.name.endswith(".lua")
-    }
+    files = [folder.joinpath("shared", name).read_text("utf-8") for name in SHARED]
+    shared = _definitions(lua_rules() + "".join(files))
+    texts = {}
+    for entry in folder.iterdir():
+        if entry.name.endswith(".lua"):
+            text = entry.read_text("utf-8")
+            texts[entry.name.removesuffix(".lua")] = _used(shared, text) + text
+    return texts
+
+
+def _definitions(text: str) -> list[tuple[str, str]]:
+    """Return the name and the text of each definition, without comments."""
+    bare = re.sub(r"--.*", "", text)
+    starts = [*re.finditer(r"^local (?:function )?(\w+)", bare, re.MULTILINE)]
+    ends = [start.start() for start in starts[1:]] + [len(bare)]
+    return [(start[1], bare[start.start() : end]) for start, end in zip(starts, ends, strict=True)]
+
+
+def _used(shared: list[tuple[str, str]], text: str) -> str:
+    """Return the definitions that a script uses, itself or through others, in their order."""
+    used: list[str] = []
+    words = _words(text)
+    for name, definition in reversed(shared):
+        if name in words:
+            words |= _words(definition)
+            used.insert(0, definition)
+    return "".join(used)
+
+
+def _words(text: str) -> set[str]:
+    return set(re.findall(r"\w+", text))

@@ -27,7 +27,7 @@ assigned its task to nobody any more before it began."""
 
 
 def lua_rules() -> str:
-    """Return the line of Lua that stands before every script."""
+    """Return the line of Lua that defines ``RULES``."""
     rules = {
         "max_failures": MAX_FAILURES_IN_A_ROW,
         "recent_endings": RECENT_ENDINGS,

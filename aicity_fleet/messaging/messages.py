@@ -20,7 +20,7 @@ log = structlog.get_logger(__name__)
 class SendsTasks(Protocol):
     """What ``Messages`` needs of a Celery app."""
 
-    def send_tasks(self, name: str, args: Sequence[list[str]], **options: Any) -> Any:
+    def send_tasks(self, name: str, args: Sequence[list[str]], *, queue: str) -> Any:
         """Send a message for each list of arguments, together.
 
         Raises:

@@ -35,7 +35,12 @@ def test_many_messages_go_out_in_their_order(redis_server, redis_client, count):
     queue = Keys("m").queue("jobs")
     texts = redis_client.lrange(queue, 0, -1)[::-1]
     redis_client.delete(queue)
-    assert [json.loads(text)["headers"]["argsrepr"] for text in texts] == [f"['{i}']" for i in ids]
+    headers = [json.loads(text)["headers"] for text in texts]
+    assert [each.pop("argsrepr") for each in headers] == [f"['{i}']" for i in ids]
+    # The first takes Celery's long way.
+    assert len({each.pop("id") for each in headers}) == count
+    assert all(each.pop("root_id") for each in headers)
+    assert all(each == headers[0] for each in headers)
 
 
 def test_a_broker_that_is_away_takes_nothing():

@@ -32,7 +32,7 @@ from scheduler import report as report_module
 from workers.ledger_journal import LedgerJournal
 
 EVERY_SCRIPT = "*"
-"""Stands for the shared files: their text is in every script."""
+"""Stands for the shared files: every script that uses the text is changed."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -62,7 +62,9 @@ class Mutation:
 def mutated_texts(script: str, old: str, new: str) -> Mapping[str, str]:
     """The scripts with one text replaced, which has to be there."""
     texts = dict(virtual_texts())
-    for name in texts if script == EVERY_SCRIPT else (script,):
+    users = [name for name in texts if old in texts[name] and script in (EVERY_SCRIPT, name)]
+    assert users, f"{script} has no {old!r}"
+    for name in users:
         assert texts[name].count(old) == 1, f"{name} has no single {old!r}"
         texts[name] = texts[name].replace(old, new)
     return texts

@@ -45,9 +45,10 @@ REAL_CLOCK = "redis.call('TIME')"
 
 @cache
 def virtual_texts() -> Mapping[str, str]:
-    """The production scripts, with the one read of Redis's clock replaced by a read of ``CLOCK``."""
+    """The production scripts, with each one's read of Redis's clock replaced by a read of ``CLOCK``."""
     texts = script_texts()
-    assert all(text.count(REAL_CLOCK) == 1 for text in texts.values())
+    assert all(text.count("'TIME'") == text.count(REAL_CLOCK) <= 1 for text in texts.values())
+    assert REAL_CLOCK in texts["claim"]
     return {
         name: text.replace(REAL_CLOCK, f"{{0, redis.call('GET', '{CLOCK}')}}")
         for name, text in texts.items()

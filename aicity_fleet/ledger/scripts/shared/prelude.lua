@@ -1,7 +1,7 @@
--- Stands before every script, and before the files beside it: `lua.py` has their order. KEYS[1] is the fleet's
--- prefix with its hash tag: every key that a script touches begins with it, so all lie in one slot. Times are
--- Redis's own, in milliseconds. ARGV begins with what the script is about (an id, a token); a script with many
--- arguments gets the others by name. RULES comes from `rules.py`.
+-- Each script begins with what it uses of this file and of those beside it: see `lua.py`. KEYS[1] is the fleet's prefix
+-- with its hash tag: every key that a script touches begins with it, so all lie in one slot. Times are Redis's own,
+-- in milliseconds. ARGV begins with what the script is about (an id, a token); a script with many arguments gets the
+-- others by name. RULES comes from `rules.py`.
 
 local PREFIX = KEYS[1]
 local MAX_AUDIT_LINES = 200
