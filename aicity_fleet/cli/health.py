@@ -109,7 +109,8 @@ def _guard(overview: Overview) -> Iterator[Finding]:
         yield Finding(
             f"The guard assumes {controls.failures_assumed} failures in a row, because neither this ledger "
             "nor the agent's profile shows how many there were. A failure is held.",
-            "No action needed: the next success that AI City accepts clears the assumption.",
+            "No action needed: the next success that AI City accepts clears the assumption. If you know "
+            "the number, tell it: 'aicity-fleet guard 0' for a new agent.",
             needs_person=False,
         )
 

@@ -7,11 +7,12 @@ from typing import Annotated
 import typer
 
 from aicity_fleet.cli.connection import open_ledger
-from aicity_fleet.cli.display import console, moment
+from aicity_fleet.cli.display import console, count, moment
 from aicity_fleet.cli.health import PAUSED
 from aicity_fleet.cli.money import usd
 from aicity_fleet.errors import SettingsError
 from aicity_fleet.ledger.controls import ControlPanel, Pausable
+from aicity_fleet.ledger.rules import MAX_FAILURES_IN_A_ROW
 
 PAUSABLES: tuple[Pausable, ...] = ("intake", "starts", "reports")
 """What can be paused, in the order in which a job meets them."""
@@ -92,6 +93,28 @@ def cap(
     else:
         console.print(f"The cap of today (UTC) is {usd(cap_usd)}. Before, it was {usd(before)}.")
         console.print("To undo this: aicity-fleet cap none")
+
+
+def guard(
+    row: Annotated[
+        int,
+        typer.Argument(
+            metavar="ROW",
+            min=0,
+            max=MAX_FAILURES_IN_A_ROW,
+            help="How many failures in a row stand at AI City now; 0 for a new agent.",
+        ),
+    ],
+) -> None:
+    """Tell the guard how many failures in a row the agent has at AI City, if you know.
+
+    In a new ledger, the guard assumes the worst when the agent's profile shows no number, and holds a
+    failure until a success was accepted. If ROW is lower than the truth, AI City may suspend the agent.
+    """
+    before = open_ledger().controls.set_row(row)
+    console.print(
+        f"The guard counts {count(row, 'failure')} in a row from now on. Before, it was {before}."
+    )
 
 
 def _dollars(text: str) -> Decimal:

@@ -218,3 +218,50 @@ def test_whatever_the_order_there_is_never_a_third(parts, city, ledger, finish, 
     assert all(task["acceptedEndings"] <= 1 for task in tasks)
     left = {str(ledger.get(job_id).state) for job_id in ids}
     assert left <= {"reported", "held", "finished"}
+
+
+# --- a person who knows the row -------------------------------------------------------------------
+
+
+def row(ledger) -> tuple[int, int]:
+    """The failures in a row that the guard saw, and those that it assumes."""
+    controls = ledger.controls.read()
+    return controls.failures_in_a_row, controls.failures_assumed
+
+
+@pytest.mark.parametrize(
+    ("told", "did"), [(0, ["accepted", "accepted", "held"]), (1, ["accepted", "held", "held"])]
+)
+def test_the_owner_of_a_new_agent_tells_the_row_and_its_first_failure_goes_out(
+    parts, city, ledger, finish, told, did
+):
+    forget_the_row(ledger)
+    ledger.controls.seed_guard(None)
+    assert ledger.controls.set_row(told) == 2
+    assert row(ledger) == (told, 0)
+    assert [report(job_id, parts)["why"] for job_id in finish(FAILED, FAILED, FAILED)] == did
+
+
+def test_a_held_failure_goes_out_when_the_row_turns_out_to_be_shorter(parts, ledger, finish):
+    forget_the_row(ledger)
+    ledger.controls.seed_guard(None)
+    ids = finish(FAILED, FAILED)
+    assert [report(job_id, parts)["why"] for job_id in ids] == ["held", "held"]
+    ledger.controls.set_row(1)
+    assert sorted(states(ledger, ids)) == ["finished", "held"], "one has room"
+
+
+def test_a_delivery_that_was_on_its_way_clears_what_stood_before_it_and_nothing_else(
+    parts, ledger, finish
+):
+    *bad, good, worse = finish(FAILED, FAILED, DONE, FAILED)
+    for job_id in bad:
+        report(job_id, parts)
+    on_its_way = ledger.take_report(good)
+    ledger.controls.set_row(0)
+    assert report(worse, parts)["why"] == "accepted"
+    assert row(ledger) == (1, 0)
+    ledger.settle(on_its_way, {"verdict": "accepted"}, "success")
+    assert row(ledger) == (1, 0), "the later failure stands"
+    ledger.controls.set_row(2)
+    assert row(ledger) == (2, 0)

@@ -164,6 +164,18 @@ def test_the_worst_is_assumed_again_when_the_success_that_ended_it_is_taken_back
     assert (controls.failures_in_a_row, controls.failures_assumed) == (1, 2)
 
 
+def test_what_a_person_said_of_the_row_outlasts_the_success_that_came_before(
+    parts, city, ledger, reported
+):
+    ledger.controls.seed_guard(None)
+    changes_at_once(city, "failed")
+    reported(DONE)
+    ledger.controls.set_row(0)
+    read_now(parts)
+    controls = ledger.controls.read()
+    assert (controls.failures_in_a_row, controls.failures_assumed) == (1, 0)
+
+
 @pytest.mark.parametrize(("becomes", "state"), [("completed", "finished"), ("failed", "held")])
 def test_a_delivery_in_check_counts_against_a_further_failure_until_it_is_judged(
     parts, city, ledger, reported, becomes, state
