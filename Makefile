@@ -16,7 +16,7 @@ help:
 	@echo 'make demo    the whole fleet on a simulated AI City: no account, no key, no Docker'
 	@echo '             (make demo ARGS="--workers 4 --json"; make demo ARGS=--help)'
 	@echo 'make test    the tests (make test ARGS="-k ledger")'
-	@echo '             (make test COVERAGE=1 measures branch coverage, and fails below its floor)'
+	@echo '             (make test COVERAGE=1 runs all of them, and fails below the floor of branch coverage)'
 	@echo 'make bench   the fleet beside what a user would pick instead: hours (ARGS=--help; ARGS="--small --rounds 1")'
 	@echo 'make bench-check      whether a job takes more Redis round trips or Python calls than on record (ARGS=--record)'
 	@echo 'make bench-trouble    what bad jobs cost the others, about 30 minutes (ARGS="--jobs 100 --repeats 1")'
@@ -74,7 +74,7 @@ UNMEASURED = $(addprefix tests/, chaos exhaustive simulation containment gate \
 	integration/test_demo.py::test_a_stopped_demo_leaves_nothing_within_ten_seconds \
 	unit/team/test_gate.py::test_no_text_makes_the_gate_slow unit/team/test_gate_junk.py::test_gate_slow_junk)
 
-PYTEST = -m pytest -n $(TESTERS) --dist worksteal $(ARGS)
+PYTEST = -m pytest -n $(TESTERS) --dist worksteal
 
 # The tests start several hundred processes. Under PYTHONDONTWRITEBYTECODE each would compile our code again.
 test: $(MADE)
@@ -86,7 +86,7 @@ ifdef COVERAGE
 	$(VENV)/bin/coverage combine -q
 	$(VENV)/bin/coverage report
 else
-	$(VENV)/bin/python $(PYTEST)
+	$(VENV)/bin/python $(PYTEST) $(ARGS)
 endif
 
 chaos: $(MADE)

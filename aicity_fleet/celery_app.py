@@ -68,13 +68,26 @@ class FleetCelery(Celery):
         Raises:
             QueueUnavailableError: The broker did not take all of them.
         """
+        if not args:
+            return
         first, *others = args
+        parent = self.current_worker_task
+        lineage = parent and {
+            "root_id": parent.request.root_id or parent.request.id,
+            "parent_id": parent.request.id,
+        }
         with _refusals_explained(), self.producer_or_acquire() as producer, producer.batch():
             # It connects and declares the queue. Doing so for each of them takes longer than all the rest.
             super().send_task(name, first, producer=producer, queue=queue, ignore_result=True)
             for each in others:
                 message = self.amqp.create_task_message(
-                    uuid(), name, each, argsrepr=repr(each), kwargsrepr="{}", ignore_result=True
+                    uuid(),
+                    name,
+                    each,
+                    argsrepr=repr(each),
+                    kwargsrepr="{}",
+                    ignore_result=True,
+                    **(lineage or {}),
                 )
                 self.amqp.send_task_message(
                     producer, name, message, queue=queue, declare=[], retry=False

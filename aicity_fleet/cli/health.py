@@ -87,9 +87,11 @@ def _waiting_for_person(overview: Overview) -> Iterator[Finding]:
             needs_person=True,
         )
     if number := overview.counts[JobState.HELD]:
+        set_row = "'aicity-fleet guard ROW' tells the guard how many failures there are. "
         yield Finding(
             f"{_jobs(number)} held: reporting {'it' if number == 1 else 'them'} could be the third "
             "failure in a row, after which AI City suspends the agent.",
+            f"{set_row if overview.controls.failures_assumed else ''}"
             "The fleet reports one after each success. 'aicity-fleet rerun --state held' runs them again; "
             "'aicity-fleet send-report ID --despite-guard' reports one now, at that risk.",
             needs_person=True,
@@ -110,7 +112,7 @@ def _guard(overview: Overview) -> Iterator[Finding]:
             f"The guard assumes {controls.failures_assumed} failures in a row, because neither this ledger "
             "nor the agent's profile shows how many there were. A failure is held.",
             "No action needed: the next success that AI City accepts clears the assumption. If you know "
-            "the number, tell it: 'aicity-fleet guard 0' for a new agent.",
+            "the number, set it: 'aicity-fleet guard 0' for a new agent.",
             needs_person=False,
         )
 

@@ -109,12 +109,13 @@ def guard(
     """Tell the guard how many failures in a row the agent has at AI City, if you know.
 
     In a new ledger, the guard assumes the worst when the agent's profile shows no number, and holds a
-    failure until a success was accepted. If ROW is lower than the truth, AI City may suspend the agent.
+    failure until AI City has accepted a success. A failure that was sent and has no answer yet counts
+    besides. If ROW is lower than the truth, AI City may suspend the agent.
     """
-    before = open_ledger().controls.set_row(row)
-    console.print(
-        f"The guard counts {count(row, 'failure')} in a row from now on. Before, it was {before}."
-    )
+    panel = open_ledger().controls
+    before = panel.set_row(row)
+    now = panel.read().failures_in_a_row
+    console.print(f"The guard now counts {count(now, 'failure')} in a row (before: {before}).")
 
 
 def _dollars(text: str) -> Decimal:

@@ -206,6 +206,8 @@ class ControlPanel:
     def set_row(self, failures_in_a_row: int) -> int:
         """Have the guard take a person's word for the failures in a row that stand at AI City.
 
+        A failure that was sent and has no answer yet counts besides.
+
         Returns:
             How many it counted and assumed before.
         """

@@ -55,7 +55,7 @@ def script_texts() -> Mapping[str, str]:
     """Return every script by its name, each after what it uses of the rules and the shared files.
 
     Redis makes every function again each time that a script runs: the shared files as a whole would be a
-    sixth of what a script costs.
+    quarter of what a script costs.
     """
     folder = resources.files(__package__).joinpath("scripts")
     files = [folder.joinpath("shared", name).read_text("utf-8") for name in SHARED]

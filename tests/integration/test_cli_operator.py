@@ -114,7 +114,7 @@ def test_a_pause_by_hand_is_told_but_is_no_alarm(run, ledger):
 def test_the_owner_tells_the_guard_how_many_failures_stand(run, ledger):
     ledger.controls.seed_guard(None)
     assert "'aicity-fleet guard 0' for a new agent" in " ".join(run("status", code=1).split())
-    assert "counts 0 failures in a row from now on. Before, it was 2." in run("guard", "0")
+    assert "The guard now counts 0 failures in a row (before: 2)." in run("guard", "0")
     assert not ledger.controls.read().holds_failures
     assert "less than or equal to 2" in run("guard", "3", code=2)
 

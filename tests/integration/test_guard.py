@@ -263,5 +263,16 @@ def test_a_delivery_that_was_on_its_way_clears_what_stood_before_it_and_nothing_
     assert row(ledger) == (1, 0)
     ledger.settle(on_its_way, {"verdict": "accepted"}, "success")
     assert row(ledger) == (1, 0), "the later failure stands"
-    ledger.controls.set_row(2)
-    assert row(ledger) == (2, 0)
+
+
+@pytest.mark.parametrize("told", [1, 2])
+@pytest.mark.parametrize("meaning", ["success", "undecided"])
+def test_a_delivery_that_was_on_its_way_ends_nothing_of_what_a_person_told(
+    parts, ledger, finish, told, meaning
+):
+    bad, good = finish(FAILED, DONE)
+    report(bad, parts)
+    on_its_way = ledger.take_report(good)
+    ledger.controls.set_row(told)
+    ledger.settle(on_its_way, {"verdict": "accepted"}, meaning)
+    assert row(ledger) == (told, 0)

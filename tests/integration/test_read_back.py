@@ -164,6 +164,16 @@ def test_the_worst_is_assumed_again_when_the_success_that_ended_it_is_taken_back
     assert (controls.failures_in_a_row, controls.failures_assumed) == (1, 2)
 
 
+def test_a_check_that_is_passed_ends_nothing_of_what_a_person_said_meanwhile(
+    parts, city, ledger, reported
+):
+    city.fault("complete", "later", becomes="completed", seconds=7200, in_check=True)
+    _, good = reported(FAILED, DONE)
+    ledger.controls.set_row(2)
+    note_seen(ledger, Seen(status="completed", standing="completed"))
+    assert (ledger.get(good).standing, row(ledger)) == ("completed", 2)
+
+
 def test_what_a_person_said_of_the_row_outlasts_the_success_that_came_before(
     parts, city, ledger, reported
 ):

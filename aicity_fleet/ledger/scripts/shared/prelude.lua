@@ -1,7 +1,7 @@
 -- Each script begins with what it uses of this file and of those beside it: see `lua.py`. KEYS[1] is the fleet's prefix
 -- with its hash tag: every key that a script touches begins with it, so all lie in one slot. Times are Redis's own,
 -- in milliseconds. ARGV begins with what the script is about (an id, a token); a script with many arguments gets the
--- others by name. RULES comes from `rules.py`.
+-- others by name. RULES comes from `rules.py`. Each top-level `local` defines one name, and nothing else is at the top.
 
 local PREFIX = KEYS[1]
 local MAX_AUDIT_LINES = 200
