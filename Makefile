@@ -79,7 +79,7 @@ PYTEST = -m pytest -n $(TESTERS) --dist worksteal
 # The tests start several hundred processes. Under PYTHONDONTWRITEBYTECODE each would compile our code again.
 test: $(MADE)
 	@$(VENV)/bin/python -m compileall -q aicity_fleet scheduler workers
-ifdef COVERAGE
+ifeq ($(COVERAGE),1)
 	$(VENV)/bin/coverage erase
 	$(VENV)/bin/coverage run $(PYTEST) $(UNMEASURED:%=--deselect=%)
 	$(VENV)/bin/python $(PYTEST) $(UNMEASURED)
