@@ -17,6 +17,7 @@ import socket
 import sys
 import threading
 from collections.abc import Iterator
+from types import SimpleNamespace
 from typing import IO, Any
 
 from aicity_fleet.embedded.kernel import STOPS, die_with_parent, name_process
@@ -24,6 +25,7 @@ from aicity_fleet.startup import loading_for_good
 
 LOADED = (
     "aicity_fleet.aicity.client",
+    "aicity_fleet.embedded.state_folder",
     "aicity_fleet.ledger",
     "aicity_fleet.logs.configure",
     "aicity_fleet.messaging.broker",
@@ -33,6 +35,7 @@ LOADED = (
     "aicity_fleet.team.engines.autogen",
     "aicity_fleet.team.model.openai_answers",
     "anyio._backends._asyncio",
+    "billiard.pool",
     "celery.app.control",
     "celery.app.events",
     "celery.app.log",
@@ -48,21 +51,39 @@ LOADED = (
     "flower.command",
     "genai_prices.data",
     "genai_prices.decompose",
+    "httpcore",
     "httpcore2",
     "kombu.transport.redis",
+    "scheduler.poll",
+    "scheduler.read_back",
+    "scheduler.report",
+    "scheduler.sweep",
+    "scheduler.unlisted",
+    "tornado.platform.asyncio",
     "workers.run_job",
     "workers.worker",
 )
 """What the fleet's processes import, as far as importing it reads no setting."""
 
+LEFT_OUT: dict[str, Any] = {
+    "click_repl": SimpleNamespace(register_repl=lambda _group: None),  # of ``celery amqp``
+    "pygments": None,
+    "requests": None,
+    "rich": None,
+}
+"""What other libraries import for uses that the fleet has none of, such as a shell: 12 MB. None means that
+such a library takes it for not installed."""
+
 
 def main() -> None:
     """Load the code, and fork until nobody can ask any more."""
-    with loading_for_good():
+    with loading_for_good(), _left_out():
         for name in LOADED:
             # A library may move what is inside it: each process then loads that for itself.
             with contextlib.suppress(ModuleNotFoundError):
                 importlib.import_module(name)
+    # What replaces an entry writes to the memory of the old one, which each fork would then copy.
+    sys._clear_type_cache()
     if threading.active_count() > 1:  # a fork would wait for locks that they hold, forever
         raise RuntimeError(f"Code that was loaded runs threads: {threading.enumerate()}")
     parent = os.getpid()
@@ -70,6 +91,17 @@ def main() -> None:
         order = _Server(requests).serve()
     if order is not None:
         _become(order, parent)
+
+
+@contextlib.contextmanager
+def _left_out() -> Iterator[None]:
+    """Keep ``LEFT_OUT`` from being loaded. Afterwards it can be, by whoever does need it."""
+    sys.modules.update(LEFT_OUT)
+    try:
+        yield
+    finally:
+        for name in LEFT_OUT:
+            del sys.modules[name]
 
 
 class _Server:
