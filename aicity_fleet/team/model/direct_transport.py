@@ -17,6 +17,7 @@ import aiohttp
 import httpx2
 import openai
 from aiohttp.http_exceptions import HttpProcessingError
+from aiohttp.payload import TOO_LARGE_BYTES_BODY
 from yarl import URL
 
 IDLE_SECONDS = 5.0
@@ -88,7 +89,7 @@ class DirectTransport(httpx2.AsyncBaseTransport):
             request.method,
             _address(request.url),
             headers=[(name.decode(), value.decode()) for name, value in request.headers.raw],
-            data=io.BytesIO(await request.aread()),  # as bytes, more than 1 MB would be warned of
+            data=_as_data(await request.aread()),
             allow_redirects=False,
             timeout=aiohttp.ClientTimeout(connect=limits["connect"], sock_read=limits["read"]),
         )
@@ -123,6 +124,11 @@ class _Body(httpx2.AsyncByteStream):
 
     async def aclose(self) -> None:
         self._response.close()
+
+
+def _as_data(body: bytes) -> bytes | io.BytesIO:
+    """Return a body as aiohttp takes it without a warning, and without a copy unless it is long."""
+    return body if len(body) <= TOO_LARGE_BYTES_BODY else io.BytesIO(body)
 
 
 def _address(url: httpx2.URL) -> URL:
