@@ -47,11 +47,12 @@ class AutoGenEngine:
             )
             for participant in participants
         ]
+        self._runtime = TeamRuntime()
         self._team = RoundRobinGroupChat(
             [*members, self._agent],
             termination_condition=StopMessageTermination(),
             max_turns=1,
-            runtime=as_runtime(TeamRuntime()),
+            runtime=as_runtime(self._runtime),
         )
         self._has_begun = False
         self._task: TextMessage | None = None
@@ -74,3 +75,7 @@ class AutoGenEngine:
         if last is None or last.source != speaker:  # "The group chat is stopped.": the team is dead
             return False
         return isinstance(last, StopMessage) == (self._coordinator.verdict is not None)
+
+    def close(self) -> None:
+        """Let go of the agents, which refer to what carries their messages and so to each other."""
+        self._runtime.close()

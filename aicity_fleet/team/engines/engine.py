@@ -51,3 +51,7 @@ class Engine(Protocol):
             Whether that member spoke; False when the conversation cannot continue.
         """
         ...
+
+    def close(self) -> None:
+        """Let go of the conversation, which gets no further turn."""
+        ...

@@ -55,6 +55,9 @@ class PlainEngine:
                     heard.append(UserMessage(content=text, source=speaker))
         return True
 
+    def close(self) -> None:
+        """Nothing to do: no member refers back to this."""
+
     async def _work(self, participant: Participant, token: CancellationToken) -> str:
         """Call the model until it answers with text instead of tool calls; return the text."""
         heard = self._heard[participant.name]

@@ -148,6 +148,11 @@ class TeamRuntime:
         self._subscriptions.append(subscription)
         self._subscribers.clear()
 
+    def close(self) -> None:
+        """Let go of the agents. Nothing can be sent any more."""
+        self._factories.clear()
+        self._agents.clear()
+
     def add_message_serializer(
         self, serializer: MessageSerializer[Any] | Sequence[MessageSerializer[Any]]
     ) -> None:

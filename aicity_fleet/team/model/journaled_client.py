@@ -9,6 +9,7 @@ import json
 import logging
 import time
 from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping, Sequence
+from functools import partial
 from typing import Any, Literal
 
 from autogen_core import CancellationToken
@@ -263,7 +264,7 @@ class JournaledClient(ChatCompletionClient):
     ) -> Entry:
         await self._budget.reserve(model, estimate)
         started = time.monotonic()
-        live = LiveCall(lambda tokens: self._took(model, live, tokens))
+        live = LiveCall(partial(self._took, model))
         try:
             with CallNotes() as notes, live:
                 result = await within(model.config.timeout_seconds, call(model))
@@ -299,10 +300,10 @@ class JournaledClient(ChatCompletionClient):
             ),
         )
 
-    def _took(self, model: Model, call: LiveCall, tokens: int) -> None:
+    def _took(self, model: Model, call: LiveCall) -> None:
         """Note a piece of an answer."""
         model.note_life(call)
-        self.on_tokens(tokens)
+        self.on_tokens(call.tokens)
 
     async def create_stream(
         self,

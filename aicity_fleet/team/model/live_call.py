@@ -17,20 +17,21 @@ class LiveCall:
     """One model call. Within its ``with`` block, ``current`` returns it.
 
     Args:
-        on_tokens: Called with an estimate of the answer's tokens so far, at every piece of it.
+        on_piece: Called with this at every piece of the answer. It does not know this from elsewhere:
+            what refers to itself is memory until the garbage collector comes.
     """
 
-    def __init__(self, on_tokens: Callable[[int], None] = lambda _tokens: None) -> None:
+    def __init__(self, on_piece: Callable[[LiveCall], None] = lambda _call: None) -> None:
         self.finish_reason = ""
         """Why the fleet itself ended the answer; empty when it did not."""
         self.tokens = 0
         """An estimate of the tokens of the answer that came so far."""
-        self._on_tokens = on_tokens
+        self._on_piece = on_piece
 
     def took(self, text: str) -> None:
         """Count a piece of the answer."""
         self.tokens += estimated_tokens(text)
-        self._on_tokens(self.tokens)
+        self._on_piece(self)
 
     def __enter__(self) -> LiveCall:
         self._token = _CALL.set(self)
@@ -38,6 +39,7 @@ class LiveCall:
 
     def __exit__(self, *_: object) -> None:
         _CALL.reset(self._token)
+        del self._token  # it holds the context, and so the run
 
 
 def current() -> LiveCall:
