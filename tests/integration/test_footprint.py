@@ -23,8 +23,8 @@ MODEL_LIBRARIES = {"autogen_core", "autogen_agentchat", "autogen_ext", "openai",
 MOST_MEGABYTES = 85
 """What beat, the dispatcher and Flower may each hold resident. With AutoGen each held more than 105."""
 
-MOST_FLEET_MEGABYTES = 300
-"""What ``up --workers 2`` may hold in all, with its Redis and Flower, after a job. It is 255 to 285."""
+MOST_FLEET_MEGABYTES = 270
+"""What ``up --workers 2`` may hold in all, with its Redis and Flower, after a job. It is 230 to 250."""
 
 MOST_SUPERVISOR_MEGABYTES = 20
 """What its supervisor may hold of that. It is 12; with what the checks of ``up`` load it was 45."""
