@@ -31,7 +31,9 @@ told = {
     "env": dict(os.environ), "argv": sys.argv, "name": __name__, "group": os.getpgid(0),
     "comm": open("/proc/self/comm").read().strip(), "stdin": os.readlink("/proc/self/fd/0"),
     "threads": threading.active_count(), "loaded": "autogen_agentchat" in sys.modules,
+    "unused": [name for name in ("prompt_toolkit", "requests", "rich") if name in sys.modules],
 }
+import requests, rich  # whoever does use them
 print(json.dumps(told), flush=True)
 if "drain" in sys.argv:
     def drain(*_):
@@ -119,6 +121,7 @@ def test_a_fork_runs_its_module_with_the_code_loaded_and_with_an_environment_of_
     assert told["argv"] == [str(rig.folder / "told.py"), "--flag", "x y"]
     assert (told["name"], told["comm"], told["stdin"]) == ("__main__", "one", "/dev/null")
     assert (told["group"], told["threads"], told["loaded"]) == (forked.pid, 1, True)
+    assert told["unused"] == []
     assert ended(forked) == 3
 
 
