@@ -17,11 +17,31 @@ JOIN_SECONDS = 10.0
 log = structlog.get_logger(__name__)
 
 
+def always() -> bool:
+    """Return that a repetition is needed."""
+    return True
+
+
 class Background(Protocol):
     """Runs work beside the work of the process."""
 
-    def repeat(self, name: str, tick: Callable[[], object], every_seconds: float) -> None:
-        """Call a function again and again, with this pause before each call."""
+    def repeat(
+        self,
+        name: str,
+        tick: Callable[[], object],
+        every_seconds: float,
+        *,
+        is_needed: Callable[[], bool] = always,
+    ) -> None:
+        """Call a function again and again, with this pause before each call.
+
+        Args:
+            is_needed: Whether there is anything to do. If not, nothing is called until ``wake``.
+        """
+        ...
+
+    def wake(self) -> None:
+        """See again which repetitions are needed, because one that was not may be now."""
         ...
 
     def later(self, name: str, action: Callable[[], object], seconds: float) -> None:
@@ -38,11 +58,34 @@ class Threads:
 
     def __init__(self) -> None:
         self._stopping = threading.Event()
+        self._resting = threading.Condition()
         self._threads: list[threading.Thread] = []
 
-    def repeat(self, name: str, tick: Callable[[], object], every_seconds: float) -> None:
-        """Call a function again and again, with this pause before each call."""
-        self._start(name, lambda: repeat(name, tick, lambda: self._stopping.wait(every_seconds)))
+    def repeat(
+        self,
+        name: str,
+        tick: Callable[[], object],
+        every_seconds: float,
+        *,
+        is_needed: Callable[[], bool] = always,
+    ) -> None:
+        """Call a function again and again, with this pause before each call.
+
+        Args:
+            is_needed: Whether there is anything to do. If not, the thread sleeps until ``wake``.
+        """
+
+        def pause() -> bool:
+            with self._resting:
+                self._resting.wait_for(lambda: self._stopping.is_set() or is_needed())
+            return self._stopping.wait(every_seconds)
+
+        self._start(name, lambda: repeat(name, tick, pause))
+
+    def wake(self) -> None:
+        """See again which repetitions are needed."""
+        with self._resting:
+            self._resting.notify_all()
 
     def later(self, name: str, action: Callable[[], object], seconds: float) -> None:
         """Call a function once, after this time or as soon as the background stops."""
@@ -56,6 +99,7 @@ class Threads:
     def stop(self) -> None:
         """End every repetition after the call under way, and wait for it."""
         self._stopping.set()
+        self.wake()
         for thread in self._threads:
             thread.join(JOIN_SECONDS)
 

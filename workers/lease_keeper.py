@@ -37,9 +37,10 @@ class LeaseKeeper:
         self._held: dict[str, tuple[Lease, StopSwitch, float]] = {}
         self._guard = threading.Lock()
         self._draining = False
-        background.repeat("leases", self.renew, min(lease_seconds / 3, MOST_RENEWAL_SECONDS))
+        renewal_seconds = min(lease_seconds / 3, MOST_RENEWAL_SECONDS)
+        background.repeat("leases", self.renew, renewal_seconds, is_needed=self._holds_any)
         # In a thread of its own: a renewal that hangs must not delay this.
-        background.repeat("fence", self.fence, lease_seconds / 20)
+        background.repeat("fence", self.fence, lease_seconds / 20, is_needed=self._holds_any)
 
     @property
     def is_draining(self) -> bool:
@@ -59,8 +60,11 @@ class LeaseKeeper:
         """
         with self._guard:
             before = self._held.get(lease.job_id)
+            is_first = not self._held
             self._held[lease.job_id] = (lease, stop_switch, claimed_at)
             draining = self._draining
+        if is_first:
+            self._background.wake()
         if before is not None:
             log.warning("lease.lost", job_id=lease.job_id, attempt=before[0].token)
             before[1].abort("lease_lost")
@@ -117,6 +121,10 @@ class LeaseKeeper:
                     stop_switch.abort("cancelled")
                 if self._is_held(lease):
                     self._held[lease.job_id] = (lease, stop_switch, asked_at)
+
+    def _holds_any(self) -> bool:
+        """Whether this process holds a lease: without one, its threads need not wake up."""
+        return bool(self._held)
 
     def _is_held(self, lease: Lease) -> bool:
         """Whether this lease, and no later one on its job, is held. Call it under the lock."""

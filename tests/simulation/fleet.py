@@ -18,7 +18,7 @@ from simulation.team import Plan, ScriptedTeam
 from simulation.world import World
 from support.workers import FunctionTeams
 
-from aicity_fleet.background import repeat
+from aicity_fleet.background import always, repeat
 from aicity_fleet.errors import FleetError
 from aicity_fleet.ledger import ClaimTerms, Ledger
 from aicity_fleet.messaging.messages import Messages
@@ -297,14 +297,22 @@ class VirtualBackground:
     def __init__(self, fleet: Fleet, process: Process) -> None:
         self._fleet, self._process = fleet, process
 
-    def repeat(self, name: str, tick: Callable[[], object], every_seconds: float) -> None:
-        """As ``Threads``'s."""
+    def repeat(
+        self,
+        name: str,
+        tick: Callable[[], object],
+        every_seconds: float,
+        *,
+        is_needed: Callable[[], bool] = always,
+    ) -> None:
+        """As ``Threads``'s, except that it does not rest: what is not needed does nothing."""
         stage = self._fleet.world.stage
 
         def watched() -> None:
             began, has_failed = stage.seconds, True
             try:
-                tick()
+                if is_needed():
+                    tick()
                 has_failed = False
             finally:
                 if has_failed or stage.seconds - began > 0.5:
@@ -317,6 +325,9 @@ class VirtualBackground:
         stage.spawn(
             self._process, lambda: repeat(name, watched, pause), self._fleet.world.rng.random()
         )
+
+    def wake(self) -> None:
+        """Nothing rests."""
 
     def later(self, name: str, action: Callable[[], object], seconds: float) -> None:
         """As ``Threads``'s."""

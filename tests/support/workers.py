@@ -46,8 +46,13 @@ class FunctionTeams:
 class NoBackground:
     """A background in which nothing happens: the test calls ``renew`` and ``fence`` itself."""
 
-    def repeat(self, name: str, tick: Callable[[], object], every_seconds: float) -> None:
+    def repeat(
+        self, name: str, tick: Callable[[], object], every_seconds: float, **_: object
+    ) -> None:
         """Forget it."""
+
+    def wake(self) -> None:
+        """Nothing rests."""
 
     def later(self, name: str, action: Callable[[], object], seconds: float) -> None:
         """Forget it."""
