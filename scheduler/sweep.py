@@ -14,7 +14,9 @@ from aicity_fleet.messaging.messages import Messages
 log = structlog.get_logger(__name__)
 
 
-def sweep(*, ledger: Ledger, messages: Messages, max_running: int = 0) -> SweepResult:
+def sweep(
+    *, ledger: Ledger, messages: Messages, max_running: int = 0, turn_seconds: float = 0
+) -> SweepResult:
     """Walk over the ledger once and send what is due.
 
     A ledger that is new or was wiped asks for a poll, which fills it from AI City's list.
@@ -22,11 +24,12 @@ def sweep(*, ledger: Ledger, messages: Messages, max_running: int = 0) -> SweepR
     Args:
         messages: Sends what is due. What is not sent is found due again.
         max_running: How many jobs the whole fleet may run at once; 0 for any number.
+        turn_seconds: For how long no other process is to sweep; 0 to sweep whoever else does.
 
     Raises:
         LedgerUnavailableError: Redis went away; the next sweep goes on.
     """
-    found = ledger.sweep(max_running=max_running)
+    found = ledger.sweep(max_running=max_running, turn_seconds=turn_seconds)
     reached(Failpoint.SWEPT)
     for job_id in found.rescued:
         log.warning("job.rescued", job_id=job_id)
@@ -65,9 +68,12 @@ class Sweeper:
         Raises:
             LedgerUnavailableError: Redis went away; the next tick goes on.
         """
-        if not self._ledger.coordination.may_sweep(self._every_seconds * 0.9):
-            return
-        found = sweep(ledger=self._ledger, messages=self._messages, max_running=self._max_running)
+        found = sweep(
+            ledger=self._ledger,
+            messages=self._messages,
+            max_running=self._max_running,
+            turn_seconds=self._every_seconds * 0.9,
+        )
         if found.is_new and self._has_swept:
             log.error("ledger.wiped", then="it is filled from AI City's list of tasks")
         self._has_swept = True

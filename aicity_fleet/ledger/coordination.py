@@ -64,7 +64,7 @@ class Coordination:
     def _only(self, name: str, seconds: float) -> Iterator[Turn | None]:
         # One token for each process: a turn that could not be given back, because Redis went away, is
         # ours to take again. Within one process, the lock decides.
-        turn = Turn(lambda: self._take_turn(name, self._token, seconds))
+        turn = Turn(lambda: self._take_turn(name, seconds))
         if not self._enter(name):
             yield None
             return
@@ -90,10 +90,6 @@ class Coordination:
         """Give it back; returns whether it was wanted."""
         with self._guard:
             return self._held.pop(name)
-
-    def may_sweep(self, seconds: float) -> bool:
-        """Whether this process is the first to sweep within this tick."""
-        return self._take_turn("sweep", "", seconds)
 
     def note_walk(self, seconds: float) -> None:
         """Record that the whole list of tasks was walked, and how long ago the walk began.
@@ -146,8 +142,8 @@ class Coordination:
             until = self._client.hget(self._keys.turns, "sweep:until")
         return _moment(int(str(until))) if until else None
 
-    def _take_turn(self, name: str, token: str, seconds: float) -> bool:
-        return bool(self._scripts.run("take_turn", name, token, max(1, int(seconds * 1000))))
+    def _take_turn(self, name: str, seconds: float) -> bool:
+        return bool(self._scripts.run("take_turn", name, self._token, int(seconds * 1000)))
 
 
 def _failing(summary: JsonObject, at: int, before: object) -> JsonObject | None:

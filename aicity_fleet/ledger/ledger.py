@@ -164,11 +164,13 @@ class Ledger(runs.Runs, outbox.Outbox, Records):
         )
         return bool(reply)
 
-    def sweep(self, *, max_running: int = 0) -> SweepResult:
+    def sweep(self, *, max_running: int = 0, turn_seconds: float = 0) -> SweepResult:
         """Make lapsed, stale and due work runnable; the caller sends the messages.
 
         Args:
             max_running: How many jobs the whole fleet may run at once; 0 for any number.
+            turn_seconds: For how long no other process is to sweep. Within that time of another's sweep,
+                nothing is done or found. 0 to sweep anyway.
         """
         *found, is_new = self._scripts.run(
             "sweep",
@@ -181,6 +183,7 @@ class Ledger(runs.Runs, outbox.Outbox, Records):
             max_running=max_running,
             schema_version=SCHEMA_VERSION,
             outage_ms=OUTAGE_MS,
+            turn_ms=int(turn_seconds * 1000),
         )
         rescued, to_run, to_report = (tuple(ids) for ids in found)
         return SweepResult(rescued, to_run, to_report, bool(is_new))

@@ -12,7 +12,15 @@ from aicity_fleet.ledger.connection import wrapped
 from aicity_fleet.ledger.keys import Keys
 from aicity_fleet.ledger.rules import lua_rules
 
-SHARED = ("prelude.lua", "breakers.lua", "jobs.lua", "guard.lua", "starts.lua", "spending.lua")
+SHARED = (
+    "prelude.lua",
+    "turns.lua",
+    "breakers.lua",
+    "jobs.lua",
+    "guard.lua",
+    "starts.lua",
+    "spending.lua",
+)
 """What scripts share, in this order: a local function is known only below its definition."""
 
 

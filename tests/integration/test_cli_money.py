@@ -100,7 +100,7 @@ def test_a_task_without_a_price_earns_an_unknown_amount(run, ledger):
 
 
 def test_the_day_is_added_up_with_what_is_unsettled_and_unknown(run, ledger, three_jobs):
-    ledger.coordination.may_sweep(1)
+    ledger.sweep(turn_seconds=1)
     shown = run("status", code=1)
     for part in (
         "spent at least $0.7500015; 1 call has no known price",
@@ -116,7 +116,7 @@ def test_the_day_is_added_up_with_what_is_unsettled_and_unknown(run, ledger, thr
 
 
 def test_what_ai_city_took_back_is_shown_and_lowers_the_day(run, ledger, three_jobs):
-    ledger.coordination.may_sweep(1)
+    ledger.sweep(turn_seconds=1)
     take_back(ledger, "unsettled", "refunded")
     shown = " ".join(run("job", "unsettled").split())
     for part in (

@@ -56,7 +56,7 @@ def hold(ledger, *ids: str, code: str = "quality") -> None:
 
 
 def seem_alive(ledger) -> None:
-    ledger.coordination.may_sweep(30)
+    ledger.sweep(turn_seconds=30)
     ledger.coordination.note_poll("id", OK_POLL)
 
 

@@ -14,7 +14,7 @@ OK_POLL = {"status": "ok", "seen": 3, "accepted": 1, "known": 2, "refused": 0, "
 @pytest.fixture(autouse=True)
 def _alive(ledger):
     """A dispatcher swept and polled just now."""
-    ledger.coordination.may_sweep(30)
+    ledger.sweep(turn_seconds=30)
     ledger.coordination.note_poll("id", OK_POLL)
 
 

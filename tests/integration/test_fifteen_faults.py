@@ -72,7 +72,7 @@ def model_server() -> Iterator[ProviderServer]:
 @pytest.fixture
 def running(ledger):
     """A ledger in which a fleet sweeps and polls."""
-    assert ledger.coordination.may_sweep(2)
+    ledger.sweep(turn_seconds=2)
     counts = dict.fromkeys(("seen", "accepted", "known", "refused"), 0)
     ledger.coordination.note_poll("a-poll", {"status": "ok", "message": "", **counts})
     return ledger

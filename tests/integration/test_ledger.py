@@ -20,6 +20,7 @@ from aicity_fleet.ledger import (
     NotClaimed,
     Renewal,
     ReportLease,
+    SweepResult,
     outbox,
     runs,
 )
@@ -441,10 +442,20 @@ def test_marks_have_their_ttl_and_never_shorten_a_wait(ledger):
         assert turn is not None
         assert turn.prolong()
     assert not turn.is_wanted
-    assert coordination.may_sweep(10)
-    assert not coordination.may_sweep(10)
     coordination.note_poll("id", {"seen": 1})
     assert coordination.poll_summary("id") == {"seen": 1}
+
+
+def test_of_several_dispatchers_one_sweeps_in_each_turn(ledger, redis_client):
+    other = Ledger(redis_client, ledger.keys, retention_seconds=60)
+    assert ledger.sweep(turn_seconds=10).is_new
+    first = redis_client.hgetall(ledger.keys.turns)
+    ledger.accept(TASK)
+    redis_client.zadd(f"{ledger.keys.prefix}unsent", {TASK.task_id: 0})
+    assert other.sweep(turn_seconds=10) == ledger.sweep(turn_seconds=10) == SweepResult()
+    assert redis_client.hgetall(ledger.keys.turns) == first, "nor did it count as a sweep"
+    redis_client.hset(ledger.keys.turns, "sweep:until", 1)
+    assert other.sweep(turn_seconds=10).to_run == (TASK.task_id,)
 
 
 def test_a_turn_that_is_refused_is_known_to_its_holder(ledger, redis_client):
@@ -471,7 +482,7 @@ def test_the_latest_poll_and_sweep_stay_readable_with_their_time(ledger, redis_c
     now = ledger.controls.read().now
     assert abs((now - latest["at"]).total_seconds()) < 10
     assert 86_000 < redis_client.ttl(ledger.keys.last_poll) <= 86_400
-    coordination.may_sweep(2)
+    ledger.sweep(turn_seconds=2)
     assert abs((now - coordination.swept_at()).total_seconds()) < 10
 
 
@@ -483,8 +494,8 @@ def test_a_turn_from_before_the_clock_was_set_back_holds_nobody_off(ledger, redi
     for name in noted:
         redis_client.hset(ledger.keys.turns, name, hour_ahead_ms)
     redis_client.hset(ledger.keys.turns, "poll:token", "of another process")
-    assert other.coordination.may_sweep(1.8)
-    assert not ledger.coordination.may_sweep(1.8), "the new turn counts"
+    other.sweep(turn_seconds=1.8)
+    assert redis_client.hget(ledger.keys.turns, "sweep:until") < str(hour_ahead_ms - 3_000_000)
     with other.coordination.only_poll(45) as turn:
         assert turn is not None
         with ledger.coordination.only_poll(45) as second:

@@ -9,6 +9,7 @@
 --   max_running: most jobs of the fleet that may run at once; 0 for any number
 --   schema_version: of the ledger's layout
 --   outage_ms: time between two sweeps that shows an outage
+--   turn_ms: how long nobody else is to sweep; within that time of another process, nothing is done. 0 to sweep anyway
 -- Reply: {rescued ids, ids to send to the jobs queue, ids to send to the reports queue, 1 when the
 --        ledger is new or was wiped since the last sweep}
 local MOST_LAPSED = 500
@@ -52,6 +53,10 @@ local function set_back(ms)
       end
     end
   end
+end
+
+if tonumber(arg.turn_ms) > 0 and not take_turn('sweep', '', arg.turn_ms) then
+  return {{}, {}, {}, 0}
 end
 
 redis.call('SETNX', PREFIX .. 'schema', arg.schema_version)

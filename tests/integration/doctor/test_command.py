@@ -88,7 +88,7 @@ def test_the_findings_of_status_come_last(env, ledger):
 
 
 def test_a_fleet_that_works_has_nothing_to_act_on(env, ledger):
-    assert ledger.coordination.may_sweep(2)
+    ledger.sweep(turn_seconds=2)
     counts = dict.fromkeys(("seen", "accepted", "known", "refused"), 0)
     ledger.coordination.note_poll("a-poll", {"status": "ok", "message": "", **counts})
     ledger.accept(AssignedTask("clx-1", "general", "Say something."))
