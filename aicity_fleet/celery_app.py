@@ -23,6 +23,7 @@ from aicity_fleet.embedded.state_folder import find_running_fleet
 from aicity_fleet.errors import QueueUnavailableError
 from aicity_fleet.ledger.keys import Keys
 from aicity_fleet.logs.configure import configure_logging, warn_of_unknown_variables
+from aicity_fleet.messaging.broker import CHECK_SECONDS
 from aicity_fleet.messaging.consumer_watch import ConsumerWatch
 from aicity_fleet.messaging.event_batches import EventBatches
 from aicity_fleet.messaging.memory_limit import MemoryLimit, memory
@@ -155,9 +156,10 @@ app.conf.update(
         "socket_keepalive": True,
         # No message has a priority: one list for each queue in place of four.
         "priority_steps": [0],
-        # Kombu looks this often whether the answer to a BRPOP is overdue: at 10 a consumer came back
-        # after 20 to 30 s, which is when the watchdog would end it.
-        "health_check_interval": 5,
+        # So late may the answer to a BRPOP be: at 10 a consumer came back after 20 to 30 s, which is when
+        # the watchdog would end it. A bit more than the time between two checks, so that only every other
+        # sends a PING to a connection that listens.
+        "health_check_interval": CHECK_SECONDS * 1.1,
         # retry_on_timeout stays off: it would send a message twice after a timeout.
     },
     broker_connection_retry_on_startup=True,
@@ -174,7 +176,8 @@ app.conf.update(
     # Keeps its state in memory: the default writes a file into the current folder. And Celery's own
     # answers every message that it cannot send with two tracebacks: 1100 lines in 10 s without Redis.
     beat_scheduler="scheduler.clock:Clock",
-    beat_max_loop_interval=5,
+    # After a sleep of the machine a poll is late by so much at most.
+    beat_max_loop_interval=10,
     # Lets `celery inspect ping -d celerybeat@HOST` serve as a healthcheck.
     beat_enable_remote_control=True,
     # --- the rest ---------------------------------------------------------------------------------------

@@ -15,8 +15,8 @@ STOP_SECONDS = 5.0
 """How long the remaining tasks of the loop may take to end, in seconds."""
 
 
-TURN_SECONDS = 5.0
-"""How often the loop shows that it turns, in seconds."""
+TURN_SECONDS = 10.0
+"""How often the loop shows that it turns, in seconds: about as often as the worker looks."""
 
 
 class EventLoopThread:

@@ -5,6 +5,7 @@
 
 import logging
 import os
+import threading
 import time
 from collections.abc import Sequence
 from typing import Any
@@ -15,7 +16,7 @@ from celery import Celery, bootsteps, signals
 from aicity_fleet.messaging import broker
 from aicity_fleet.messaging.memory_limit import memory
 from aicity_fleet.messaging.task_class import bodies
-from aicity_fleet.messaging.watchdog import TICK_SECONDS, Observation, Watchdog
+from aicity_fleet.messaging.watchdog import Observation, Watchdog
 
 STALLED_EXIT_CODE = 75
 """The exit code of a process whose consumer stalled (EX_TEMPFAIL). Its supervisor restarts it."""
@@ -24,19 +25,20 @@ log = structlog.get_logger(__name__)
 
 
 class _Turns(bootsteps.StartStopStep):
-    """A timer on Celery's event loop that counts its turns."""
+    """Counts the turns of Celery's event loop, which ``broker``'s timer has turn every few seconds."""
 
     count = 0
     slots = 0
+    hub: Any = None
 
     def start(self, consumer: Any) -> None:
         """Note how many tasks the pool runs at once."""
         type(self).slots = consumer.pool.num_processes
 
     def register_with_event_loop(self, _consumer: Any, hub: Any) -> None:
-        """Celery calls this for each connection; it removes the timer with the connection."""
-        self._turn()
-        hub.call_repeatedly(TICK_SECONDS, self._turn)  # as often as the watchdog looks
+        """Celery calls this for each connection."""
+        type(self).hub = hub
+        hub.on_tick.add(self._turn)
 
     def _turn(self) -> None:
         type(self).count += 1
@@ -55,6 +57,8 @@ class ConsumerWatch:
         self._app, self._url, self._prefix = app, url, prefix
         self._drain_seconds = drain_seconds
         self._watchdog: Watchdog | None = None
+        self._empty = 0
+        """How often the consumer has found all its queues empty, as of the latest look."""
 
     def install(self) -> None:
         """Begin to watch when this process turns out to be a worker, until it stops on purpose."""
@@ -71,13 +75,19 @@ class ConsumerWatch:
     def _stop(self, **_: object) -> None:
         if self._watchdog is not None:
             self._watchdog.stop()
+        if _Turns.hub is not None:
+            # Celery sees at the next turn that it is to stop. In a thread: this is a signal's handler, and
+            # what it interrupts may hold the lock of the loop.
+            threading.Thread(target=_Turns.hub.call_soon, args=(lambda: None,), daemon=True).start()
 
     def _look(self, sight: broker.QueueMonitor, queues: Sequence[str]) -> Observation:
+        before, self._empty = self._empty, min(broker.found_empty[queue] for queue in queues)
         return Observation(
             turns=_Turns.count,
             taken=sum(broker.taken[queue] for queue in queues),
             free_slots=0 if memory.is_short(bodies.running) else _Turns.slots - bodies.running,
-            waiting=sight.waiting(),
+            # A consumer that has just been told that all are empty need not be checked.
+            waiting=0 if self._empty > before else sight.waiting(),
         )
 
     def _end(self, why: str) -> None:
