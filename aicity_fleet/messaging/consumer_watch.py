@@ -5,7 +5,6 @@
 
 import logging
 import os
-import threading
 import time
 from collections.abc import Sequence
 from typing import Any
@@ -75,10 +74,9 @@ class ConsumerWatch:
     def _stop(self, **_: object) -> None:
         if self._watchdog is not None:
             self._watchdog.stop()
-        if _Turns.hub is not None:
-            # Celery sees at the next turn that it is to stop. In a thread: this is a signal's handler, and
-            # what it interrupts may hold the lock of the loop.
-            threading.Thread(target=_Turns.hub.call_soon, args=(lambda: None,), daemon=True).start()
+        if (waker := getattr(_Turns.hub, "_waker", None)) is not None:
+            # Celery sees at the next turn that it is to stop. In a signal's handler, no lock may be taken.
+            waker.wake()
 
     def _look(self, sight: broker.QueueMonitor, queues: Sequence[str]) -> Observation:
         before, self._empty = self._empty, min(broker.found_empty[queue] for queue in queues)
