@@ -135,11 +135,15 @@ class ProviderFatal:
     """Whether the model's setup is wrong for every job, and other calls may still be served."""
 
 
+Interruption = Literal["drain", "lease_lost", "cancelled", "day_cap", "no_slot"]
+"""What stops a run from outside."""
+
+
 @dataclasses.dataclass(frozen=True, slots=True)
 class Interrupted:
     """The run was stopped from outside; the job goes on elsewhere or later."""
 
-    reason: Literal["drain", "lease_lost", "cancelled", "day_cap", "no_slot"]
+    reason: Interruption
     """``day_cap``: the fleet may spend no more today; the job goes on when it may. ``no_slot``: its model
     was busy with other calls until the deadline."""
 
@@ -202,6 +206,8 @@ class Spent:
     without_tool: str | None = None
     """How that model handed in, though it was offered the tool: ``marker`` or ``plain``. Empty when it used
     the tool, and None when it handed nothing in."""
+    rounds: int = 0
+    """How often something was handed in to the gate, in earlier attempts as well."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -168,11 +168,11 @@ def _answered(error: AICityError, held: ReportLease, parts: ReporterParts) -> Js
         case AICityUnauthorizedError():
             if parts.ledger.controls.stop(str(error), parts.client.key_fingerprint):
                 log.error("aicity.stopped", job_id=held.job_id, message=str(error))
-            return _postpone(held, parts, str(error), 0)
+            return _postpone(held, parts, error, 0)
         case AICityRateLimitedError(retry_after_seconds=wait):
             wait = wait if wait is not None else _next_wait(held)
             parts.ledger.controls.keep_quiet(wait)
-            return _postpone(held, parts, str(error), wait)
+            return _postpone(held, parts, error, wait)
         case AICityRefusedError(status=409):
             return _settle(held, parts, "already_settled", _standing(held, parts))
         case AICityRefusedError(status=404 | 403) if error.code:
@@ -184,14 +184,14 @@ def _answered(error: AICityError, held: ReportLease, parts: ReporterParts) -> Js
         case AICityGoneError() if held.tried_for_seconds <= parts.give_up_seconds:
             # The endpoint, not this report: all wait until a person corrects the contract.
             log.error("report.endpoint_gone", job_id=held.job_id, message=str(error))
-            return _postpone(held, parts, str(error), _next_wait(held))
+            return _postpone(held, parts, error, _next_wait(held))
         case _ if held.tried_for_seconds > parts.give_up_seconds:
             hours = parts.give_up_seconds / 3600
             why = f"no definite answer for {hours:g} h; last: {error}"
             return _quarantine(held, parts, why, was_refused=False)
         case _:
             return _postpone(
-                held, parts, str(error), max(_next_wait(held), error.retry_after_seconds or 0)
+                held, parts, error, max(_next_wait(held), error.retry_after_seconds or 0)
             )
 
 
@@ -207,7 +207,7 @@ def _perhaps_gone(error: AICityError, held: ReportLease, parts: ReporterParts) -
     except AICityRefusedError as second:
         is_gone = second.status in {403, 404} and bool(second.code)
     except AICityError as second:
-        return _postpone(held, parts, str(second), _next_wait(held))
+        return _postpone(held, parts, second, _next_wait(held))
     else:
         standing = str(task.get("status", "")) if task else ""
         is_gone = task is None or standing in {"completed", "failed", "refunded"}
@@ -304,8 +304,13 @@ def _standing_of(held: ReportLease, verdict: str, details: JsonObject) -> Standi
     return STATUSES.get(status, "completed" if verdict == "accepted" else "unknown")
 
 
-def _postpone(held: ReportLease, parts: ReporterParts, why: str, seconds: float) -> JsonObject:
-    ours = parts.ledger.postpone(held, why, delay_seconds=seconds)
+def _postpone(
+    held: ReportLease, parts: ReporterParts, error: AICityError, seconds: float
+) -> JsonObject:
+    why = str(error)
+    ours = parts.ledger.postpone(
+        held, why, delay_seconds=seconds, answer=str(error.status or "none")
+    )
     log.warning("report.postponed", job_id=held.job_id, seconds=round(seconds, 1), why=why)
     return {"job_id": held.job_id, "did": "postponed" if ours else "dropped", "why": why}
 

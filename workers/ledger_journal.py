@@ -10,10 +10,11 @@ from collections.abc import Callable
 
 from aicity_fleet.errors import LeaseLostError, LedgerUnavailableError
 from aicity_fleet.failpoints import Failpoint, reached
-from aicity_fleet.journal import Entry
+from aicity_fleet.journal import NOBODY, Caller, Entry
 from aicity_fleet.ledger.leases import Lease
 from aicity_fleet.ledger.ledger import Ledger
 from aicity_fleet.ledger.packing import unpack
+from aicity_fleet.models import Usage
 from aicity_fleet.stop_switch import StopSwitch
 
 RETRY_SECONDS = 0.5
@@ -38,7 +39,7 @@ class LedgerJournal:
         """Return the entry that an earlier attempt left at this place, if any."""
         return self._recorded[ordinal] if ordinal < len(self._recorded) else None
 
-    async def append(self, entry: Entry, endpoint: str = "") -> None:
+    async def append(self, entry: Entry, caller: Caller = NOBODY) -> None:
         """Append an entry; wait for Redis while the lease may still be ours.
 
         Raises:
@@ -48,8 +49,11 @@ class LedgerJournal:
         text, charge = json.dumps(entry.to_json()), entry.charge
         reached(Failpoint.CALL_ANSWERED, self._lease.job_id)
         journals = self._ledger.journals
+        usage = Usage(1, entry.prompt_tokens, entry.completion_tokens)
         await self._write(
-            lambda: journals.append(self._lease, entry.ordinal, text, charge, endpoint)
+            lambda: journals.append(
+                self._lease, entry.ordinal, text, charge, caller=caller, usage=usage
+            )
         )
         reached(Failpoint.CALL_JOURNALED, self._lease.job_id)
 

@@ -106,7 +106,14 @@ def _settle(attempt: Attempt, result: TeamResult) -> JsonObject:
 
 def _spent(result: TeamResult, ran_ms: int, worker: Worker) -> Spent:
     """Return what an attempt took, with what it showed of the model that answered."""
-    spent = Spent(ran_ms, result.usage, result.model, result.hand_in, result.judgement)
+    spent = Spent(
+        ran_ms,
+        result.usage,
+        result.model,
+        result.hand_in,
+        result.judgement,
+        rounds=result.rounds,
+    )
     # After trouble, the endpoint is that of the last call, which may have been the judge's.
     if isinstance(result.ending, ProviderTrouble | ProviderFatal) or not result.usage.model_calls:
         return spent

@@ -6,7 +6,9 @@ store over it that a team is handed.
 
 from aicity_fleet.journal.cursor import JournalCursor
 from aicity_fleet.journal.entry import (
+    NOBODY,
     REPEATED,
+    Caller,
     Entry,
     ModelCall,
     canonical_sha256,
@@ -15,7 +17,9 @@ from aicity_fleet.journal.entry import (
 from aicity_fleet.journal.store import Journal, MemoryJournal
 
 __all__ = [
+    "NOBODY",
     "REPEATED",
+    "Caller",
     "Entry",
     "Journal",
     "JournalCursor",

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from decimal import Decimal
 from typing import Any, Literal
 
-from aicity_fleet.journal.entry import NO_MODEL_CALL, REPEATED, Entry, ModelCall
+from aicity_fleet.journal.entry import NO_MODEL_CALL, REPEATED, Caller, Entry, ModelCall
 from aicity_fleet.journal.store import Journal
 from aicity_fleet.models import JsonObject, Usage
 from aicity_fleet.money.cost import Cost
@@ -15,7 +15,12 @@ class JournalCursor:
     """One run's walk along its journal; it counts new and replayed calls apart."""
 
     def __init__(
-        self, journal: Journal, version: str = "", origin: JsonObject | None = None
+        self,
+        journal: Journal,
+        version: str = "",
+        origin: JsonObject | None = None,
+        *,
+        team: str = "",
     ) -> None:
         """Start at the beginning of the journal.
 
@@ -23,10 +28,12 @@ class JournalCursor:
             journal: The answers that earlier attempts bought.
             version: Identifies what runs; a journal of another version is discarded.
             origin: What a replay will need to know of this run.
+            team: The name of the team, which the store may count by.
         """
         self._journal = journal
         self._version = version
         self._origin = origin
+        self._team = team
         self.ordinal = 0
         """The place of the next call."""
         self._is_replaying = True
@@ -108,7 +115,8 @@ class JournalCursor:
             self.cost += call.charge.cost
             self.charged_usd += call.charge.counted_usd
         self._advance(entry)
-        await self._ask(lambda: self._journal.append(entry, call.endpoint))
+        caller = Caller(self._team, call.alias, call.endpoint)
+        await self._ask(lambda: self._journal.append(entry, caller))
         return entry
 
     def _advance(self, entry: Entry) -> None:

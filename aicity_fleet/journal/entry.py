@@ -80,6 +80,8 @@ class ModelCall:
 
     model: str = ""
     """The model that answered."""
+    alias: str = ""
+    """The alias under which it was called."""
     endpoint: str = ""
     """The name of its breaker."""
     usage: tuple[int, int] = (0, 0)
@@ -91,6 +93,21 @@ class ModelCall:
     charge: Charge = NO_CHARGE
     """What the call cost."""
 
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Caller:
+    """Whose call it was, and what it called: what a store may count, and an entry need not hold."""
+
+    team: str = ""
+    """The name of the team."""
+    alias: str = ""
+    """The alias of the model; empty for a tool."""
+    endpoint: str = ""
+    """The name of the breaker of the model that answered; empty for a tool."""
+
+
+NOBODY = Caller()
+"""The caller where nobody counts."""
 
 NO_MODEL_CALL = ModelCall()
 """What is recorded with the answer of a tool."""

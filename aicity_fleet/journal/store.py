@@ -3,7 +3,7 @@
 from collections.abc import Awaitable
 from typing import Protocol
 
-from aicity_fleet.journal.entry import Entry
+from aicity_fleet.journal.entry import NOBODY, Caller, Entry
 
 
 class Journal(Protocol):
@@ -17,12 +17,8 @@ class Journal(Protocol):
         """Return the entry at this place, if there is one."""
         ...
 
-    def append(self, entry: Entry, endpoint: str = "") -> Awaitable[None] | None:
-        """Store an entry; entries come in the order of their ordinals.
-
-        Args:
-            endpoint: The name of the breaker of the model that answered; empty for a tool.
-        """
+    def append(self, entry: Entry, caller: Caller = NOBODY) -> Awaitable[None] | None:
+        """Store an entry; entries come in the order of their ordinals."""
         ...
 
     def truncate(self, ordinal: int) -> Awaitable[None] | None:
@@ -40,7 +36,7 @@ class MemoryJournal:
         """Return the entry at this place, if there is one."""
         return self.entries[ordinal] if ordinal < len(self.entries) else None
 
-    def append(self, entry: Entry, endpoint: str = "") -> None:  # noqa: ARG002 -- nobody asks
+    def append(self, entry: Entry, caller: Caller = NOBODY) -> None:  # noqa: ARG002 -- nobody asks
         """Store an entry."""
         if entry.ordinal != len(self.entries):
             raise ValueError(f"entry {entry.ordinal} does not follow {len(self.entries) - 1}")

@@ -24,13 +24,14 @@ BACKOFF = ExponentialBackoff(cap=0.5, base=0.05)
 
 
 def connect(
-    settings: Settings, *, wait_seconds: float = 0, timeout_seconds: float = 5
+    settings: Settings, *, wait_seconds: float = 0, timeout_seconds: float = 5, retries: int = 3
 ) -> redis.Redis:
     """Open a connection pool to Redis and see that it answers.
 
     Args:
         wait_seconds: How long to wait for a Redis that is still starting.
-        timeout_seconds: How long one command may take.
+        timeout_seconds: How long one try of a command may take.
+        retries: How often a command is tried again.
 
     Raises:
         LedgerNotFoundError: Nothing listens there.
@@ -55,7 +56,7 @@ def connect(
                 time.sleep(0.2)
                 continue
             raise _no_answer(error, settings.redis_address(), timeout_seconds) from error
-        client.set_retry(Retry(BACKOFF, 3))
+        client.set_retry(Retry(BACKOFF, retries))
         return client
 
 

@@ -110,6 +110,8 @@ class Controls:
     """Whether the cap of the day keeps jobs back until the next day (UTC)."""
     ignores_tools: Mapping[str, str] = dataclasses.field(default_factory=dict)
     """How the models hand in that were offered the tool and did not use it in the last day, by endpoint."""
+    reputation: float | None = None
+    """The agent's score as AI City's latest receipt showed it; None before one did."""
 
     @property
     def guard_is_closed(self) -> bool:
@@ -157,6 +159,7 @@ class ControlPanel:
             recent_endings=tuple(endings),
             day_is_over=bool(day_is_over),
             ignores_tools=_ignores_tools(values, now),
+            reputation=float(values["reputation"]) if "reputation" in values else None,
         )
 
     def pause(self, what: Pausable, why: str) -> bool:

@@ -104,12 +104,12 @@ class Coordination:
         A poll that only found another under way is not the latest: it saw nothing. The latest also says
         how many failed in a row, and since when.
         """
+        status = str(summary.get("status", ""))
+        at, before = self._scripts.run(
+            "note_poll", poll_id, json.dumps(summary), POLL_NOTE_SECONDS, status
+        )
         with wrapped("note a poll"):
-            self._client.set(self._keys.poll(poll_id), json.dumps(summary), ex=POLL_NOTE_SECONDS)
-            if summary.get("status") != "busy":
-                before = self._client.get(self._keys.last_poll)
-                seconds, microseconds = self._client.time()
-                at = seconds * 1000 + microseconds // 1000
+            if status != "busy":
                 latest = {**summary, "at": at, "failing": _failing(summary, at, before)}
                 self._client.set(self._keys.last_poll, json.dumps(latest), ex=LAST_POLL_SECONDS)
 

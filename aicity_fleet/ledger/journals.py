@@ -5,15 +5,20 @@
 """
 
 from aicity_fleet.errors import JournalFullError
+from aicity_fleet.journal import NOBODY, Caller
 from aicity_fleet.ledger.controls import RECENT_TROUBLE_SECONDS
 from aicity_fleet.ledger.leases import Lease
 from aicity_fleet.ledger.lua import Scripts
 from aicity_fleet.ledger.packing import pack
 from aicity_fleet.ledger.spending import booking_args
+from aicity_fleet.models import Usage
 from aicity_fleet.money.cost import Charge
 
 MAX_JOURNAL_BYTES = 2_000_000
 """The default for the most that one job's journal may hold, in bytes as Redis stores them."""
+
+
+NO_USAGE = Usage()
 
 
 class Journals:
@@ -32,15 +37,18 @@ class Journals:
         ordinal: int,
         entry: str,
         charge: Charge | None = None,
-        endpoint: str = "",
+        *,
+        caller: Caller = NOBODY,
+        usage: Usage = NO_USAGE,
     ) -> bool:
         """Append an entry and book what its call cost; False when the job is no longer ours.
 
         Args:
             entry: The entry as JSON text.
             charge: What the call cost; None for a tool call.
-            endpoint: The name of the breaker of the model that answered; empty for a tool call. A probe
-                there has succeeded.
+            caller: Whom the metrics count the call for, and where a model answered: a probe there has
+                succeeded.
+            usage: The tokens that the provider counted, for the metrics.
 
         Raises:
             JournalFullError: The journal would grow too large. The entry is not written, its cost is.
@@ -51,8 +59,12 @@ class Journals:
             *(lease.job_id, lease.fence, ordinal),
             entry=text,
             max_bytes=self._max_bytes,
-            endpoint=endpoint,
+            endpoint=caller.endpoint,
             recent_ms=int(RECENT_TROUBLE_SECONDS * 1000),
+            alias=caller.alias,
+            team=caller.team,
+            prompt_tokens=usage.prompt_tokens,
+            completion_tokens=usage.completion_tokens,
             **booking_args(lease, ordinal, charge),
         )
         if reply == -1:

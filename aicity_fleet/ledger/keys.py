@@ -20,6 +20,7 @@ KEYS_WITHOUT_TTL = {
     "read_backs": "an index over reported jobs; each leaves it when its time to be read back is over",
     "guard:": "how many failures in a row stand: for as long as they do",
     "controls": "what is switched off stays off until somebody switches it on",
+    "metrics": "counts since the ledger began; a bounded number of fields",
     "schema": "the layout's version",
     "_kombu.": "Celery's bindings of queues",
     "control": "a Celery queue",
@@ -113,6 +114,11 @@ class Keys:
     def record(self) -> str:
         """What became of the deliveries of each task type, a hash of counts. TTL: 90 days."""
         return f"{self.prefix}record"
+
+    @property
+    def metrics(self) -> str:
+        """What the fleet counts of itself, a hash of whole numbers, see ``shared/metrics.lua``. No TTL."""
+        return f"{self.prefix}metrics"
 
     def spending(self, day: int) -> str:
         """What the fleet spent on one day (days since 1970, UTC), a hash. TTL: eight days."""

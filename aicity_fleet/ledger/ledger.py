@@ -95,19 +95,30 @@ class Ledger(runs.Runs, outbox.Outbox, Records):
 
     @classmethod
     def from_settings(
-        cls, settings: Settings, *, wait_seconds: float = 0, timeout_seconds: float = 5
+        cls,
+        settings: Settings,
+        *,
+        wait_seconds: float = 0,
+        timeout_seconds: float = 5,
+        retries: int = 3,
     ) -> Ledger:
         """Connect to the Redis that the settings name.
 
         Args:
             wait_seconds: How long to wait for a Redis that is still starting.
-            timeout_seconds: How long one command may take.
+            timeout_seconds: How long one try of a command may take.
+            retries: How often a command is tried again.
 
         Raises:
             LedgerUnavailableError: Redis does not answer, or refuses us.
             LedgerError: The ledger was written by a version of the fleet with another layout.
         """
-        client = connect(settings, wait_seconds=wait_seconds, timeout_seconds=timeout_seconds)
+        client = connect(
+            settings,
+            wait_seconds=wait_seconds,
+            timeout_seconds=timeout_seconds,
+            retries=retries,
+        )
         return cls(
             client,
             Keys(settings.agent),

@@ -15,6 +15,7 @@ from aicity_fleet.ledger.rules import lua_rules
 SHARED = (
     "prelude.lua",
     "turns.lua",
+    "metrics.lua",
     "breakers.lua",
     "jobs.lua",
     "guard.lua",

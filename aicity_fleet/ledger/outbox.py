@@ -5,6 +5,7 @@ It decides which process may send a report and what AI City's answer changes. It
 """
 
 import json
+import math
 from typing import Any
 
 import redis
@@ -95,6 +96,9 @@ class Outbox:
             "settle",
             *(report.job_id, report.fence),
             receipt=json.dumps(receipt),
+            answer=str(receipt.get("verdict", "accepted")),
+            paid_cents=_paid_cents(receipt),
+            reputation=_reputation(receipt),
             retention_ms=self._retention_ms,
             meaning=meaning,
             standing=standing,
@@ -119,10 +123,19 @@ class Outbox:
             return self._scripts.run("end_listening") or None
         return str(heard[1])
 
-    def postpone(self, report: ReportLease, why: str, *, delay_seconds: float) -> bool:
-        """Have a report sent again later; False when it is no longer ours."""
+    def postpone(
+        self, report: ReportLease, why: str, *, delay_seconds: float, answer: str = "none"
+    ) -> bool:
+        """Have a report sent again later; False when it is no longer ours.
+
+        Args:
+            why: One line for the audit trail.
+            answer: The HTTP status that came back, for the metrics; ``none`` when nothing did.
+        """
         delay_ms = int(delay_seconds * 1000)
-        return bool(self._scripts.run("postpone", report.job_id, report.fence, delay_ms, why))
+        return bool(
+            self._scripts.run("postpone", report.job_id, report.fence, delay_ms, why, answer)
+        )
 
     def quarantine(self, report: ReportLease, why: str, *, was_refused: bool) -> bool:
         """Quarantine a job whose report needs a person; False when the report is no longer ours.
@@ -132,6 +145,26 @@ class Outbox:
             was_refused: Whether AI City certainly refused it, so that it cannot have been accepted.
         """
         reply = self._scripts.run(
-            "quarantine", *(report.job_id, report.fence), why=why, was_refused=int(was_refused)
+            "quarantine",
+            *(report.job_id, report.fence),
+            why=why,
+            cause="report_refused" if was_refused else "report_unanswered",
+            was_refused=int(was_refused),
         )
         return bool(reply)
+
+
+def _paid_cents(receipt: JsonObject) -> int | None:
+    """Return what a receipt says that AI City paid; None before the delivery has passed its check."""
+    answer = receipt.get("answer") or {}
+    paid = answer.get("paidCents")
+    is_paid = isinstance(paid, int) and answer.get("status") != "quality_check"
+    return paid if is_paid else None
+
+
+def _reputation(receipt: JsonObject) -> str | None:
+    """Return the agent's score after this report, as a receipt shows it; None when it shows none."""
+    score = (receipt.get("answer") or {}).get("updatedScore")
+    if isinstance(score, int | float) and math.isfinite(score):
+        return str(float(score))
+    return None

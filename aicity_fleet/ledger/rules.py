@@ -2,6 +2,8 @@
 
 import json
 
+from aicity_fleet.money.earnings import AGENT_SHARE
+
 MAX_FAILURES_IN_A_ROW = 2
 """How many failures in a row the guard lets out. AI City suspends an agent after three.
 
@@ -26,6 +28,17 @@ malformed, which only AI City can correct; a person cancelled it; a person leave
 assigned its task to nobody any more before it began."""
 
 
+FIRST_BUCKET_MS, LAST_BUCKET_MS = 250, 250 * 2**18
+"""The first and the last bound of the buckets in which times are counted, in milliseconds. Each bound is
+twice the one before."""
+
+
+def bucket_bounds_ms() -> tuple[int, ...]:
+    """Return the bounds of all these buckets but the last, which has none."""
+    steps = (LAST_BUCKET_MS // FIRST_BUCKET_MS).bit_length()
+    return tuple(FIRST_BUCKET_MS * 2**step for step in range(steps))
+
+
 def lua_rules() -> str:
     """Return the line of Lua that defines ``RULES``."""
     rules = {
@@ -34,6 +47,9 @@ def lua_rules() -> str:
         "unproven_width": UNPROVEN_WIDTH,
         "proven_successes": PROVEN_SUCCESSES,
         "decisions": DECISIONS,
+        "agent_share_percent": int(AGENT_SHARE * 100),
+        "first_bucket_ms": FIRST_BUCKET_MS,
+        "last_bucket_ms": LAST_BUCKET_MS,
         "journal_is_kept_after": dict.fromkeys(sorted(JOURNAL_IS_KEPT_AFTER), True),
     }
     return f"local RULES = cjson.decode('{json.dumps(rules)}')\n"

@@ -8,7 +8,7 @@ import json
 import secrets
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
-from typing import Literal
+from typing import Literal, get_args
 
 import structlog
 
@@ -23,6 +23,7 @@ from aicity_fleet.models import (
     UNREADABLE,
     AssignedTask,
     Failed,
+    Interruption,
     JobState,
     JsonObject,
     Outcome,
@@ -41,6 +42,16 @@ log = structlog.get_logger(__name__)
 
 Count = Literal["", "releases", "excuses", "breaks", "troubles"]
 """What a release adds to: a field of ``Lease``, or nothing."""
+
+_CAUSES: Mapping[Count, str] = MappingProxyType(
+    {
+        "releases": "endpoint",
+        "excuses": "endpoint_busy",
+        "troubles": "own_trouble",
+        "breaks": "internal_error",
+    }
+)
+"""What the releases that a lease counts are called in the metrics."""
 
 NO_PROGRESS: Mapping[str, JsonObject] = MappingProxyType({})
 
@@ -63,7 +74,9 @@ def set_aside(
     """
     why = f"its {what} in the ledger cannot be read ({type(error).__name__})"
     log.error("job.unreadable", job_id=job_id, what=what, error=type(error).__name__)
-    scripts.run("quarantine", job_id, fence, why=why, was_refused=int(was_refused))
+    scripts.run(
+        "quarantine", job_id, fence, why=why, cause="unreadable", was_refused=int(was_refused)
+    )
 
 
 class Runs:
@@ -165,6 +178,7 @@ class Runs:
             *(lease.job_id, lease.fence),
             delay_ms=int(delay_seconds * 1000),
             why=why,
+            cause=_cause(why, counts_as),
             counts_as=counts_as,
             **_usage_args(spent),
         )
@@ -182,7 +196,7 @@ class Runs:
         """Write the outcome into the outbox.
 
         Args:
-            team: The name of the team, for the brake.
+            team: The name of the team, for the brake and the metrics.
 
         Returns:
             Where the job is now; None when the lease is not the current one, or another outcome stands.
@@ -195,6 +209,8 @@ class Runs:
             grace_ms=SEND_GRACE_MS,
             score=score,
             team=team,
+            ending=outcome.code if isinstance(outcome, Failed) else outcome.kind,
+            rounds=spent.rounds,
             **_usage_args(spent),
         )
         return Finished(JobState(state), waiting) if state else None
@@ -215,6 +231,13 @@ class Runs:
             "died", job_id, fence, FAILED_AFTER_DEATHS, json.dumps(failure.to_json())
         )
         return JobState(reply) if reply else None
+
+
+def _cause(why: str, counts_as: Count) -> str:
+    """Return the word by which a release is counted, of a closed set."""
+    if counts_as:
+        return _CAUSES[counts_as]
+    return why if why in get_args(Interruption) else "endpoint_fatal"
 
 
 def _usage_args(spent: Spent) -> dict[str, str | int | None]:

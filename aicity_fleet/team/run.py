@@ -110,7 +110,8 @@ class _Turns:
         self._next_report = 0.0
         self._limits = run.limits.within(spec)
         self._deadline = time.monotonic() + self._limits.deadline_seconds
-        self.cursor = JournalCursor(run.journal, team.journal_version, team.origin.to_json())
+        origin = team.origin.to_json()
+        self.cursor = JournalCursor(run.journal, team.journal_version, origin, team=spec.name)
         self._budget = Budget(self._limits, self.cursor, run.limiter)
         self.route = models[spec.members[-1].model]
         """Where the latest model call went."""

@@ -128,6 +128,7 @@ def reduced(found: list[Any]) -> Snapshot:
                 "suspects",
                 "record",
                 "taken_back",
+                "metrics",
             )
         ):
             continue

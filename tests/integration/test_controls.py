@@ -15,6 +15,7 @@ from support.messages import RecordedMessages
 from support.waiting import wait_until
 
 from aicity_fleet.errors import AICityUnavailableError, LedgerError
+from aicity_fleet.journal import Caller
 from aicity_fleet.ledger import ClaimTerms, Lease, Ledger, NotClaimed, ReportLease, runs
 from aicity_fleet.ledger import controls as controls_module
 from aicity_fleet.ledger.keys import SCHEMA_VERSION, Keys
@@ -495,11 +496,11 @@ def test_the_first_answer_to_a_probe_closes_it_long_before_its_run_ends(ledger, 
 
     wait_until(begins, description="it is the probe")
     ledger.journals.append(probes[0], 0, "{}")
-    ledger.journals.append(probes[0], 1, "{}", endpoint="https://other.example")
+    ledger.journals.append(probes[0], 1, "{}", caller=Caller(endpoint="https://other.example"))
     assert claim(others[0], "b", endpoint=HERE) == NotClaimed("provider_down"), (
         "no word of this one"
     )
-    ledger.journals.append(probes[0], 2, "{}", endpoint=HERE)
+    ledger.journals.append(probes[0], 2, "{}", caller=Caller(endpoint=HERE))
     claimed(others[0], "b", endpoint=HERE)
 
 
@@ -507,10 +508,10 @@ def test_an_answer_after_the_wait_closes_it_where_no_claim_looks(ledger, quick):
     accept(ledger, "a")
     lease = claimed(ledger, "a", endpoint="https://other.example")
     troubles(ledger)
-    ledger.journals.append(lease, 0, "{}", endpoint=HERE)
+    ledger.journals.append(lease, 0, "{}", caller=Caller(endpoint=HERE))
     assert breaker(ledger).open_until, "it may come from before"
     wait_until(lambda: not breaker(ledger).open_until, description="the wait is over")
-    ledger.journals.append(lease, 1, "{}", endpoint=HERE)
+    ledger.journals.append(lease, 1, "{}", caller=Caller(endpoint=HERE))
     assert ledger.controls.read().breakers == ()
 
 
@@ -518,7 +519,7 @@ def test_an_answer_ends_no_wait_that_the_provider_asked_for(ledger):
     accept(ledger, "a", "b")
     lease = claimed(ledger, "a", endpoint=HERE)
     trouble(ledger, "c", "429", wait_seconds=30)
-    ledger.journals.append(lease, 0, "{}", endpoint=HERE)
+    ledger.journals.append(lease, 0, "{}", caller=Caller(endpoint=HERE))
     assert claim(ledger, "b", endpoint=HERE) == NotClaimed("provider_down")
 
 

@@ -98,11 +98,11 @@ def test_an_answer_waits_for_an_absent_redis(ledger, lease, monkeypatch):
     journal = LedgerJournal(ledger, lease, StopSwitch())
     real, tries = ledger.journals.append, []
 
-    def absent_twice(*args: object) -> bool:
+    def absent_twice(*args: object, **named: object) -> bool:
         tries.append(args)
         if len(tries) < 3:
             raise LedgerUnavailableError("gone")
-        return real(*args)
+        return real(*args, **named)
 
     monkeypatch.setattr(ledger.journals, "append", absent_twice)
     asyncio.run(journal.append(ENTRIES[0]))
@@ -114,7 +114,7 @@ def test_the_wait_for_redis_ends_with_the_run(ledger, lease, monkeypatch):
     stop_switch.abort("lease_lost")
     journal = LedgerJournal(ledger, lease, stop_switch)
 
-    def absent(*_args: object) -> bool:
+    def absent(*_args: object, **_named: object) -> bool:
         raise LedgerUnavailableError("gone")
 
     monkeypatch.setattr(ledger.journals, "append", absent)

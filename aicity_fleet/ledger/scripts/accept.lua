@@ -43,11 +43,13 @@ local function accept(id, task, task_type, nonce, reason, max_budget_cents)
     move(id, 'quarantined', NOW)
     note(id, 'refused', reason)
     expire_job(id, retention_ms)
+    count('quarantined|refused')
     return 'refused'
   end
   queue(id, NOW)
   redis.call('ZADD', UNSENT, NOW + grace_ms, id)
   note(id, 'accepted')
+  count('accepted')
   return 'accepted'
 end
 

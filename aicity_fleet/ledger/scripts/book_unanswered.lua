@@ -11,6 +11,7 @@ redis.call('HDEL', RESERVED, arg.reservation)
 if redis.call('HGET', job, 'unanswered_last') == arg.call then
   return 1
 end
+count('unanswered_calls')
 redis.call('HINCRBY', day, 'unanswered', 1)
 redis.call('HINCRBY', day, 'estimated', arg.cost)
 redis.call('PEXPIRE', day, SPENDING_KEPT_MS)

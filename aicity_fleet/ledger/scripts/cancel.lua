@@ -12,7 +12,7 @@ if state == 'running' then
   return {'cancelling', state}
 end
 if state == 'queued' then
-  put_in_quarantine(id, why)
+  put_in_quarantine(id, why, 'cancelled')
   return {'cancelled', state}
 end
 return {'', state or ''}

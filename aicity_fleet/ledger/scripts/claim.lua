@@ -16,9 +16,9 @@ local id, arg = ARGV[1], named(2)
 local job = key('job', id)
 local fields = redis.call('HMGET', job, 'state', 'not_before', 'task', 'nonce', 'releases',
   'excuses', 'breaks', 'troubles', 'isolated', 'ran_ms', 'spent', 'unanswered_cost', 'sent_at', 'claim',
-  'attempt', 'listed_at')
+  'attempt', 'listed_at', 'accepted_at')
 local state, not_before, task, nonce, releases, excuses, breaks, troubles, isolated, ran_ms, spent, unanswered,
-  sent_at, claim, attempt, listed_at = unpack(fields)
+  sent_at, claim, attempt, listed_at, accepted_at = unpack(fields)
 
 local function lease(token)
   return {tostring(token), task, nonce, releases or '0', excuses or '0', breaks or '0', troubles or '0',
@@ -43,6 +43,7 @@ end
 local function refuse(reason, due)
   redis.call('ZADD', UNSENT, due, id)
   redis.call('HSET', job, 'refused_at', NOW)
+  count('claims_refused|' .. reason)
   return {'', reason}
 end
 
@@ -104,4 +105,9 @@ local token = redis.call('HINCRBY', job, 'attempt', 1)
 move(id, 'running', NOW + arg.lease_ms)
 redis.call('HSET', job, 'owner', arg.owner, 'started_at', NOW, 'claim', arg.call)
 note(id, 'claimed', 'attempt ' .. token .. ' by ' .. arg.owner)
+if attempt == '0' then
+  observe('wait', NOW - tonumber(accepted_at or NOW))
+else
+  count('restarts')
+end
 return lease(token)

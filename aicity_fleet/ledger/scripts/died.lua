@@ -6,12 +6,14 @@ if not owns_run(id, ARGV[2]) then
   return ''
 end
 local lapses = redis.call('HINCRBY', key('job', id), 'lapses', 1)
+count('deaths')
 note(id, 'died', 'its process ended under it, for the ' .. lapses .. '. time')
 local cancelled = redis.call('HGET', key('job', id), 'cancel')
 if cancelled then
-  put_in_quarantine(id, cancelled)
+  put_in_quarantine(id, cancelled, 'cancelled')
 elseif lapses >= tonumber(ARGV[3]) then
   into_outbox(id, ARGV[4], 'fail', NOW)
+  count('endings|poison|')
   exonerate_neighbours(id)
 else
   queue(id, NOW)

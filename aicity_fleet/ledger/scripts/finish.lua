@@ -4,7 +4,9 @@
 --   kind: 'complete' or 'fail'
 --   grace_ms: how long the sweep leaves sending the message to the caller
 --   score: the gate's, or ''
---   team: its name, for the brake
+--   team: its name, for the brake and the counts
+--   ending: 'complete', or the code of the failure
+--   rounds: how often something was handed in
 --   what the attempt used, see `add_usage`
 -- Reply: {the state that the job is in now, messages on the reports queue, or 1 when a process that listens was told};
 --        the state is '' when the token is not the current one or an outcome stands already. A repetition of the
@@ -30,5 +32,14 @@ end
 add_usage(id, arg)
 redis.call('HSET', job, 'finish_token', token, 'score', arg.score)
 note_ending(arg.kind, arg.team, arg.model)
+count('endings|' .. arg.ending .. '|' .. arg.team)
+observe('run', tonumber(arg.ran_ms))
+if arg.rounds ~= '0' then
+  count('rounds|' .. arg.team, arg.rounds)
+end
+if arg.score ~= '' then
+  count('score|' .. math.min(100, math.ceil(arg.score / 10) * 10))
+  count('score_sum', arg.score)
+end
 into_outbox(id, arg.outcome, arg.kind, NOW + arg.grace_ms)
 return reply(redis.call('HGET', job, 'state'))

@@ -3,7 +3,7 @@
 --   entry: as `packing.py` stores it
 --   max_bytes: most bytes of all entries together
 --   endpoint: where a model answered, or '' for a tool; recent_ms: see provider_works.lua
---   what the call cost, see `book_call`
+--   what the call cost, and whose it was, see `book_call`
 -- Reply: 1; 0 when the token is not the current one; -1 when the journal would grow too large: the call is
 --        booked all the same. A repetition, after the first reply was lost, gets 1.
 local id, ordinal, arg = ARGV[1], tonumber(ARGV[3]), named(4)

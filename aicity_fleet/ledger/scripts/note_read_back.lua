@@ -20,6 +20,7 @@ local was, later = fields[4] or '', cjson.decode(redis.call('HGET', job, 'later'
 local function happened(kind, detail)
   later[#later + 1] = {at = NOW, kind = kind, detail = detail}
   redis.call('HSET', job, 'later', cjson.encode(later))
+  count('read_backs|' .. kind)
   note(id, 'read_back', kind .. (detail == '' and '' or ': ' .. detail))
 end
 
@@ -44,11 +45,12 @@ if arg.standing ~= '' and arg.standing ~= was and not has_ended then
     if fields[6] then -- else the delivery never passed the check, so its pay was never earned
       redis.call('ZADD', TAKEN_BACK, 'NX', NOW, id)
       redis.call('PEXPIRE', TAKEN_BACK, 8 * 86400 * 1000)
+      count('taken_back|' .. arg.standing, redis.call('HGET', job, 'earned') or 0)
     end
     count_in_record(id, arg.standing)
   elseif arg.standing ~= 'quality_check' then
     if arg.standing == 'completed' and not fields[6] then
-      count_delivered(id)
+      count_delivered(id, redis.call('HGET', job, 'paid_cents') or '')
       if fields[7] then
         count_success(id)
       end

@@ -21,7 +21,7 @@ if verdict == 'begin' then
   redis.call('ZADD', UNSENT, NOW, id)
   return 1
 end
-put_in_quarantine(id, arg.why)
+put_in_quarantine(id, arg.why, 'withdrawn')
 decide(id, 'withdrawn')
 expire_job(id, arg.retention_ms)
 return 1

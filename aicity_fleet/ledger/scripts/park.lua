@@ -13,5 +13,5 @@ end
 if redis.call('SREM', GUARD_PENDING, id) + redis.call('SREM', GUARD_UNSURE, id) > 0 then
   count_failure() -- it may have been accepted
 end
-put_in_quarantine(id, ARGV[2])
+put_in_quarantine(id, ARGV[2], 'parked')
 return {1, state, ''}

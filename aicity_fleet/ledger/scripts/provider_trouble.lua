@@ -33,6 +33,7 @@ if is_news and opens then
   local wait = is_fatal and longest
     or math.min(longest, arg.first_ms * 2 ^ math.min(breaker.opens, 20))
   breaker.opens, open_until = breaker.opens + 1, NOW + wait
+  count('breaker_opens|' .. (is_fatal and 'fatal' or 'trouble'))
 end
 if tonumber(arg.asked_ms) > 0 then
   open_until = math.max(open_until, NOW + arg.asked_ms)

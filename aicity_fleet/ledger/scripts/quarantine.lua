@@ -1,7 +1,7 @@
 -- running or finished -> quarantined, by the holder of the run or of the report: a person has to look. Nothing is
 -- dropped.
 -- ARGV: id, token, then named:
---   why
+--   why, and cause: a word to count it by
 --   was_refused: '1' when AI City certainly refused it, so that it is no failure of the agent's
 -- Reply: 1, or 0 when the token is not the current one
 local id, arg = ARGV[1], named(3)
@@ -15,5 +15,5 @@ if arg.was_refused == '1' then
 elseif was_pending == 1 then
   count_failure() -- it may stand; a success clears it
 end
-put_in_quarantine(id, arg.why)
+put_in_quarantine(id, arg.why, arg.cause)
 return 1

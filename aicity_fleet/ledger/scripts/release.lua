@@ -1,7 +1,7 @@
 -- running -> queued, by the holder of the lease; running -> quarantined for a cancelled job.
 -- ARGV: id, token, then named:
 --   delay_ms: how long it may not be claimed
---   why
+--   why, and cause: a word to count it by
 --   counts_as: the count that this adds to, 'releases', 'excuses', 'breaks' or 'troubles', or ''
 --   what the attempt used, see `add_usage`
 -- Reply: 1, or 0 when the token is not the current one
@@ -11,6 +11,7 @@ if not owns_run(id, ARGV[2]) then
 end
 local job = key('job', id)
 add_usage(id, arg)
+count('releases|' .. arg.cause)
 -- Both are counted in a row. An answer ends it, and trouble of the endpoint ends a row of the job's own.
 if tonumber(arg.model_calls) > 0 then
   redis.call('HDEL', job, 'troubles', 'excuses')
@@ -22,7 +23,7 @@ if arg.counts_as ~= '' then
 end
 local cancelled = redis.call('HGET', job, 'cancel')
 if cancelled then
-  put_in_quarantine(id, cancelled)
+  put_in_quarantine(id, cancelled, 'cancelled')
   return 1
 end
 redis.call('HSET', job, 'reason', arg.why)

@@ -1,6 +1,7 @@
 -- finished -> reported, by the holder of the report.
 -- ARGV: id, token, then named:
---   receipt: JSON
+--   receipt: JSON; answer: its verdict, a word to count it by
+--   paid_cents, reputation: what it says that AI City paid, and of the agent; or ''
 --   retention_ms
 --   meaning: for the agent's reputation; 'success', 'failure', 'nothing', or 'undecided': a success if it passes
 --     AI City's own check
@@ -48,11 +49,16 @@ end
 redis.call('HSET', job, 'receipt', arg.receipt)
 move(id, 'reported', NOW)
 note(id, 'reported', arg.receipt)
+if arg.reputation ~= '' then
+  redis.call('HSET', CONTROLS, 'reputation', arg.reputation)
+end
+count('reports|' .. arg.answer)
+observe('report', NOW - tonumber(redis.call('HGET', job, 'finished_at') or NOW))
 redis.call('SREM', GUARD_PENDING, id)
 if arg.standing ~= '' then
   redis.call('HSET', job, 'standing', arg.standing)
   if arg.standing == 'completed' then
-    count_delivered(id)
+    count_delivered(id, arg.paid_cents)
   end
 end
 if arg.read_back_ms ~= '' then

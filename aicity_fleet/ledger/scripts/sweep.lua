@@ -82,20 +82,23 @@ for _, id in ipairs(rescued) do
     redis.call('HSET', job, 'lapsed_in', (lapsed_in or '') .. owner .. '\n')
     redis.call('ZADD', LAPSED, NOW, owner .. '\n' .. id .. '\n' .. lapses)
   end
+  count('lapses|' .. (counts == 1 and 'process' or 'outage'))
   note(id, 'rescued', 'lease ' .. lapses .. ' lapsed, was ' .. owner
     .. (counts == 0 and '; not counted, because there was no sweep' or ''))
   if cancelled then
-    put_in_quarantine(id, cancelled)
+    put_in_quarantine(id, cancelled, 'cancelled')
   elseif lapses >= tonumber(arg.quarantine_after) then
-    put_in_quarantine(id, lapses .. ' of its leases lapsed: it may kill its worker')
+    put_in_quarantine(id, lapses .. ' of its leases lapsed: it may kill its worker', 'lapses')
   else
     if counts == 1 and lapses == tonumber(arg.isolate_after) then
       redis.call('HSET', job, 'isolated', 1)
       redis.call('SADD', SUSPECTS, id)
       redis.call('PEXPIRE', SUSPECTS, 7 * 86400 * 1000)
       note(id, 'isolated', 'it runs alone from now on')
+      count('isolated')
     end
     queue(id, NOW)
+    count('rescues')
   end
 end
 

@@ -48,6 +48,7 @@ elseif redis.call('SISMEMBER', GUARD_PENDING, id) == 0 then
   local stand = failures_in_a_row() + redis.call('SCARD', GUARD_UNSURE)
   if stand >= RULES.max_failures and not fields[8] then
     move(id, 'held', NOW)
+    count('held')
     note(id, 'held', stand .. ' failures in a row stand already, or may stand')
     return {'', 'held', id}
   end

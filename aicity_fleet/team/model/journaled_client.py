@@ -292,6 +292,7 @@ class JournaledClient(ChatCompletionClient):
             seconds=time.monotonic() - started,
             call=ModelCall(
                 model=model.name,
+                alias=self._member.model,
                 endpoint=self.route.name,
                 usage=usage,
                 estimated_tokens=estimate + answer_estimate,

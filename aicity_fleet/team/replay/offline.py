@@ -11,7 +11,7 @@ from autogen_core.models import ChatCompletionClient, ModelFamily, ModelInfo
 from autogen_ext.models.replay import ReplayChatCompletionClient
 
 from aicity_fleet.errors import JournalEndedError, ReplayError
-from aicity_fleet.journal import Entry
+from aicity_fleet.journal import NOBODY, Caller, Entry
 from aicity_fleet.models import AssignedTask, JsonObject, TeamResult
 from aicity_fleet.stop_switch import StopSwitch
 from aicity_fleet.team.declare.spec import Limits, ModelConfig
@@ -39,7 +39,11 @@ class _ReadOnly:
             "the job had not ended."
         )
 
-    def append(self, entry: Entry, endpoint: str = "") -> Awaitable[None] | None:  # noqa: ARG002
+    def append(
+        self,
+        entry: Entry,
+        caller: Caller = NOBODY,  # noqa: ARG002
+    ) -> Awaitable[None] | None:
         _stray(entry.ordinal)
 
     def truncate(self, ordinal: int) -> Awaitable[None] | None:

@@ -9,7 +9,7 @@ from support.samples import GOOD_GENERAL, NONCE, order
 from support.scripted_provider import Provider, error, submit, text
 
 from aicity_fleet.errors import LedgerUnavailableError
-from aicity_fleet.journal import Entry, MemoryJournal
+from aicity_fleet.journal import NOBODY, Caller, Entry, MemoryJournal
 from aicity_fleet.models import Delivered, ProviderTrouble, Usage
 from aicity_fleet.team import open_model
 
@@ -94,7 +94,7 @@ async def test_the_caps_count_replayed_calls(run, provider: Provider):
 class LostJournal(MemoryJournal):
     """A store that answers no more."""
 
-    def append(self, entry: Entry, endpoint: str = "") -> None:
+    def append(self, entry: Entry, caller: Caller = NOBODY) -> None:
         raise LedgerUnavailableError("Redis is gone")
 
 
@@ -107,7 +107,7 @@ class AsyncJournal:
     async def recorded(self, ordinal: int) -> Entry | None:
         return self.memory.recorded(ordinal)
 
-    async def append(self, entry: Entry, endpoint: str = "") -> None:
+    async def append(self, entry: Entry, caller: Caller = NOBODY) -> None:
         self.memory.append(entry)
 
     async def truncate(self, ordinal: int) -> None:

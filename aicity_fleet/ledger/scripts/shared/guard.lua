@@ -71,9 +71,16 @@ local function count_in_record(id, what)
   redis.call('PEXPIRE', RECORD, 90 * 86400 * 1000)
 end
 
--- Count a delivery that AI City shows as completed, once.
-local function count_delivered(id)
-  redis.call('HSET', key('job', id), 'counted', 1)
+-- Count a delivery that AI City shows as completed, once, and what it earned: what AI City said that it paid, or else our
+-- share of the price. Money is in hundredths of a cent. The amount is kept: so much is taken back, should it be.
+local function count_delivered(id, paid_cents)
+  local job = key('job', id)
+  local most = redis.call('HGET', job, 'max_budget_cents')
+  local earned = paid_cents ~= '' and paid_cents * 100 or most and most * RULES.agent_share_percent
+  local amount = string.format('%.0f', math.max(0, earned or 0))
+  redis.call('HSET', job, 'counted', 1, 'earned', amount)
+  count('deliveries|' .. (earned and 'known' or 'unknown'))
+  count('earned', amount)
   count_in_record(id, 'delivered')
 end
 
@@ -83,6 +90,7 @@ local function let_one_go()
   if held and failures_in_a_row() < RULES.max_failures then
     move(held, 'finished', NOW)
     note(held, 'let_go')
+    count('let_go')
   end
 end
 

@@ -60,8 +60,9 @@ local function owns_report(id, token)
   return fields[1] == 'finished' and fields[2] .. ':' .. fields[3] == token
 end
 
--- Put a job in quarantine, where it waits for a person, unless one cancelled it; nothing of it is dropped.
-local function put_in_quarantine(id, why)
+-- Put a job in quarantine, where it waits for a person, unless one cancelled it; nothing of it is dropped. `why` is for
+-- people, and `cause` a word to count it by.
+local function put_in_quarantine(id, why, cause)
   redis.call('HSET', key('job', id), 'reason', why, 'owner', '')
   local was_cancelled = redis.call('HDEL', key('job', id), 'cancel') == 1
   move(id, 'quarantined', NOW)
@@ -69,6 +70,7 @@ local function put_in_quarantine(id, why)
     decide(id, 'cancelled')
   end
   note(id, 'quarantined', why)
+  count('quarantined|' .. (was_cancelled and 'cancelled' or cause))
 end
 
 -- Put the job's outcome into the outbox. It is quarantined instead if it must not be sent by itself: a person
@@ -80,10 +82,10 @@ local function into_outbox(id, outcome, kind, due)
   redis.call('HDEL', job, 'reason')
   local fields = redis.call('HMGET', job, 'cancel', 'complete_tried')
   if fields[1] then
-    return put_in_quarantine(id, fields[1])
+    return put_in_quarantine(id, fields[1], 'cancelled')
   end
   if kind == 'fail' and fields[2] then
-    return put_in_quarantine(id, 'it failed, after a completion of it was sent to AI City')
+    return put_in_quarantine(id, 'it failed, after a completion of it was sent to AI City', 'failed_after_completion')
   end
   move(id, 'finished', due)
   note(id, 'finished', kind)

@@ -53,20 +53,28 @@ local function day_is_over()
   return tonumber(redis.call('HGET', today(), 'kept_back_at') or '0') > NOW - 120000
 end
 
--- Add what a model call cost to the job and to the day.
+-- Add what a model call cost to the job and to the day, and count it.
 -- Named: reservation that this settles, or '' for a tool call, which costs nothing; cost in picodollars, or ''
--- if unknown; estimated_cost that stands in for it; prices, the price table
+-- if unknown; estimated_cost that stands in for it; prices, the price table; team; alias of the model;
+-- prompt_tokens and completion_tokens, as the provider counted them
 local function book_call(id, arg)
   if arg.reservation == '' then
+    count('tool_calls|' .. arg.team)
     return
   end
+  local labels = '|' .. arg.alias .. '|' .. arg.team
+  count('model_calls' .. labels)
+  count('prompt_tokens' .. labels, arg.prompt_tokens)
+  count('completion_tokens' .. labels, arg.completion_tokens)
   local job, day = key('job', id), today()
   redis.call('HINCRBY', day, 'calls', 1)
   if arg.cost == '' then
+    count('unpriced_calls' .. labels)
     redis.call('HINCRBY', job, 'unpriced_calls', 1)
     redis.call('HINCRBY', day, 'unpriced', 1)
     redis.call('HINCRBY', day, 'estimated', arg.estimated_cost)
   else
+    count('cost' .. labels, arg.cost)
     redis.call('HINCRBY', job, 'spent', arg.cost)
     redis.call('HINCRBY', day, 'spent', arg.cost)
     local known = redis.call('HGET', job, 'prices') or ''
