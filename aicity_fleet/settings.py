@@ -222,6 +222,11 @@ class Settings(BaseModel):
         14, alias="FLEET_RETENTION_DAYS", gt=0, le=365, validate_default=True
     )
     """How long a reported job stays readable; at least ``FLEET_READ_BACK_DAYS``."""
+    metrics_port: int = Field(0, alias="FLEET_METRICS_PORT", ge=0, le=65535)
+    """The port at which the dispatcher serves metrics for Prometheus; 0 for none."""
+    metrics_address: str = Field("127.0.0.1", alias="FLEET_METRICS_ADDRESS", min_length=1)
+    """The address of this machine at which it serves them. Anyone who reaches it can read them: there is no
+    password."""
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", alias="FLEET_LOG_LEVEL")
     """The least severe event that is logged."""
     log_format: Literal["text", "json"] = Field("text", alias="FLEET_LOG_FORMAT")

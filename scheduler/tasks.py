@@ -1,6 +1,7 @@
 """The Celery side of the dispatcher: the tasks ``fleet.poll`` and ``fleet.report``, and the sweep."""
 
 import threading
+from collections.abc import Callable
 from functools import cache
 
 from celery import Task, signals
@@ -20,6 +21,7 @@ from scheduler.unlisted import check_unlisted
 
 _background = Threads()
 _stopping = threading.Event()
+_ending: list[Callable[[], None]] = []
 
 
 @app.task(name=POLL, bind=True)
@@ -89,6 +91,10 @@ def _start_sweep(**_: object) -> None:
         max_running = settings.max_running_jobs
         sweeper = Sweeper(_ledger(), messages, settings.sweep_seconds, max_running=max_running)
         sweeper.start(_background)
+        if settings.metrics_port:
+            from aicity_fleet.metrics.server import serve_metrics  # noqa: PLC0415 -- most need none
+
+            _ending.append(serve_metrics(settings))
 
 
 @signals.worker_shutting_down.connect
@@ -98,4 +104,6 @@ def _begin_to_stop(**_: object) -> None:
 
 @signals.worker_shutdown.connect
 def _stop_sweep(**_: object) -> None:
+    for end in _ending:
+        end()
     _background.stop()

@@ -12,6 +12,7 @@ from aicity_fleet.cli import (
     doctor,
     job_list,
     jobs,
+    metrics,
     moves,
     pause,
     simulator,
@@ -35,6 +36,7 @@ app.command("register")(aicity.register)
 app.command("profile")(aicity.profile)
 app.command("poll")(aicity.poll)
 app.command("status")(status.status)
+app.command("metrics")(metrics.metrics)
 app.command("doctor")(doctor.doctor)
 app.command("jobs")(job_list.jobs)
 app.command("job")(jobs.job)

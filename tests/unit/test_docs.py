@@ -17,6 +17,8 @@ from support.source_files import ROOT, sources
 from aicity_fleet.cli import app
 from aicity_fleet.ledger.keys import KEYS_WITHOUT_TTL, Keys
 from aicity_fleet.messaging.routes import QUEUE_OF
+from aicity_fleet.metrics.page import PREFIX, UP
+from aicity_fleet.metrics.table import COUNTERS, GAUGES, HISTOGRAMS
 from aicity_fleet.models import Ending, JobState
 from aicity_fleet.redaction import Process
 from aicity_fleet.settings import Settings
@@ -331,3 +333,28 @@ def test_the_screenshot_is_what_todays_display_shows():
     shown = (DOCS / "demo.svg").read_text("utf-8")
     assert script.render() == shown, "run .venv/bin/python scripts/demo_svg.py"
     assert re.findall(r"https?://[^\s\"']+", shown) == ["http://www.w3.org/2000/svg"]
+
+
+# --- the metrics ----------------------------------------------------------------------------------------
+
+
+def test_every_metric_has_its_row_and_no_other_is_listed():
+    expected = [[f"`{UP}`", "gauge", "", "Whether the ledger could be read."]]
+    kinds: tuple[tuple[str, str, Any], ...] = (
+        ("gauge", "", GAUGES),
+        ("counter", "_total", COUNTERS),
+        ("histogram", "", HISTOGRAMS),
+    )
+    for kind, end, table in kinds:
+        for metric in table:
+            labels = ", ".join(f"`{label}`" for label in getattr(metric, "labels", ()))
+            expected.append([f"`{PREFIX}{metric.name}{end}`", kind, labels, metric.help])
+    assert [[cell.strip(" |") for cell in row] for row in rows(page("metrics.md"))[1:]] == expected
+
+
+def test_every_count_of_the_scripts_is_in_the_table_and_none_besides():
+    code = "\n".join(LUA.values()) + SHARED_LUA
+    counted = set(re.findall(r"\bcount\('(\w+)", code))
+    observed = set(re.findall(r"\bobserve\('(\w+)'", code))
+    assert observed == {h.field for h in HISTOGRAMS} - {"score"}
+    assert counted == {c.field for c in COUNTERS} | {"score", "score_sum"}

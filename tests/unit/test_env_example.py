@@ -15,6 +15,7 @@ ROOT = Path(__file__).parents[2]
 
 NOT_FOR_COMPOSE = {
     "AGENT_CITY_OWNER_TOKEN": "no process of the fleet needs it; only 'aicity-fleet register' does",
+    "FLEET_METRICS_ADDRESS": "in a container it is every address; the network decides who reaches it",
 }
 """Settings that .env is not the place for."""
 
@@ -25,9 +26,9 @@ COMPOSE_ALONE = {
 }
 """Variables that docker-compose.yml reads and the fleet does not."""
 
-OTHER_DEFAULTS = {"REDIS_URL", "FLEET_DRAIN_SECONDS"}
+OTHER_DEFAULTS = {"REDIS_URL", "FLEET_DRAIN_SECONDS", "FLEET_METRICS_PORT"}
 """Settings whose default is another in docker-compose.yml: there they name a service, or it gives more time
-to stop."""
+to stop, or only its networks reach the port."""
 
 LINE = re.compile(r"^#?([A-Z][A-Z0-9_]*)=(.*)$")
 
