@@ -109,9 +109,14 @@ def _histogram(histogram: Histogram, counts: Mapping[str, Counts]) -> Metric:
         value = int(bucket) if bucket.isdecimal() else None
         fitting = (b for b in histogram.bounds if value is not None and value <= b)
         per_bucket[next(fitting, None)] += number
-    sums = counts.get(f"{histogram.field}_sum", {})
+    if histogram.is_exact:
+        total = sum(
+            int(score) * number for (score,), number in counts.get(histogram.field, {}).items()
+        )
+    else:
+        total = counts.get(f"{histogram.field}_sum", {}).get((), 0)
     bounds = [*(str(bound / histogram.per) for bound in histogram.bounds), "+Inf"]
     buckets = list(zip(bounds, accumulate(per_bucket.values()), strict=True))
     family = HistogramMetricFamily(PREFIX + histogram.name, histogram.help, labels=())
-    family.add_metric((), buckets, sums.get((), 0) / histogram.per)
+    family.add_metric((), buckets, total / histogram.per)
     return family

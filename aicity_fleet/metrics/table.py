@@ -41,6 +41,8 @@ class Histogram:
     bounds: tuple[int, ...]
     """The upper bounds of the buckets, as the ledger names them. Beyond the last there is one more."""
     per: int = 1
+    is_exact: bool = False
+    """Whether the ledger counts each value by itself, and so needs no sum."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -90,7 +92,12 @@ COUNTERS = (
         "Outcomes that were written down: complete, or the code of the failure.",
         ("ending", "team"),
     ),
-    Counter("rounds", "rounds", "Hand-ins to the gate, of jobs that have ended.", _TEAM),
+    Counter(
+        "rework",
+        "rework",
+        "Hand-ins after the first, of jobs that have ended: the one before was rejected.",
+        _TEAM,
+    ),
     Counter(
         "reports", "reports", "Reports that AI City answered for good, by verdict.", ("answer",)
     ),
@@ -123,15 +130,14 @@ COUNTERS = (
     ),
     Counter("polls", "polls", "Polls of AI City, by how they ended.", ("outcome",)),
     Counter(
-        "deliveries",
-        "deliveries",
-        "Deliveries that AI City showed as completed, by whether their pay is known.",
-        ("pay",),
+        "unpriced_deliveries",
+        "unpriced_deliveries",
+        "Deliveries that AI City showed as completed, and whose pay is unknown.",
     ),
     Counter(
         "earned_dollars",
         "earned",
-        "What these deliveries earned. A buyer can take it back for ten minutes.",
+        "What completed deliveries earned. A buyer can take it back for ten minutes.",
         per=_CENT_HUNDREDTHS,
     ),
     Counter(
@@ -154,7 +160,13 @@ HISTOGRAMS = (
     Histogram(
         "report_seconds", "report", "From the outcome to AI City's answer.", bucket_bounds_ms(), _MS
     ),
-    Histogram("gate_score", "score", "Scores of what the gate passed.", tuple(range(10, 101, 10))),
+    Histogram(
+        "gate_score",
+        "score",
+        "Scores of what the gate passed.",
+        tuple(range(10, 101, 10)),
+        is_exact=True,
+    ),
 )
 
 GAUGES = (

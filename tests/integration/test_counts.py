@@ -94,18 +94,16 @@ def test_a_normal_job_is_counted_at_each_of_its_moves(ledger, counted):
         "endings|complete|research": 1,
         "run|4000": 1,
         "run_sum": 3000,
-        "rounds|research": 2,
-        "score|90": 1,
-        "score_sum": 87,
+        "rework|research": 1,
+        "score|87": 1,
     }
     held = ledger.take_report("a")
     answer = {"status": "completed", "paidCents": 700, "updatedScore": 4.5}
     assert counted() == {}, "a try is counted by what came of it"
     ledger.settle(held, {"verdict": "accepted", "answer": answer}, "success", standing="completed")
-    assert counted("reports", "report", "deliveries", "earned") == {
+    assert counted("reports", "report", "unpriced_deliveries", "earned") == {
         "reports|accepted": 1,
         "report|250": 1,
-        "deliveries|known": 1,
         "earned": 70_000,
     }
 
@@ -268,12 +266,12 @@ def test_what_is_taken_back_is_what_was_earned(ledger, counted, redis_client, mo
 def test_a_delivery_in_the_check_earns_when_it_has_passed(ledger, counted, redis_client):
     answer = {"status": "quality_check", "paidCents": 700}
     ledger.settle(finished(ledger), {"answer": answer}, "undecided", standing="quality_check")
-    assert counted("earned", "deliveries") == {}
+    assert counted("earned", "unpriced_deliveries") == {}
     redis_client.zadd(ledger.keys.read_backs, {"a": 0})
     lease = ledger.read_backs.take()
     assert isinstance(lease, ReadLease)
     ledger.read_backs.note(lease, Seen("completed", "completed", paid_cents=800))
-    assert counted("earned", "deliveries") == {"earned": 80_000, "deliveries|known": 1}
+    assert counted("earned", "unpriced_deliveries") == {"earned": 80_000}
 
 
 def test_a_poll_is_counted_once_by_how_it_ended(ledger, counted, monkeypatch):
@@ -310,7 +308,10 @@ def test_a_repeated_call_is_counted_once(ledger, counted, monkeypatch):
     assert isinstance(held, ReportLease)
     repeated(ledger, monkeypatch)
     ledger.settle(held, {"verdict": "accepted"}, "success", standing="completed")
-    assert counted("reports", "deliveries") == {"reports|accepted": 1, "deliveries|unknown": 1}
+    assert counted("reports", "unpriced_deliveries") == {
+        "reports|accepted": 1,
+        "unpriced_deliveries": 1,
+    }
 
 
 def test_names_that_are_one_too_many_are_counted_together(ledger, counted, redis_client):

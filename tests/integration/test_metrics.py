@@ -86,6 +86,7 @@ def test_a_scrape_asks_redis_the_same_however_many_jobs_there_are(ledger, redis_
         return int(redis_client.info("stats")["total_commands_processed"]) - int(before)
 
     accept(ledger, *(f"j{number}" for number in range(MOST_READ)))
+    commands()  # the first one loads the scripts
     few = commands()
     accept(ledger, *(f"k{number}" for number in range(3 * MOST_READ)))
     assert commands() == few
@@ -161,6 +162,5 @@ def test_the_dispatcher_tells_what_workers_bought_and_ended(
     assert total("prompt_tokens_total") == sum(job.prompt_tokens for job in jobs if job) > 0
     assert found["wait_seconds_count"] == found["run_seconds_count"] == 3
     assert found["report_seconds_count"] == found["gate_score_count"] == 3
-    assert total("rounds_total") >= 3
     assert found["jobs reported"] == 3
     assert found["polls_total ok"] >= 1

@@ -99,6 +99,14 @@ def test_buckets_add_up_and_the_last_holds_everything():
     assert value(found, "run_seconds_count") == 0
 
 
+def test_scores_are_counted_one_by_one_and_so_their_sum_is_exact():
+    found = samples(counts={"score|87": "2", "score|0": "1", "score|100": "1"})
+    assert value(found, "gate_score_bucket", le="10.0") == 1
+    assert value(found, "gate_score_bucket", le="90.0") == 3
+    assert value(found, "gate_score_count") == 4
+    assert value(found, "gate_score_sum") == 274
+
+
 def test_bounds_of_another_version_are_counted_in_the_bucket_that_holds_them():
     found = samples(
         counts={"wait|300": "1", "wait|999999999": "1", "wait|other": "1", "score|0": "1"}

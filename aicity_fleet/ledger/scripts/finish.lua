@@ -34,12 +34,11 @@ redis.call('HSET', job, 'finish_token', token, 'score', arg.score)
 note_ending(arg.kind, arg.team, arg.model)
 count('endings|' .. arg.ending .. '|' .. arg.team)
 observe('run', tonumber(arg.ran_ms))
-if arg.rounds ~= '0' then
-  count('rounds|' .. arg.team, arg.rounds)
+if tonumber(arg.rounds) > 1 then
+  count('rework|' .. arg.team, arg.rounds - 1)
 end
 if arg.score ~= '' then
-  count('score|' .. math.min(100, math.ceil(arg.score / 10) * 10))
-  count('score_sum', arg.score)
+  count('score|' .. arg.score) -- there are only 101
 end
 into_outbox(id, arg.outcome, arg.kind, NOW + arg.grace_ms)
 return reply(redis.call('HGET', job, 'state'))

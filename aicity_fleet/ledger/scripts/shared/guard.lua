@@ -79,8 +79,7 @@ local function count_delivered(id, paid_cents)
   local earned = paid_cents ~= '' and paid_cents * 100 or most and most * RULES.agent_share_percent
   local amount = string.format('%.0f', math.max(0, earned or 0))
   redis.call('HSET', job, 'counted', 1, 'earned', amount)
-  count('deliveries|' .. (earned and 'known' or 'unknown'))
-  count('earned', amount)
+  count(earned and 'earned' or 'unpriced_deliveries', earned and amount)
   count_in_record(id, 'delivered')
 end
 
