@@ -104,17 +104,19 @@ def _counter(counter: Counter, counts: Counts) -> Metric:
 
 def _histogram(histogram: Histogram, counts: Mapping[str, Counts]) -> Metric:
     """Return a histogram; the ledger counts each value in one bucket, and Prometheus in all above too."""
+    # Without a number: beyond the last bound, or counted among the others of a ledger that is full.
+    values = [
+        (int(labels[0]) if labels[0].isdecimal() else None, number)
+        for labels, number in counts.get(histogram.field, {}).items()
+        if len(labels) == 1
+    ]
     per_bucket = dict.fromkeys([*histogram.bounds, None], 0)
-    for (bucket, *_), number in counts.get(histogram.field, {}).items():
-        value = int(bucket) if bucket.isdecimal() else None
+    for value, number in values:
         fitting = (b for b in histogram.bounds if value is not None and value <= b)
         per_bucket[next(fitting, None)] += number
+    total = counts.get(f"{histogram.field}_sum", {}).get((), 0)
     if histogram.is_exact:
-        total = sum(
-            int(score) * number for (score,), number in counts.get(histogram.field, {}).items()
-        )
-    else:
-        total = counts.get(f"{histogram.field}_sum", {}).get((), 0)
+        total = sum((value or 0) * number for value, number in values)
     bounds = [*(str(bound / histogram.per) for bound in histogram.bounds), "+Inf"]
     buckets = list(zip(bounds, accumulate(per_bucket.values()), strict=True))
     family = HistogramMetricFamily(PREFIX + histogram.name, histogram.help, labels=())

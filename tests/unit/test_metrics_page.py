@@ -100,10 +100,12 @@ def test_buckets_add_up_and_the_last_holds_everything():
 
 
 def test_scores_are_counted_one_by_one_and_so_their_sum_is_exact():
-    found = samples(counts={"score|87": "2", "score|0": "1", "score|100": "1"})
+    found = samples(
+        counts={"score|87": "2", "score|0": "1", "score|100": "1", "score|other": "1", "score": "1"}
+    )
     assert value(found, "gate_score_bucket", le="10.0") == 1
     assert value(found, "gate_score_bucket", le="90.0") == 3
-    assert value(found, "gate_score_count") == 4
+    assert value(found, "gate_score_count") == 5
     assert value(found, "gate_score_sum") == 274
 
 
