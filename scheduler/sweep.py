@@ -24,7 +24,7 @@ def sweep(
     Args:
         messages: Sends what is due. What is not sent is found due again.
         max_running: How many jobs the whole fleet may run at once; 0 for any number.
-        turn_seconds: For how long no other process is to sweep; 0 to sweep whoever else does.
+        turn_seconds: For how long no other process is to sweep; 0 to sweep even if another does.
 
     Raises:
         LedgerUnavailableError: Redis went away; the next sweep goes on.

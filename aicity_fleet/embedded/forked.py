@@ -95,7 +95,7 @@ def main() -> None:
 
 @contextlib.contextmanager
 def _left_out() -> Iterator[None]:
-    """Keep ``LEFT_OUT`` from being loaded. Afterwards it can be, by whoever does need it."""
+    """Keep ``LEFT_OUT`` from being loaded. Afterwards it can be."""
     sys.modules.update(LEFT_OUT)
     try:
         yield
