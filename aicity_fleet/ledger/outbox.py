@@ -158,8 +158,8 @@ def _paid_cents(receipt: JsonObject) -> int | None:
     """Return what a receipt says that AI City paid; None before the delivery has passed its check."""
     answer = receipt.get("answer") or {}
     paid = answer.get("paidCents")
-    is_paid = isinstance(paid, int) and answer.get("status") != "quality_check"
-    return paid if is_paid else None
+    is_amount = isinstance(paid, int) and not isinstance(paid, bool)
+    return paid if is_amount and answer.get("status") != "quality_check" else None
 
 
 def _reputation(receipt: JsonObject) -> str | None:

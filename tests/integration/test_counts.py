@@ -115,6 +115,14 @@ def test_the_reputation_is_kept_as_the_latest_receipt_shows_it(ledger):
     assert ledger.controls.read().reputation == 4.5
 
 
+@pytest.mark.parametrize("odd", [True, -5, 10**99, 1e300, float("nan"), "7"])
+def test_a_receipt_with_odd_numbers_is_settled_all_the_same(ledger, odd):
+    receipt = {"answer": {"paidCents": odd, "updatedScore": odd}}
+    settled = ledger.settle(finished(ledger), receipt, "success", standing="completed")
+    assert settled.is_ours
+    ledger.controls.read()
+
+
 def test_a_delivery_without_a_receipt_of_its_pay_earns_our_share_of_the_price(ledger, counted):
     ledger.settle(finished(ledger), {"verdict": "accepted"}, "success", standing="completed")
     assert counted("earned") == {"earned": 85_000}
