@@ -104,6 +104,6 @@ def _begin_to_stop(**_: object) -> None:
 
 @signals.worker_shutdown.connect
 def _stop_sweep(**_: object) -> None:
+    _background.stop()
     for end in _ending:
         end()
-    _background.stop()

@@ -5,6 +5,7 @@ import dataclasses
 from aicity_fleet.aicity.answers import storable
 from aicity_fleet.aicity.contract import Contract
 from aicity_fleet.models import JsonObject, Standing
+from aicity_fleet.money.earnings import amount_cents
 
 STATUSES: dict[str, Standing] = {
     "completed": "completed",
@@ -16,9 +17,6 @@ STATUSES: dict[str, Standing] = {
 
 MAX_STATUS_CHARS = 100
 """The longest status that is kept, in characters."""
-
-MAX_CENTS = 10**12
-"""The largest amount that is believed, in cents."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -42,13 +40,11 @@ def read_standing(task: JsonObject, contract: Contract) -> TaskStanding:
     """
     status = task.get("status")
     status = storable(status[:MAX_STATUS_CHARS]) if isinstance(status, str) else ""
-    paid = _at(task, contract.paid_cents_field)
-    is_amount = isinstance(paid, int) and not isinstance(paid, bool) and 0 <= paid <= MAX_CENTS
     feedback = _at(task, contract.feedback_field)
     return TaskStanding(
         status=status,
         standing="disputed" if status in contract.disputed_statuses else STATUSES.get(status, ""),
-        paid_cents=paid if is_amount else None,  # type: ignore[arg-type]
+        paid_cents=amount_cents(_at(task, contract.paid_cents_field)),
         thumbs_down=isinstance(feedback, str) and feedback in contract.thumbs_down_values,
     )
 

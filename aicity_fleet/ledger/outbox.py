@@ -24,6 +24,7 @@ from aicity_fleet.models import (
     Standing,
     outcome_from_json,
 )
+from aicity_fleet.money.earnings import amount_cents
 
 REPORT_LEASE_MS = 60_000
 """How long one process may take to send a report, in milliseconds; two request timeouts."""
@@ -157,14 +158,15 @@ class Outbox:
 def _paid_cents(receipt: JsonObject) -> int | None:
     """Return what a receipt says that AI City paid; None before the delivery has passed its check."""
     answer = receipt.get("answer") or {}
-    paid = answer.get("paidCents")
-    is_amount = isinstance(paid, int) and not isinstance(paid, bool)
-    return paid if is_amount and answer.get("status") != "quality_check" else None
+    is_in_check = answer.get("status") == "quality_check"
+    return None if is_in_check else amount_cents(answer.get("paidCents"))
 
 
 def _reputation(receipt: JsonObject) -> str | None:
     """Return the agent's score after this report, as a receipt shows it; None when it shows none."""
     score = (receipt.get("answer") or {}).get("updatedScore")
+    if isinstance(score, bool):
+        return None
     if isinstance(score, int | float) and math.isfinite(score):
         return str(float(score))
     return None

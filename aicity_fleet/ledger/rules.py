@@ -2,7 +2,7 @@
 
 import json
 
-from aicity_fleet.money.earnings import AGENT_SHARE
+from aicity_fleet.money.earnings import AGENT_SHARE, MAX_CENTS
 
 MAX_FAILURES_IN_A_ROW = 2
 """How many failures in a row the guard lets out. AI City suspends an agent after three.
@@ -48,6 +48,7 @@ def lua_rules() -> str:
         "proven_successes": PROVEN_SUCCESSES,
         "decisions": DECISIONS,
         "agent_share_percent": int(AGENT_SHARE * 100),
+        "max_cents": MAX_CENTS,
         "first_bucket_ms": FIRST_BUCKET_MS,
         "last_bucket_ms": LAST_BUCKET_MS,
         "journal_is_kept_after": dict.fromkeys(sorted(JOURNAL_IS_KEPT_AFTER), True),

@@ -27,13 +27,14 @@ back would stand still that long, and could not be told from one that is stuck."
 
 BRPOP_SECONDS = 4
 """How long a consumer waits for a message before it asks again, in seconds; with kombu's 1 that is half of
-what it does at rest. A dead link is noticed that much later, but a new message or a stop is not."""
+what it does at rest. A dead link is noticed that much later, but a new message or a stop is not. A message
+that comes while the worker stops may be taken, and is put back."""
 
 CHECK_SECONDS = 4.0
 """How often a worker checks whether its connections still live, in seconds. With ``BRPOP_SECONDS`` and
 ``health_check_interval``, a dead link is noticed within 13 s: before the watchdog would end the worker."""
 
-LISTEN_SECONDS = 2.0
+LISTEN_SECONDS = 1.5
 """How long beat and Flower listen before they look up, in seconds; Celery's 1 was half of what they do at
 rest. Beat stops that much later."""
 
@@ -158,6 +159,8 @@ class Channel(kombu_redis.Channel):
             try:
                 with self.conn_or_acquire() as client:
                     client.client_unblock(greeting.get(b"id", greeting.get("id", 0)))
+            except redis.ResponseError:  # our Redis user may not: the BRPOP ends by itself
+                pass
             except (redis.RedisError, OSError):
                 asked.disconnect()  # nor would there be an answer to the BRPOP
         super().close()

@@ -54,10 +54,6 @@ class Reading:
     server: ServerState | None
     """How the Redis server stands; None when our Redis user may not ask."""
 
-    def age_seconds(self, moment: datetime) -> float:
-        """Return how long ago a moment was by Redis's clock, in seconds; 0 for one that lies ahead."""
-        return max(0.0, (self.controls.now - moment).total_seconds())
-
 
 def read_fleet(ledger: Ledger) -> Reading:
     """Return the current state of the fleet.

@@ -6,6 +6,7 @@ from collections.abc import Callable
 import structlog
 from prometheus_client import start_http_server
 
+from aicity_fleet.errors import LedgerUnavailableError
 from aicity_fleet.ledger import Ledger
 from aicity_fleet.metrics.page import registry_of
 from aicity_fleet.metrics.reading import Reading, read_fleet
@@ -25,7 +26,7 @@ class FleetReader:
         self._settings = settings
         self._ledger: Ledger | None = None
         self._lock = threading.Lock()
-        """Lets scrapes that overlap take turns."""
+        """Lets scrapes that overlap take turns, as long as Redis answers."""
 
     def __call__(self) -> Reading:
         """Read the fleet.
@@ -33,12 +34,16 @@ class FleetReader:
         Raises:
             LedgerError: Redis does not answer, or its ledger has another layout.
         """
-        with self._lock:
+        if not self._lock.acquire(timeout=READ_SECONDS):
+            raise LedgerUnavailableError("Redis has not answered an earlier scrape yet.")
+        try:
             if self._ledger is None:
                 self._ledger = Ledger.from_settings(
                     self._settings, timeout_seconds=READ_SECONDS, retries=1
                 )
             return read_fleet(self._ledger)
+        finally:
+            self._lock.release()
 
 
 def serve_metrics(settings: Settings) -> Callable[[], None]:

@@ -16,6 +16,9 @@ AGENT_SHARE = Decimal("0.85")
 
 Source: docs.aicity.dev/docs/concepts/pricing."""
 
+MAX_CENTS = 10**12
+"""The largest amount of AI City's that is believed, in cents."""
+
 REFUND_SECONDS = 600.0
 """How long after a completion the buyer can claim a full refund, in seconds.
 
@@ -106,8 +109,15 @@ def earnings(
     return Earnings(full, "unsettled" if now < settles_at else "settled", settles_at)
 
 
+def amount_cents(value: object) -> int | None:
+    """Return an amount of AI City's in cents; None for anything but a whole number up to ``MAX_CENTS``."""
+    is_amount = isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= MAX_CENTS
+    return value if is_amount else None  # type: ignore[return-value]
+
+
 def _paid(cents: object, otherwise: Decimal | None) -> Decimal | None:
-    return Decimal(cents) / 100 if isinstance(cents, int) else otherwise
+    amount = amount_cents(cents)
+    return otherwise if amount is None else Decimal(amount) / 100
 
 
 def margin_usd(earned: Earnings, cost: Cost) -> Decimal | None:

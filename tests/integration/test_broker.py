@@ -2,9 +2,12 @@
 
 import time
 from typing import Any
+from unittest.mock import Mock
 
 import kombu
 import pytest
+import redis
+from support.waiting import wait_until
 
 from aicity_fleet.messaging import broker
 
@@ -34,6 +37,21 @@ def test_a_consumer_that_waits_for_a_message_is_closed_at_once(consuming):
     began = time.monotonic()
     channel.close()
     assert time.monotonic() - began < 1
+
+
+def test_a_message_that_was_taken_is_delivered_where_redis_does_not_let_us_unblock(
+    consuming, monkeypatch, redis_client
+):
+    connection, channel = consuming
+    before = broker.taken[QUEUE]
+    drain(connection, 0.05)
+    refuse = Mock(side_effect=redis.exceptions.NoPermissionError("NOPERM"))
+    monkeypatch.setattr(redis.Redis, "client_unblock", refuse)
+    kombu.Producer(connection.default_channel).publish({}, routing_key=QUEUE, exchange="")
+    wait_until(lambda: not redis_client.llen(QUEUE), description="the message is taken")
+    channel.close()
+    assert refuse.called
+    assert broker.taken[QUEUE] == before + 1
 
 
 def test_each_answer_says_whether_the_queue_was_empty(consuming):

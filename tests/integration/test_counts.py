@@ -115,7 +115,7 @@ def test_the_reputation_is_kept_as_the_latest_receipt_shows_it(ledger):
     assert ledger.controls.read().reputation == 4.5
 
 
-@pytest.mark.parametrize("odd", [True, -5, 10**99, 1e300, float("nan"), "7"])
+@pytest.mark.parametrize("odd", [True, -5, 10**99, 10**14, 1e300, float("nan"), "7"])
 def test_a_receipt_with_odd_numbers_is_settled_all_the_same(ledger, odd):
     receipt = {"answer": {"paidCents": odd, "updatedScore": odd}}
     settled = ledger.settle(finished(ledger), receipt, "success", standing="completed")
@@ -269,6 +269,38 @@ def test_what_is_taken_back_is_what_was_earned(ledger, counted, redis_client, mo
         "read_backs|thumbs_down": 1,
         "taken_back|refunded": 70_000,
     }
+
+
+@pytest.mark.parametrize(
+    ("paid", "change"),
+    [
+        (900, {"earned": 5_000}),
+        (800, {"taken_back|corrected": 5_000}),
+        (850, {}),
+    ],
+)
+def test_a_guess_of_what_was_earned_is_corrected_once(ledger, counted, redis_client, paid, change):
+    ledger.settle(finished(ledger), {"verdict": "accepted"}, "success", standing="completed")
+    assert counted("earned") == {"earned": 85_000}
+    for _ in range(2):
+        redis_client.zadd(ledger.keys.read_backs, {"a": 0})
+        lease = ledger.read_backs.take()
+        assert isinstance(lease, ReadLease)
+        ledger.read_backs.note(lease, Seen("completed", "completed", paid_cents=paid))
+    assert counted("earned", "taken_back") == change
+
+
+def test_a_delivery_that_the_version_before_counted_is_not_counted_again(
+    ledger, counted, redis_client
+):
+    ledger.settle(finished(ledger), {"verdict": "accepted"}, "success", standing="completed")
+    redis_client.hdel(ledger.keys.job("a"), "earned")
+    counted()
+    redis_client.zadd(ledger.keys.read_backs, {"a": 0})
+    lease = ledger.read_backs.take()
+    assert isinstance(lease, ReadLease)
+    ledger.read_backs.note(lease, Seen("completed", "completed", paid_cents=900))
+    assert counted("earned", "taken_back") == {}
 
 
 def test_a_delivery_in_the_check_earns_when_it_has_passed(ledger, counted, redis_client):

@@ -26,7 +26,7 @@ COMPOSE_ALONE = {
 }
 """Variables that docker-compose.yml reads and the fleet does not."""
 
-OTHER_DEFAULTS = {"REDIS_URL", "FLEET_DRAIN_SECONDS", "FLEET_METRICS_PORT"}
+OTHER_DEFAULTS = {"REDIS_URL", "FLEET_DRAIN_SECONDS"}
 """Settings whose default is another in docker-compose.yml: there they name a service, or it gives more time
 to stop, or only its networks reach the port."""
 

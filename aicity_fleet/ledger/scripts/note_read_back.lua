@@ -29,10 +29,13 @@ if arg.refusal ~= '' and (#later == 0 or later[#later].kind ~= 'unreadable') the
 elseif arg.refusal == '' then
   redis.call('HSET', job, 'seen', cjson.encode({at = NOW, status = arg.status}))
 end
+local has_ended = was == 'failed' or was == 'refunded'
 if arg.paid_cents ~= '' and arg.standing == 'completed' then
   redis.call('HSET', job, 'paid_cents', arg.paid_cents)
+  if fields[6] and not has_ended then
+    correct_earned(id, arg.paid_cents)
+  end
 end
-local has_ended = was == 'failed' or was == 'refunded'
 if arg.standing ~= '' and arg.standing ~= was and not has_ended then
   redis.call('HSET', job, 'standing', arg.standing)
   happened(arg.standing, 'was ' .. was)

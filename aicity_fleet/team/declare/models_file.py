@@ -88,7 +88,7 @@ class _Alias(BaseModel):
     @classmethod
     def _is_http(cls, value: str | None) -> str | None:
         parts = urlsplit(value or "http://unset")
-        if parts.scheme not in {"http", "https"} or not parts.hostname or parts.username:
+        if parts.scheme not in {"http", "https"} or not parts.hostname or "@" in parts.netloc:
             raise ValueError("must be an http:// or https:// URL without user name and password")
         return value
 

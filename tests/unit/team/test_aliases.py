@@ -206,6 +206,7 @@ def test_names_can_be_had_without_keys(tmp_path):
         ('[x]\nprovider = "os.system"\nmodel = "m"\n', "x.provider"),
         ('[x]\nprovider = "ollama"\nmodel = "m"\nbase_url = "file:///etc"\n', "http:// or https"),
         ('[x]\nprovider = "ollama"\nmodel = "m"\nbase_url = "http://u:p@h"\n', "without user name"),
+        ('[x]\nprovider = "ollama"\nmodel = "m"\nbase_url = "http://:p@h"\n', "without user name"),
         ('[x]\nprovider = "ollama"\nmodel = "m"\nfallback = ["y"]\n', "there is no alias 'y'"),
         ('[x]\nprovider = "ollama"\nmodel = "m"\ninput_usd_per_million = "1"\n', "both prices"),
         ('[x]\nprovider = "ollama"\nmodel = "m"\nlist_prices = true\n', "has no price list"),

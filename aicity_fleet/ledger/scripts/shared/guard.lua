@@ -76,11 +76,24 @@ end
 local function count_delivered(id, paid_cents)
   local job = key('job', id)
   local most = redis.call('HGET', job, 'max_budget_cents')
+  if most and tonumber(most) > RULES.max_cents then
+    most = nil
+  end
   local earned = paid_cents ~= '' and paid_cents * 100 or most and most * RULES.agent_share_percent
   local amount = string.format('%.0f', math.max(0, earned or 0))
   redis.call('HSET', job, 'counted', 1, 'earned', amount)
   count(earned and 'earned' or 'unpriced_deliveries', earned and amount)
   count_in_record(id, 'delivered')
+end
+
+-- A read-back shows what AI City paid for a delivery that was counted with a guess.
+local function correct_earned(id, paid_cents)
+  local job, paid = key('job', id), paid_cents * 100
+  local earned = tonumber(redis.call('HGET', job, 'earned') or paid) -- the version before kept none
+  if paid ~= earned then
+    redis.call('HSET', job, 'earned', string.format('%.0f', paid))
+    count(paid > earned and 'earned' or 'taken_back|corrected', string.format('%.0f', math.abs(paid - earned)))
+  end
 end
 
 -- Let one held failure go, if the guard has room for it.
