@@ -18,6 +18,9 @@ BASE = "celery"
 
 TIMES, TO = "\u00d7", "\u2013"
 
+COMPARABLE = (0.01, 100)
+"""The ratios that are shown: one beyond says that the two do something else."""
+
 WIDE = 8
 """A table with more quantities than this has one row per quantity."""
 
@@ -73,7 +76,9 @@ def to_markdown(report: Mapping[str, Any]) -> str:
         lines += _table(contenders, "queued" if name == "backlog" else "")
         lines += _shares(contenders)
     lines += ["", "## Contenders", ""]
-    lines += [f"- `{one.name}`: {one.says}" for one in CONTENDERS.values()]
+    measured = {name for contenders in report["scenarios"].values() for name in contenders}
+    shown = [one for one in CONTENDERS.values() if one.name in measured or not measured]
+    lines += [f"- `{one.name}`: {one.says}" for one in shown]
     return "\n".join(lines) + "\n"
 
 
@@ -104,7 +109,8 @@ def _cell(figure: Mapping[str, float] | None, over: float | None) -> str:
     text = rounded(figure["median"])
     if figure["least"] != figure["most"]:
         text += f" ({rounded(figure['least'])}{TO}{rounded(figure['most'])})"
-    return f"{text} {TIMES}{over:.2f}" if over is not None else text
+    is_shown = over is not None and COMPARABLE[0] <= over <= COMPARABLE[1]
+    return f"{text} {TIMES}{over:.2f}" if is_shown else text
 
 
 def _shares(contenders: Mapping[str, Any]) -> list[str]:

@@ -101,6 +101,14 @@ def test_a_report_becomes_a_table_with_medians_spread_and_ratios():
     assert "- ours: CPU ms/job: redis 3\n" in text
 
 
+def test_a_ratio_that_compares_nothing_is_left_out_and_so_is_who_took_no_part():
+    rounds = {"celery": [{"Redis bytes/job": 0.1}], "ours": [{"Redis bytes/job": 9000.0}]}
+    text = to_markdown(to_json({"throughput": rounds}, SIZES))
+    assert "| ours | 9,000 |\n" in text
+    assert "- `ours`: " in text
+    assert "- `guide`: " not in text
+
+
 def test_many_quantities_have_a_row_each():
     rounds = {"10": [{f"move {number}": 1.5 for number in range(9)}]}
     text = to_markdown(to_json({"backlog": rounds}, SIZES))
