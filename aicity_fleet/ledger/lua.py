@@ -77,21 +77,21 @@ def script_texts() -> Mapping[str, str]:
     return texts
 
 
-def _definitions(text: str) -> list[tuple[str, str]]:
-    """Return the name and the text of each definition, without comments."""
+def _definitions(text: str) -> list[tuple[str, str, set[str]]]:
+    """Return the name of each definition, its text without comments, and the words in that."""
     bare = re.sub(r"--.*", "", text)
-    starts = [*re.finditer(r"^local (?:function )?(\w+)", bare, re.MULTILINE)]
-    ends = [start.start() for start in starts[1:]] + [len(bare)]
-    return [(start[1], bare[start.start() : end]) for start, end in zip(starts, ends, strict=True)]
+    parts = re.split(r"^(?=local )", bare, flags=re.MULTILINE)[1:]
+    names = re.findall(r"^local (?:function )?(\w+)", bare, re.MULTILINE)
+    return [(name, part, _words(part)) for name, part in zip(names, parts, strict=True)]
 
 
-def _used(shared: list[tuple[str, str]], text: str) -> str:
+def _used(shared: list[tuple[str, str, set[str]]], text: str) -> str:
     """Return the definitions that a script uses, itself or through others, in their order."""
     used: list[str] = []
     words = _words(text)
-    for name, definition in reversed(shared):
+    for name, definition, its_words in reversed(shared):
         if name in words:
-            words |= _words(definition)
+            words |= its_words
             used.insert(0, definition)
     return "".join(used)
 
