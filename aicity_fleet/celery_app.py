@@ -73,10 +73,8 @@ class FleetCelery(Celery):
             return
         first, *others = args
         parent = self.current_worker_task
-        lineage = parent and {
-            "root_id": parent.request.root_id or parent.request.id,
-            "parent_id": parent.request.id,
-        }
+        parent_id = parent and parent.request.id
+        root_id = parent and (parent.request.root_id or parent_id)
         with _refusals_explained(), self.producer_or_acquire() as producer, producer.batch():
             # It connects and declares the queue. Doing so for each of them takes longer than all the rest.
             super().send_task(name, first, producer=producer, queue=queue, ignore_result=True)
@@ -88,7 +86,8 @@ class FleetCelery(Celery):
                     argsrepr=repr(each),
                     kwargsrepr="{}",
                     ignore_result=True,
-                    **(lineage or {}),
+                    root_id=root_id,
+                    parent_id=parent_id,
                 )
                 self.amqp.send_task_message(
                     producer, name, message, queue=queue, declare=[], retry=False
