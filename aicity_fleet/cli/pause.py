@@ -11,12 +11,8 @@ from aicity_fleet.cli.display import console, count, moment
 from aicity_fleet.cli.health import PAUSED
 from aicity_fleet.cli.money import usd
 from aicity_fleet.errors import SettingsError
-from aicity_fleet.ledger.controls import ControlPanel, Pausable
+from aicity_fleet.ledger.controls import PAUSABLES, ControlPanel, Pausable
 from aicity_fleet.ledger.rules import MAX_FAILURES_IN_A_ROW
-
-PAUSABLES: tuple[Pausable, ...] = ("intake", "starts", "reports")
-"""What can be paused, in the order in which a job meets them."""
-
 
 MOST_USD = 1_000_000
 """More than any day's cap, in US dollars."""

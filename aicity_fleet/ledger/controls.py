@@ -10,14 +10,16 @@ import json
 import random
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from aicity_fleet.ledger.lua import Scripts
 from aicity_fleet.ledger.rules import MAX_FAILURES_IN_A_ROW
 from aicity_fleet.models import JsonObject
 
 Pausable = Literal["intake", "starts", "reports"]
-"""What a person can pause: accepting tasks, starting jobs, sending reports."""
+PAUSABLES: tuple[Pausable, ...] = get_args(Pausable)
+"""What a person can pause, in the order in which a job meets them: accepting tasks, starting jobs, sending
+reports."""
 
 JOBS_UNTIL_OPEN = 3
 """After how many different jobs with trouble, and no success between, nothing more starts there."""

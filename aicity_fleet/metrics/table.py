@@ -7,15 +7,13 @@ import dataclasses
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+from aicity_fleet.ledger.controls import PAUSABLES
 from aicity_fleet.ledger.rules import bucket_bounds_ms
 from aicity_fleet.metrics.reading import Reading
 from aicity_fleet.money.cost import PICODOLLARS
 
 Values = Iterable[tuple[tuple[str, ...], float]]
 """The values of a gauge, each with its labels."""
-
-PAUSABLE = ("intake", "starts", "reports")
-"""What a person can pause."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -196,7 +194,7 @@ GAUGES = (
     Gauge(
         "paused",
         "Whether a person paused it.",
-        lambda r: _each({what: what in r.controls.paused for what in PAUSABLE}),
+        lambda r: _each({what: what in r.controls.paused for what in PAUSABLES}),
         ("what",),
     ),
     Gauge(
