@@ -30,7 +30,7 @@ def up(
         Path | None, typer.Option(help="Folder for the data of the embedded Redis and the logs.")
     ] = None,
 ) -> None:
-    """Run the fleet on this machine: beat, dispatcher, workers and Flower under one supervisor.
+    """Run the fleet on this machine: dispatcher with beat, workers and Flower under one supervisor.
 
     Needs AGENT_CITY_API_KEY and OPENAI_API_KEY (or FLEET_MODELS_FILE). Without REDIS_URL it starts its
     own Redis. Ctrl-C stops everything; jobs that were running continue at the next start.

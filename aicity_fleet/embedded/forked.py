@@ -25,6 +25,7 @@ from aicity_fleet.startup import loading_for_good
 
 LOADED = (
     "aicity_fleet.aicity.client",
+    "aicity_fleet.embedded.celery_process",
     "aicity_fleet.embedded.state_folder",
     "aicity_fleet.ledger",
     "aicity_fleet.logs.configure",

@@ -257,7 +257,7 @@ _ALL = (
     ),
     Contender(
         "ours",
-        "beat, dispatcher, 2 workers and Flower, with everything on",
+        "dispatcher with beat, 2 workers and Flower, with everything on",
         _fleet("autogen"),
         "",
         _all_threads,

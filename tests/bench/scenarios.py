@@ -23,10 +23,6 @@ MEGABYTE = 1 << 20
 WARM_JOBS = 40
 """How many jobs a contender delivers before it is measured."""
 
-IDLE_WARM_JOBS = 4
-"""How many before it is measured at rest: each process has loaded everything. The fleet reads each
-delivered task back in the minute after."""
-
 POLL_EVERY_SECONDS = 0.2
 """How often a contender under load is told to look at AI City, in seconds."""
 
@@ -201,7 +197,8 @@ def idle(contender: Contender, sizes: Sizes) -> Round:
     """Measure what a contender costs that has nothing to do, polling every 30 s."""
     with stage(contender) as made:
         made.start()
-        made.deliver(IDLE_WARM_JOBS, sizes.patience(IDLE_WARM_JOBS))
+        made.deliver(WARM_JOBS, sizes.patience(WARM_JOBS))
+        time.sleep(sizes.idle_seconds)  # a delivery is read back within a minute, which is work
         cpu, began = made.cpu(), time.monotonic()
         time.sleep(sizes.idle_seconds)  # doing nothing is what is measured
         share = {

@@ -106,7 +106,9 @@ class Stage:
 
 def the_fleet(env: dict[str, str], options: Options) -> list[Program]:
     """The fleet as its embedded mode starts it, the dispatcher and the beat twice if so wished."""
-    programs = fleet_programs(env, workers=options.workers, threads=options.threads)
+    programs = fleet_programs(
+        env, workers=options.workers, threads=options.threads, beat_apart=True
+    )
     if not options.twins:
         return programs
     twins = []

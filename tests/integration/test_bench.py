@@ -162,7 +162,7 @@ def test_a_small_run_measures_the_fleet_and_leaves_nothing_behind(tmp_path):
     for entry in TEXTS["costs"].values():
         scenario, *figures = entry.get("figures", ("",))
         assert scenario != "throughput" or measured.keys() >= set(figures)
-    processes = ("redis", "beat", "dispatcher", "worker1", "worker2", "flower")
+    processes = ("redis", "dispatcher", "worker1", "worker2", "flower")
     shares = [measured[f"CPU ms/job.{name}"] for name in processes]
     assert measured["CPU ms/job"] == pytest.approx(sum(shares))
     assert measured["CPU ms/job.worker1"] > 0

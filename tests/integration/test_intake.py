@@ -86,7 +86,8 @@ def test_a_worker_fills_its_slots_in_few_turns_and_leaves_the_rest(fleet_on, led
     queue = ledger.keys.queue("jobs")
     with fleet_on(6.0) as (fleet, city):
         beat, dispatcher, worker = sorted(
-            fleet_programs(fleet.env, workers=1, threads=SLOTS), key=lambda each: each.name
+            fleet_programs(fleet.env, workers=1, threads=SLOTS, beat_apart=True),
+            key=lambda each: each.name,
         )
         fleet.start_program(beat)
         fleet.start_program(dispatcher)

@@ -86,7 +86,7 @@ def test_the_workers_alone_get_a_key_of_the_models_file(fleet, city, ledger: Led
 @pytest.mark.parametrize("name", ["worker1", "dispatcher", "beat"])
 def test_a_process_that_has_the_key_does_not_log_it(fleet, name):
     """The name of an unknown variable is logged at the start, and this one holds the key."""
-    programs = {p.name: p for p in fleet_programs(fleet.env, workers=1, threads=1)}
+    programs = {p.name: p for p in fleet_programs(fleet.env, workers=1, threads=1, beat_apart=True)}
     env = {**fleet.env, f"FLEET_{KEY}": "1"}
     fleet.start_program(dataclasses.replace(programs[name], env=env))
     wait_until(

@@ -37,7 +37,7 @@ class FleetProcesses:
 
     def start(self, *names: str, workers: int = 2) -> None:
         """Start these programs (``dispatcher``, ``beat``, ``worker1`` ...), or all of them."""
-        for program in fleet_programs(self.env, workers=workers, threads=8):
+        for program in fleet_programs(self.env, workers=workers, threads=8, beat_apart=True):
             if not names or program.name in names:
                 self.start_program(program)
 
