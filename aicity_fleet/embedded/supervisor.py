@@ -26,6 +26,9 @@ RESTART_SECONDS = (1.0, 30.0)
 STEADY_SECONDS = 60.0
 """A process that lived this long starts again with the first wait, in seconds."""
 
+LOG_BYTES = 10_000_000
+"""How large a log file may grow before the next one is begun, in bytes; as in the compose file."""
+
 KILL_SECONDS = 2.0
 """How long a killed process may take to disappear, in seconds."""
 
@@ -112,10 +115,9 @@ class _Child:
 
     def _pump(self, output: int) -> None:
         """Copy the output of the process to its log file and to ``echo``."""
-        path = self.folder / f"{self.program.name}.log"
         with (
             open(output, encoding="utf-8", errors="replace") as stream,
-            path.open("ab", buffering=0) as file,
+            contextlib.closing(_LogFile(self.folder / f"{self.program.name}.log")) as file,
         ):
             # Keep reading after any error: a process with a full pipe blocks.
             for line in stream:
@@ -125,6 +127,37 @@ class _Child:
                     # The terminal is gone; rich turns a broken pipe into an exit.
                     with contextlib.suppress(OSError, SystemExit):
                         self._echo(self.program.name, line.rstrip("\n"))
+
+
+class _LogFile:
+    """The log file of a program. When it is full, the next is begun; two earlier ones are kept."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._file = path.open("ab", buffering=0)
+
+    def write(self, line: bytes) -> None:
+        """Append a line.
+
+        Raises:
+            OSError: It cannot be written, as on a full disk. A later one may be.
+        """
+        if self._file.tell() + len(line) > LOG_BYTES:
+            self._begin_next()
+        self._file.write(line)
+
+    def close(self) -> None:
+        """Write no more."""
+        self._file.close()
+
+    def _begin_next(self) -> None:
+        names = [self._path, *(self._path.with_name(f"{self._path.name}.{n}") for n in (1, 2))]
+        for newer, older in ((names[1], names[2]), (names[0], names[1])):
+            with contextlib.suppress(FileNotFoundError):
+                newer.replace(older)
+        following = self._path.open("ab", buffering=0)
+        self._file.close()
+        self._file = following
 
 
 class Supervisor:

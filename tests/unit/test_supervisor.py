@@ -52,6 +52,27 @@ def test_a_full_disk_stops_no_program(tmp_path: Path):
         supervisor.stop()
 
 
+def test_logs_do_not_grow_without_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("aicity_fleet.embedded.supervisor.LOG_BYTES", 100_000)
+    supervisor = Supervisor(tmp_path / "logs", stop_seconds=5)
+    try:
+        supervisor.start(
+            Program("talker", (sys.executable, "-c", TALKS, str(tmp_path / "done")), {})
+        )
+        wait_until(
+            lambda: "long enough 19999\n" in supervisor.tail("talker") + "\n",
+            description="all is said",
+        )
+    finally:
+        supervisor.stop()
+    logs = sorted((tmp_path / "logs").iterdir())
+    assert [log.name for log in logs] == ["talker.log", "talker.log.1", "talker.log.2"]
+    assert max(log.stat().st_size for log in logs) <= 100_000
+    lines = "".join(log.read_text() for log in reversed(logs)).splitlines()
+    numbers = [int(line.split()[-1]) for line in lines]
+    assert numbers == list(range(numbers[0], 20_000)), "nothing is lost between two files"
+
+
 def test_what_nohup_has_ignored_stays_ignored():
     before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
     try:
