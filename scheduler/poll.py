@@ -130,7 +130,7 @@ def _look(client: AICityClient, ledger: Ledger, intake: _Intake, turn: Turn) -> 
         return hindrance
     try:
         if controls.guard_is_new:
-            ledger.controls.seed_guard(_failures_in_a_row(client))
+            _begin_ledger(client, ledger)
         for _ in range(MAX_WALKS):
             if not intake.walk(turn.prolong):
                 break
@@ -169,22 +169,28 @@ def _hindrance(controls: Controls, ledger: Ledger) -> PollSummary | None:
     return None
 
 
-def _failures_in_a_row(client: AICityClient) -> int | None:
-    """Return the failures in a row that the agent's profile shows; None when it shows none.
+def _begin_ledger(client: AICityClient, ledger: Ledger) -> None:
+    """Tell a new ledger what the agent's profile shows: the failures in a row, and whether it is busy.
 
-    Not documented; the guard assumes the worst without it.
+    Nothing of the profile's shape is documented. The guard assumes the worst where it shows no failures.
+    An agent that is busy was told so by the fleet, before its ledger was lost; so the fleet may end it.
 
     Raises:
         AICityError: What says no to every request of ours.
     """
     try:
-        found = client.profile().get("consecutiveFailures")
+        profile = client.profile()
     except (AICityUnauthorizedError, AICityRateLimitedError):
         raise
     except (AICityError, ContractError):
-        return None
-    is_count = isinstance(found, int) and not isinstance(found, bool) and found >= 0
-    return int(found) if is_count else None  # type: ignore[arg-type]
+        profile = {}
+    if profile.get("availability") == "busy":
+        ledger.controls.note_availability("busy")
+    failures = profile.get("consecutiveFailures")
+    is_count = isinstance(failures, int) and not isinstance(failures, bool) and failures >= 0
+    ledger.controls.seed_guard(
+        failures if is_count else None
+    )  # last: after it, the ledger is not new
 
 
 @dataclasses.dataclass(slots=True)

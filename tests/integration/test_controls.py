@@ -141,6 +141,25 @@ def test_a_paused_intake_takes_nothing_loses_nothing_and_tells_that_the_agent_is
     assert {job.job_id for job in ledger.jobs()} == set(ids)
 
 
+@pytest.mark.parametrize(
+    ("shown", "then"), [("busy", "available"), ("offline", "offline"), ("available", "available")]
+)
+def test_a_wiped_ledger_ends_the_busyness_that_the_lost_one_had_set(ledger, city, shown, then):
+    with city.client() as client:
+        client.set_availability(shown)
+        ledger.client.delete(*ledger.client.keys(ledger.keys.prefix + "*"))
+        assert poll_once(ledger, city) == "ok"
+        assert client.profile()["availability"] == then
+
+
+def test_a_busy_agent_whose_owner_said_so_later_stays_busy(ledger, city):
+    assert poll_once(ledger, city) == "ok"
+    with city.client() as client:
+        client.set_availability("busy")
+        assert poll_once(ledger, city) == "ok"
+        assert client.profile()["availability"] == "busy"
+
+
 def test_a_pause_reaches_every_process_within_two_seconds(ledger, others):
     """Three processes claim and finish as fast as they can; once a pause is seen, none claims again."""
     ids = [f"t{number}" for number in range(1500)]
