@@ -221,7 +221,8 @@ class Settings(BaseModel):
     retention_days: float = Field(
         14, alias="FLEET_RETENTION_DAYS", gt=0, le=365, validate_default=True
     )
-    """How long a reported job stays readable; at least ``FLEET_READ_BACK_DAYS``."""
+    """How long a job stays readable that was reported, refused, cancelled or acknowledged; at least
+    ``FLEET_READ_BACK_DAYS``."""
     metrics_port: int = Field(0, alias="FLEET_METRICS_PORT", ge=0, le=65535)
     """The port at which the dispatcher serves metrics for Prometheus; 0 for none."""
     metrics_address: str = Field("127.0.0.1", alias="FLEET_METRICS_ADDRESS", min_length=1)

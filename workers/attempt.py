@@ -26,6 +26,11 @@ class Attempt:
     team: str = ""
     """The name of the team that ran, for the brake."""
 
+    @property
+    def endpoint(self) -> str:
+        """The model endpoint that the job's team calls, as its breaker is named."""
+        return self.worker.terms.endpoint_for(self.lease.task.task_type)
+
     def finish(self, outcome: Outcome, *, score: int | None = None) -> JsonObject:
         """Write the outcome into the outbox, and have it reported.
 

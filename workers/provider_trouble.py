@@ -101,9 +101,10 @@ def _note_trouble(
         still_serves=serves,
         confirms=attempt.lease.excuses < MAX_CONFIRMED,
     )
-    # Claims wait for this worker's own endpoint; a job waits for another one itself.
-    is_own = endpoint == attempt.worker.terms.endpoint
-    return asked if is_own else max(asked, seen.closed_seconds), seen.other_jobs
+    # Claims wait for the endpoint of the job's team; a job waits for another one itself.
+    return asked if endpoint == attempt.endpoint else max(
+        asked, seen.closed_seconds
+    ), seen.other_jobs
 
 
 def _send_back(attempt: Attempt, why: str, wait_seconds: float, counts_as: Count) -> JsonObject:

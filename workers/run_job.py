@@ -81,7 +81,7 @@ def run_job(job_id: str, worker: Worker) -> JsonObject:
         if result is None:
             did = _settle_broken(Attempt(lease, worker, Spent(ran_ms), stop_switch))
         else:
-            spent = _spent(result, ran_ms, worker)
+            spent = _spent(result, ran_ms, worker.terms.endpoint_for(lease.task.task_type))
             did = _settle(Attempt(lease, worker, spent, stop_switch, result.team), result)
     log.info("job.stopped", job_id=job_id, attempt=lease.token, **did)
     return {"job_id": job_id, "attempt": lease.token, "seconds": ran_ms / 1000, **did}
@@ -89,7 +89,7 @@ def run_job(job_id: str, worker: Worker) -> JsonObject:
 
 def _settle(attempt: Attempt, result: TeamResult) -> JsonObject:
     """Turn the ending of a run into its one move in the ledger."""
-    spent, worker = attempt.spent, attempt.worker
+    spent = attempt.spent
     match result.ending:
         case Delivered(text=text, score=score):
             done = Completed(text, spent.ran_ms, result.model, result.agents)
@@ -97,14 +97,14 @@ def _settle(attempt: Attempt, result: TeamResult) -> JsonObject:
         case Rejected(code=code, message=message):
             return attempt.finish(Failed(code, message, spent.ran_ms))
         case ProviderTrouble() | ProviderFatal() as trouble:
-            return after_trouble(attempt, trouble, result.endpoint or worker.terms.endpoint)
+            return after_trouble(attempt, trouble, result.endpoint or attempt.endpoint)
         case Interrupted(reason="lease_lost"):
             return _let_go(attempt)
         case Interrupted(reason=reason):
             return attempt.release(reason)
 
 
-def _spent(result: TeamResult, ran_ms: int, worker: Worker) -> Spent:
+def _spent(result: TeamResult, ran_ms: int, endpoint: str) -> Spent:
     """Return what an attempt took, with what it showed of the model that answered."""
     spent = Spent(
         ran_ms,
@@ -117,7 +117,7 @@ def _spent(result: TeamResult, ran_ms: int, worker: Worker) -> Spent:
     # After trouble, the endpoint is that of the last call, which may have been the judge's.
     if isinstance(result.ending, ProviderTrouble | ProviderFatal) or not result.usage.model_calls:
         return spent
-    endpoint = result.endpoint or worker.terms.endpoint
+    endpoint = result.endpoint or endpoint
     if result.ignores_tools:
         log.info("model.ignores_tools", endpoint=endpoint, hand_in=result.hand_in)
     without_tool = result.hand_in if result.ignores_tools else ""

@@ -22,7 +22,8 @@ def run_job_task(job_id: str) -> JsonObject:
 def _worker() -> Worker:
     worker = Worker.open(settings, messages)
     # The operator may have restarted it after fixing the key or the quota; an open breaker would delay it.
-    worker.ledger.controls.provider_works(worker.terms.endpoint)
+    for endpoint in {worker.terms.endpoint, *worker.terms.endpoints.values()}:
+        worker.ledger.controls.provider_works(endpoint)
     return worker
 
 

@@ -8,7 +8,7 @@ from aicity_fleet.stop_switch import StopSwitch
 from aicity_fleet.team import Team, TeamRun, open_routes, run_team
 from aicity_fleet.team.declare.catalog import known_only, teams_of
 from aicity_fleet.team.declare.models_file import models_of
-from aicity_fleet.team.declare.spec import DEFAULT_MODEL
+from aicity_fleet.team.declare.spec import TeamSpec
 from aicity_fleet.team.model.budget import SpendingLimiter, limits_of, require_prices
 from aicity_fleet.team.model.health_check import HealthChecks
 from aicity_fleet.team.tools import TOOL_NAMES
@@ -41,8 +41,15 @@ class TeamRunner:
         self._loop = EventLoopThread()
         self._models = self._loop.run(self._opened.__aenter__())
         self._health = HealthChecks()
-        self.endpoint = self._models[DEFAULT_MODEL].name
+        self.endpoint = self._endpoint_of(self._teams.team_for(""))
         """The host and model that most jobs call: the name of the breaker, and what people see."""
+        every = {each: self._endpoint_of(spec) for each, spec in self._teams.by_type.items()}
+        self.endpoints = {each: name for each, name in every.items() if name != self.endpoint}
+        """Those of the task types whose teams call another."""
+
+    def _endpoint_of(self, spec: TeamSpec) -> str:
+        """Return where a team's specialist calls: the model that does most of the work."""
+        return self._models[spec.members[-1].model].name
 
     def run(
         self,

@@ -92,6 +92,7 @@ class Worker:
                 lease_seconds=settings.lease_seconds,
                 max_running=settings.max_running_jobs,
                 endpoint=teams.endpoint,
+                endpoints=teams.endpoints,
                 brake=settings.brake,
                 day_cap_usd=settings.max_day_usd,
             ),

@@ -163,7 +163,7 @@ def _standing(answer: Answer) -> Iterator[Finding]:
             "AI City agent",
             "The agent is offline at AI City.",
             "AI City may give it no tasks.",
-            "Set it to available in AI City's dashboard: the fleet ends only the state busy, which it sets.",
+            "Set it to available in AI City's dashboard: the fleet ends only what it sets, busy.",
         )
     else:
         facts = [

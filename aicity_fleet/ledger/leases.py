@@ -1,6 +1,7 @@
 """The values that the ledger grants: leases on jobs and reports, and the work that a sweep found."""
 
 import dataclasses
+from collections.abc import Mapping
 from decimal import Decimal
 
 from aicity_fleet.models import AssignedTask, JobState, Outcome
@@ -18,11 +19,17 @@ class ClaimTerms:
     """How many jobs the whole fleet may run at once; 0 for any number."""
     endpoint: str = ""
     """The model endpoint that the process calls, as its breaker is named; the breaker may refuse."""
+    endpoints: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    """The endpoints of the task types whose teams call another one."""
     brake: str = ""
     """When to run one job at a time: ``5/8`` after 5 failures among the latest 8 jobs; empty for never. The
     other moves obey what the latest claim said."""
     day_cap_usd: Decimal | None = None
     """What the whole fleet may spend in a day, in US dollars; None for any amount."""
+
+    def endpoint_for(self, task_type: str) -> str:
+        """Return the model endpoint that the team of a task type calls."""
+        return self.endpoints.get(task_type, self.endpoint)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -100,6 +100,7 @@ class Runs:
             lease_ms=int(terms.lease_seconds * 1000),
             max_running=terms.max_running,
             endpoint=terms.endpoint,
+            endpoints=json.dumps(dict(terms.endpoints)) if terms.endpoints else None,
             brake=terms.brake,
             is_alone=int(is_alone),
             probe_ms=int(PROBE_SECONDS * 1000),

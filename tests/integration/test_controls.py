@@ -152,6 +152,22 @@ def test_a_wiped_ledger_ends_the_busyness_that_the_lost_one_had_set(ledger, city
         assert client.profile()["availability"] == then
 
 
+def test_a_job_waits_for_the_endpoint_of_its_own_team_alone(ledger):
+    for job_id, task_type in (
+        ("here", "general"),
+        ("there", "code_review"),
+        ("later", "code_review"),
+    ):
+        ledger.accept(AssignedTask(job_id, task_type, "x"))
+    terms = {"endpoint": "a.example", "endpoints": {"code_review": "b.example"}}
+    for job_id in ("there", "later", "another"):
+        ledger.controls.provider_trouble("b.example", job_id, "it is down")
+    assert claim(ledger, "there", **terms) == NotClaimed("provider_down")
+    assert isinstance(claim(ledger, "here", **terms), Lease)
+    assert ledger.controls.provider_works("b.example")
+    assert isinstance(claim(ledger, "there", **terms), Lease)
+
+
 def test_a_busy_agent_whose_owner_said_so_later_stays_busy(ledger, city):
     assert poll_once(ledger, city) == "ok"
     with city.client() as client:

@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import threading
+import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -392,6 +393,51 @@ def test_a_settled_job_expires_and_the_index_forgets_it(redis_client, agent):
         lambda: short.sweep() is not None and short.counts()[JobState.REPORTED] == 0,
         description="the index forgets it",
     )
+
+
+def test_a_cancelled_or_acknowledged_job_expires_and_an_undecided_one_does_not(redis_client, agent):
+    short = Ledger(redis_client, Keys(agent), retention_seconds=0.05)
+    for job_id in ("cancelled", "acknowledged", "undecided"):
+        short.accept(AssignedTask(job_id, "general", "x"))
+    short.operator.cancel("cancelled", "x")
+    for job_id in ("acknowledged", "undecided"):
+        short.finish(claim(short, job_id), DONE, SPENT)
+        assert short.quarantine(take(short, job_id), "x", was_refused=False)
+    short.operator.acknowledge("acknowledged", "x")
+
+    def only_one_is_left() -> bool:
+        short.sweep()
+        return [job.job_id for job in short.jobs()] == ["undecided"]
+
+    wait_until(only_one_is_left, description="the others expire")
+    assert short.counts()[JobState.QUARANTINED] == 1
+    assert not redis_client.exists(*map(short.keys.audit, ("cancelled", "acknowledged")))
+
+
+def test_a_cancelled_job_that_is_still_listed_is_no_new_task(redis_client, agent):
+    """Its record is all that keeps it from being run."""
+    short = Ledger(redis_client, Keys(agent), retention_seconds=0.4)
+    short.accept(TASK)
+    short.operator.cancel("clx1", "x")
+    for _ in range(8):
+        time.sleep(0.1)
+        short.sweep()
+        assert short.accept(TASK) == "known"
+
+
+def test_a_job_that_was_to_expire_stays_once_a_person_moves_it_on(redis_client, agent):
+    short = Ledger(redis_client, Keys(agent), retention_seconds=0.4)
+    short.accept(TASK)
+    short.operator.cancel("clx1", "x")
+    time.sleep(0.2)
+    short.accept(TASK)  # it is listed, so its record stays for now
+    wait_until(
+        lambda: short.sweep() is not None and redis_client.pttl(short.keys.job("clx1")) > 0,
+        description="it is to expire",
+    )
+    short.operator.rerun("clx1", "x")
+    assert redis_client.pttl(short.keys.job("clx1")) == -1
+    assert redis_client.pttl(short.keys.audit("clx1")) == -1
 
 
 def test_a_reported_job_that_is_still_listed_stays_known(ledger, redis_client):

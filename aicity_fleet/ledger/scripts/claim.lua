@@ -4,6 +4,7 @@
 --   lease_ms
 --   max_running: most jobs of the fleet that may run at once; 0 for any number
 --   endpoint: the model endpoint that the process would call, or ''
+--   endpoints: those of the task types whose teams call another, as JSON, or ''
 --   brake: see `is_braked`; the other scripts find it in the controls
 --   is_alone: '1' when the job would run alone in its process
 --   probe_ms: how long a probe of an endpoint may take
@@ -16,9 +17,9 @@ local id, arg = ARGV[1], named(2)
 local job = key('job', id)
 local fields = redis.call('HMGET', job, 'state', 'not_before', 'task', 'nonce', 'releases',
   'excuses', 'breaks', 'troubles', 'isolated', 'ran_ms', 'spent', 'unanswered_cost', 'sent_at', 'claim',
-  'attempt', 'listed_at', 'accepted_at')
+  'attempt', 'listed_at', 'accepted_at', 'task_type')
 local state, not_before, task, nonce, releases, excuses, breaks, troubles, isolated, ran_ms, spent, unanswered,
-  sent_at, claim, attempt, listed_at, accepted_at = unpack(fields)
+  sent_at, claim, attempt, listed_at, accepted_at, task_type = unpack(fields)
 
 local function lease(token)
   return {tostring(token), task, nonce, releases or '0', excuses or '0', breaks or '0', troubles or '0',
@@ -77,10 +78,11 @@ if arg.day_cap ~= '' then
     return refuse('day_cap', NOW + 30000) -- and not until midnight: a person may raise it
   end
 end
-local breaker = read_breaker(arg.endpoint)
+local endpoint = arg.endpoints ~= '' and cjson.decode(arg.endpoints)[task_type] or arg.endpoint
+local breaker = read_breaker(endpoint)
 if breaker.open_until and breaker.open_until > NOW then
   -- A probe may end long before its time is up.
-  wait_for_endpoint(arg.endpoint, id)
+  wait_for_endpoint(endpoint, id)
   return refuse('provider_down', breaker.is_probing and NOW + 1000 or breaker.open_until)
 end
 -- The probe is another job than the one that failed there last, if one comes in time.
@@ -94,7 +96,7 @@ if isolated and arg.is_alone ~= '1' then
 end
 if breaker.open_until then
   breaker.open_until, breaker.is_probing = NOW + tonumber(arg.probe_ms), true -- this job is the probe
-  write_breaker(arg.endpoint, breaker)
+  write_breaker(endpoint, breaker)
 end
 -- The sweep learns which messages must have been taken by now.
 if tonumber(sent_at or '0') > tonumber(redis.call('HGET', TURNS, 'claimed_sent_at') or '0') then

@@ -30,8 +30,6 @@ end
 redis.call('HDEL', job, 'outcome', 'outcome_kind', 'finish_token', 'finished_at', 'score', 'judgement', 'refused',
   'tried', 'first_report_at', 'report_lease_until', 'guard_mark', 'despite_guard', 'isolated', 'cancel', 'failure_counted', 'reason', 'lapsed_in')
 redis.call('HSET', job, 'lapses', 0, 'releases', 0, 'breaks', 0, 'troubles', 0, 'excuses', 0)
-redis.call('PERSIST', job)
-redis.call('PERSIST', key('audit', id))
 queue(id, NOW)
 note(id, 'rerun', ARGV[2])
 return {1, state, ''}

@@ -143,12 +143,18 @@ for _, id in ipairs(reports) do
   redis.call('ZADD', key('state', 'finished'), NOW + arg.report_again_ms, id)
 end
 
--- Drop expired jobs from the index: reported ones, and refused ones that AI City lists no more.
+-- Drop expired jobs from the index: reported ones, and quarantined ones that wait for nobody. The record of such a job
+-- stays while AI City lists the task, which would be accepted as a new one.
 for _, state in ipairs({'reported', 'quarantined'}) do
   local old = redis.call('ZRANGEBYSCORE', key('state', state), '-inf', NOW - arg.retention_ms,
     'LIMIT', 0, limit)
   for _, id in ipairs(old) do
-    if redis.call('EXISTS', key('job', id)) == 0 then
+    local job = key('job', id)
+    if redis.call('PTTL', job) == -1 and redis.call('ZSCORE', DECIDED, id) then
+      local listed_at = tonumber(redis.call('HGET', job, 'listed_at') or '0')
+      expire_job(id, math.max(0, listed_at + arg.retention_ms - NOW))
+    end
+    if redis.call('EXISTS', job) == 0 then
       redis.call('ZREM', key('state', state), id)
       redis.call('ZREM', DECIDED, id)
     else

@@ -13,6 +13,20 @@ local function decide(id, why)
   redis.call('HSETNX', key('job', id), 'decision', why)
 end
 
+-- Delete everything that is recorded of a job after this time.
+local function expire_job(id, ms)
+  for _, name in ipairs({'job', 'audit', 'journal'}) do
+    redis.call('PEXPIRE', key(name, id), ms)
+  end
+end
+
+-- Keep it after all.
+local function keep_job(id)
+  for _, name in ipairs({'job', 'audit', 'journal'}) do
+    redis.call('PERSIST', key(name, id))
+  end
+end
+
 -- Put a job into a state; `due` is when something has to look at it next.
 local function move(id, to, due)
   local job = key('job', id)
@@ -25,6 +39,9 @@ local function move(id, to, due)
   elseif not from or from == 'quarantined' then -- a corrected task becomes a job under the same id
     redis.call('ZREM', DECIDED, id)
     redis.call('HDEL', job, 'decision')
+    if from then
+      keep_job(id)
+    end
   end
   redis.call('ZADD', key('state', to), due, id)
   redis.call('HSET', job, 'state', to, 'changed_at', NOW)
@@ -38,13 +55,6 @@ local function queue(id, due)
   move(id, 'queued', due)
   redis.call('HSET', key('job', id), 'not_before', due, 'owner', '')
   redis.call('ZADD', UNSENT, due, id)
-end
-
--- Delete everything that is recorded of a job after this time.
-local function expire_job(id, ms)
-  for _, name in ipairs({'job', 'audit', 'journal'}) do
-    redis.call('PEXPIRE', key(name, id), ms)
-  end
 end
 
 -- Whether `token` is that of the running job's current lease. It includes the nonce: attempts start at 1 again
