@@ -13,16 +13,19 @@ local function decide(id, why)
   redis.call('HSETNX', key('job', id), 'decision', why)
 end
 
+-- The keys that live as long as their job.
+local PARTS = {'job', 'audit', 'journal'}
+
 -- Delete everything that is recorded of a job after this time.
 local function expire_job(id, ms)
-  for _, name in ipairs({'job', 'audit', 'journal'}) do
+  for _, name in ipairs(PARTS) do
     redis.call('PEXPIRE', key(name, id), ms)
   end
 end
 
 -- Keep it after all.
 local function keep_job(id)
-  for _, name in ipairs({'job', 'audit', 'journal'}) do
+  for _, name in ipairs(PARTS) do
     redis.call('PERSIST', key(name, id))
   end
 end
