@@ -21,6 +21,7 @@
     ├── ToolError                    a tool cannot do what the specialist asked
     ├── ReplayError                  a journal cannot be replayed
     │   └── JournalEndedError        the journal fits, but ends before the run does
+    ├── ArchiveError                 the archive of settled jobs cannot be used
     └── SimulatorError               the simulator cannot do what was asked
 
 Expected endings of a job are values (``models``), not exceptions. Arguments are positional only,
@@ -158,6 +159,10 @@ class ReplayError(FleetError):
 
 class JournalEndedError(ReplayError):
     """The run needs a call that comes after the end of the journal."""
+
+
+class ArchiveError(FleetError):
+    """The archive of settled jobs cannot be read or written."""
 
 
 class SimulatorError(FleetError):

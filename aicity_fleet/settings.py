@@ -223,6 +223,9 @@ class Settings(BaseModel):
     )
     """How long a job stays readable that was reported, refused, cancelled or acknowledged; at least
     ``FLEET_READ_BACK_DAYS``."""
+    archive: Path | None = Field(None, alias="FLEET_ARCHIVE")
+    """The SQLite file into which the dispatcher copies every settled job before its retention ends. None by
+    default; with ``up`` a file in its data folder. Several dispatchers of one machine may share it."""
     metrics_port: int = Field(0, alias="FLEET_METRICS_PORT", ge=0, le=65535)
     """The port at which the dispatcher serves metrics for Prometheus; 0 for none."""
     metrics_address: str = Field("127.0.0.1", alias="FLEET_METRICS_ADDRESS", min_length=1)

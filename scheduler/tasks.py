@@ -91,6 +91,12 @@ def _start_sweep(**_: object) -> None:
         max_running = settings.max_running_jobs
         sweeper = Sweeper(_ledger(), messages, settings.sweep_seconds, max_running=max_running)
         sweeper.start(_background)
+        if settings.archive is not None:
+            from aicity_fleet.archive import Archive  # noqa: PLC0415 -- not every fleet has one
+            from scheduler.archiver import Archiver  # noqa: PLC0415
+
+            archive = Archive(settings.archive, settings.agent)
+            Archiver(_ledger(), archive, _stopping.is_set).start(_background)
         if settings.metrics_port:
             from aicity_fleet.metrics.server import serve_metrics  # noqa: PLC0415 -- most need none
 

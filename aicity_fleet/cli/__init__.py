@@ -10,6 +10,7 @@ from aicity_fleet.cli import (
     aicity,
     demo,
     doctor,
+    history,
     job_list,
     jobs,
     metrics,
@@ -40,6 +41,8 @@ app.command("metrics")(metrics.metrics)
 app.command("doctor")(doctor.doctor)
 app.command("jobs")(job_list.jobs)
 app.command("job")(jobs.job)
+app.command("history")(history.history)
+app.command("export")(history.export)
 app.command("pause")(pause.pause)
 app.command("resume")(pause.resume)
 app.command("cap")(pause.cap)

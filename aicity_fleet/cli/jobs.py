@@ -1,6 +1,7 @@
 """The command ``job``: shows one job with its audit trail, or replays, exports or follows it."""
 
 import json
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated
@@ -22,6 +23,7 @@ from aicity_fleet.cli.display import (
 )
 from aicity_fleet.cli.follow import follow as follow_job
 from aicity_fleet.cli.follow import progress_line
+from aicity_fleet.cli.history import archived
 from aicity_fleet.cli.money import (
     cost_text,
     earnings_text,
@@ -31,7 +33,7 @@ from aicity_fleet.cli.money import (
 )
 from aicity_fleet.errors import FleetError
 from aicity_fleet.journal import Entry
-from aicity_fleet.ledger import Job, Ledger
+from aicity_fleet.ledger import Job, WholeJob
 from aicity_fleet.models import TAKEN_BACK, Completed, Failed, JobState, JsonObject
 
 LATER_TEXTS = {
@@ -75,11 +77,11 @@ def job(
         raise typer.BadParameter("Use only one of --replay, --transcript, --export and --follow.")
     settings = read_settings()
     ledger = open_ledger(settings)
-    found = ledger.get(job_id)
-    if found is None:
+    whole = ledger.whole(job_id) or archived(settings, job_id)
+    if whole is None:
         raise FleetError(
             f"The ledger has no job '{job_id}'. 'aicity-fleet jobs' lists the jobs; a reported job is "
-            "deleted after FLEET_RETENTION_DAYS."
+            "deleted after FLEET_RETENTION_DAYS, and 'aicity-fleet history' lists those in the archive."
         )
     if follow:
         follow_job(ledger, job_id, as_json=as_json)
@@ -87,7 +89,7 @@ def job(
     if replay or transcript or export:
         from aicity_fleet.cli import journal  # noqa: PLC0415 -- only for replays
 
-        fixture = journal.recorded(ledger, found)
+        found, fixture = whole.job, journal.recorded(whole)
         if export:
             journal.export(found, fixture, export, settings, force=force, as_json=as_json)
         elif replay:
@@ -95,14 +97,12 @@ def job(
         else:
             journal.transcript(found, fixture, as_json=as_json)
         return
-    _show(ledger, found, as_json=as_json)
+    _show(whole, ledger.now(), as_json=as_json)
 
 
-def _show(ledger: Ledger, found: Job, *, as_json: bool) -> None:
-    job_id = found.job_id
-    trail = ledger.audit(job_id)
-    words = last_words(ledger.journal(job_id)) if isinstance(found.outcome, Failed) else ""
-    now = ledger.now()
+def _show(whole: WholeJob, now: datetime, *, as_json: bool) -> None:
+    found, trail = whole.job, whole.audit
+    words = last_words(whole.journal) if isinstance(found.outcome, Failed) else ""
     if as_json:
         money = money_json(found, now)
         more = {"cost_usd": money["cost_usd"], "money": money, "audit": trail, "last_words": words}
@@ -197,7 +197,7 @@ def plain_lines(value: JsonObject) -> list[tuple[str, str]]:
     return lines
 
 
-def last_words(journal: list[str]) -> str:
+def last_words(journal: Sequence[str]) -> str:
     """Return the last text of the model, from an answer or a hand-in; empty if there is none."""
     for text in reversed(journal):
         entry = Entry.from_json(json.loads(text))

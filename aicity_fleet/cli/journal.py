@@ -20,7 +20,7 @@ from aicity_fleet.cli.display import ENDING_NAMES, console, notes, print_json
 from aicity_fleet.cli.transcript import print_event, recorded_answers
 from aicity_fleet.errors import FleetError, JournalEndedError, ReplayError, SettingsError
 from aicity_fleet.journal import Entry
-from aicity_fleet.ledger import Job, Ledger
+from aicity_fleet.ledger import Job, WholeJob
 from aicity_fleet.models import Completed, Delivered, Ending, Failed, Outcome, Rejected
 from aicity_fleet.redaction import foreign_secrets_in, variables_in
 from aicity_fleet.settings import Settings
@@ -30,16 +30,17 @@ if TYPE_CHECKING:
     from aicity_fleet.team.replay.transcript import TranscriptEvent
 
 
-def recorded(ledger: Ledger, job: Job) -> Fixture:
+def recorded(whole: WholeJob) -> Fixture:
     """Return the recorded run of a job.
 
     Raises:
         ReplayError: The job never ran, because its task is malformed.
     """
+    job = whole.job
     if job.task is None:
         raise ReplayError(f"Job '{job.job_id}' never ran, because its task is malformed.")
-    entries = tuple(Entry.from_json(json.loads(text)) for text in ledger.journal(job.job_id))
-    return Fixture(job.task, ledger.nonce(job.job_id), entries, job.outcome)
+    entries = tuple(Entry.from_json(json.loads(text)) for text in whole.journal)
+    return Fixture(job.task, whole.nonce, entries, job.outcome)
 
 
 def replay(job: Job, fixture: Fixture, *, as_json: bool) -> None:

@@ -87,13 +87,16 @@ class Selection:
         )
 
 
-def parse_age(text: str) -> timedelta:
+def parse_age(text: str, option: str = "--older-than") -> timedelta:
     """Read an age such as ``90s``, ``2h`` or ``1.5d``.
+
+    Args:
+        option: The option that it was given with, for the error.
 
     Raises:
         typer.BadParameter: The text is not an age.
     """
     found = re.fullmatch(r"(\d{1,6}(?:\.\d{1,3})?)([smhd])", text.strip())
     if found is None:
-        raise typer.BadParameter(f"--older-than: '{text}' is not an age. Write 90s, 15m, 2h or 3d.")
+        raise typer.BadParameter(f"{option}: '{text}' is not an age. Write 90s, 15m, 2h or 3d.")
     return timedelta(**{_UNITS[found[2]]: float(found[1])})

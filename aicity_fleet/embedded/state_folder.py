@@ -71,6 +71,11 @@ class StateFolder:
         """The file with the URL of the embedded Redis while it runs; only its owner can read it."""
         return self.path / "redis.url"
 
+    @property
+    def archive(self) -> Path:
+        """The archive of settled jobs."""
+        return self.path / "archive.sqlite"
+
     def publish(self, redis_url: str) -> None:
         """Write the URL of the embedded Redis, so that other commands of this user find it."""
         self.redis_url.unlink(missing_ok=True)

@@ -85,6 +85,7 @@ def _run(plan: Plan, env: dict[str, str]) -> None:
             echo=_echo,
             fork_env=environment_of(None, env),
         )
+        env.setdefault("FLEET_ARCHIVE", str(folder.archive.absolute()))
         try:
             if plan.with_redis:
                 server = new_redis_server(folder.redis)

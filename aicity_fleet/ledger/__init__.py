@@ -16,6 +16,7 @@ from aicity_fleet.ledger.leases import (
     SweepResult,
 )
 from aicity_fleet.ledger.ledger import Ledger, RefusedTask
+from aicity_fleet.ledger.whole import WholeJob
 
 __all__ = [
     "ClaimTerms",
@@ -29,4 +30,5 @@ __all__ = [
     "ReportLease",
     "Settled",
     "SweepResult",
+    "WholeJob",
 ]

@@ -15,6 +15,7 @@ from typing import Any, Literal
 import redis
 
 from aicity_fleet.ledger import outbox, runs
+from aicity_fleet.ledger.archiving import Archiving
 from aicity_fleet.ledger.connection import check_layout, connect, wrapped
 from aicity_fleet.ledger.controls import ControlPanel
 from aicity_fleet.ledger.coordination import Coordination
@@ -89,6 +90,7 @@ class Ledger(runs.Runs, outbox.Outbox, Records):
         self.controls = ControlPanel(self._scripts)
         self.operator = OperatorMoves(self._scripts)
         self.spending = Spending(self._scripts)
+        self.archiving = Archiving(self._scripts)
         self.journals = Journals(self._scripts, max_bytes=max_journal_bytes)
         self.read_backs = ReadBacks(self._scripts, window_seconds=read_back_seconds)
         check_layout(client, keys)

@@ -3,7 +3,6 @@
 It changes nothing. A part of ``Ledger``.
 """
 
-import json
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -14,6 +13,7 @@ from aicity_fleet.ledger.connection import wrapped
 from aicity_fleet.ledger.job import Job
 from aicity_fleet.ledger.keys import Keys
 from aicity_fleet.ledger.packing import unpack
+from aicity_fleet.ledger.whole import WholeJob, trail_of
 from aicity_fleet.models import JobState, JsonObject
 
 BATCH = 100
@@ -46,9 +46,20 @@ class Records:
     def audit(self, job_id: str) -> list[JsonObject]:
         """Return a job's audit trail, oldest line first; ``at`` is an aware datetime."""
         with wrapped("read an audit trail"):
-            lines = self.client.lrange(self.keys.audit(job_id), 0, -1)
-        trail = [json.loads(line) for line in lines]
-        return [{**line, "at": datetime.fromtimestamp(line["at"] / 1000, UTC)} for line in trail]
+            lines: Any = self.client.lrange(self.keys.audit(job_id), 0, -1)
+        return trail_of(lines)
+
+    def whole(self, job_id: str) -> WholeJob | None:
+        """Return all that is known of a job; None when the ledger does not know it."""
+        with wrapped("read a job"):
+            pipe = self.client.pipeline(transaction=False)
+            pipe.hgetall(self.keys.job(job_id))
+            pipe.lrange(self.keys.audit(job_id), 0, -1)
+            pipe.lrange(self.keys.journal(job_id), 0, -1)
+            fields, lines, entries = pipe.execute()
+        if not fields:
+            return None
+        return WholeJob(job_id, fields, lines, [unpack(str(entry)) for entry in entries])
 
     def journal(self, job_id: str) -> list[str]:
         """Return the entries of a job's journal as JSON texts, oldest first."""

@@ -26,9 +26,9 @@ COMPOSE_ALONE = {
 }
 """Variables that docker-compose.yml reads and the fleet does not."""
 
-OTHER_DEFAULTS = {"REDIS_URL", "FLEET_DRAIN_SECONDS"}
-"""Settings whose default is another in docker-compose.yml: there they name a service, or it gives more time
-to stop, or only its networks reach the port."""
+OTHER_DEFAULTS = {"REDIS_URL", "FLEET_DRAIN_SECONDS", "FLEET_ARCHIVE"}
+"""Settings whose default is another in docker-compose.yml: there they name a service or a volume, or it
+gives more time to stop, or only its networks reach the port."""
 
 LINE = re.compile(r"^#?([A-Z][A-Z0-9_]*)=(.*)$")
 

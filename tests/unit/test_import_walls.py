@@ -165,6 +165,7 @@ FOREIGN = {
     "celery": {
         "aicity_fleet/messaging/broker.py",
         "aicity_fleet/celery_app.py",
+        "aicity_fleet/embedded/celery_process.py",
         "aicity_fleet/messaging/consumer_watch.py",
         "aicity_fleet/messaging/event_batches.py",
         "aicity_fleet/messaging/memory_limit.py",

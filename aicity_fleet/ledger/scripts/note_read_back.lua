@@ -75,4 +75,5 @@ else
   end
   redis.call('ZADD', READ_BACKS, NOW + arg.next_ms, id)
 end
+to_archive(id)
 return 1

@@ -83,4 +83,5 @@ else
   let_one_go() -- never after a failure: one failure between two successes
 end
 expire_job(id, arg.retention_ms)
+to_archive(id)
 return reply(1)

@@ -60,6 +60,14 @@ local function queue(id, due)
   redis.call('ZADD', UNSENT, due, id)
 end
 
+-- Have a settled job archived, again where it has changed, if anybody archives.
+local function to_archive(id)
+  if tonumber(control('archives_until') or '0') > NOW then
+    redis.call('ZADD', TO_ARCHIVE, redis.call('HINCRBY', CONTROLS, 'archive_marks', 1), id)
+    redis.call('PEXPIRE', TO_ARCHIVE, 30 * 86400 * 1000)
+  end
+end
+
 -- Whether `token` is that of the running job's current lease. It includes the nonce: attempts start at 1 again
 -- in a ledger that was wiped, and a lease from before must not fit.
 local function owns_run(id, token)

@@ -24,6 +24,7 @@ local TAKEN_BACK = PREFIX .. 'taken_back' -- jobs whose earnings AI City took ba
 local RECORD = PREFIX .. 'record'
 local UNLISTED = PREFIX .. 'unlisted' -- queued jobs whose task the last whole walk did not show, by when they waited
 local DECIDED = PREFIX .. 'decided' -- jobs in quarantine that wait for nobody; the score says why
+local TO_ARCHIVE = PREFIX .. 'to_archive' -- settled jobs that are new to the archive, or changed; the score is a mark
 
 local function key(name, id)
   return PREFIX .. name .. ':' .. id
