@@ -1,7 +1,7 @@
 """Formats values for a terminal: states in colour, endings, times, durations, money, JSON."""
 
 import json
-from datetime import UTC, datetime
+from datetime import datetime
 from decimal import Decimal
 from typing import Annotated, Any
 
@@ -46,13 +46,6 @@ ENDING_NAMES: dict[type, str] = {
 }
 """How the run of a team ended, by the class of its ending."""
 
-HAND_IN_NAMES: dict[str, str] = {
-    "tool": "with the tool",
-    "marker": "with the marker",
-    "plain": "as a plain answer",
-}
-"""How a model handed in, in words."""
-
 SILENCES: dict[str, str] = {
     "unreadable": "its answers could not be read",
     "refused": "its provider declined to answer",
@@ -91,33 +84,6 @@ def state_text(state: JobState) -> Text:
 def foreign(text: str) -> Text:
     """Return a stranger's text without the control characters that could steer the terminal."""
     return Text("".join(char for char in text if char.isprintable() or char in "\n\t"))
-
-
-def moment(value: datetime | None) -> str:
-    """Format a time in UTC, to the second."""
-    return value.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S") if value else "-"
-
-
-def duration(seconds: float) -> str:
-    """Format a duration in one or two units, for people."""
-    whole = int(seconds)
-    if whole < 120:
-        return f"{whole} s"
-    if whole < 2 * 3600:
-        return f"{whole // 60} min"
-    if whole < 48 * 3600:
-        return f"{whole // 3600} h {whole % 3600 // 60} min"
-    return f"{whole // 86400} days"
-
-
-def count(number: int, noun: str) -> str:
-    """Format a number with its noun: 1 job, 2 jobs."""
-    return f"{number} {noun}{'' if number == 1 else 's'}"
-
-
-def megabytes(number: int) -> str:
-    """Format a number of bytes in MB (of 1024 * 1024 bytes)."""
-    return f"{number / 2**20:.1f} MB"
 
 
 def dollars(cents: int | Decimal) -> str:

@@ -16,10 +16,10 @@ from rich.table import Table
 from rich.text import Text
 
 import aicity_fleet
-from aicity_fleet.cli.display import AsJson, console, count, duration, foreign, notes, print_json
-from aicity_fleet.cli.health import check_health
+from aicity_fleet.cli.display import AsJson, console, foreign, notes, print_json
 from aicity_fleet.embedded.state_folder import find_running_fleet
 from aicity_fleet.errors import FleetError
+from aicity_fleet.health.fleet import check_health
 from aicity_fleet.ledger.overview import Overview, read_overview
 from aicity_fleet.models import JsonObject
 from aicity_fleet.redaction import (
@@ -28,6 +28,7 @@ from aicity_fleet.redaction import (
     log_redactor,
     secrets_in,
 )
+from aicity_fleet.words import count, duration
 
 if TYPE_CHECKING:
     from aicity_fleet.doctor.contract_probe import ContractReport

@@ -8,11 +8,12 @@ import typer
 from rich.live import Live
 from rich.text import Text
 
-from aicity_fleet.cli.display import console, count, duration, foreign, notes, print_json_line
+from aicity_fleet.cli.display import console, foreign, notes, print_json_line
 from aicity_fleet.cli.money import cost_json, cost_text
 from aicity_fleet.errors import FleetError, LedgerUnavailableError
 from aicity_fleet.ledger import Job, Ledger
 from aicity_fleet.models import Completed, Failed, JobState, JsonObject
+from aicity_fleet.words import count, duration
 
 LOOK_SECONDS = 0.5
 """How often the ledger is read, in seconds. Workers write their progress every two seconds."""

@@ -20,13 +20,13 @@ from rich.text import Text
 
 from aicity_fleet.archive import Archive, ArchivedJob, Wanted
 from aicity_fleet.cli.connection import read_settings
-from aicity_fleet.cli.display import AsJson, console, count, foreign, moment, notes, print_json
-from aicity_fleet.cli.money import usd
+from aicity_fleet.cli.display import AsJson, console, foreign, notes, print_json
 from aicity_fleet.cli.selection import parse_age
 from aicity_fleet.embedded.state_folder import DEFAULT_AGENT, StateFolder
 from aicity_fleet.errors import SettingsError
 from aicity_fleet.ledger import WholeJob
 from aicity_fleet.settings import Settings
+from aicity_fleet.words import count, moment, usd
 
 Since = Annotated[
     str, typer.Option(help="Only jobs that settled since: a date such as 2026-11-30, or 12h, 7d.")

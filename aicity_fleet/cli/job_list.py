@@ -11,11 +11,12 @@ from rich.table import Table
 from rich.text import Text
 
 from aicity_fleet.cli.connection import open_ledger
-from aicity_fleet.cli.display import AsJson, console, duration, foreign, print_json, state_text
+from aicity_fleet.cli.display import AsJson, console, foreign, print_json, state_text
 from aicity_fleet.cli.jobs import ending_of
 from aicity_fleet.cli.money import margin_cell, money_json
 from aicity_fleet.ledger import Job
 from aicity_fleet.models import JobState
+from aicity_fleet.words import duration
 
 MOST_ID_CHARS = 40
 """An id that is longer is shown on several lines."""

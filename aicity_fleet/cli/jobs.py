@@ -12,29 +12,22 @@ from rich.text import Text
 
 from aicity_fleet.cli.connection import open_ledger, read_settings
 from aicity_fleet.cli.display import (
-    HAND_IN_NAMES,
     AsJson,
     console,
     foreign,
     judgement_text,
-    moment,
     print_json,
     state_text,
 )
 from aicity_fleet.cli.follow import follow as follow_job
 from aicity_fleet.cli.follow import progress_line
 from aicity_fleet.cli.history import archived
-from aicity_fleet.cli.money import (
-    cost_text,
-    earnings_text,
-    margin_text,
-    money_json,
-    usd,
-)
+from aicity_fleet.cli.money import cost_text, earnings_text, margin_text, money_json
 from aicity_fleet.errors import FleetError
 from aicity_fleet.journal import Entry
 from aicity_fleet.ledger import Job, WholeJob
 from aicity_fleet.models import TAKEN_BACK, Completed, Failed, JobState, JsonObject
+from aicity_fleet.words import HAND_IN_NAMES, moment, usd
 
 LATER_TEXTS = {
     "failed": "failed in AI City's own check; it counts as a failure and earns nothing",

@@ -1,21 +1,13 @@
 """Formats the money of a job and of a day: exact sums, and what they leave out."""
 
 from datetime import datetime
-from decimal import Decimal
 
-from aicity_fleet.cli.display import count, moment
 from aicity_fleet.ledger import Job
 from aicity_fleet.models import JsonObject
 from aicity_fleet.money.cost import Cost
 from aicity_fleet.money.day import DayTotals
 from aicity_fleet.money.earnings import Earnings, margin_usd
-
-
-def usd(value: Decimal) -> str:
-    """Format dollars with all their digits, and with at least two decimals."""
-    text = f"{abs(value):f}"
-    whole, _, fraction = text.partition(".")
-    return f"{'-' if value < 0 else ''}${whole}.{fraction.rstrip('0').ljust(2, '0')}"
+from aicity_fleet.words import count, moment, usd
 
 
 def cost_json(cost: Cost) -> JsonObject:
@@ -113,13 +105,3 @@ def today_text(day_totals: DayTotals) -> str:
     with_unsettled = ", including unsettled" if day_totals.unsettled_jobs else ""
     parts.append(f"margin {unsure}{usd(day_totals.margin_usd)}{with_unsettled}")
     return "; ".join(parts)
-
-
-def cap_text(day_totals: DayTotals) -> str:
-    """Describe how much of the day's cap is used, for people."""
-    day = day_totals.day
-    if day.cap_usd is None:
-        return "none, or not used yet today"
-    taken = day.cost.usd + day.estimated_usd
-    in_flight = f", {usd(day.reserved_usd)} in flight" if day.reserved_usd else ""
-    return f"{usd(taken)} of {usd(day.cap_usd)}{in_flight}; resets at {moment(day.ends_at)} UTC"

@@ -13,7 +13,7 @@ import typer
 from rich.text import Text
 
 from aicity_fleet.cli.connection import open_ledger
-from aicity_fleet.cli.display import AsJson, console, count, notes, print_json
+from aicity_fleet.cli.display import AsJson, console, notes, print_json
 from aicity_fleet.cli.money import cost_text
 from aicity_fleet.cli.selection import Codes, Everything, Ids, OlderThan, Selection, States, Types
 from aicity_fleet.errors import WrongStateError
@@ -22,6 +22,7 @@ from aicity_fleet.ledger.operator import POSSIBLE_IN, OperatorMoves
 from aicity_fleet.ledger.rules import JOURNAL_IS_KEPT_AFTER
 from aicity_fleet.models import Failed
 from aicity_fleet.money.cost import Cost
+from aicity_fleet.words import count
 
 ASK_FROM = 20
 """A filter that selects more jobs than this needs a confirmation."""

@@ -7,12 +7,12 @@ from typing import Annotated
 import typer
 
 from aicity_fleet.cli.connection import open_ledger
-from aicity_fleet.cli.display import console, count, moment
-from aicity_fleet.cli.health import PAUSED
-from aicity_fleet.cli.money import usd
+from aicity_fleet.cli.display import console
 from aicity_fleet.errors import SettingsError
+from aicity_fleet.health.fleet import PAUSED
 from aicity_fleet.ledger.controls import PAUSABLES, ControlPanel, Pausable
 from aicity_fleet.ledger.rules import MAX_FAILURES_IN_A_ROW
+from aicity_fleet.words import count, moment, usd
 
 MOST_USD = 1_000_000
 """More than any day's cap, in US dollars."""

@@ -8,13 +8,14 @@ from rich.table import Table
 from rich.text import Text
 
 from aicity_fleet.cli.connection import open_ledger, read_settings
-from aicity_fleet.cli.display import AsJson, console, count, duration, foreign, print_json
-from aicity_fleet.cli.finding import Finding
-from aicity_fleet.cli.health import check_health
-from aicity_fleet.cli.money import cap_text, today_text
-from aicity_fleet.cli.redis_health import memory_text
+from aicity_fleet.cli.display import AsJson, console, foreign, print_json
+from aicity_fleet.cli.money import today_text
+from aicity_fleet.health.finding import Finding
+from aicity_fleet.health.fleet import cap_text, check_health
+from aicity_fleet.health.redis_server import memory_text
 from aicity_fleet.ledger.overview import Overview, read_overview
 from aicity_fleet.models import JobState, JsonObject
+from aicity_fleet.words import count, duration
 
 
 def status(as_json: AsJson = False) -> None:

@@ -18,7 +18,6 @@ from rich.text import Text
 from aicity_fleet.aicity.task import parse_task
 from aicity_fleet.cli.display import (
     ENDING_NAMES,
-    HAND_IN_NAMES,
     AsJson,
     console,
     foreign,
@@ -46,6 +45,7 @@ from aicity_fleet.team.declare.spec import TeamSpec
 from aicity_fleet.team.model.budget import limits_of, require_prices
 from aicity_fleet.team.replay.transcript import TranscriptEvent, TranscriptListener
 from aicity_fleet.team.tools import TOOL_NAMES
+from aicity_fleet.words import HAND_IN_NAMES
 
 
 def try_team(

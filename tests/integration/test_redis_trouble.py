@@ -8,8 +8,8 @@ import redis
 from support.processes import CLI, run_cli
 from support.redis_process import OwnRedis, own_redis
 
-from aicity_fleet.cli.redis_health import redis_findings
 from aicity_fleet.errors import LedgerNotFoundError, LedgerUnavailableError
+from aicity_fleet.health.redis_server import redis_findings
 from aicity_fleet.ledger import Ledger
 from aicity_fleet.ledger.connection import connect
 from aicity_fleet.ledger.overview import read_overview

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from aicity_fleet.cli.health import check_health
+from aicity_fleet.health.fleet import check_health
 from aicity_fleet.ledger.controls import Breaker, Controls, Switch
 from aicity_fleet.ledger.overview import Overview
 from aicity_fleet.ledger.server import ServerState
@@ -231,3 +231,25 @@ def test_what_needs_a_person_comes_first():
         poll_seconds=30,
     )
     assert [finding.needs_person for finding in found] == [True, False, False]
+
+
+def test_a_finding_keeps_its_name_while_its_numbers_change():
+    def names(**changes: Any) -> list[str]:
+        return [finding.name for finding in check_health(overview(**changes), poll_seconds=30)]
+
+    few, many = {JobState.QUARANTINED: 1}, {JobState.QUARANTINED: 9}
+    assert names(counts=few) == names(counts=many) == ["quarantined"]
+    assert names(swept_at=ago(minutes=1)) == names(swept_at=ago(hours=1)) == ["no_sweep"]
+
+
+def test_different_findings_have_different_names():
+    everything: dict[str, Any] = {}
+    for changes, *_ in (*NEEDS_PERSON, *REMARKS):
+        assert isinstance(changes, dict)
+        if "swept_at" not in changes:
+            everything |= changes
+    both = tuple(
+        Breaker(f"https://{host}.example", 3, NOW, "HTTP 401", is_fatal=True) for host in "ab"
+    )
+    found = check_health(overview(**{**everything, "breakers": both}), poll_seconds=30)
+    assert len({finding.name for finding in found}) == len(found) > 10

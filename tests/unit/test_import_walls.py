@@ -70,13 +70,17 @@ def test_importing_the_team_package_brings_no_autogen_in():
 
 WALLS = {
     "aicity_fleet": ("scheduler", "workers"),
-    "scheduler": ("workers", "aicity_fleet.team", "aicity_fleet.journal", "aicity_fleet.simulator"),
+    "scheduler": (
+        *("workers", "aicity_fleet.cli", "aicity_fleet.team", "aicity_fleet.journal"),
+        "aicity_fleet.simulator",
+    ),
     "workers": ("scheduler", "aicity_fleet.aicity", "aicity_fleet.simulator"),
     "aicity_fleet/ledger": ("aicity_fleet.team", "aicity_fleet.aicity", "aicity_fleet.messaging"),
     "aicity_fleet/team": ("aicity_fleet.ledger", "aicity_fleet.aicity", "aicity_fleet.messaging"),
     "aicity_fleet/journal": ("aicity_fleet.ledger", "aicity_fleet.team"),
     "aicity_fleet/money": ("aicity_fleet.ledger", "aicity_fleet.team"),
     "aicity_fleet/aicity": ("aicity_fleet.ledger", "aicity_fleet.team", "aicity_fleet.simulator"),
+    "aicity_fleet/health": ("aicity_fleet.cli", "aicity_fleet.aicity", "aicity_fleet.team"),
     "aicity_fleet/doctor": ("aicity_fleet.cli", "aicity_fleet.messaging", "aicity_fleet.simulator"),
     "aicity_fleet/messaging": ("aicity_fleet.ledger", "aicity_fleet.team", "aicity_fleet.aicity"),
     "aicity_fleet/celery_app.py": ("aicity_fleet.team", "aicity_fleet.aicity"),

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aicity_fleet.cli.money import cost_text, earnings_text, margin_text, usd
+from aicity_fleet.cli.money import cost_text, earnings_text, margin_text
 from aicity_fleet.money.cost import Cost
 from aicity_fleet.money.earnings import (
     NOTHING_LATER,
@@ -19,6 +19,7 @@ from aicity_fleet.money.earnings import (
     earnings,
     margin_usd,
 )
+from aicity_fleet.words import usd
 
 NOW = datetime(2026, 7, 1, 12, tzinfo=UTC)
 SOME = Cost(Decimal("0.25"))

@@ -1,4 +1,4 @@
-"""One finding of ``status`` about the health of a fleet."""
+"""One finding about the health of a fleet."""
 
 import dataclasses
 
@@ -7,6 +7,8 @@ import dataclasses
 class Finding:
     """One thing that the operator should know."""
 
+    name: str
+    """What it is about. It stays the same while the numbers in ``what`` change."""
     what: str
     remedy: str
     needs_person: bool

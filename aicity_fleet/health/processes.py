@@ -5,10 +5,10 @@ It turns plain values into plain sentences and does no I/O. A part of ``health``
 
 from collections.abc import Iterator
 
-from aicity_fleet.cli.display import count, duration
-from aicity_fleet.cli.finding import Finding
+from aicity_fleet.health.finding import Finding
 from aicity_fleet.ledger.overview import Overview
 from aicity_fleet.models import JobState, JsonObject
+from aicity_fleet.words import count, duration
 
 NO_SWEEP_SECONDS = 30.0
 """Without a sweep for this long, no dispatcher counts as alive, in seconds."""
@@ -40,6 +40,7 @@ def process_findings(overview: Overview, poll_seconds: float) -> Iterator[Findin
     swept = overview.age_seconds(overview.swept_at)
     if not _is_recent(swept, NO_SWEEP_SECONDS):
         yield Finding(
+            "no_sweep",
             f"No dispatcher has swept {_within(swept)}, so nothing is polled, rescued or reported.",
             "Start one: 'aicity-fleet up' or 'docker compose up -d'. Check that FLEET_AGENT names this "
             f"fleet. To see which processes answer: '{PING}'.",
@@ -50,6 +51,7 @@ def process_findings(overview: Overview, poll_seconds: float) -> Iterator[Findin
     yield from _lapsed(overview)
     if _could_start(overview):
         yield Finding(
+            "no_worker",
             f"A job has been ready to start for {duration(overview.overdue_seconds)}, and none is running: "
             "no worker takes jobs.",
             f"Start or restart the workers. To see which processes answer: '{PING}'.",
@@ -65,7 +67,9 @@ def _polls(overview: Overview, poll_seconds: float) -> Iterator[Finding]:
             remedy = "Polls wait in the queue 'control' and the dispatcher takes none: restart it."
         else:
             remedy = "Start or restart beat. Meanwhile, 'aicity-fleet poll' polls once."
-        yield Finding(f"No poll has finished {_within(polled)}.", remedy, needs_person=True)
+        yield Finding(
+            "no_poll", f"No poll has finished {_within(polled)}.", remedy, needs_person=True
+        )
     elif latest and latest["failing"] and not overview.controls.stopped:
         yield _failing_polls(latest["failing"], overview)
 
@@ -79,6 +83,7 @@ def _failing_polls(failing: JsonObject, overview: Overview) -> Finding:
     )
     if not failing["may_pass"] and number >= FAILED_POLLS:
         return Finding(
+            "polls_fail",
             what,
             "AI City answers, but not as the contract says, so no task is seen: a wrong base URL or route, "
             "or another form of the list. Check AGENT_CITY_BASE_URL, and the path 'assigned' of the "
@@ -87,13 +92,17 @@ def _failing_polls(failing: JsonObject, overview: Overview) -> Finding:
         )
     if lasted > FAILING_SECONDS:
         return Finding(
+            "polls_fail",
             what,
             "Check whether AI City is up, and whether the dispatcher's machine reaches it at "
             "AGENT_CITY_BASE_URL. The next poll tries again by itself.",
             needs_person=True,
         )
     return Finding(
-        what, "No action needed yet: the next poll tries again by itself.", needs_person=False
+        "polls_fail",
+        what,
+        "No action needed yet: the next poll tries again by itself.",
+        needs_person=False,
     )
 
 
@@ -107,6 +116,7 @@ def _lapsed(overview: Overview) -> Iterator[Finding]:
         named.append(f"the rest of {count(len(owners) - NAMED_OWNERS, 'other')}")
     goes_on = len(owners) > MANY_OWNERS
     yield Finding(
+        "leases_lapsed",
         f"{count(number, 'lease')} lapsed in the last hour: {', '.join(named)}. A process lets its leases "
         "lapse when it is killed under its jobs, or cannot reach Redis.",
         "Look at the logs and the memory of these machines: workers keep ending. Fewer jobs at once "
