@@ -17,6 +17,7 @@
     │   ├── JournalFullError         a job's journal has reached its limit
     │   └── WrongStateError          the job is in the wrong state for this move
     ├── QueueUnavailableError        the broker did not take a message
+    ├── AlertError                   the webhook did not take a message
     ├── TeamError                    a team or a model is declared or built wrongly
     ├── ToolError                    a tool cannot do what the specialist asked
     ├── ReplayError                  a journal cannot be replayed
@@ -141,6 +142,10 @@ class QueueUnavailableError(FleetError):
     """The broker did not take a message. The sweep will send it again, so no job is lost."""
 
     exit_code = 2
+
+
+class AlertError(FleetError):
+    """The webhook did not take a message for people; the next look of a dispatcher tries again."""
 
 
 class TeamError(FleetError):

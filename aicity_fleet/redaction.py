@@ -27,7 +27,7 @@ class Process(StrEnum):
     BEAT = "beat"
     """Sends messages, so it needs Redis and nothing else."""
     DISPATCHER = "dispatcher"
-    """The only process that talks to AI City."""
+    """The only process that talks to AI City and to the owner's webhook."""
     WORKER = "worker"
     """The only process that talks to a model."""
     FLOWER = "flower"
@@ -43,6 +43,7 @@ HOLDERS: Mapping[str, frozenset[Process]] = MappingProxyType(
         "AGENT_CITY_API_KEY": frozenset({Process.DISPATCHER, Process.CLI}),
         "AGENT_CITY_OWNER_TOKEN": frozenset({Process.CLI}),
         "OPENAI_API_KEY": frozenset({Process.WORKER, Process.CLI}),
+        "FLEET_ALERT_WEBHOOK": frozenset({Process.DISPATCHER, Process.CLI}),
         "REDIS_URL": _EVERY_PROCESS,
         "REDIS_PASSWORD": _EVERY_PROCESS,
     }

@@ -63,6 +63,20 @@ def _check_redis_url(value: SecretStr) -> SecretStr:
     return value
 
 
+def _check_secret_url(value: SecretStr) -> SecretStr:
+    text = _check_secret(value).get_secret_value()
+    try:
+        parts = urlsplit(text)
+        is_whole = bool(parts.hostname) and parts.port != 0 and " " not in text
+    except ValueError:  # no address, or a port that is no number: its own words would show the URL
+        is_whole = False
+    if not is_whole or parts.scheme not in {"http", "https"} or "@" in parts.netloc:
+        raise ValueError(
+            "is not an http:// or https:// URL with a host, or it has a user name or password"
+        )
+    return SecretStr(text)
+
+
 def _check_secret(value: SecretStr) -> SecretStr:
     text = value.get_secret_value().strip()
     if not text.isascii() or not text.isprintable():
@@ -82,6 +96,7 @@ _HOST = re.compile(r"(?:[a-z0-9-]{1,63}\.)+[a-z][a-z0-9-]{0,62}")
 HttpUrl = Annotated[str, AfterValidator(_check_url)]
 RedisUrl = Annotated[SecretStr, AfterValidator(_check_redis_url)]
 RepoHosts = Annotated[str, AfterValidator(_check_repo_hosts)]
+SecretUrl = Annotated[SecretStr, AfterValidator(_check_secret_url)]
 Secret = Annotated[SecretStr, AfterValidator(_check_secret)]
 
 
@@ -231,6 +246,9 @@ class Settings(BaseModel):
     metrics_address: str = Field("127.0.0.1", alias="FLEET_METRICS_ADDRESS", min_length=1)
     """The address of this machine at which it serves them. Anyone who reaches it can read them: there is no
     password."""
+    alert_webhook: SecretUrl | None = Field(None, alias="FLEET_ALERT_WEBHOOK")
+    """A URL that takes ``{"text": ...}``, as Slack's incoming webhooks do. The dispatcher tells it when
+    something needs a person."""
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", alias="FLEET_LOG_LEVEL")
     """The least severe event that is logged."""
     log_format: Literal["text", "json"] = Field("text", alias="FLEET_LOG_FORMAT")
@@ -333,6 +351,8 @@ _REMEDIES = {
     "AGENT_CITY_API_KEY": "Put the agent's key into it, or the path of a file with the key into "
     "AGENT_CITY_API_KEY_FILE. 'aicity-fleet register' creates a key; 'aicity-fleet demo' needs none.",
     "AGENT_CITY_OWNER_TOKEN": "Put the owner token into it (dashboard, Settings > Developer).",
+    "FLEET_ALERT_WEBHOOK": "Put the URL of an incoming webhook into it, or the path of a file with the URL "
+    "into FLEET_ALERT_WEBHOOK_FILE.",
     "OPENAI_API_KEY": "Put the model provider's key into it, or the path of a file with the key into "
     "OPENAI_API_KEY_FILE. For a local server that checks no key, any text will do.",
 }
@@ -341,8 +361,9 @@ _REMEDIES = {
 def unknown_variables(environ: Mapping[str, str] | None = None) -> list[str]:
     """Return a sentence about each ``FLEET_*`` variable that is not a setting; most are misspelt."""
     sentences = []
+    known = {*_FIELD_OF, *(f"{variable}_FILE" for variable in HOLDERS)}
     for variable in sorted(os.environ if environ is None else environ):
-        if variable.startswith("FLEET_") and variable not in _FIELD_OF:
+        if variable.startswith("FLEET_") and variable not in known:
             close = difflib.get_close_matches(variable, _FIELD_OF, n=1)
             hint = f" Did you mean {close[0]}?" if close else ""
             sentences.append(f"{variable} is not a setting of the fleet and is ignored.{hint}")

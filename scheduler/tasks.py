@@ -101,6 +101,10 @@ def _start_sweep(**_: object) -> None:
             from aicity_fleet.metrics.server import serve_metrics  # noqa: PLC0415 -- most need none
 
             _ending.append(serve_metrics(settings))
+        if settings.alert_webhook:
+            from scheduler.alerts import Alerter  # noqa: PLC0415 -- most need none
+
+            Alerter.from_settings(settings).start(_background)
 
 
 @signals.worker_shutting_down.connect

@@ -8,6 +8,7 @@ import typer
 import aicity_fleet
 from aicity_fleet.cli import (
     aicity,
+    alert,
     demo,
     doctor,
     history,
@@ -39,6 +40,7 @@ app.command("poll")(aicity.poll)
 app.command("status")(status.status)
 app.command("metrics")(metrics.metrics)
 app.command("doctor")(doctor.doctor)
+app.command("test-alert")(alert.send_test)
 app.command("jobs")(job_list.jobs)
 app.command("job")(jobs.job)
 app.command("history")(history.history)

@@ -19,6 +19,12 @@ from aicity_fleet.words import HAND_IN_NAMES, duration, moment, usd
 LATE_REPORT_SECONDS = 600.0
 """A report that has waited this long is mentioned, in seconds."""
 
+WEBHOOK_FAILS = "webhook_fails"
+"""The name of the one finding that cannot be told through the webhook."""
+
+WEBHOOK_SECONDS = 600.0
+"""For how long the webhook may fail before a person is needed, in seconds."""
+
 PAUSED = {
     "intake": "no new tasks are accepted",
     "starts": "no jobs start; running jobs continue",
@@ -46,6 +52,7 @@ def check_health(overview: Overview, *, poll_seconds: float) -> list[Finding]:
         *_day_cap(overview),
         *_pauses(controls),
         *_ignored_tools(controls),
+        *_webhook(overview),
     ]
     return sorted(found, key=lambda finding: not finding.needs_person)
 
@@ -212,6 +219,18 @@ def _ignored_tools(controls: Controls) -> Iterator[Finding]:
             "Set FLEET_MODEL_TOOLS=false, or function_calling = false for it in FLEET_MODELS_FILE, and "
             "restart the workers. If its server reads tool calls with an option, switch that on instead.",
             needs_person=False,
+        )
+
+
+def _webhook(overview: Overview) -> Iterator[Finding]:
+    if overview.alert_trouble is not None:
+        lasted = max(0.0, overview.age_seconds(overview.alert_trouble.since_at) or 0)
+        yield Finding(
+            WEBHOOK_FAILS,
+            f"An alert has been waiting for {duration(lasted)}. {overview.alert_trouble.why}",
+            "The dispatcher tries again at least every ten minutes. If it goes on, check "
+            "FLEET_ALERT_WEBHOOK and its receiver: 'aicity-fleet test-alert' sends one message.",
+            needs_person=lasted > WEBHOOK_SECONDS,
         )
 
 

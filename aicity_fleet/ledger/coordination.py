@@ -60,6 +60,10 @@ class Coordination:
         """Hold the right to read tasks that left the list, as ``only_poll`` does for polls."""
         return self._only("unlisted", seconds)
 
+    def only_alert(self, seconds: float) -> AbstractContextManager[Turn | None]:
+        """Hold the right to tell people what needs them, as ``only_poll`` does for polls."""
+        return self._only("alert", seconds)
+
     @contextmanager
     def _only(self, name: str, seconds: float) -> Iterator[Turn | None]:
         # One token for each process: a turn that could not be given back, because Redis went away, is

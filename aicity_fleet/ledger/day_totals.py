@@ -51,13 +51,19 @@ class _Row:
         return Later(self.standing or "", None if self.paid_cents is None else int(self.paid_cents))
 
 
-def read_day_totals(ledger: Ledger) -> DayTotals:
+def read_day_totals(ledger: Ledger, *, with_earnings: bool = True) -> DayTotals:
     """Read what was spent and earned today, by Redis's clock.
+
+    Args:
+        with_earnings: Whether to read each of today's receipts; without them, nothing counts as earned.
 
     Raises:
         LedgerUnavailableError: Redis does not answer.
     """
-    day, now, keys = ledger.spending.today(), ledger.now(), ledger.keys
+    day = ledger.spending.today()
+    if not with_earnings:
+        return DayTotals(day, Decimal(0), Decimal(0), 0, 0)
+    now, keys = ledger.now(), ledger.keys
     since_ms = int(day.began_at.timestamp() * 1000)
     # The sweep raises the score of an old job while AI City still lists it.
     reported = [

@@ -61,7 +61,7 @@ class Keys:
 
     @property
     def turns(self) -> str:
-        """Whose turn it is to poll, sweep, read back or listen, a hash. TTL: a day."""
+        """Whose turn it is to poll, sweep, read back, listen or alert, a hash. TTL: a day."""
         return f"{self.prefix}turns"
 
     @property
@@ -119,6 +119,16 @@ class Keys:
     def metrics(self) -> str:
         """What the fleet counts of itself, a hash of whole numbers, see ``shared/metrics.lua``. No TTL."""
         return f"{self.prefix}metrics"
+
+    @property
+    def alerts(self) -> str:
+        """What people were told through the webhook and is not over, as JSON. TTL: a day."""
+        return f"{self.prefix}alerts"
+
+    @property
+    def alert_trouble(self) -> str:
+        """Since when and why the webhook takes no message, as JSON. TTL: 20 minutes."""
+        return f"{self.prefix}alerts:trouble"
 
     def spending(self, day: int) -> str:
         """What the fleet spent on one day (days since 1970, UTC), a hash. TTL: eight days."""

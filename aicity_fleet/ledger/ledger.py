@@ -15,6 +15,7 @@ from typing import Any, Literal
 import redis
 
 from aicity_fleet.ledger import outbox, runs
+from aicity_fleet.ledger.alerts import Alerts
 from aicity_fleet.ledger.archiving import Archiving
 from aicity_fleet.ledger.connection import check_layout, connect, wrapped
 from aicity_fleet.ledger.controls import ControlPanel
@@ -87,6 +88,7 @@ class Ledger(runs.Runs, outbox.Outbox, Records):
         self._scripts = Scripts(client, keys, script_texts)
         self._retention_ms = int(retention_seconds * 1000)
         self.coordination = Coordination(client, keys, self._scripts)
+        self.alerts = Alerts(client, keys)
         self.controls = ControlPanel(self._scripts)
         self.operator = OperatorMoves(self._scripts)
         self.spending = Spending(self._scripts)

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from aicity_fleet.ledger.alerts import AlertTrouble
 from aicity_fleet.ledger.connection import wrapped
 from aicity_fleet.ledger.controls import Controls
 from aicity_fleet.ledger.day_totals import read_day_totals
@@ -23,6 +24,9 @@ QUEUES = ("control", "jobs", "reports")
 
 MOST_READ = 2000
 """How many jobs of one state are looked at for the oldest of them."""
+
+MOST_GLANCED = 100
+"""The same for a look that has to cost the same however many jobs there are."""
 
 LAPSED_SECONDS = 3600.0
 """For how long a lapsed lease is told to people, in seconds."""
@@ -63,6 +67,8 @@ class Overview:
     """How far the clock of Redis is ahead of this machine's, in seconds; negative when it is behind."""
     server: ServerState | None = None
     """How the Redis server stands; None when our Redis user may not ask."""
+    alert_trouble: AlertTrouble | None = None
+    """That the webhook takes no message; None when it does, or there is none."""
 
     @property
     def undecided(self) -> int:
@@ -80,8 +86,12 @@ class Overview:
         return age if age < -AHEAD_SECONDS else max(0.0, age)
 
 
-def read_overview(ledger: Ledger) -> Overview:
+def read_overview(ledger: Ledger, *, at_a_glance: bool = False) -> Overview:
     """Return the current state of the fleet.
+
+    Args:
+        at_a_glance: Whether to look at a few jobs of each state alone, and at no earnings: enough to find
+            what needs a person.
 
     Raises:
         LedgerUnavailableError: Redis does not answer.
@@ -97,32 +107,34 @@ def read_overview(ledger: Ledger) -> Overview:
         pipe.zrange(keys.state(JobState.QUEUED), 0, 0, withscores=True)
         *numbers, first_due = pipe.execute()
     now_ms = controls.now.timestamp() * 1000
-    queued = _fields(ledger, JobState.QUEUED, "accepted_at")
-    finished = _fields(ledger, JobState.FINISHED, "finished_at", "reason")
+    most = MOST_GLANCED if at_a_glance else MOST_READ
+    queued = _fields(ledger, most, JobState.QUEUED, "accepted_at")
+    finished = _fields(ledger, most, JobState.FINISHED, "finished_at", "reason")
     oldest = min((row for row in finished if row[0]), key=lambda row: int(row[0]), default=("", ""))
     return Overview(
         counts=counts,
         controls=controls,
         oldest_queued_at=_moment(min((row[0] for row in queued if row[0]), key=int, default="")),
         overdue_seconds=max(0.0, (now_ms - first_due[0][1]) / 1000) if first_due else 0.0,
-        owners=dict(Counter(row[0] for row in _fields(ledger, JobState.RUNNING, "owner"))),
+        owners=dict(Counter(row[0] for row in _fields(ledger, most, JobState.RUNNING, "owner"))),
         oldest_report_at=_moment(oldest[0]),
         report_trouble=oldest[1],
         queues=dict(zip(QUEUES, numbers[: len(QUEUES)], strict=True)),
         last_poll=ledger.coordination.last_poll(),
         swept_at=ledger.coordination.swept_at(),
-        day_totals=read_day_totals(ledger),
+        day_totals=read_day_totals(ledger, with_earnings=not at_a_glance),
         lapsed=_lapsed(ledger, now_ms),
         clock_ahead_seconds=clock_ahead_seconds,
         server=read_server_state(ledger.client),
+        alert_trouble=ledger.alerts.trouble(),
         decided=dict(zip(DECISIONS, numbers[len(QUEUES) :], strict=True)),
     )
 
 
-def _fields(ledger: Ledger, state: JobState, *names: str) -> list[tuple[str, ...]]:
+def _fields(ledger: Ledger, most: int, state: JobState, *names: str) -> list[tuple[str, ...]]:
     """These fields of the jobs in a state; empty strings for what is missing."""
     with wrapped("read jobs"):
-        ids: Any = ledger.client.zrange(ledger.keys.state(state), 0, MOST_READ - 1)
+        ids: Any = ledger.client.zrange(ledger.keys.state(state), 0, most - 1)
         pipe = ledger.client.pipeline(transaction=False)
         for job_id in ids:
             pipe.hmget(ledger.keys.job(job_id), names)

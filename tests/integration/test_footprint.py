@@ -75,6 +75,7 @@ def test_every_process_loads_its_own_code_alone_and_stays_small(fleet):
     assert loaded["worker1"] >= {"autogen_core", "workers.run_job"}, "the lists say nothing"
     assert "aicity_fleet.aicity.client" in loaded["dispatcher"]
     assert "scheduler.clock" in loaded["beat"]
+    assert loaded["dispatcher"] & {"scheduler.alerts", "aicity_fleet.cli", "typer"} == set()
     for name in ("beat", "dispatcher", "flower"):
         assert loaded[name] & MODEL_LIBRARIES == set(), name
         assert not [module for module in loaded[name] if module.startswith("workers")], name

@@ -45,6 +45,7 @@ def fleet(redis_server, ledger, agent, city, empty_folder):
             "AGENT_CITY_BASE_URL": city.url,
             "AGENT_CITY_API_KEY": AGENT_KEY,
             "AGENT_CITY_OWNER_TOKEN": "owner-token-0123456789",
+            "FLEET_ALERT_WEBHOOK": f"{city.url}/webhook-of-the-owner-7",
         },
         empty_folder,
     )
@@ -76,11 +77,13 @@ def test_the_workers_alone_get_a_key_of_the_models_file(fleet, city, ledger: Led
             holders.add(name)
         assert "AGENT_CITY_OWNER_TOKEN" not in env
         assert ("AGENT_CITY_API_KEY" in env) == (name == "dispatcher")
+        assert ("FLEET_ALERT_WEBHOOK" in env) == (name == "dispatcher")
     assert set(fleet.running) == {"beat", "dispatcher", "flower", "worker1", "worker2"}
     assert holders == {"worker1", "worker2"}
     logs = "".join(fleet.log(name) for name in fleet.running)
     assert KEY not in logs
     assert "owner-token" not in logs
+    assert "webhook-of-the-owner" not in logs
 
 
 @pytest.mark.parametrize("name", ["worker1", "dispatcher", "beat"])

@@ -21,7 +21,7 @@ NOT_FOR_COMPOSE = {
 
 COMPOSE_ALONE = {
     *("FLOWER_PASSWORD", "FLOWER_PORT", "FLOWER_READ_ONLY"),
-    *("AGENT_CITY_API_KEY_FILE", "OPENAI_API_KEY_FILE", "WORKER_CPUS"),
+    *("AGENT_CITY_API_KEY_FILE", "OPENAI_API_KEY_FILE", "FLEET_ALERT_WEBHOOK_FILE", "WORKER_CPUS"),
     *("WORKER_MEMORY", "WORKER_STOP_GRACE", "FLEET_DEMO_COPIES", "FLEET_IMAGE", "REDIS_IMAGE"),
 }
 """Variables that docker-compose.yml reads and the fleet does not."""
@@ -90,6 +90,9 @@ def test_no_key_reaches_a_service_that_needs_none(service: str) -> None:
 def test_each_key_reaches_one_service() -> None:
     assert "OPENAI_API_KEY" not in _service("dispatcher")
     assert "AGENT_CITY_API_KEY:-" not in _service("worker")
+    text = (ROOT / "docker-compose.yml").read_text(encoding="utf-8")
+    of_webhook = r"\$\{FLEET_ALERT_WEBHOOK"
+    assert re.findall(of_webhook, text) == re.findall(of_webhook, _service("dispatcher")) != []
     shared = (ROOT / "docker-compose.yml").read_text(encoding="utf-8").split("\nservices:\n")[0]
     assert not re.search(r"_API_KEY|OWNER_TOKEN", shared)
     assert "OWNER_TOKEN" not in _service("worker") + _service("dispatcher")

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from aicity_fleet.health.fleet import check_health
+from aicity_fleet.ledger.alerts import AlertTrouble
 from aicity_fleet.ledger.controls import Breaker, Controls, Switch
 from aicity_fleet.ledger.overview import Overview
 from aicity_fleet.ledger.server import ServerState
@@ -144,6 +145,11 @@ NEEDS_PERSON = [
         "noeviction",
     ),
     ({"server": ServerState(1, 0, "noeviction", True)}, "a read-only replica", "primary"),
+    (
+        {"alert_trouble": AlertTrouble(ago(minutes=11), "It answered 404.")},
+        "An alert has been waiting for 11 min. It answered 404.",
+        "FLEET_ALERT_WEBHOOK.*aicity-fleet test-alert",
+    ),
     ({"counts": {JobState.HELD: 1}}, "1 job is held", "rerun --state held.*--despite-guard"),
     (
         {
@@ -180,6 +186,10 @@ REMARKS = [
     ),
     ({"lapsed": {f"host:{pid}": 9 for pid in range(5)}}, "45 leases lapsed"),
     ({"failures_assumed": 2}, "The guard assumes 2"),
+    (
+        {"alert_trouble": AlertTrouble(ago(minutes=1), "It answered 503.")},
+        "for 60 s. It answered 503",
+    ),
     ({"breakers": (breaker(is_fatal=False),)}, "is in trouble. No job starts there"),
     ({"oldest_report_at": ago(minutes=20), "report_trouble": "HTTP 503"}, "20 min. HTTP 503"),
     (

@@ -157,7 +157,10 @@ def test_three_command_files_alone_know_the_simulator():
 
 
 FOREIGN = {
-    "httpx": {"aicity_fleet/aicity", "aicity_fleet/simulator", "aicity_fleet/team"},
+    "httpx": {
+        *("aicity_fleet/aicity", "aicity_fleet/simulator", "aicity_fleet/team"),
+        "aicity_fleet/webhook.py",
+    },
     "httpx2": {"aicity_fleet/team/model/direct_transport.py"},
     "aiohttp": {"aicity_fleet/team/model/direct_transport.py"},
     "redis": {

@@ -47,6 +47,7 @@ def environ(tmp_path):
         "OPENAI_API_KEY": "sk-1",
         "STRONG_API_KEY": "strong-key-1",
         "OFFICE_FILE": str(tmp_path / "office"),
+        "FLEET_ALERT_WEBHOOK": "https://hooks.example/T1/hidden-3",
         "REDIS_URL": "redis://:p%40ss-1@h:1/0",
     }
 
@@ -57,11 +58,12 @@ def test_every_secret_setting_has_its_holders():
     assert secret == set(HOLDERS)
 
 
+MODEL_KEYS = {"OPENAI_API_KEY", "STRONG_API_KEY", "OFFICE_FILE"}
 HIDDEN = {
-    Process.BEAT: {"AGENT_CITY_API_KEY", "OPENAI_API_KEY", "STRONG_API_KEY", "OFFICE_FILE"},
-    Process.FLOWER: {"AGENT_CITY_API_KEY", "OPENAI_API_KEY", "STRONG_API_KEY", "OFFICE_FILE"},
-    Process.DISPATCHER: {"OPENAI_API_KEY", "STRONG_API_KEY", "OFFICE_FILE"},
-    Process.WORKER: {"AGENT_CITY_API_KEY"},
+    Process.BEAT: {"AGENT_CITY_API_KEY", "FLEET_ALERT_WEBHOOK", *MODEL_KEYS},
+    Process.FLOWER: {"AGENT_CITY_API_KEY", "FLEET_ALERT_WEBHOOK", *MODEL_KEYS},
+    Process.DISPATCHER: MODEL_KEYS,
+    Process.WORKER: {"AGENT_CITY_API_KEY", "FLEET_ALERT_WEBHOOK"},
 }
 
 
@@ -90,6 +92,7 @@ def test_no_process_starts_while_the_names_of_keys_are_unknown(environ, tmp_path
 def test_every_value_is_known_also_one_from_a_file_or_within_a_url(environ):
     assert secrets_in(environ) == {
         "AGENT_CITY_API_KEY": "ac_live_1",
+        "FLEET_ALERT_WEBHOOK": "https://hooks.example/T1/hidden-3",
         "OPENAI_API_KEY": "sk-1",
         "STRONG_API_KEY": "strong-key-1",
         "OFFICE": "office-key-2",

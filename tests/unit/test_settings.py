@@ -99,6 +99,34 @@ def test_an_unusable_secret_file_is_a_fault_that_names_the_variable(tmp_path, co
         Settings.load({"OPENAI_API_KEY_FILE": str(path)})
 
 
+@pytest.mark.parametrize(
+    "url",
+    [
+        *("hooks.example/hidden-3", "ftp://hooks.example/hidden-3", "https:///hidden-3"),
+        *("https://me:hidden-3@hooks.example/x", "https://hooks.example:hidden-3/x"),
+        *("https://hooks.example:99999/hidden-3", "https://[hidden-3/x", "https://x/ hidden-3"),
+        "https://hooks.example/hidden-3\x00",
+    ],
+)
+def test_a_webhook_that_is_no_url_is_a_fault_that_shows_nothing_of_it(url):
+    with pytest.raises(SettingsError, match="FLEET_ALERT_WEBHOOK: ") as caught:
+        Settings.load({"FLEET_ALERT_WEBHOOK": url})
+    assert "hidden" not in str(caught.value)
+
+
+def test_a_webhook_is_a_secret_and_may_come_from_a_file(tmp_path):
+    url = "https://hooks.slack.com/services/T1/B2/hidden-3"
+    path = tmp_path / "webhook"
+    path.write_text(f"{url}\n")
+    environ = {"FLEET_ALERT_WEBHOOK_FILE": str(path)}
+    settings = Settings.load(environ)
+    assert settings.alert_webhook is not None
+    assert settings.alert_webhook.get_secret_value() == url
+    assert url in settings.secret_texts
+    assert "hidden" not in repr(settings)
+    assert unknown_variables(environ) == []
+
+
 def test_no_secret_shows_in_a_message_or_a_repr():
     env = {
         "AGENT_CITY_API_KEY": "ac_live_hidden",
