@@ -46,6 +46,23 @@ def test_every_wrong_setting_is_a_finding_of_its_own():
         assert name in told
 
 
+def test_a_webhook_that_is_no_url_is_a_finding_that_shows_nothing_of_it():
+    settings, (found,) = load_settings({**GOOD, "FLEET_ALERT_WEBHOOK": "hooks.example/hidden-3"})
+    assert settings is None
+    assert found.what.startswith("FLEET_ALERT_WEBHOOK: is not an http:// or https:// URL")
+    assert "hidden" not in f"{found}"
+
+
+def test_the_file_of_a_webhook_is_a_setting_and_must_not_be_open_to_all(tmp_path, monkeypatch):
+    path = tmp_path / "webhook"
+    path.write_text("https://hooks.example/hidden-3")
+    environ = {**GOOD, "FLEET_ALERT_WEBHOOK_FILE": str(path)}
+    assert worse(environ) == []
+    monkeypatch.setattr("aicity_fleet.doctor.files.is_readable_by_all", lambda _: True)
+    (found,) = worse(environ)
+    assert found.what.startswith("FLEET_ALERT_WEBHOOK_FILE: every user of this machine can read")
+
+
 def test_a_misspelt_setting_is_a_warning():
     (found,) = worse({**GOOD, "FLEET_POL_SECONDS": "5"})
     assert found.severity is Severity.WARNING
