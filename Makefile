@@ -70,7 +70,7 @@ UNMEASURED = $(addprefix tests/, chaos exhaustive simulation containment gate \
 	integration/test_answer_shapes_fleet.py integration/test_judge_fleet.py integration/test_unservable.py \
 	integration/test_fifteen_faults.py integration/test_intake.py \
 	integration/test_brake_processes.py integration/test_money_processes.py \
-	integration/test_operator_processes.py integration/test_bench.py integration/team/test_growth.py \
+	integration/test_operator_processes.py integration/test_prometheus.py integration/test_bench.py integration/team/test_growth.py \
 	integration/test_demo.py::test_a_stopped_demo_leaves_nothing_within_ten_seconds \
 	unit/team/test_gate.py::test_no_text_makes_the_gate_slow unit/team/test_gate_junk.py::test_gate_slow_junk)
 
