@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import math
 import os
+import re
 import shutil
 import signal
 from decimal import Decimal
@@ -11,7 +13,7 @@ from pathlib import Path
 
 import pytest
 from support.processes import FleetProcesses
-from support.prometheus import prometheus, rules
+from support.prometheus import Prometheus, panels, prometheus, rules
 from support.redis_process import own_redis
 from support.waiting import wait_until
 
@@ -46,6 +48,8 @@ def env(own, city) -> dict[str, str]:
     return {
         "REDIS_URL": own.server.url,
         **fleet_environment(city.url),
+        "FLEET_CONTRACT": "bridge",  # only the bridge's answers show the agent's score
+        "BRIDGE_URL": f"{city.url}/bridge",
         "FLEET_POLL_SECONDS": "1",
         "FLEET_SWEEP_SECONDS": "0.2",
         "FLEET_LEASE_SECONDS": "2",
@@ -68,7 +72,19 @@ def watch(env, tmp_path):
         yield server
 
 
-def test_every_alert_fires_after_its_cause(own, fleet, city, ledger, watch):
+def assert_each_query_has_data(watch: Prometheus) -> None:
+    for panel in panels():
+        for target in panel["targets"]:
+            found = watch.query(target["expr"].replace("$__rate_interval", "5m"))
+            assert found, (panel["title"], target)
+            for labels, value in found:
+                assert math.isfinite(value), (panel["title"], target)
+                assert set(re.findall(r"{{(\w+)}}", target["legendFormat"])) <= set(labels)
+
+
+def test_every_alert_fires_after_its_cause_and_every_panel_shows_the_run(
+    own, fleet, city, ledger, watch
+):
     """Four causes would take up to ten minutes, so the test sets their times in the ledger back: those of
     the only poll, a queued job, a report that waits, and the last sweep. All else happens as in production.
     """
@@ -146,6 +162,8 @@ def test_every_alert_fires_after_its_cause(own, fleet, city, ledger, watch):
     with watch.fires("FleetKeyRefused"):
         city.clear_faults()
         city.fault("list", "status", status=401, count=None)
+
+    assert_each_query_has_data(watch)
 
     with watch.fires("FleetRedisMemory", "FleetSweepTooOld"):
         used = redis.info("memory")["used_memory"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,6 +21,16 @@ OFTEN, SOON = "500ms", "1s"
 """How often it scrapes and evaluates, and for how long an alert has to hold before it fires."""
 
 Sample = tuple[dict[str, str], float]
+
+
+def dashboard() -> dict[str, Any]:
+    """The project's dashboard for Grafana."""
+    return dict(json.loads((ROOT / "deploy" / "grafana" / "dashboard.json").read_text("utf-8")))
+
+
+def panels() -> list[dict[str, Any]]:
+    """Every panel of it."""
+    return list(dashboard()["panels"])
 
 
 def rules() -> list[dict[str, Any]]:

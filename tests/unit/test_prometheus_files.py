@@ -1,15 +1,16 @@
-"""What a Prometheus gets from us: it names only metrics, commands and settings that exist."""
+"""What a Prometheus and a Grafana get from us: it names only metrics, commands and settings that exist."""
 
 from __future__ import annotations
 
 import re
 import shutil
 import subprocess
+from itertools import combinations
 from typing import Any
 
 import pytest
 import typer.main
-from support.prometheus import DEPLOY, rules
+from support.prometheus import DEPLOY, dashboard, panels, rules
 
 from aicity_fleet.cli import app
 from aicity_fleet.metrics.page import PREFIX, UP
@@ -22,7 +23,8 @@ METRICS = {
     *(f"{PREFIX}{counter.name}_total" for counter in COUNTERS),
     *(f"{PREFIX}{h.name}_{part}" for h in HISTOGRAMS for part in ("bucket", "sum", "count")),
 }
-QUERIES = [rule["expr"] for rule in rules()]
+TARGETS = [target for panel in panels() for target in panel["targets"]]
+QUERIES = [*(rule["expr"] for rule in rules()), *(target["expr"] for target in TARGETS)]
 
 
 def by_name(rule: dict[str, Any]) -> str:
@@ -58,3 +60,24 @@ def test_promtool_accepts_the_configuration_and_its_rules():
     done = subprocess.run(argv, cwd=DEPLOY, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     assert f"{len(rules())} rules found" in done.stdout
+
+
+def test_a_grafana_can_import_the_dashboard():
+    assert dashboard()["schemaVersion"] == 39
+    (variable,) = dashboard()["templating"]["list"]
+    assert (variable["name"], variable["type"]) == ("datasource", "datasource")
+    assert [panel["id"] for panel in panels()] == list(range(1, len(panels()) + 1))
+    for panel in panels():
+        assert panel["datasource"] == {"type": "prometheus", "uid": "${datasource}"}
+        letters = [target["refId"] for target in panel["targets"]]
+        assert letters == [*"ABCDEFGH"][: len(letters)] != []
+
+
+def test_no_panel_lies_over_another():
+    for one, other in combinations([panel["gridPos"] for panel in panels()], 2):
+        is_beside = any(
+            a[place] + a[size] <= b[place]
+            for a, b in ((one, other), (other, one))
+            for place, size in (("x", "w"), ("y", "h"))
+        )
+        assert is_beside, (one, other)
