@@ -9,7 +9,7 @@ KILLS = 30
 # Processes that run tests side by side: most of a test of real processes is waiting.
 TESTERS = 4
 
-.PHONY: help demo test check gate chaos simulate exhaustive bench bench-check bench-trouble capacity real-model docs demo-svg lock clean
+.PHONY: help demo test check gate chaos simulate exhaustive bench bench-check bench-trouble soak capacity real-model docs demo-svg lock clean
 .DEFAULT_GOAL := help
 
 help:
@@ -20,6 +20,7 @@ help:
 	@echo 'make bench   the fleet beside what a user would pick instead: hours (ARGS=--help; ARGS="--small --rounds 1")'
 	@echo 'make bench-check      whether a job takes more Redis round trips or Python calls than on record (ARGS=--record)'
 	@echo 'make bench-trouble    what bad jobs cost the others, about 30 minutes (ARGS="--jobs 100 --repeats 1")'
+	@echo 'make soak    an hour of 20 jobs a minute: does memory, Redis or any log grow (ARGS="--jobs 28800")'
 	@echo 'make capacity      what so many jobs a day need, and what runs out first (ARGS=--help)'
 	@echo 'make chaos   kill, stop, wipe and starve a fleet for about two minutes, and count what was lost'
 	@echo '             (make chaos JOBS=2000 KILLS=200 SEED=7 ARGS="--no-flushall --receipt FILE")'
@@ -58,6 +59,9 @@ bench-check: $(MADE)
 bench-trouble: $(MADE)
 	nice $(VENV)/bin/python tests/bench/bench_poison.py $(ARGS)
 	nice $(VENV)/bin/python tests/bench/bench_unservable.py
+
+soak: $(MADE)
+	@exec $(VENV)/bin/python tests/bench/soak.py $(ARGS)
 
 capacity: $(MADE)
 	@$(VENV)/bin/python tests/bench/capacity.py $(ARGS)
