@@ -9,7 +9,7 @@ KILLS = 30
 # Processes that run tests side by side: most of a test of real processes is waiting.
 TESTERS = 4
 
-.PHONY: help demo test check gate chaos simulate exhaustive bench bench-check bench-trouble soak capacity real-model docs demo-svg lock clean
+.PHONY: help demo test check gate chaos simulate exhaustive bench bench-check bench-trouble soak capacity real-model docs demo-svg image sbom lock clean
 .DEFAULT_GOAL := help
 
 help:
@@ -30,6 +30,8 @@ help:
 	@echo 'make gate    how well the gate tells work from junk (make gate ARGS=--kinds)'
 	@echo 'make simulate      the fleet in virtual time under many seeds (SEEDS=500), or one (SEED=7)'
 	@echo 'make exhaustive    every state of a small fleet (ARGS=--large)'
+	@echo 'make image   the image of every process (IMAGE=name:tag), and the list of its packages, as below'
+	@echo 'make sbom    build/sbom.cdx.json: the packages of the image with versions and hashes (CycloneDX)'
 	@echo 'make docs    the documentation, in build/docs (warnings are errors)'
 	@echo 'make demo-svg      run the demo and renew its screenshot (docs/demo.svg)'
 	@echo 'make lock    rewrite requirements/ from pyproject.toml (needs uv; ARGS=--upgrade)'
@@ -62,6 +64,18 @@ bench-trouble: $(MADE)
 
 soak: $(MADE)
 	@exec $(VENV)/bin/python tests/bench/soak.py $(ARGS)
+
+SBOM = build/sbom.cdx.json
+
+$(SBOM): requirements/runtime.txt build/sbom/made
+	build/sbom/bin/cyclonedx-py requirements --output-reproducible --of JSON -o $@ $<
+
+sbom: $(SBOM)
+
+IMAGE = aicity-fleet
+
+image: $(SBOM)
+	docker build -f deploy/Dockerfile -t $(IMAGE) .
 
 capacity: $(MADE)
 	@$(VENV)/bin/python tests/bench/capacity.py $(ARGS)
