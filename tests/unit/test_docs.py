@@ -26,7 +26,8 @@ from aicity_fleet.team import load_teams
 
 DOCS = ROOT / "docs"
 PAGES = sorted(DOCS.rglob("*.md"))
-TEXTS = [*PAGES, *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "deploy/README.md"))]
+READMES = ("README.md", "CONTRIBUTING.md", "deploy/README.md", "deploy/kubernetes/README.md")
+TEXTS = [*PAGES, *(ROOT / name for name in READMES)]
 SCRIPTS = ROOT / "aicity_fleet" / "ledger" / "scripts"
 LUA = {path.stem: path.read_text("utf-8") for path in SCRIPTS.glob("*.lua")}
 SHARED_LUA = "".join(path.read_text("utf-8") for path in (SCRIPTS / "shared").glob("*.lua"))
