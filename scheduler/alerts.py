@@ -19,7 +19,7 @@ from aicity_fleet.background import Background
 from aicity_fleet.backoff import backoff_seconds
 from aicity_fleet.errors import AlertError
 from aicity_fleet.health.finding import Finding
-from aicity_fleet.health.fleet import WEBHOOK_FAILS, check_health
+from aicity_fleet.health.fleet import UNTIL_STARTED, WEBHOOK_FAILS, check_health
 from aicity_fleet.ledger import Ledger
 from aicity_fleet.ledger.alerts import Told
 from aicity_fleet.ledger.coordination import Turn
@@ -39,6 +39,9 @@ TURN_SECONDS = 60.0
 
 BACKOFF_SECONDS = (30.0, 600.0)
 """The first and the longest wait after the webhook took no message, in seconds."""
+
+NEW_SECONDS = 180.0
+"""For how long a fleet that has just been started may not have polled, in seconds: that is not told."""
 
 READ_SECONDS = 2.0
 """How long one try of a Redis command may take, in seconds."""
@@ -118,6 +121,7 @@ class Alerter:
         self._poll_seconds = poll_seconds
         self._ledger: Ledger | None = None
         self._failures, self._again_at = 0, 0.0
+        self._began_at = time.monotonic()
 
     @classmethod
     def from_settings(cls, settings: Settings) -> Alerter:
@@ -159,9 +163,12 @@ class Alerter:
             for finding in check_health(overview, poll_seconds=self._poll_seconds)
             if finding.needs_person and finding.name != WEBHOOK_FAILS
         ]
+        if time.monotonic() - self._began_at < NEW_SECONDS:
+            found = [finding for finding in found if finding.name not in UNTIL_STARTED]
         before = ledger.alerts.told()
         change = compare(before, found, now)
         if not change.new and not change.over:
+            ledger.troubles.end("alerts")  # what could not be told is away
             if before:
                 ledger.alerts.note_told(change.told)
         elif turn.prolong():
@@ -176,9 +183,9 @@ class Alerter:
             self._failures += 1
             log.warning("alert.not_told", message=str(error))
             ledger.alerts.note_told(change.untold)
-            ledger.alerts.note_trouble(str(error), now)
+            ledger.troubles.note("alerts", str(error), now)
             return
         ledger.alerts.note_told(change.told)
-        ledger.alerts.end_trouble()
+        ledger.troubles.end("alerts")
         self._failures = 0
         log.info("alert.told", new=len(change.new), over=len(change.over))

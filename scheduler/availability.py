@@ -2,7 +2,7 @@
 
 The wanted value follows only from the switches, so the next call makes up for a request that failed. Called
 after polls, and after reports that may have changed it. It never changes an availability that the fleet did
-not set itself.
+not set itself; but where a ledger is new, an agent that is busy counts as set by a fleet that lost its own.
 """
 
 import structlog
@@ -10,6 +10,9 @@ import structlog
 from aicity_fleet.aicity.client import AICityClient
 from aicity_fleet.errors import AICityError
 from aicity_fleet.ledger.controls import ControlPanel, Controls
+
+UNREAD = "unread"
+"""What a new ledger holds until the agent's profile could be read."""
 
 log = structlog.get_logger(__name__)
 
@@ -36,6 +39,8 @@ def tell_availability(client: AICityClient, panel: ControlPanel) -> None:
     controls = panel.read()
     wanted = "busy" if wants_to_be_busy(controls) else "available"
     told = controls.availability or "available"
+    if told == UNREAD:
+        return
     if wanted == told or controls.stopped or controls.quiet_seconds:
         return
     if not client.contract.paths.update_profile:

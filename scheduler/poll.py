@@ -34,7 +34,7 @@ from aicity_fleet.ledger.controls import Controls
 from aicity_fleet.ledger.coordination import Turn
 from aicity_fleet.messaging.messages import Messages
 from aicity_fleet.models import AssignedTask, JsonObject
-from scheduler.availability import tell_availability
+from scheduler.availability import UNREAD, tell_availability
 
 POLL_TURN_SECONDS = 45.0
 """How long one page of a poll may take, in seconds, and so how long a poll that died holds off others: a
@@ -129,7 +129,7 @@ def _look(client: AICityClient, ledger: Ledger, intake: _Intake, turn: Turn) -> 
             tell_availability(client, ledger.controls)  # busy: nothing is to be assigned
         return hindrance
     try:
-        if controls.guard_is_new:
+        if controls.guard_is_new or controls.availability == UNREAD:
             _begin_ledger(client, ledger)
         for _ in range(MAX_WALKS):
             if not intake.walk(turn.prolong):
@@ -173,7 +173,7 @@ def _begin_ledger(client: AICityClient, ledger: Ledger) -> None:
     """Tell a new ledger what the agent's profile shows: the failures in a row, and whether it is busy.
 
     Nothing of the profile's shape is documented. The guard assumes the worst where it shows no failures.
-    An agent that is busy was told so by the fleet, before its ledger was lost; so the fleet may end it.
+    An agent that is busy counts as told so by the fleet, before its ledger was lost: the fleet ends that.
 
     Raises:
         AICityError: What says no to every request of ours.
@@ -182,15 +182,17 @@ def _begin_ledger(client: AICityClient, ledger: Ledger) -> None:
         profile = client.profile()
     except (AICityUnauthorizedError, AICityRateLimitedError):
         raise
-    except (AICityError, ContractError):
+    except (AICityError, ContractError) as error:
+        may_pass = isinstance(error, AICityError) and error.may_pass
+        ledger.controls.note_availability(UNREAD if may_pass else "")
         profile = {}
-    if profile.get("availability") == "busy":
-        ledger.controls.note_availability("busy")
+    else:
+        ledger.controls.note_availability(
+            "busy" if profile.get("availability") == "busy" else "available"
+        )
     failures = profile.get("consecutiveFailures")
     is_count = isinstance(failures, int) and not isinstance(failures, bool) and failures >= 0
-    ledger.controls.seed_guard(
-        failures if is_count else None
-    )  # last: after it, the ledger is not new
+    ledger.controls.seed_guard(failures if is_count else None)  # the first time counts
 
 
 @dataclasses.dataclass(slots=True)

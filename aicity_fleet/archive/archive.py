@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -28,6 +28,7 @@ TABLE = """
 CREATE TABLE IF NOT EXISTS jobs (
     agent TEXT NOT NULL,
     job_id TEXT NOT NULL,
+    nonce TEXT NOT NULL,
     settled_at INTEGER NOT NULL,
     task_type TEXT NOT NULL,
     description TEXT NOT NULL,
@@ -43,7 +44,7 @@ CREATE TABLE IF NOT EXISTS jobs (
     cost_usd TEXT,
     earnings_usd TEXT,
     whole BLOB NOT NULL,
-    PRIMARY KEY (agent, job_id)
+    PRIMARY KEY (agent, job_id, nonce)
 );
 CREATE INDEX IF NOT EXISTS jobs_by_time ON jobs (agent, settled_at);
 """
@@ -77,10 +78,12 @@ class ArchivedJob:
     """What it earned, in US dollars, or would earn unless the buyer takes it back; None when unknown."""
 
 
+Row = tuple[str | int | bytes | None, ...]
+
 COLUMNS = tuple(field.name for field in dataclasses.fields(ArchivedJob))
 """The columns of a row, in order."""
 
-_NAMES = ("agent", *COLUMNS, "whole")
+_NAMES = ("agent", "nonce", *COLUMNS, "whole")
 INSERT = f"INSERT OR REPLACE INTO jobs ({', '.join(_NAMES)}) VALUES "  # noqa: S608 - of constants
 INSERT += f"({', '.join('?' * len(_NAMES))})"
 SELECT = f"SELECT {', '.join(COLUMNS)} FROM jobs"  # noqa: S608 - of constants
@@ -130,23 +133,36 @@ class Archive:
     def __init__(self, path: Path, agent: str) -> None:
         self.path, self._agent = path, agent
 
-    def put(self, jobs: Sequence[WholeJob], now: datetime) -> None:
-        """Write these jobs, in place of what is there of them, all or none.
+    def put(self, rows: Sequence[Row]) -> None:
+        """Write what ``row`` made of jobs, in place of what is there of them, all or none.
 
-        Args:
-            now: The present by Redis's clock.
+        A job that ran again after its ledger was lost has another nonce: both stay.
         """
-        rows = [self._row(whole, now) for whole in jobs]
         with self._open(may_create=True) as db:
             db.executemany(INSERT, rows)
 
     def get(self, job_id: str) -> WholeJob | None:
-        """Return a whole job; None when the archive does not know it."""
+        """Return a whole job, as it settled last; None when the archive does not know it."""
+        query = "SELECT whole FROM jobs WHERE agent = ? AND job_id = ? ORDER BY settled_at DESC"
         with self._open() as db:
-            found = db.execute(
-                "SELECT whole FROM jobs WHERE agent = ? AND job_id = ?", (self._agent, job_id)
-            ).fetchone()
+            found = db.execute(query, (self._agent, job_id)).fetchone()
         return None if found is None else WholeJob.unpack(job_id, found[0])
+
+    def lacks(self, jobs: Mapping[str, str]) -> list[str]:
+        """Return which of these jobs are not here.
+
+        Args:
+            jobs: Their ids, each with its nonce.
+        """
+        if not self.path.exists():
+            return list(jobs)
+        query = "SELECT 1 FROM jobs WHERE agent = ? AND job_id = ? AND nonce = ?"
+        with self._open() as db:
+            return [
+                job_id
+                for job_id, nonce in jobs.items()
+                if not db.execute(query, (self._agent, job_id, nonce)).fetchone()
+            ]
 
     def each(self, wanted: Wanted, *, limit: int = -1) -> Iterator[ArchivedJob]:
         """Yield jobs, the latest first; ``limit`` is the most, and -1 stands for all."""
@@ -162,7 +178,12 @@ class Archive:
         with self._open() as db:
             return int(db.execute(query, values).fetchone()[0])
 
-    def _row(self, whole: WholeJob, now: datetime) -> tuple[str | int | bytes | None, ...]:
+    def row(self, whole: WholeJob, now: datetime) -> Row:
+        """Return a job as ``put`` takes it.
+
+        Args:
+            now: The present by Redis's clock.
+        """
         job = whole.job
         match job.outcome:
             case Completed():
@@ -174,6 +195,7 @@ class Archive:
         cost, earned = job.cost.known_usd, job.earnings(now).usd
         return (
             self._agent,
+            whole.nonce,
             job.job_id,
             _milliseconds(job.changed_at or now),
             job.task_type,
@@ -201,7 +223,8 @@ class Archive:
             )
             with contextlib.closing(db), db:
                 (layout,) = db.execute("PRAGMA user_version").fetchone()
-                if layout == 0 and may_create:
+                (tables,) = db.execute("SELECT count(*) FROM sqlite_master").fetchone()
+                if layout == tables == 0 and may_create:
                     self.path.chmod(0o600)
                     db.execute("PRAGMA journal_mode = WAL")
                     db.executescript(f"{TABLE} PRAGMA user_version = {LAYOUT};")

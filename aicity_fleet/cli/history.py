@@ -7,6 +7,7 @@ import dataclasses
 import io
 import json
 import os
+import unicodedata
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -27,6 +28,9 @@ from aicity_fleet.errors import SettingsError
 from aicity_fleet.ledger import WholeJob
 from aicity_fleet.settings import Settings
 from aicity_fleet.words import count, moment, usd
+
+FORMULA = "=+-@"
+"""What a cell begins with that a spreadsheet computes, also as full-width characters."""
 
 Since = Annotated[
     str, typer.Option(help="Only jobs that settled since: a date such as 2026-11-30, or 12h, 7d.")
@@ -97,18 +101,20 @@ def export(
     if file.suffix not in {".csv", ".jsonl"}:
         raise typer.BadParameter(f"FILE: '{file.name}' ends with neither .csv nor .jsonl.")
     archive, wanted = _archive(read_settings()), _wanted(since, until, task_type, ending, standing)
+    if file.exists() and not force:
+        raise SettingsError(f"FILE: {file} already exists. Name another file or pass --force.")
     lines = _csv_lines if file.suffix == ".csv" else _json_lines
-    number = 0
+    number, beside = 0, file.with_name(f".{file.name}.{os.getpid()}")
     try:
-        with file.open("w" if force else "x", encoding="utf-8", newline="") as written:
+        handle = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(handle, "w", encoding="utf-8", newline="") as written:
             for number, line in enumerate(lines(archive.each(wanted))):  # noqa: B007 - the last counts
                 written.write(line)
-    except FileExistsError:
-        raise SettingsError(
-            f"FILE: {file} already exists. Name another file or pass --force."
-        ) from None
+        beside.replace(file)
     except OSError as error:
         raise SettingsError(f"FILE: {file} cannot be written ({error.strerror}).") from error
+    finally:
+        beside.unlink(missing_ok=True)
     notes.print(f"{count(number, 'job')} in {file}.")
 
 
@@ -171,14 +177,23 @@ def _moment_of(text: str, option: str) -> datetime | None:
     try:
         found = datetime.fromisoformat(text)
     except ValueError:
+        pass
+    else:
+        return found if found.tzinfo else found.replace(tzinfo=UTC)
+    try:
         return datetime.now(UTC) - parse_age(text, option)
-    return found if found.tzinfo else found.replace(tzinfo=UTC)
+    except (typer.BadParameter, OverflowError):
+        raise typer.BadParameter(
+            f"{option}: '{text}' is neither a date, such as 2026-11-30, nor an age, such as 12h or 7d."
+        ) from None
 
 
 def _summary(found: list[ArchivedJob], total: int) -> str:
     cost = sum((job.cost_usd or Decimal(0) for job in found), Decimal(0))
     earned = sum((job.earnings_usd or Decimal(0) for job in found), Decimal(0))
-    shown = f"{len(found)} of {count(total, 'job')}" if len(found) < total else count(total, "job")
+    shown = count(total, "job")
+    if len(found) < total:
+        shown += f"; the latest {len(found)}"
     parts = [shown, f"cost {usd(cost)}", f"earned {usd(earned)}"]
     if unknown := sum(job.cost_usd is None for job in found):
         parts.append(f"the cost of {unknown} is unknown")
@@ -224,7 +239,18 @@ def _csv_lines(jobs: Iterator[ArchivedJob]) -> Iterator[str]:
         yield line.getvalue()
 
 
+def _begins_formula(part: str) -> bool:
+    first = unicodedata.normalize("NFKC", part.lstrip()[:1])
+    return first != "" and first in FORMULA
+
+
 def _harmless(value: str | int | None) -> str | int | None:
-    """Source: OWASP, CSV injection."""
-    is_formula = isinstance(value, str) and value[:1] in tuple("=+-@\t\r")
-    return f"'{value}" if is_formula else value
+    """Return a text as one line that no spreadsheet computes. Source: OWASP, CSV injection.
+
+    Some spreadsheets take a semicolon for the end of a cell.
+    """
+    if not isinstance(value, str):
+        return value
+    line = "".join(char for char in " ".join(value.split()) if char.isprintable())
+    parts = [f"'{part}" if _begins_formula(part) else part for part in line.split(";")]
+    return ";".join(parts)

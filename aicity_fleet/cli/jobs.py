@@ -76,7 +76,7 @@ def job(
             f"The ledger has no job '{job_id}'. 'aicity-fleet jobs' lists the jobs; a reported job is "
             "deleted after FLEET_RETENTION_DAYS, and 'aicity-fleet history' lists those in the archive."
         )
-    if follow:
+    if follow and ledger.get(job_id) is not None:  # else it has ended long ago
         follow_job(ledger, job_id, as_json=as_json)
         return
     if replay or transcript or export:

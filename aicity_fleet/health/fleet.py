@@ -12,6 +12,7 @@ from aicity_fleet.health.processes import process_findings
 from aicity_fleet.health.redis_server import redis_findings
 from aicity_fleet.ledger.controls import Breaker, Controls
 from aicity_fleet.ledger.overview import Overview
+from aicity_fleet.ledger.troubles import Trouble
 from aicity_fleet.models import JobState
 from aicity_fleet.money.day import DayTotals
 from aicity_fleet.words import HAND_IN_NAMES, duration, moment, usd
@@ -22,8 +23,11 @@ LATE_REPORT_SECONDS = 600.0
 WEBHOOK_FAILS = "webhook_fails"
 """The name of the one finding that cannot be told through the webhook."""
 
-WEBHOOK_SECONDS = 600.0
-"""For how long the webhook may fail before a person is needed, in seconds."""
+UNTIL_STARTED = frozenset({"no_poll", "no_worker"})
+"""The names of what is normal while a fleet starts."""
+
+TROUBLE_SECONDS = 600.0
+"""For how long the webhook or the archive may fail before a person is needed, in seconds."""
 
 PAUSED = {
     "intake": "no new tasks are accepted",
@@ -53,6 +57,7 @@ def check_health(overview: Overview, *, poll_seconds: float) -> list[Finding]:
         *_pauses(controls),
         *_ignored_tools(controls),
         *_webhook(overview),
+        *_archive(overview),
     ]
     return sorted(found, key=lambda finding: not finding.needs_person)
 
@@ -224,14 +229,30 @@ def _ignored_tools(controls: Controls) -> Iterator[Finding]:
 
 def _webhook(overview: Overview) -> Iterator[Finding]:
     if overview.alert_trouble is not None:
-        lasted = max(0.0, overview.age_seconds(overview.alert_trouble.since_at) or 0)
+        lasted = _lasted(overview, overview.alert_trouble)
         yield Finding(
             WEBHOOK_FAILS,
             f"An alert has been waiting for {duration(lasted)}. {overview.alert_trouble.why}",
             "The dispatcher tries again at least every ten minutes. If it goes on, check "
             "FLEET_ALERT_WEBHOOK and its receiver: 'aicity-fleet test-alert' sends one message.",
-            needs_person=lasted > WEBHOOK_SECONDS,
+            needs_person=lasted > TROUBLE_SECONDS,
         )
+
+
+def _archive(overview: Overview) -> Iterator[Finding]:
+    if overview.archive_trouble is not None:
+        lasted = _lasted(overview, overview.archive_trouble)
+        yield Finding(
+            "archive_fails",
+            f"No settled job has been archived for {duration(lasted)}. {overview.archive_trouble.why}",
+            "The dispatcher tries again every 20 s. What is not archived when its FLEET_RETENTION_DAYS are "
+            "over is lost.",
+            needs_person=lasted > TROUBLE_SECONDS,
+        )
+
+
+def _lasted(overview: Overview, trouble: Trouble) -> float:
+    return max(0.0, overview.age_seconds(trouble.since_at) or 0)
 
 
 def _jobs(number: int) -> str:

@@ -15,9 +15,6 @@ from aicity_fleet.ledger.keys import Keys
 TOLD_SECONDS = 86_400
 """How long it is remembered what was told while no dispatcher looks, in seconds."""
 
-TROUBLE_SECONDS = 1_200
-"""How long a failure of the webhook is shown after a try, in seconds: longer than until the next one."""
-
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Told:
@@ -27,14 +24,6 @@ class Told:
     """The words in which they were told."""
     gone_at: datetime | None = None
     """Since when it is away; None while it stands."""
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class AlertTrouble:
-    """That the webhook does not take what people should be told."""
-
-    since_at: datetime
-    why: str
 
 
 class Alerts:
@@ -63,33 +52,6 @@ class Alerts:
                 self._client.set(self._keys.alerts, json.dumps(rows), ex=TOLD_SECONDS)
             else:
                 self._client.delete(self._keys.alerts)
-
-    def note_trouble(self, why: str, now: datetime) -> None:
-        """Record that the webhook did not take a message.
-
-        Args:
-            now: The present by Redis's clock; of a row of failures, the first one counts.
-        """
-        before = self.trouble()
-        since = before.since_at if before else now
-        row = {"since_ms": _milliseconds(since), "why": why}
-        with wrapped("note an alert"):
-            self._client.set(self._keys.alert_trouble, json.dumps(row), ex=TROUBLE_SECONDS)
-
-    def end_trouble(self) -> None:
-        """Record that the webhook took a message."""
-        with wrapped("note an alert"):
-            self._client.delete(self._keys.alert_trouble)
-
-    def trouble(self) -> AlertTrouble | None:
-        """Return that the webhook takes no message, and why; None if it did, or nothing was told."""
-        with wrapped("read the alerts"):
-            text = self._client.get(self._keys.alert_trouble)
-        if not text:
-            return None
-        row = json.loads(str(text))
-        since = _moment(row["since_ms"])
-        return AlertTrouble(since, row["why"]) if since else None
 
 
 def _moment(milliseconds: int | None) -> datetime | None:

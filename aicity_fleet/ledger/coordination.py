@@ -60,6 +60,10 @@ class Coordination:
         """Hold the right to read tasks that left the list, as ``only_poll`` does for polls."""
         return self._only("unlisted", seconds)
 
+    def only_archive(self, seconds: float) -> AbstractContextManager[Turn | None]:
+        """Hold the right to archive, as ``only_poll`` does for polls."""
+        return self._only("archive", seconds)
+
     def only_alert(self, seconds: float) -> AbstractContextManager[Turn | None]:
         """Hold the right to tell people what needs them, as ``only_poll`` does for polls."""
         return self._only("alert", seconds)

@@ -125,10 +125,9 @@ class Keys:
         """What people were told through the webhook and is not over, as JSON. TTL: a day."""
         return f"{self.prefix}alerts"
 
-    @property
-    def alert_trouble(self) -> str:
-        """Since when and why the webhook takes no message, as JSON. TTL: 20 minutes."""
-        return f"{self.prefix}alerts:trouble"
+    def trouble(self, what: str) -> str:
+        """Since when and why the alerts or the archive fail, as JSON. TTL: 20 minutes."""
+        return f"{self.prefix}trouble:{what}"
 
     def spending(self, day: int) -> str:
         """What the fleet spent on one day (days since 1970, UTC), a hash. TTL: eight days."""

@@ -28,6 +28,7 @@ from aicity_fleet.ledger.operator import OperatorMoves
 from aicity_fleet.ledger.read_backs import DAY_SECONDS, ReadBacks
 from aicity_fleet.ledger.records import Records
 from aicity_fleet.ledger.spending import Spending
+from aicity_fleet.ledger.troubles import Troubles
 from aicity_fleet.models import AssignedTask
 from aicity_fleet.settings import Settings
 
@@ -89,6 +90,7 @@ class Ledger(runs.Runs, outbox.Outbox, Records):
         self._retention_ms = int(retention_seconds * 1000)
         self.coordination = Coordination(client, keys, self._scripts)
         self.alerts = Alerts(client, keys)
+        self.troubles = Troubles(client, keys)
         self.controls = ControlPanel(self._scripts)
         self.operator = OperatorMoves(self._scripts)
         self.spending = Spending(self._scripts)

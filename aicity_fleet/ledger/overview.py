@@ -9,13 +9,13 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from aicity_fleet.ledger.alerts import AlertTrouble
 from aicity_fleet.ledger.connection import wrapped
 from aicity_fleet.ledger.controls import Controls
 from aicity_fleet.ledger.day_totals import read_day_totals
 from aicity_fleet.ledger.ledger import Ledger
 from aicity_fleet.ledger.rules import DECISIONS
 from aicity_fleet.ledger.server import ServerState, read_server_state
+from aicity_fleet.ledger.troubles import Trouble
 from aicity_fleet.models import JobState, JsonObject
 from aicity_fleet.money.day import DayTotals
 
@@ -67,8 +67,10 @@ class Overview:
     """How far the clock of Redis is ahead of this machine's, in seconds; negative when it is behind."""
     server: ServerState | None = None
     """How the Redis server stands; None when our Redis user may not ask."""
-    alert_trouble: AlertTrouble | None = None
+    alert_trouble: Trouble | None = None
     """That the webhook takes no message; None when it does, or there is none."""
+    archive_trouble: Trouble | None = None
+    """That the archive cannot be written; None when it can, or there is none."""
 
     @property
     def undecided(self) -> int:
@@ -126,7 +128,8 @@ def read_overview(ledger: Ledger, *, at_a_glance: bool = False) -> Overview:
         lapsed=_lapsed(ledger, now_ms),
         clock_ahead_seconds=clock_ahead_seconds,
         server=read_server_state(ledger.client),
-        alert_trouble=ledger.alerts.trouble(),
+        alert_trouble=ledger.troubles.read("alerts"),
+        archive_trouble=ledger.troubles.read("archive"),
         decided=dict(zip(DECISIONS, numbers[len(QUEUES) :], strict=True)),
     )
 

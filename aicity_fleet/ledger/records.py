@@ -49,6 +49,14 @@ class Records:
             lines: Any = self.client.lrange(self.keys.audit(job_id), 0, -1)
         return trail_of(lines)
 
+    def reported(self) -> list[str]:
+        """Return the ids of all settled jobs, the earliest first."""
+        with wrapped("list jobs"):
+            return [
+                str(found)
+                for found in self.client.zrange(self.keys.state(JobState.REPORTED), 0, -1)
+            ]
+
     def whole(self, job_id: str) -> WholeJob | None:
         """Return all that is known of a job; None when the ledger does not know it."""
         with wrapped("read a job"):
@@ -76,6 +84,14 @@ class Records:
         """Return the random text in a job's fences and markers; empty for an unknown job."""
         with wrapped("read a job"):
             return str(self.client.hget(self.keys.job(job_id), "nonce") or "")
+
+    def nonces(self, job_ids: Sequence[str]) -> list[str]:
+        """Return the random text of each of these jobs; empty for an unknown one."""
+        with wrapped("read jobs"):
+            pipe = self.client.pipeline(transaction=False)
+            for job_id in job_ids:
+                pipe.hget(self.keys.job(job_id), "nonce")
+            return [str(nonce or "") for nonce in pipe.execute()]
 
     def counts(self) -> dict[JobState, int]:
         """Count the jobs in each state."""

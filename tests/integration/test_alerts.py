@@ -302,14 +302,16 @@ def test_a_receiver_that_is_down_at_first_is_told_when_it_is_back(rig, port, led
     rig.dispatch("one")
     park(ledger, "a")
     wait_until(
-        lambda: rig.logs().count("alert.not_told") and ledger.alerts.trouble(),
+        lambda: rig.logs().count("alert.not_told") and ledger.troubles.read("alerts"),
         seconds=30,
         description="the first try has failed",
     )
     assert "cannot be reached" in findings(run)["webhook_fails"]["what"]
     with receiving(port) as receiver:
         wait_until(lambda: receiver.texts, description="it is told")
-        wait_until(lambda: ledger.alerts.trouble() is None, description="the failure is over")
+        wait_until(
+            lambda: ledger.troubles.read("alerts") is None, description="the failure is over"
+        )
         ledger.operator.acknowledge("a", "seen")
         wait_until(lambda: len(receiver.texts) >= 2, description="it is told that this is over")
         assert [text.split("\n")[0] for text in receiver.texts] == [

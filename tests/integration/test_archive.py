@@ -14,7 +14,9 @@ from aicity_fleet.archive import Archive, Wanted
 from aicity_fleet.cli import app
 from aicity_fleet.cli.display import console
 from aicity_fleet.errors import ArchiveError
+from aicity_fleet.health.fleet import check_health
 from aicity_fleet.ledger import ClaimTerms, Lease, Ledger, ReportLease
+from aicity_fleet.ledger.overview import read_overview
 from aicity_fleet.ledger.read_backs import ReadLease, Seen
 from aicity_fleet.models import AssignedTask, Completed, Failed, Outcome, Spent, Usage
 from scheduler import archiver
@@ -86,6 +88,59 @@ def test_what_a_read_back_changes_is_copied_again(ledger, archive, copy):
     assert (job.standing, job.earnings_usd) == ("refunded", Decimal(0))
 
 
+def test_what_settled_without_a_mark_is_copied_after_the_next_start(ledger, archive, copy):
+    """A dispatcher of the version before, or one without an archive, marks nothing."""
+    copy()
+    end(ledger, "a")
+    ledger.client.delete(ledger.keys.prefix + "to_archive")
+    assert copy() == 0
+    assert Archiver(ledger, archive).copy() == 1
+    assert Archiver(ledger, archive).copy() == 0
+
+
+def test_a_job_that_cannot_be_read_holds_up_no_other(ledger, archive, copy):
+    copy()
+    for job_id in ("damaged", "good"):
+        end(ledger, job_id)
+    ledger.client.lset(ledger.keys.journal("damaged"), 0, "znonsense")
+    assert copy() == 1
+    assert archive.get("good") is not None
+    assert copy() == 0
+
+
+def test_one_archives_at_a_time(ledger, copy):
+    end(ledger, "a")
+    other = Ledger(ledger.client, ledger.keys, retention_seconds=3600)
+    with other.coordination.only_archive(60) as turn:
+        assert turn is not None
+        assert copy() == 0
+    assert copy() == 1
+
+
+def test_a_job_that_ran_again_after_a_wipe_stays_beside_the_first(ledger, archive, copy):
+    for _ in range(2):
+        end(ledger, "a")
+        assert copy() == 1
+        ledger.client.delete(*ledger.client.keys(ledger.keys.prefix + "*"))
+    assert archive.count(Wanted()) == 2
+
+
+def test_status_says_that_the_archive_fails_until_it_works(ledger, archive, copy):
+    end(ledger, "a")
+    archive.path.mkdir()
+    with pytest.raises(ArchiveError):
+        copy()
+    (finding,) = [
+        each
+        for each in check_health(read_overview(ledger), poll_seconds=30)
+        if each.name == "archive_fails"
+    ]
+    assert str(archive.path) in finding.what
+    archive.path.rmdir()
+    assert copy() == 1
+    assert ledger.troubles.read("archive") is None
+
+
 def test_nothing_is_marked_while_nobody_archives(ledger):
     end(ledger, "a")
     assert not ledger.client.exists(ledger.keys.prefix + "to_archive")
@@ -138,12 +193,14 @@ def test_two_fleets_share_a_file_and_see_their_own_jobs(ledger, archive, copy):
 
 
 def test_a_file_that_is_no_archive_is_left_alone(ledger, tmp_path, agent):
-    path = tmp_path / "other.sqlite"
-    with sqlite3.connect(path) as db:
+    later, other = tmp_path / "later.sqlite", tmp_path / "other.sqlite"
+    with sqlite3.connect(later) as db:
         db.execute("PRAGMA user_version = 7")
-    for trouble in (path, tmp_path / "no folder" / "archive.sqlite", tmp_path):
+    with sqlite3.connect(other) as db:
+        db.execute("CREATE TABLE theirs (x)")
+    for trouble in (later, other, tmp_path / "no folder" / "archive.sqlite", tmp_path):
         with pytest.raises(ArchiveError, match=r"^FLEET_ARCHIVE: /.*(Name another file|Does its)"):
-            Archive(trouble, agent).put([], ledger.now())
+            Archive(trouble, agent).put([])
 
 
 @pytest.fixture
@@ -167,7 +224,7 @@ def three(ledger, copy):
     ledger.controls.seed_guard(0)
     end(ledger, "good")
     end(ledger, "bad", Failed("quality", "no", 1))
-    end(ledger, "sly", text="=HYPERLINK('http://x.example')")
+    end(ledger, "sly", text="=HYPERLINK('http://x.example') \x1b[2J\n;=2+2; \uff1d1+1")
     copy()
 
 
@@ -175,14 +232,16 @@ def test_history_lists_and_filters(run, three):
     shown = run("history")
     assert "good" in shown
     assert "3 jobs; cost $0.00; earned $17.00" in shown
-    assert "1 of 3 jobs" in run("history", "--limit", "1")
+    assert "3 jobs; the latest 1; cost $0.00; earned $8.50" in run("history", "--limit", "1")
     found = json.loads(run("history", "--json", "--ending", "complete", "--type", "research"))
     assert (found["total"], {job["job_id"] for job in found["jobs"]}) == (2, {"good", "sly"})
     for nobody in (["--until", "1h"], ["--since", "2099-01-01"], ["--standing", "refunded"]):
         assert json.loads(run("history", "--json", *nobody))["total"] == 0
     tomorrow = (datetime.now(UTC) + timedelta(days=1)).isoformat()
     assert json.loads(run("history", "--json", "--since", "1h", "--until", tomorrow))["total"] == 3
-    assert "--since: 'soon' is not an age" in run("history", "--since", "soon", code=2)
+    for nonsense in ("soon", "2026-13-01", "999999d"):
+        said = " ".join(run("history", "--since", nonsense, code=2).split())
+        assert f"--since: '{nonsense}' is neither a date" in said
 
 
 def test_a_job_that_redis_has_lost_is_shown_from_the_archive(run, three, ledger):
@@ -190,6 +249,7 @@ def test_a_job_that_redis_has_lost_is_shown_from_the_archive(run, three, ledger)
     ledger.client.delete(*ledger.client.keys(ledger.keys.prefix + "*"))
     assert json.loads(run("job", "good", "--json")) == before
     assert "the deliverable" in run("job", "good")
+    assert "the deliverable" in run("job", "good", "--follow")
 
 
 def test_export_writes_rows_that_no_spreadsheet_computes(run, three, tmp_path: Path):
@@ -198,12 +258,17 @@ def test_export_writes_rows_that_no_spreadsheet_computes(run, three, tmp_path: P
     rows = {row["job_id"]: row for row in csv.DictReader(path.read_text().splitlines())}
     assert rows.keys() == {"good", "bad", "sly"}
     assert (rows["good"]["earnings_usd"], rows["bad"]["ending"]) == ("8.50", "quality")
-    assert rows["sly"]["description"] == "'=HYPERLINK('http://x.example')"
+    assert rows["sly"]["description"] == "'=HYPERLINK('http://x.example') [2J ;'=2+2;' \uff1d1+1"
+    assert path.stat().st_mode & 0o777 == 0o600
     assert "already exists" in run("export", str(path), code=1)
     run("export", str(path), "--force")
     lines = tmp_path / "jobs.jsonl"
     run("export", str(lines), "--ending", "quality")
     assert [json.loads(line)["job_id"] for line in lines.read_text().splitlines()] == ["bad"]
+    assert sorted(each.name for each in tmp_path.iterdir() if "jobs" in each.name) == [
+        "jobs.csv",
+        "jobs.jsonl",
+    ]
     assert "ends with neither" in run("export", str(tmp_path / "jobs.xlsx"), code=2)
 
 

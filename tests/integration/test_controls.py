@@ -14,6 +14,7 @@ import redis
 from support.messages import RecordedMessages
 from support.waiting import wait_until
 
+from aicity_fleet.aicity.client import AICityClient
 from aicity_fleet.errors import AICityUnavailableError, LedgerError
 from aicity_fleet.journal import Caller
 from aicity_fleet.ledger import ClaimTerms, Lease, Ledger, NotClaimed, ReportLease, runs
@@ -174,6 +175,19 @@ def test_a_busy_agent_whose_owner_said_so_later_stays_busy(ledger, city):
         client.set_availability("busy")
         assert poll_once(ledger, city) == "ok"
         assert client.profile()["availability"] == "busy"
+
+
+def test_a_profile_that_could_not_be_read_is_read_at_the_next_poll(ledger, city, monkeypatch):
+    def fails(_client):
+        raise AICityUnavailableError("a network fault")
+
+    with city.client() as client:
+        client.set_availability("busy")
+        with monkeypatch.context() as patched:
+            patched.setattr(AICityClient, "profile", fails)
+            assert poll_once(ledger, city) == "ok"
+        assert poll_once(ledger, city) == "ok"
+        assert client.profile()["availability"] == "available"
 
 
 def test_a_pause_reaches_every_process_within_two_seconds(ledger, others):

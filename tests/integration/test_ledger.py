@@ -3,7 +3,6 @@
 import dataclasses
 import json
 import threading
-import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -406,6 +405,7 @@ def test_a_cancelled_or_acknowledged_job_expires_and_an_undecided_one_does_not(r
     short.operator.acknowledge("acknowledged", "x")
 
     def only_one_is_left() -> bool:
+        short.coordination.note_walk(0)
         short.sweep()
         return [job.job_id for job in short.jobs()] == ["undecided"]
 
@@ -416,28 +416,42 @@ def test_a_cancelled_or_acknowledged_job_expires_and_an_undecided_one_does_not(r
 
 def test_a_cancelled_job_that_is_still_listed_is_no_new_task(redis_client, agent):
     """Its record is all that keeps it from being run."""
-    short = Ledger(redis_client, Keys(agent), retention_seconds=0.4)
+    short = Ledger(redis_client, Keys(agent), retention_seconds=0.05)
     short.accept(TASK)
     short.operator.cancel("clx1", "x")
-    for _ in range(8):
-        time.sleep(0.1)
-        short.sweep()
-        assert short.accept(TASK) == "known"
+    wait_until(lambda: old_enough(short, "clx1"), description="its retention is over")
+    short.coordination.note_walk(0.0)
+    assert short.accept(TASK) == "known"
+    short.sweep()
+    assert short.accept(TASK) == "known"
 
 
-def test_a_job_that_was_to_expire_stays_once_a_person_moves_it_on(redis_client, agent):
-    short = Ledger(redis_client, Keys(agent), retention_seconds=0.4)
+def test_a_cancelled_job_stays_while_nobody_sees_what_is_listed(redis_client, agent):
+    """Intake was paused, the key refused, or the fleet off for weeks: AI City may list it still."""
+    short = Ledger(redis_client, Keys(agent), retention_seconds=0.05)
+    short.coordination.note_walk(0.0)
     short.accept(TASK)
     short.operator.cancel("clx1", "x")
-    time.sleep(0.2)
-    short.accept(TASK)  # it is listed, so its record stays for now
-    wait_until(
-        lambda: short.sweep() is not None and redis_client.pttl(short.keys.job("clx1")) > 0,
-        description="it is to expire",
-    )
-    short.operator.rerun("clx1", "x")
-    assert redis_client.pttl(short.keys.job("clx1")) == -1
-    assert redis_client.pttl(short.keys.audit("clx1")) == -1
+    wait_until(lambda: old_enough(short, "clx1"), description="its retention is over")
+    short.sweep()
+    assert short.accept(TASK) == "known"
+
+
+def old_enough(ledger: Ledger, job_id: str) -> bool:
+    job = ledger.get(job_id)
+    assert job is not None
+    assert job.changed_at is not None
+    return (ledger.now() - job.changed_at).total_seconds() > 0.2
+
+
+def test_a_withdrawn_job_that_was_to_expire_stays_once_a_person_moves_it_on(redis_client, ledger):
+    ledger.accept(TASK)
+    ledger.operator.cancel("clx1", "x")
+    for key in (ledger.keys.job("clx1"), ledger.keys.audit("clx1")):
+        redis_client.expire(key, 100)
+    ledger.operator.rerun("clx1", "x")
+    assert redis_client.pttl(ledger.keys.job("clx1")) == -1
+    assert redis_client.pttl(ledger.keys.audit("clx1")) == -1
 
 
 def test_a_reported_job_that_is_still_listed_stays_known(ledger, redis_client):

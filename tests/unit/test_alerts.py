@@ -5,7 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 from aicity_fleet.health.finding import Finding
-from aicity_fleet.ledger.alerts import TROUBLE_SECONDS, Told
+from aicity_fleet.ledger.alerts import Told
+from aicity_fleet.ledger.troubles import TROUBLE_SECONDS
 from scheduler.alerts import AWAY_SECONDS, BACKOFF_SECONDS, compare, message
 
 NOW = datetime(2026, 7, 1, 12, tzinfo=UTC)

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from aicity_fleet.health.fleet import check_health
-from aicity_fleet.ledger.alerts import AlertTrouble
 from aicity_fleet.ledger.controls import Breaker, Controls, Switch
 from aicity_fleet.ledger.overview import Overview
 from aicity_fleet.ledger.server import ServerState
+from aicity_fleet.ledger.troubles import Trouble
 from aicity_fleet.models import JobState
 from aicity_fleet.money.cost import Cost
 from aicity_fleet.money.day import DaySpending, DayTotals
@@ -146,7 +146,7 @@ NEEDS_PERSON = [
     ),
     ({"server": ServerState(1, 0, "noeviction", True)}, "a read-only replica", "primary"),
     (
-        {"alert_trouble": AlertTrouble(ago(minutes=11), "It answered 404.")},
+        {"alert_trouble": Trouble(ago(minutes=11), "It answered 404.")},
         "An alert has been waiting for 11 min. It answered 404.",
         "FLEET_ALERT_WEBHOOK.*aicity-fleet test-alert",
     ),
@@ -187,7 +187,7 @@ REMARKS = [
     ({"lapsed": {f"host:{pid}": 9 for pid in range(5)}}, "45 leases lapsed"),
     ({"failures_assumed": 2}, "The guard assumes 2"),
     (
-        {"alert_trouble": AlertTrouble(ago(minutes=1), "It answered 503.")},
+        {"alert_trouble": Trouble(ago(minutes=1), "It answered 503.")},
         "for 60 s. It answered 503",
     ),
     ({"breakers": (breaker(is_fatal=False),)}, "is in trouble. No job starts there"),

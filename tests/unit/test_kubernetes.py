@@ -48,6 +48,7 @@ OTHER_VALUES = {
     "OPENAI_API_KEY_FILE": "a key is always a file",
     "FLEET_START_WAIT_SECONDS": "no pod waits for another to be ready",
     "FLEET_WORKER_THREADS": "the command needs a number",
+    "FLEET_ARCHIVE": "it needs a volume, which a cluster may not have",
     "FLEET_METRICS_PORT": "KEDA reads the metrics",
 }
 """Variables whose default is another in docker-compose.yml."""

@@ -143,8 +143,9 @@ for _, id in ipairs(reports) do
   redis.call('ZADD', key('state', 'finished'), NOW + arg.report_again_ms, id)
 end
 
--- Drop expired jobs from the index: reported ones, and quarantined ones that wait for nobody. The record of such a job
--- stays while AI City lists the task, which would be accepted as a new one.
+-- Drop expired jobs from the index. A job in quarantine that waits for nobody expires here, and only when a whole walk
+-- has shown that AI City lists its task no more: without a record, a listed task would be accepted as a new one.
+local walked_at = tonumber(redis.call('HGET', TURNS, 'walked_at') or '0')
 for _, state in ipairs({'reported', 'quarantined'}) do
   local old = redis.call('ZRANGEBYSCORE', key('state', state), '-inf', NOW - arg.retention_ms,
     'LIMIT', 0, limit)
@@ -152,13 +153,15 @@ for _, state in ipairs({'reported', 'quarantined'}) do
     local job = key('job', id)
     if redis.call('PTTL', job) == -1 and redis.call('ZSCORE', DECIDED, id) then
       local listed_at = tonumber(redis.call('HGET', job, 'listed_at') or '0')
-      expire_job(id, math.max(0, listed_at + arg.retention_ms - NOW))
+      if listed_at < walked_at and listed_at + arg.retention_ms <= NOW then
+        expire_job(id, 0)
+      end
     end
     if redis.call('EXISTS', job) == 0 then
       redis.call('ZREM', key('state', state), id)
       redis.call('ZREM', DECIDED, id)
-    else
-      redis.call('ZADD', key('state', state), NOW, id)
+    else -- look again in an hour
+      redis.call('ZADD', key('state', state), NOW - arg.retention_ms + math.min(3600000, arg.retention_ms), id)
     end
   end
 end
