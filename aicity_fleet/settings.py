@@ -339,6 +339,11 @@ class Settings(BaseModel):
         password = quote(self.redis_password.get_secret_value(), safe="")
         return urlunsplit(parts._replace(netloc=f"{parts.username or ''}:{password}@{host}"))
 
+    @property
+    def redis_database(self) -> int:
+        """The number of the database within ``REDIS_URL``."""
+        return int(urlsplit(self.redis_url.get_secret_value()).path.strip("/") or 0)
+
     def redis_address(self) -> str:
         """Return the Redis URL without user name and password, for messages."""
         parts = urlsplit(self.redis_url.get_secret_value())

@@ -17,6 +17,7 @@ from aicity_fleet.cli import (
     metrics,
     moves,
     pause,
+    redis_users,
     simulator,
     status,
     teams,
@@ -56,6 +57,7 @@ app.command("send-report")(moves.send_report)
 app.command("acknowledge")(moves.acknowledge)
 app.add_typer(teams.teams, name="teams")
 app.command("try")(try_team.try_team)
+app.command("redis-users")(redis_users.redis_users)
 app.command("simulator")(simulator.simulator)
 
 

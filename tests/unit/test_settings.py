@@ -201,3 +201,11 @@ def test_the_hosts_of_repositories():
 def test_what_is_no_host_of_repositories(hosts):
     with pytest.raises(SettingsError, match="FLEET_REPO_HOSTS"):
         Settings.load({"FLEET_REPO_HOSTS": hosts})
+
+
+@pytest.mark.parametrize(
+    ("url", "database"),
+    [("redis://h", 0), ("redis://h:6379", 0), ("redis://h:6379/", 0), ("rediss://h:6379/12", 12)],
+)
+def test_the_database_is_that_of_the_url(url, database):
+    assert Settings.load({"REDIS_URL": url}).redis_database == database

@@ -10,7 +10,11 @@
 -- may need less.
 local id, name, arg = ARGV[1], ARGV[2], named(3)
 local cap = cap_today(arg.day_cap)
-if charged_today() + reserved(name) + tonumber(arg.amount) > tonumber(cap) then
+local others, lapsed = reserved(name)
+for _, each in ipairs(lapsed) do
+  redis.call('HDEL', RESERVED, each)
+end
+if charged_today() + others + tonumber(arg.amount) > tonumber(cap) then
   keep_back(arg.amount, cap)
   redis.call('HSET', today(), 'wanted', arg.amount)
   if redis.call('EXISTS', key('job', id)) == 1 then
