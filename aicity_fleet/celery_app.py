@@ -121,6 +121,8 @@ with exit_on_fleet_error():
 app = FleetCelery("aicity_fleet")
 app.conf.update(
     broker_url=settings.broker_url(),
+    # Flower's own client for the lengths of the queues does not read the URL's part about TLS.
+    broker_use_ssl=settings.redis_tls or None,
     # --- what travels: ids, as JSON ---------------------------------------------------------------
     # JSON only: a pickled message from anyone who reaches Redis would be code execution.
     task_serializer="json",

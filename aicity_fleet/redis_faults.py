@@ -5,6 +5,7 @@ Used by the broker's connections and by the ledger's. It decides nothing about j
 
 import re
 import socket
+import ssl
 import threading
 import time
 
@@ -30,6 +31,13 @@ MEMORY_REMEDY = (
     "not the fleet's."
 )
 """What a person can do about a Redis whose memory runs out."""
+
+TLS_REMEDY = (
+    "Set REDIS_CA_FILE to the certificate of the authority that signed its certificate, and check that "
+    "this one names the host of REDIS_URL and has not expired. A port without TLS needs redis:// in "
+    "REDIS_URL."
+)
+"""What a person can do about a Redis to which there is no TLS connection."""
 
 _REFUSAL_OF = {
     "OOM": redis.OutOfMemoryError,
@@ -67,7 +75,25 @@ def is_absent(error: BaseException) -> bool:
     return isinstance(error.__cause__ or error.__context__, absent)
 
 
+def is_tls_fault(error: BaseException) -> bool:
+    """Whether a connection failed because of TLS: to wait does not help.
+
+    Args:
+        error: An exception of redis-py, or one that was raised from one.
+    """
+    return _tls_fault(error) is not None
+
+
+def _tls_fault(error: BaseException | None) -> ssl.SSLError | None:
+    while error is not None and not isinstance(error, ssl.SSLError):
+        error = error.__cause__ or error.__context__
+    return error
+
+
 def _explain(error: BaseException | None) -> tuple[str, str]:
+    if (fault := _tls_fault(error)) is not None:
+        what = getattr(fault, "verify_message", "") or fault.reason or "no reason given"
+        return f"no TLS connection to it can be made ({what})", TLS_REMEDY
     seen: BaseException | None = error
     while seen is not None:
         match seen:

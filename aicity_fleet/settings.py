@@ -9,11 +9,12 @@ from __future__ import annotations
 import difflib
 import os
 import re
+import ssl
 from collections.abc import Mapping
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Literal
-from urllib.parse import quote, urlsplit, urlunsplit
+from urllib.parse import quote, urlencode, urlsplit, urlunsplit
 
 from pydantic import (
     AfterValidator,
@@ -77,6 +78,16 @@ def _check_secret_url(value: SecretStr) -> SecretStr:
     return SecretStr(text)
 
 
+def _check_ca_file(path: Path) -> Path:
+    try:
+        ssl.create_default_context(cafile=path)
+    except ssl.SSLError:
+        raise ValueError(f"names {path}, which holds no certificate in PEM format") from None
+    except OSError as error:
+        raise ValueError(f"names {path}, which cannot be read ({error.strerror})") from None
+    return path
+
+
 def _check_secret(value: SecretStr) -> SecretStr:
     text = value.get_secret_value().strip()
     if not text.isascii() or not text.isprintable():
@@ -93,6 +104,7 @@ def _check_repo_hosts(value: str) -> str:
 
 _HOST = re.compile(r"(?:[a-z0-9-]{1,63}\.)+[a-z][a-z0-9-]{0,62}")
 
+CaFile = Annotated[Path, AfterValidator(_check_ca_file)]
 HttpUrl = Annotated[str, AfterValidator(_check_url)]
 RedisUrl = Annotated[SecretStr, AfterValidator(_check_redis_url)]
 RepoHosts = Annotated[str, AfterValidator(_check_repo_hosts)]
@@ -171,6 +183,9 @@ class Settings(BaseModel):
     """The Redis that holds the ledger and the queues."""
     redis_password: SecretStr | None = Field(None, alias="REDIS_PASSWORD")
     """The password to use if ``REDIS_URL`` holds none."""
+    redis_ca_file: CaFile | None = Field(None, alias="REDIS_CA_FILE")
+    """A PEM file with the certificate of the authority that has signed that of a ``rediss://`` Redis, if
+    this system does not know it."""
 
     start_wait_seconds: float = Field(15, alias="FLEET_START_WAIT_SECONDS", ge=0, le=600)
     """How long a starting process waits for Redis before it gives up."""
@@ -330,14 +345,24 @@ class Settings(BaseModel):
         return frozenset(self.repo_hosts.split(",")) - {NO_REPO_HOSTS}
 
     def broker_url(self) -> str:
-        """Return the Redis URL including the password. Never log it."""
-        url = self.redis_url.get_secret_value()
-        parts = urlsplit(url)
-        if self.redis_password is None or parts.password:
-            return url
-        host = parts.netloc.rpartition("@")[2]
-        password = quote(self.redis_password.get_secret_value(), safe="")
-        return urlunsplit(parts._replace(netloc=f"{parts.username or ''}:{password}@{host}"))
+        """Return the Redis URL with the password and how TLS is checked. Never log it."""
+        parts = urlsplit(self.redis_url.get_secret_value())
+        if self.redis_password is not None and not parts.password:
+            host = parts.netloc.rpartition("@")[2]
+            password = quote(self.redis_password.get_secret_value(), safe="")
+            parts = parts._replace(netloc=f"{parts.username or ''}:{password}@{host}")
+        # redis-py and kombu read it here. Without it kombu checks no certificate.
+        return urlunsplit(parts._replace(query=urlencode(self.redis_tls)))
+
+    @property
+    def redis_tls(self) -> dict[str, str]:
+        """How the certificate of a ``rediss://`` Redis is checked, as redis-py takes it; else empty."""
+        if urlsplit(self.redis_url.get_secret_value()).scheme != "rediss":
+            return {}
+        tls = {"ssl_cert_reqs": "required", "ssl_check_hostname": "true"}
+        if self.redis_ca_file is not None:
+            tls["ssl_ca_certs"] = str(self.redis_ca_file)
+        return tls
 
     @property
     def redis_database(self) -> int:

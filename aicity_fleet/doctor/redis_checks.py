@@ -9,6 +9,7 @@ from aicity_fleet.doctor.redis_probe import RedisAnswer
 from aicity_fleet.embedded.redis_server import find_redis_server
 from aicity_fleet.errors import SettingsError
 from aicity_fleet.ledger.server import MUCH_MEMORY, TOO_MUCH_MEMORY
+from aicity_fleet.redis_faults import TLS_REMEDY
 from aicity_fleet.settings import Settings
 
 OLDEST_VERSION = (6, 2)
@@ -76,6 +77,10 @@ def _connection(state: RedisAnswer, settings: Settings) -> Finding:
                 "redis", f"Nothing accepts connections at {where} ({said}).", STOPS,
                 "Start Redis ('aicity-fleet up' starts one of its own), or correct REDIS_URL.",
             )  # fmt: skip
+        case "tls":
+            return problem(
+                "redis", f"The Redis at {where} does not serve us: {said}.", STOPS, TLS_REMEDY
+            )
         case "password":
             return problem(
                 "redis", f"The Redis at {where} refuses our user or password ({said}).", STOPS,

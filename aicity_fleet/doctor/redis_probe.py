@@ -17,7 +17,7 @@ from redis.retry import Retry
 from aicity_fleet.ledger.connection import wrapped
 from aicity_fleet.ledger.keys import Keys
 from aicity_fleet.ledger.ledger import Ledger
-from aicity_fleet.redis_faults import RefusedError, as_refusal
+from aicity_fleet.redis_faults import RefusedError, as_refusal, is_tls_fault, reason
 from aicity_fleet.settings import Settings
 
 CONNECT_SECONDS = 2.0
@@ -27,7 +27,16 @@ ANSWER_SECONDS = 3.0
 """How long it may take for one answer, in seconds."""
 
 Trouble = Literal[
-    "", "unreachable", "password", "silent", "loading", "disk", "full", "read_only", "refused"
+    "",
+    "unreachable",
+    "tls",
+    "password",
+    "silent",
+    "loading",
+    "disk",
+    "full",
+    "read_only",
+    "refused",
 ]
 """What keeps the server from serving us; empty for nothing."""
 
@@ -77,7 +86,7 @@ def read_server(client: redis.Redis, settings: Settings) -> RedisAnswer:
         # A write that writes nothing: an empty text, into a key that does not exist and is not created.
         no_key = f"{Keys(settings.agent).prefix}no_such_key"
         trouble, said = _trouble(lambda: client.setrange(no_key, 0, ""))
-    if trouble in {"password", "silent"}:
+    if trouble in {"tls", "password", "silent"}:
         return RedisAnswer(trouble, said)
     return RedisAnswer(trouble, said, _info(client), _offset_seconds(client))
 
@@ -108,6 +117,8 @@ def _trouble(command: Any) -> tuple[Trouble, str]:
     except redis.ResponseError as error:
         return _refusal(as_refusal(error))
     except redis.RedisError as error:
+        if is_tls_fault(error):
+            return "tls", reason(error)
         return "refused", f"{type(error).__name__}: {str(error)[:200]}"
     return "", ""
 

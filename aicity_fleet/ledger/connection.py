@@ -10,7 +10,7 @@ from redis.retry import Retry
 
 from aicity_fleet.errors import LedgerError, LedgerNotFoundError, LedgerUnavailableError
 from aicity_fleet.ledger.keys import SCHEMA_VERSION, Keys
-from aicity_fleet.redis_faults import REFUSALS, as_refusal, is_absent, reason, remedy
+from aicity_fleet.redis_faults import REFUSALS, as_refusal, is_absent, is_tls_fault, reason, remedy
 from aicity_fleet.settings import Settings
 
 CONNECT_SECONDS = 3
@@ -52,7 +52,8 @@ def connect(
         try:
             client.ping()
         except redis.RedisError as error:
-            if time.monotonic() < deadline and not isinstance(error, redis.AuthenticationError):
+            is_final = isinstance(error, redis.AuthenticationError) or is_tls_fault(error)
+            if time.monotonic() < deadline and not is_final:
                 time.sleep(0.2)
                 continue
             raise _no_answer(error, settings.redis_address(), timeout_seconds) from error

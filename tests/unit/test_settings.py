@@ -147,7 +147,11 @@ def test_no_secret_shows_in_a_message_or_a_repr():
         ("redis://h:6379/0", "p@ss/word", "redis://:p%40ss%2Fword@h:6379/0"),
         ("redis://user@h:6379/0", "x", "redis://user:x@h:6379/0"),
         ("redis://:own@h:6379/0", "x", "redis://:own@h:6379/0"),
-        ("rediss://[::1]:6379/1", "x", "rediss://:x@[::1]:6379/1"),
+        (
+            "rediss://[::1]:6379/1",
+            "x",
+            "rediss://:x@[::1]:6379/1?ssl_cert_reqs=required&ssl_check_hostname=true",
+        ),
     ],
 )
 def test_the_password_is_put_into_the_url(url, password, want):
@@ -209,3 +213,11 @@ def test_what_is_no_host_of_repositories(hosts):
 )
 def test_the_database_is_that_of_the_url(url, database):
     assert Settings.load({"REDIS_URL": url}).redis_database == database
+
+
+def test_a_ca_file_that_is_none_is_told_with_its_path(tmp_path):
+    empty = tmp_path / "empty.pem"
+    empty.touch()
+    for path, why in ((empty, "no certificate"), (tmp_path / "missing.pem", "cannot be read")):
+        with pytest.raises(SettingsError, match=f"REDIS_CA_FILE: names .*{path.name}.*{why}"):
+            Settings.load({"REDIS_URL": "rediss://h", "REDIS_CA_FILE": str(path)})
