@@ -208,3 +208,18 @@ def test_lapsed_reservations_do_not_stop_a_reader(other):
         assert Ledger(client, keys, retention_seconds=1).spending.today().reserved_usd == 0
     assert not [entry for entry in other.denials() if "hdel" in entry]
     other.admin.delete(keys.reserved)
+
+
+def test_a_server_that_starts_again_has_all_that_its_users_wrote(tmp_path, agent):
+    """Redis 8 replays its append-only file as ``default`` and checks its rights; older ones do not."""
+    key = Keys(agent).job("1")
+    with redis_with_users(tmp_path, agent) as before, before.client(Role.WORKER) as client:
+        with client.pipeline(transaction=True) as pipe:
+            pipe.hset(key, "state", "queued").hset(key, "attempt", 0).execute()
+        script = client.register_script(
+            "redis.call('HSET', KEYS[1] .. 'job:1', 'state', 'running')"
+            "return redis.call('HINCRBY', KEYS[1] .. 'job:1', 'attempt', 1)"
+        )
+        assert script(keys=[Keys(agent).prefix]) == 1
+    with redis_with_users(tmp_path, agent) as after, after.client(Role.READER) as client:
+        assert client.hgetall(key) == {"state": "running", "attempt": "1"}

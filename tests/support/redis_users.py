@@ -78,7 +78,7 @@ class FleetOfUsers(FleetProcesses):
 
 @contextmanager
 def redis_with_users(folder: Path, agent: str) -> Iterator[UsersRedis]:
-    """Run a redis-server that reads the users of this fleet from an ACL file."""
+    """Run a redis-server with the users of this fleet, on the data that the folder has."""
     program, port = find_redis_server(), free_port()
     passwords = {role: f"pw-of-{role}" for role in Role}
     for role, password in passwords.items():
@@ -87,6 +87,7 @@ def redis_with_users(folder: Path, agent: str) -> Iterator[UsersRedis]:
     users = folder / "users.acl"
     users.write_text("\n".join([*lines, f"user admin on >{ADMIN_PASSWORD} ~* &* +@all\n"]))
     config = f'port {port}\nbind {LOOPBACK}\nsave ""\ndir {folder}\naclfile {users}\n'
+    config += "appendonly yes\nappendfsync always\n"
     process = subprocess.Popen([program, "-"], stdin=subprocess.PIPE, text=True)
     assert process.stdin is not None
     process.stdin.write(config)

@@ -15,20 +15,22 @@ def lines(**options: int) -> list[str]:
 
 def test_each_role_is_one_line_and_nobody_else_gets_in():
     first, *others = lines()
-    assert first.startswith("user default off ")
+    assert first == "user default off resetpass ~* &* +@all", (
+        "else Redis 8 loses data as it restarts"
+    )
     assert [line.split()[1] for line in others] == list(Role) == list(RIGHTS)
 
 
 @pytest.mark.parametrize("version", [6, 7, 8])
 def test_every_key_and_channel_is_the_fleet_s_own(version):
-    for line in lines(major_version=version):
+    for line in lines(major_version=version)[1:]:
         assert "secret" not in line
         for kind, name in re.findall(r"(%RW?~|%W~|~|&)(\S*)", line):
             assert name.startswith("{fleet:mine}:"), kind + name
 
 
 def test_nobody_gets_whole_categories_that_can_harm_the_server():
-    for line in lines():
+    for line in lines()[1:]:
         words = line.split()
         assert not {"+@all", "allcommands", "+@admin", "+@dangerous", "+@keyspace"} & set(words)
         if "+@connection" in words:
