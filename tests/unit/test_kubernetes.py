@@ -48,6 +48,7 @@ OTHER_VALUES = {
     "OPENAI_API_KEY_FILE": "a key is always a file",
     "FLEET_START_WAIT_SECONDS": "no pod waits for another to be ready",
     "FLEET_WORKER_THREADS": "the command needs a number",
+    "REDIS_URL": "all pods are one user of Redis",
     "FLEET_ARCHIVE": "it needs a volume, which a cluster may not have",
     "FLEET_METRICS_PORT": "KEDA reads the metrics",
 }
@@ -128,7 +129,12 @@ def test_kubectl_builds_the_example():
 
 
 def test_the_pods_are_the_services_of_compose():
-    others = {"secrets": "kubectl makes them", "simulator": "only for the demo"}
+    others = {
+        "secrets": "kubectl makes them",
+        "simulator": "only for the demo",
+        "reader": "kubectl exec runs commands in a pod that is there",
+        "operator": "kubectl exec runs commands in a pod that is there",
+    }
     assert TEMPLATES.keys() == SECRETS.keys() == COMPOSE.keys() - others.keys()
 
 
@@ -140,11 +146,18 @@ def test_a_pod_gets_the_variables_that_compose_gives_it(name):
         assert given[variable] == composed(wanted[variable]), variable
 
 
+def _with_one_user(arg: str) -> str:
+    """Return an argument of a service's command as that of a pod: there, Redis has one password."""
+    users = "aclfile /run/fleet/users/users.acl"
+    one = arg.replace(users, "requirepass $(cat /run/fleet/redis/password)")
+    return one.replace("<<'CONFIG'", "<<CONFIG") if users in arg else one
+
+
 @pytest.mark.parametrize("name", sorted(SECRETS))
 def test_a_pod_runs_the_command_of_compose_within_its_memory(name):
     threads = environment("worker")["FLEET_WORKER_THREADS"]
     args = [arg.replace("$(FLEET_WORKER_THREADS)", threads) for arg in container(name)["args"]]
-    assert args == composed(COMPOSE[name]["command"])
+    assert args == [_with_one_user(arg) for arg in composed(COMPOSE[name]["command"])]
     memory = composed(COMPOSE[name]["mem_limit"]).upper() + "i"
     assert container(name)["resources"]["limits"] == {"memory": memory}
     assert container(name)["resources"]["requests"]["memory"] == memory
