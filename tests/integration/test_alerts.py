@@ -128,7 +128,7 @@ def test_a_receiver_that_refuses_is_tried_again_and_status_says_so(
     assert "An alert has been waiting for" in shown["what"]
     assert PATH not in shown["what"]
     assert not shown["needs_person"], "it may pass by itself"
-    monkeypatch.setattr("aicity_fleet.health.fleet.WEBHOOK_SECONDS", -1.0)
+    monkeypatch.setattr("aicity_fleet.health.fleet.TROUBLE_SECONDS", -1.0)
     alerters[0].tick()
     receiver.status = 200
     alerters[1].tick()
