@@ -23,7 +23,7 @@ from aicity_fleet.embedded.state_folder import find_running_fleet
 from aicity_fleet.errors import QueueUnavailableError
 from aicity_fleet.ledger.keys import Keys
 from aicity_fleet.logs.configure import configure_logging, warn_of_unknown_variables
-from aicity_fleet.messaging.broker import CHECK_SECONDS
+from aicity_fleet.messaging.broker import CHECK_SECONDS, broker_settings
 from aicity_fleet.messaging.consumer_watch import ConsumerWatch
 from aicity_fleet.messaging.event_batches import EventBatches
 from aicity_fleet.messaging.memory_limit import MemoryLimit, memory
@@ -118,9 +118,11 @@ with exit_on_fleet_error():
     find_running_fleet(environment)  # `celery call` beside `aicity-fleet up` needs no setting
     settings = Settings.load(environment)
 
+broker_url, of_sentinels = broker_settings(settings.broker_url())
+
 app = FleetCelery("aicity_fleet")
 app.conf.update(
-    broker_url=settings.broker_url(),
+    broker_url=broker_url,
     # Flower's own client for the lengths of the queues does not read the URL's part about TLS.
     broker_use_ssl=settings.redis_tls or None,
     # --- what travels: ids, as JSON ---------------------------------------------------------------
@@ -162,6 +164,7 @@ app.conf.update(
         # sends a PING to a connection that listens.
         "health_check_interval": CHECK_SECONDS * 1.1,
         # retry_on_timeout stays off: it would send a message twice after a timeout.
+        **of_sentinels,
     },
     broker_connection_retry_on_startup=True,
     # Forever: a worker outlives any outage of Redis.

@@ -11,10 +11,23 @@ import time
 
 import redis
 import structlog
+from redis.sentinel import MasterNotFoundError
 
 
 class RefusedError(redis.ResponseError):
     """Redis takes no writes for a reason that redis-py has no class for, such as a full disk."""
+
+
+class NoPrimaryError(MasterNotFoundError):
+    """The sentinels name no primary: why, and what a person can do about it.
+
+    Args:
+        why: In words for a person.
+        remedy: As whole sentences.
+    """
+
+    def __init__(self, why: str, remedy: str) -> None:
+        super().__init__(why, remedy)
 
 
 REFUSALS = (
@@ -97,6 +110,8 @@ def _explain(error: BaseException | None) -> tuple[str, str]:
     seen: BaseException | None = error
     while seen is not None:
         match seen:
+            case NoPrimaryError():
+                return seen.args[0], seen.args[1]
             case redis.BusyLoadingError():
                 return (
                     "it is still loading its data",

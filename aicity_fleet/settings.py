@@ -31,6 +31,7 @@ from pydantic import (
 from aicity_fleet.errors import SettingsError
 from aicity_fleet.faults import fault_list, faults_of
 from aicity_fleet.redaction import HOLDERS, read_secret, secrets_in
+from aicity_fleet.redis_address import check_redis_url
 
 PRODUCTION_URL = "https://api.aicity.dev"
 """Source: docs.aicity.dev/docs/sdk. The contract adds the version prefix."""
@@ -49,18 +50,7 @@ def _check_url(value: str) -> str:
 
 
 def _check_redis_url(value: SecretStr) -> SecretStr:
-    parts = urlsplit(value.get_secret_value())
-    try:
-        is_whole = bool(parts.hostname) and parts.port != 0
-    except ValueError:  # not a number, or too large
-        is_whole = False
-    if parts.scheme not in {"redis", "rediss"} or not is_whole:
-        raise ValueError("is not a redis:// or rediss:// URL with a host and a valid port")
-    if not re.fullmatch(r"/?\d*", parts.path) or parts.query or parts.fragment:
-        raise ValueError(
-            "may have only a database number after the port; put a password with special "
-            "characters into REDIS_PASSWORD"
-        )
+    check_redis_url(value.get_secret_value())
     return value
 
 
@@ -180,7 +170,8 @@ class Settings(BaseModel):
     A redirect must lead to one of them too."""
 
     redis_url: RedisUrl = Field(SecretStr("redis://127.0.0.1:6379/0"), alias="REDIS_URL")
-    """The Redis that holds the ledger and the queues."""
+    """The Redis that holds the ledger and the queues. Behind sentinels, all of them and the name of the
+    primary: ``sentinel://host1:26379,host2:26379/0?master=mymaster``."""
     redis_password: SecretStr | None = Field(None, alias="REDIS_PASSWORD")
     """The password to use if ``REDIS_URL`` holds none."""
     redis_ca_file: CaFile | None = Field(None, alias="REDIS_CA_FILE")
@@ -351,8 +342,9 @@ class Settings(BaseModel):
             host = parts.netloc.rpartition("@")[2]
             password = quote(self.redis_password.get_secret_value(), safe="")
             parts = parts._replace(netloc=f"{parts.username or ''}:{password}@{host}")
-        # redis-py and kombu read it here. Without it kombu checks no certificate.
-        return urlunsplit(parts._replace(query=urlencode(self.redis_tls)))
+        if self.redis_tls:  # redis-py and kombu read it here. Without it kombu checks no certificate.
+            parts = parts._replace(query=urlencode(self.redis_tls))
+        return urlunsplit(parts)
 
     @property
     def redis_tls(self) -> dict[str, str]:

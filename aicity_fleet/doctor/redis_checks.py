@@ -81,6 +81,10 @@ def _connection(state: RedisAnswer, settings: Settings) -> Finding:
             return problem(
                 "redis", f"The Redis at {where} does not serve us: {said}.", STOPS, TLS_REMEDY
             )
+        case "no_primary":
+            return problem(
+                "redis", f"The Redis at {where} cannot be found: {said}.", STOPS, state.cure
+            )  # fmt: skip
         case "password":
             return problem(
                 "redis", f"The Redis at {where} refuses our user or password ({said}).", STOPS,

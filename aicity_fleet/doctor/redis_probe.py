@@ -8,7 +8,6 @@ import socket
 import time
 from collections.abc import Mapping
 from typing import Any, Literal
-from urllib.parse import urlsplit
 
 import redis
 from redis.backoff import NoBackoff
@@ -17,7 +16,15 @@ from redis.retry import Retry
 from aicity_fleet.ledger.connection import wrapped
 from aicity_fleet.ledger.keys import Keys
 from aicity_fleet.ledger.ledger import Ledger
-from aicity_fleet.redis_faults import RefusedError, as_refusal, is_tls_fault, reason
+from aicity_fleet.redis_clients import redis_client, server_address
+from aicity_fleet.redis_faults import (
+    NoPrimaryError,
+    RefusedError,
+    as_refusal,
+    is_tls_fault,
+    reason,
+    remedy,
+)
 from aicity_fleet.settings import Settings
 
 CONNECT_SECONDS = 2.0
@@ -30,6 +37,7 @@ Trouble = Literal[
     "",
     "unreachable",
     "tls",
+    "no_primary",
     "password",
     "silent",
     "loading",
@@ -48,6 +56,8 @@ class RedisAnswer:
     trouble: Trouble = ""
     said: str = ""
     """What came back, in the words of the server or the library; never a secret of ours."""
+    cure: str = ""
+    """What to do, where only what came back says it."""
     info: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     """The reply of INFO; empty where it was not to be had."""
     offset_seconds: float | None = None
@@ -61,7 +71,7 @@ class RedisAnswer:
 
 def open_client(settings: Settings) -> redis.Redis:
     """Return a client that tries once and never waits long. No connection is made yet."""
-    return redis.Redis.from_url(
+    return redis_client(
         settings.broker_url(),
         decode_responses=True,
         socket_timeout=ANSWER_SECONDS,
@@ -72,15 +82,15 @@ def open_client(settings: Settings) -> redis.Redis:
 
 def read_server(client: redis.Redis, settings: Settings) -> RedisAnswer:
     """Return what the server says that a client of ``open_client`` talks to."""
-    parts = urlsplit(settings.redis_url.get_secret_value())
     try:
+        address = server_address(client, settings.broker_url())
         # Of its own, to tell a server that is not there from one that accepts and keeps silent.
-        socket.create_connection(
-            (parts.hostname or "", parts.port or 6379), CONNECT_SECONDS
-        ).close()
+        socket.create_connection(address, CONNECT_SECONDS).close()
+    except NoPrimaryError as error:
+        return RedisAnswer("no_primary", reason(error), remedy(error))
     except OSError as error:
-        reason = "no answer in time" if isinstance(error, TimeoutError) else error.strerror
-        return RedisAnswer("unreachable", str(reason or type(error).__name__))
+        why = "no answer in time" if isinstance(error, TimeoutError) else error.strerror
+        return RedisAnswer("unreachable", str(why or type(error).__name__))
     trouble, said = _trouble(client.ping)
     if not trouble:
         # A write that writes nothing: an empty text, into a key that does not exist and is not created.
@@ -88,7 +98,7 @@ def read_server(client: redis.Redis, settings: Settings) -> RedisAnswer:
         trouble, said = _trouble(lambda: client.setrange(no_key, 0, ""))
     if trouble in {"tls", "password", "silent"}:
         return RedisAnswer(trouble, said)
-    return RedisAnswer(trouble, said, _info(client), _offset_seconds(client))
+    return RedisAnswer(trouble, said, info=_info(client), offset_seconds=_offset_seconds(client))
 
 
 def open_used_ledger(client: redis.Redis, settings: Settings) -> Ledger | None:

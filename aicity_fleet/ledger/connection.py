@@ -10,6 +10,7 @@ from redis.retry import Retry
 
 from aicity_fleet.errors import LedgerError, LedgerNotFoundError, LedgerUnavailableError
 from aicity_fleet.ledger.keys import SCHEMA_VERSION, Keys
+from aicity_fleet.redis_clients import redis_client
 from aicity_fleet.redis_faults import REFUSALS, as_refusal, is_absent, is_tls_fault, reason, remedy
 from aicity_fleet.settings import Settings
 
@@ -37,7 +38,7 @@ def connect(
         LedgerNotFoundError: Nothing listens there.
         LedgerUnavailableError: Redis does not answer or refuses us; the message names why and what to do.
     """
-    client = redis.Redis.from_url(
+    client = redis_client(
         settings.broker_url(),
         decode_responses=True,
         socket_timeout=timeout_seconds,

@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from queue import Empty
 from typing import Any, cast
+from urllib.parse import urlsplit, urlunsplit
 
 import kombu
 import redis
@@ -19,7 +20,14 @@ from celery.app.amqp import AMQP
 from kombu.transport import redis as kombu_redis
 from kombu.transport import virtual
 
-from aicity_fleet.redis_faults import REFUSALS, as_refusal, outage
+from aicity_fleet.redis_address import addresses_in, is_sentinel, primary_in
+from aicity_fleet.redis_clients import (
+    PlainConnection,
+    SentinelConnection,
+    TlsConnection,
+    sentinel_pool,
+)
+from aicity_fleet.redis_faults import REFUSALS, outage
 
 LONGEST_WAIT_SECONDS = 5.0
 """The longest wait between two attempts to connect, in seconds. Kombu's is 30: a fleet whose Redis is
@@ -37,9 +45,6 @@ CHECK_SECONDS = 4.0
 LISTEN_SECONDS = 1.5
 """How long beat and Flower listen before they look up, in seconds; Celery's 1 was half of what they do at
 rest. Beat stops that much later."""
-
-LOOK_SECONDS = 2.0
-"""How long one look at the queues may take, in seconds."""
 
 MOST_AT_ONCE = 10
 """The most messages that a consumer takes in one turn. A turn costs more than a message. Without a limit,
@@ -59,31 +64,13 @@ found_empty: Counter[str] = Counter()
 """How often this process asked each queue for a message and there was none until the answer."""
 
 
-def _ask_for_a_write(client: Any, key: str) -> None:
+def ask_for_a_write(client: Any, key: str) -> None:
     """See whether Redis takes writes, by one that writes nothing: Redis checks before it looks at it.
 
     Raises:
         redis.RedisError: It does not.
     """
     client.execute_command("SETRANGE", key, 0, "")
-
-
-class _Answers:
-    """Names refusals where answers are read."""
-
-    def read_response(self, *args: Any, **kwargs: Any) -> Any:
-        try:
-            return super().read_response(*args, **kwargs)  # type: ignore[misc]
-        except redis.ResponseError as error:
-            raise as_refusal(error) from error.__cause__
-
-
-class PlainConnection(_Answers, redis.Connection):
-    """A connection to Redis."""
-
-
-class TlsConnection(_Answers, redis.SSLConnection):
-    """A connection to Redis through TLS."""
 
 
 class QoS(kombu_redis.QoS):
@@ -138,7 +125,7 @@ class Channel(kombu_redis.Channel):
     """A channel that exists only while Redis takes writes, and that takes several messages in one turn."""
 
     QoS = QoS
-    connection_class = PlainConnection
+    connection_class: Any = PlainConnection
     connection_class_ssl = TlsConnection
     _own_client: Any = None
     room: Callable[[], int] = staticmethod(lambda: 0)
@@ -147,7 +134,7 @@ class Channel(kombu_redis.Channel):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         try:
-            _ask_for_a_write(self.client, f"{self.global_keyprefix}nothing")
+            ask_for_a_write(self.client, f"{self.global_keyprefix}nothing")
         except Exception:
             self.close()
             raise
@@ -202,6 +189,26 @@ class Channel(kombu_redis.Channel):
         return self._own_client
 
 
+class SentinelChannel(Channel):
+    """A channel to the primary that sentinels name; two options of the transport say where and which."""
+
+    connection_class = SentinelConnection
+    from_transport_options = (
+        *kombu_redis.Channel.from_transport_options,
+        *("sentinels", "master_name"),
+    )
+    sentinels: Sequence[Sequence[Any]] = ()
+    master_name = ""
+
+    def _get_pool(self, asynchronous: bool = False) -> Any:
+        options = cast("Any", self)._connparams(asynchronous)
+        self.keyprefix_fanout = self.keyprefix_fanout.format(db=options["db"])
+        for name in ("host", "port"):  # of one of the sentinels
+            del options[name]
+        addresses = [(str(host), int(port)) for host, port in self.sentinels]
+        return sentinel_pool(addresses, self.master_name, **options)
+
+
 class Transport(kombu_redis.Transport):
     """Redis, whose refusals are lost connections."""
 
@@ -239,13 +246,40 @@ class Transport(kombu_redis.Transport):
         super()._deliver(message, queue)
 
 
+class SentinelTransport(Transport):
+    """The same, on the primary that sentinels name."""
+
+    Channel = SentinelChannel
+
+
+def broker_settings(url: str) -> tuple[str, dict[str, Any]]:
+    """Return the broker's URL for Celery, and what else its transport has to know.
+
+    Kombu's form of several sentinels, URLs with semicolons between, is none that Flower can read. It has
+    one of them, and all are in the options.
+
+    Args:
+        url: A valid ``REDIS_URL``, with its password.
+    """
+    if not is_sentinel(url):
+        return url, {}
+    parts = urlsplit(url)
+    login, at, hosts = parts.netloc.rpartition("@")
+    first = parts._replace(netloc=login + at + hosts.split(",")[0], query="")
+    return urlunsplit(first), {"sentinels": addresses_in(url), "master_name": primary_in(url)}
+
+
 class Connection(kombu.Connection):
     """A connection of the app's that waits for Redis with short pauses and few words."""
 
     def get_transport_cls(self) -> Any:
         """Ours in place of kombu's; TLS (``rediss``) goes through the same class."""
         transport = super().get_transport_cls()
-        return Transport if transport is kombu_redis.Transport else transport
+        ours: dict[Any, Any] = {
+            kombu_redis.Transport: Transport,
+            kombu_redis.SentinelTransport: SentinelTransport,
+        }
+        return ours.get(transport, transport)
 
     def ensure_connection(self, *args: Any, **kwargs: Any) -> Any:
         """Connect, and wait for it: as kombu's, with our one line per change for Celery's per attempt."""
@@ -261,29 +295,3 @@ class FleetAMQP(AMQP):
 
     Connection = Connection
     BrokerConnection = Connection
-
-
-class QueueMonitor:
-    """Looks at queues from outside Celery, on a connection of its own.
-
-    Args:
-        url: Redis, with its password.
-        prefix: What stands before every key of this fleet.
-    """
-
-    def __init__(self, url: str, prefix: str, queues: Sequence[str]) -> None:
-        self._client = redis.Redis.from_url(
-            url, socket_timeout=LOOK_SECONDS, socket_connect_timeout=LOOK_SECONDS
-        )
-        self._prefix, self._queues = prefix, queues
-
-    def waiting(self) -> int | None:
-        """Return how many messages wait in the queues; None if Redis does not answer."""
-        try:
-            with self._client.pipeline(transaction=False) as pipe:
-                _ask_for_a_write(pipe, f"{self._prefix}nothing")
-                for queue in self._queues:
-                    pipe.llen(self._prefix + queue)
-                return sum(map(int, pipe.execute()))
-        except (redis.RedisError, OSError):
-            return None

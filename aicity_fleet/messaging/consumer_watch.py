@@ -14,6 +14,7 @@ from celery import Celery, bootsteps, signals
 
 from aicity_fleet.messaging import broker
 from aicity_fleet.messaging.memory_limit import memory
+from aicity_fleet.messaging.queue_monitor import QueueMonitor
 from aicity_fleet.messaging.task_class import bodies
 from aicity_fleet.messaging.watchdog import Observation, Watchdog
 
@@ -67,7 +68,7 @@ class ConsumerWatch:
 
     def _start(self, **_: object) -> None:
         queues = sorted(self._app.amqp.queues.consume_from)
-        sight = broker.QueueMonitor(self._url, self._prefix, queues)
+        sight = QueueMonitor(self._url, self._prefix, queues)
         self._watchdog = Watchdog(lambda: self._look(sight, queues), self._end)
         self._watchdog.start()
 
@@ -78,7 +79,7 @@ class ConsumerWatch:
             # Celery sees at the next turn that it is to stop. In a signal's handler, no lock may be taken.
             waker.wake()
 
-    def _look(self, sight: broker.QueueMonitor, queues: Sequence[str]) -> Observation:
+    def _look(self, sight: QueueMonitor, queues: Sequence[str]) -> Observation:
         before, self._empty = self._empty, min(broker.found_empty[queue] for queue in queues)
         return Observation(
             turns=_Turns.count,

@@ -7,8 +7,10 @@ import redis
 import structlog
 from kombu.exceptions import OperationalError
 
-from aicity_fleet.messaging.broker import QoS
-from aicity_fleet.redis_faults import Outage, RefusedError, as_refusal, reason
+from aicity_fleet.messaging.broker import Connection, QoS, SentinelTransport, broker_settings
+from aicity_fleet.redis_faults import NoPrimaryError, Outage, RefusedError, as_refusal, reason
+
+SENTINELS = "sentinel://me:p%40ss@a:1,b/3?master=m"
 
 REASONS = {
     redis.BusyLoadingError("Redis is loading the dataset in memory"): "loading",
@@ -17,6 +19,7 @@ REASONS = {
     redis.AuthenticationError("invalid password"): "password",
     redis.TimeoutError("Timeout reading from socket"): "in time",
     redis.ConnectionError("Error 111"): "reached",
+    NoPrimaryError("its sentinels know no primary", "Correct it."): "know no primary",
     RefusedError("MISCONF Errors writing to the AOF file"): "MISCONF",
     redis.ResponseError("unknown command"): "ResponseError",
 }
@@ -116,3 +119,18 @@ def test_nothing_is_put_back_without_a_connection():
     channel = MagicMock(connection=None)
     taken(channel, "a").restore_unacked_once()
     channel._do_restore_message.assert_not_called()
+
+
+def test_the_broker_of_one_redis_is_its_url():
+    assert broker_settings("redis://:p@h:1/0") == ("redis://:p@h:1/0", {})
+
+
+def test_the_broker_behind_sentinels_is_one_url_and_the_addresses_of_all():
+    url, options = broker_settings(SENTINELS)
+    assert url == "sentinel://me:p%40ss@a:1/3"
+    assert options == {"sentinels": [("a", 1), ("b", 26379)], "master_name": "m"}
+
+
+def test_sentinels_choose_our_transport():
+    url, options = broker_settings(SENTINELS)
+    assert type(Connection(url, transport_options=options).transport) is SentinelTransport

@@ -167,6 +167,8 @@ FOREIGN = {
         "aicity_fleet/ledger",
         "aicity_fleet/messaging/broker.py",
         "aicity_fleet/doctor/redis_probe.py",
+        "aicity_fleet/messaging/queue_monitor.py",
+        "aicity_fleet/redis_clients.py",
         "aicity_fleet/redis_faults.py",
     },
     "celery": {

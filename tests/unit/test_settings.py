@@ -152,6 +152,7 @@ def test_no_secret_shows_in_a_message_or_a_repr():
             "x",
             "rediss://:x@[::1]:6379/1?ssl_cert_reqs=required&ssl_check_hostname=true",
         ),
+        ("sentinel://a:1,b/0?master=m", "p@ss", "sentinel://:p%40ss@a:1,b/0?master=m"),
     ],
 )
 def test_the_password_is_put_into_the_url(url, password, want):
@@ -167,6 +168,13 @@ def test_the_password_is_put_into_the_url(url, password, want):
         "redis://h:99999/0",
         "redis://h:port/0",
         "redis://h:6379/0?foo=hidden",
+        "redis://h:1,hidden:2/0",
+        "redis://h:1/0?master=hidden",
+        "sentinel://:hidden@h:1,h:2/0",
+        "sentinel://:hidden@h:1,h:2/0?master=",
+        "sentinel://h:1/0?master=m&password=hidden",
+        "sentinel://:hidden@h:1,,h:2/0?master=m",
+        "sentinel://:hidden@h:1,h:port/0?master=m",
     ],
 )
 def test_a_redis_url_that_cannot_be_right_is_one_message_without_its_password(url):

@@ -56,6 +56,13 @@ def admin(own_server: RedisServer) -> Iterator[redis.Redis]:
         yield client
 
 
+def test_sentinels_that_are_not_there_are_named():
+    state, found = look("sentinel://127.0.0.1:1,127.0.0.1:2/0?master=m")
+    assert state.trouble == "no_primary"
+    assert "none of its 2 sentinels answers" in found["redis"].what
+    assert "correct the addresses" in found["redis"].cure
+
+
 def test_a_server_as_the_fleet_starts_it_has_nothing_wrong(own_server, admin):
     state, found = look(own_server.url)
     assert state.trouble == ""
