@@ -342,7 +342,9 @@ class Settings(BaseModel):
             host = parts.netloc.rpartition("@")[2]
             password = quote(self.redis_password.get_secret_value(), safe="")
             parts = parts._replace(netloc=f"{parts.username or ''}:{password}@{host}")
-        if self.redis_tls:  # redis-py and kombu read it here. Without it kombu checks no certificate.
+        if (
+            self.redis_tls
+        ):  # redis-py and kombu read it here. Without it kombu checks no certificate.
             parts = parts._replace(query=urlencode(self.redis_tls))
         return urlunsplit(parts)
 

@@ -9,70 +9,25 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import redis
-from support.processes import FleetProcesses
+from support.fleet_rig import FleetRig
 from support.redis_process import start_redis
 from support.simulated_city import SimulatedCity
 from support.tcp_proxy import TcpProxy
 from support.waiting import wait_until
 
 from aicity_fleet.embedded.redis_server import RedisServer, new_redis_server
-from aicity_fleet.ledger import Ledger
-from aicity_fleet.ledger.keys import Keys
-from aicity_fleet.models import JobState
-from aicity_fleet.simulator.access import fleet_environment
-
-NAMES = ("dispatcher", "beat", "worker1")
 
 
-class Rig:
+class Rig(FleetRig):
     """A Redis, a proxy before it, and the fleet that works through it."""
 
     def __init__(self, folder: Path, city: SimulatedCity, **env: str) -> None:
-        (folder / "empty").mkdir()
         self.server: RedisServer = new_redis_server(folder / "redis")
         self.redis = start_redis(self.server)
         self.proxy = TcpProxy(self.server.port)
-        self.city = city
-        self.admin = redis.Redis.from_url(self.server.url, decode_responses=True, socket_timeout=60)
-        self.ledger = Ledger(self.admin, Keys("outage"), retention_seconds=3600)
-        settings = {
-            "REDIS_URL": f"redis://:{self.server.password}@127.0.0.1:{self.proxy.port}/0",
-            "FLEET_AGENT": "outage",
-            **fleet_environment(city.url),
-            "FLEET_POLL_SECONDS": "1",
-            "FLEET_SWEEP_SECONDS": "0.5",
-            "FLEET_LEASE_SECONDS": "4",
-            "FLEET_DRAIN_SECONDS": "1",
-            **env,
-        }
-        self.fleet = FleetProcesses(settings, folder / "empty")
-
-    def start(self, *names: str) -> None:
-        """Start these programs and see that they work."""
-        self.fleet.start(*(names or NAMES))
-        ids = self.city.submit({})
-        self.until_reported(ids)
-
-    def pids(self) -> dict[str, int | None]:
-        """Every process of the fleet; None for one that died."""
-        return {
-            name: process.pid if process.poll() is None else None
-            for name, process in self.fleet.running.items()
-        }
-
-    def hold(self, seconds: float) -> None:
-        """Let a fault last."""
-        end = time.monotonic() + seconds
-        wait_until(lambda: time.monotonic() >= end, seconds=seconds + 10, description="time passes")
-
-    def until_reported(self, ids: list[str], seconds: float = 60) -> None:
-        """Wait until each of these tasks has an accepted ending in AI City's books."""
-
-        def all_ended() -> bool:
-            tasks = self.city.report()["tasks"]
-            return all(tasks[task_id]["acceptedEndings"] for task_id in ids)
-
-        wait_until(all_ended, seconds=seconds, description="every task has its ending")
+        url = f"redis://:{self.server.password}@127.0.0.1:{self.proxy.port}/0"
+        admin = redis.Redis.from_url(self.server.url, decode_responses=True, socket_timeout=60)
+        super().__init__(folder, city, url, admin, **env)
 
     def kill_redis(self) -> None:
         """End Redis as a crash does."""
@@ -93,15 +48,10 @@ class Rig:
 
     def stop(self) -> None:
         """End everything."""
-        self.fleet.stop()
+        super().stop()
         self.proxy.close()
-        self.admin.close()
         self.redis.terminate()
         self.redis.wait(10)
-
-    def running(self) -> int:
-        """How many jobs run."""
-        return self.ledger.counts()[JobState.RUNNING]
 
 
 @contextlib.contextmanager

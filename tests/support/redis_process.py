@@ -15,13 +15,13 @@ from aicity_fleet.embedded.redis_server import RedisServer, major_version, new_r
 from aicity_fleet.settings import Settings
 
 
-def start_redis(server: RedisServer) -> subprocess.Popen[str]:
-    """Start a planned server and wait until it answers."""
+def start_redis(server: RedisServer, extra: str = "") -> subprocess.Popen[str]:
+    """Start a planned server, with further lines of configuration, and wait until it answers."""
     process = subprocess.Popen(
         server.argv, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True
     )
     assert process.stdin is not None
-    process.stdin.write(server.config)
+    process.stdin.write(server.config + extra)
     if major_version(str(server.program)) >= 7:
         process.stdin.write("enable-protected-configs yes\n")  # a test moves its folder
     process.stdin.close()
