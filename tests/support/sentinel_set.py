@@ -81,6 +81,20 @@ class SentinelSet:
         (found,) = [node for node in self.nodes if node is not self.primary]
         return found
 
+    def hold_replica_back(self) -> Node:
+        """Have the replica receive nothing more, and return it: what is written now dies with the primary.
+
+        Sentinels promote it all the same for ten times ``DOWN_AFTER_SECONDS``.
+        """
+        replica = self.replica
+        replica.admin.config_set("masterauth", "wrong")
+        replica.admin.execute_command("CLIENT", "KILL", "TYPE", "master")
+        return replica
+
+    def let_replicate(self, node: Node) -> None:
+        """Undo ``hold_replica_back``."""
+        node.admin.config_set("masterauth", self.password)
+
     def kill_primary(self) -> Node:
         """End the primary as a crash does, and return it."""
         node = self.primary
