@@ -17,7 +17,7 @@ from typing import Annotated, Any
 import typer
 from chaos import compare as comparing
 from chaos.options import Options
-from chaos.plan import BY_NAME, DEFAULT_KINDS, KINDS
+from chaos.plan import BY_NAME, DEFAULT_KINDS, KINDS, ONE_REDIS
 from chaos.receipt import as_text, receipt
 from chaos.run import Outcome, Progress, Run
 from rich.console import Console
@@ -67,7 +67,7 @@ def chaos(
         jobs=jobs,
         kills=kills,
         seed=secrets.randbelow(1_000_000) if seed is None else seed,
-        kinds=_kinds(only, context.args),
+        kinds=chosen_kinds(only, context.args),
         workers=workers,
         threads=threads,
         twins=twins,
@@ -94,8 +94,11 @@ def chaos(
     raise typer.Exit(0 if is_good else 1)
 
 
-def _kinds(only: str, switches: Sequence[str]) -> frozenset[str]:
-    """The kinds that are on after ``--only`` and every ``--KIND`` and ``--no-KIND``."""
+def chosen_kinds(only: str, switches: Sequence[str]) -> frozenset[str]:
+    """The kinds that are on after ``--only`` and every ``--KIND`` and ``--no-KIND``.
+
+    With failovers, those that need one Redis are off.
+    """
     kinds = set(filter(None, only.split(","))) if only else set(DEFAULT_KINDS)
     for switch in switches:
         name = switch.removeprefix("--")
@@ -108,7 +111,7 @@ def _kinds(only: str, switches: Sequence[str]) -> frozenset[str]:
     unknown = kinds - set(BY_NAME)
     if unknown:
         raise typer.BadParameter(f"there is no fault called {', '.join(sorted(unknown))}")
-    return frozenset(kinds)
+    return frozenset(kinds - ONE_REDIS if "failover" in kinds else kinds)
 
 
 def _measured(title: str, options: Options, logs: Path | None = None, **kwargs: Any) -> Outcome:

@@ -15,6 +15,7 @@ import redis
 from chaos.plan import BY_NAME, Event
 from chaos.stage import Stage
 from chaos.victims import Process
+from support.sentinel_set import Node
 
 VICTIM_SECONDS = 20.0
 """How long a kill waits for a process that holds a job, in seconds; then it takes any."""
@@ -25,6 +26,9 @@ PERSON_SECONDS = 8.0
 """How long it takes until a person says that the key works after all, in seconds."""
 
 LATENCY_SECONDS = 4.0
+
+PROMOTION_SECONDS = 4.0
+"""How long a primary that was killed stays away, in seconds; longer if no replica was promoted by then."""
 
 UNSERVABLE_CALLS = 100
 """How many model calls for one job fail, which is more than the fleet may buy for it."""
@@ -147,6 +151,11 @@ class Injector:
             self._after(LATENCY_SECONDS, self._no_delay)
         elif not stage.redis_answers():
             return False
+        elif event.kind == "failover":
+            if stage.sentinels is None or not stage.sentinels.is_whole():
+                return False
+            dead = stage.sentinels.kill_primary()
+            self._after(PROMOTION_SECONDS, lambda: self._bring_back(dead))
         elif event.kind == "redis-kill":
             stage.redis.kill()
             least, most = REDIS_DOWN_SECONDS
@@ -160,6 +169,11 @@ class Injector:
             self._after(FULL_SECONDS, self._has_room)
         self.done[event.kind] += 1
         return True
+
+    def _bring_back(self, dead: Node) -> None:
+        assert self.stage.sentinels is not None
+        self.stage.sentinels.until_promoted(dead)  # else it would go on as the primary
+        self.stage.sentinels.restart(dead)
 
     def _no_delay(self) -> None:
         self.stage.proxy.delay_seconds = 0.0

@@ -17,6 +17,7 @@ from aicity_fleet.errors import LedgerError
 from aicity_fleet.ledger.controls import ControlPanel
 from aicity_fleet.ledger.keys import Keys
 from aicity_fleet.ledger.lua import Scripts
+from aicity_fleet.redis_clients import redis_client
 
 RESTING = ("held", "quarantined")
 """States in which a job waits for a success, or for a person."""
@@ -47,12 +48,12 @@ class Eyes:
     """Reads the ledger past the proxy.
 
     Args:
-        url: The Redis itself.
+        url: The Redis itself, or its sentinels.
         agent: The fleet's name.
     """
 
     def __init__(self, url: str, agent: str) -> None:
-        self.client = redis.Redis.from_url(url, decode_responses=True, socket_timeout=5)
+        self.client = redis_client(url, decode_responses=True, socket_timeout=5)
         self.keys = Keys(agent)
         self._panel = ControlPanel(Scripts(self.client, self.keys))
         self.waiting: list[Hit] = []

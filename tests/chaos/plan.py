@@ -37,6 +37,13 @@ KINDS = (
     Kind("redis-latency", "redis", "50 to 300 ms more on every answer, for 4 s", 0.04),
     Kind("redis-reset", "redis", "every connection to Redis is reset", 0.1),
     Kind("redis-full", "redis", "maxmemory reached for 3 s: no write is taken", 0.03),
+    Kind(
+        "failover",
+        "redis",
+        "kill -9 of the primary; sentinels promote its replica, and it comes back as the new one",
+        0.25,
+        is_on=False,
+    ),
     Kind("city-reply-lost", "city", "the ending is accepted, its answer is lost", 0.2),
     Kind("city-5xx", "city", "a burst of 500, 502 and 503 on everything", 0.1),
     Kind("city-429", "city", "429, Retry-After in seconds", 0.05),
@@ -61,6 +68,9 @@ KINDS = (
     Kind("model-unservable", "model", "one job more, which the model never serves", 0.2),
 )
 """Every kind of fault there is."""
+
+ONE_REDIS = frozenset({"redis-kill", "redis-latency", "redis-reset"})
+"""Kinds that need one Redis behind a proxy. With ``failover``, the fleet has sentinels in its place."""
 
 BY_NAME = {kind.name: kind for kind in KINDS}
 

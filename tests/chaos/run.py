@@ -149,7 +149,8 @@ class Run:
 
     def _let_happen(self, event: Event) -> None:
         deadline = time.monotonic() + PATIENCE_SECONDS
-        must = BY_NAME[event.kind].group == "kill"  # a kill that was planned is a kill that happens
+        # A kill that was planned is a kill that happens, also of a primary.
+        must = BY_NAME[event.kind].group == "kill" or event.kind == "failover"
         while not self.injector.try_to(event):
             if not must and time.monotonic() > deadline:
                 self._skipped[event.kind] += 1

@@ -14,6 +14,7 @@ from chaos.market import Market, market_program
 from chaos.options import Options
 from chaos.proxy import LOOPBACK, Proxy
 from chaos.victims import Process, Processes
+from support.sentinel_set import SentinelSet
 
 from aicity_fleet.embedded.fleet import fleet_programs, redis_program
 from aicity_fleet.embedded.redis_server import RedisServer, new_redis_server
@@ -47,6 +48,8 @@ class Stage:
         self.server: RedisServer = new_redis_server(folder / "redis")
         self.redis = Process(redis_program(self.server), folder)
         self.proxy = Proxy(self.server.port)
+        self.sentinels: SentinelSet | None = None
+        """In place of ``redis`` and ``proxy``, if primaries are to be lost."""
         self.eyes = Eyes(self.server.url, AGENT)
         self.market: Market
         self.processes: Processes
@@ -54,8 +57,12 @@ class Stage:
 
     def start(self) -> None:
         """Start everything; returns when the processes under test have been started."""
-        self.redis.start()
-        self.proxy.start()
+        if "failover" in self.options.kinds:
+            self.sentinels = SentinelSet(self.folder / "sentinels")
+            self.eyes = Eyes(self.sentinels.url, AGENT)
+        else:
+            self.redis.start()
+            self.proxy.start()
         plain = {name: v for name, v in os.environ.items() if not name.startswith(_OURS)}
         port_file = self.folder / "market.port"
         self._market_process = Process(market_program(port_file, self.options, plain), self.folder)
@@ -76,6 +83,8 @@ class Stage:
         if hasattr(self, "_market_process") and self._market_process.is_alive:
             self._market_process.kill()
         self.eyes.close()
+        if self.sentinels is not None:
+            self.sentinels.stop()
         if self.redis.is_alive:
             self.redis.kill()
         if self.proxy.port:
@@ -91,7 +100,7 @@ class Stage:
     def _environment(self) -> dict[str, str]:
         url = self.server.url.replace(f":{self.server.port}/", f":{self.proxy.port}/")
         return {
-            "REDIS_URL": url,
+            "REDIS_URL": self.sentinels.url if self.sentinels else url,
             "NO_PROXY": f"{LOOPBACK},localhost",
             "FLEET_AGENT": AGENT,
             **fleet_environment(self.market.url),

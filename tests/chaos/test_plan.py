@@ -4,9 +4,9 @@ import json
 from collections import Counter
 
 import pytest
-from chaos.cli import app
+from chaos.cli import app, chosen_kinds
 from chaos.injector import city_faults
-from chaos.plan import BY_NAME, DEFAULT_KINDS, KINDS, Event, make_plan
+from chaos.plan import BY_NAME, DEFAULT_KINDS, KINDS, ONE_REDIS, Event, make_plan
 from chaos.receipt import rescue_percentiles
 from typer.testing import CliRunner
 
@@ -49,6 +49,13 @@ def test_a_misspelt_switch_is_refused():
     done = CliRunner().invoke(app, ["--no-flushal"])
     assert done.exit_code == 2
     assert "--no-flushal" in done.output
+
+
+def test_failovers_take_the_place_of_what_needs_one_redis():
+    assert "failover" not in chosen_kinds("", [])
+    assert chosen_kinds("", ["--failover"]) == DEFAULT_KINDS - ONE_REDIS | {"failover"}
+    plan = Counter(event.kind for event in make_plan(44, 1, chosen_kinds("", ["--failover"])))
+    assert plan["failover"] == 11
 
 
 def test_percentiles_of_rescues():

@@ -114,22 +114,24 @@ class SentinelSet:
         """Start a Redis that died, with the configuration that it had at first."""
         node.process = start_redis(node.server, self._extra())
 
-    def until_whole(self, seconds: float = 30) -> None:
-        """Wait until the replica follows the primary and all sentinels know of each other."""
-
-        def is_whole() -> bool:
-            for one in self.asked:
-                try:
-                    state: Any = one.sentinel_master(NAME)
-                except redis.RedisError:
-                    return False
-                known = state["num-other-sentinels"], state["num-slaves"]
-                if known != (SENTINELS - 1, 1) or state["flags"] != "master":
-                    return False
+    def is_whole(self) -> bool:
+        """Whether the replica follows the primary and all sentinels know of each other."""
+        try:
+            states: list[Any] = [one.sentinel_master(NAME) for one in self.asked]
             replica = self.replica.admin.info("replication")
-            return replica["role"] == "slave" and replica["master_link_status"] == "up"
+        except redis.RedisError:
+            return False
+        for state in states:
+            known = state["num-other-sentinels"], state["num-slaves"]
+            if known != (SENTINELS - 1, 1) or state["flags"] != "master":
+                return False
+        return replica["role"] == "slave" and replica["master_link_status"] == "up"
 
-        wait_until(is_whole, seconds=seconds, description="primary, replica and sentinels are up")
+    def until_whole(self, seconds: float = 30) -> None:
+        """Wait for that."""
+        wait_until(
+            self.is_whole, seconds=seconds, description="primary, replica and sentinels are up"
+        )
 
     def stop(self) -> None:
         """End all of them."""
