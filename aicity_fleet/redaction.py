@@ -44,6 +44,7 @@ HOLDERS: Mapping[str, frozenset[Process]] = MappingProxyType(
         "AGENT_CITY_OWNER_TOKEN": frozenset({Process.CLI}),
         "OPENAI_API_KEY": frozenset({Process.WORKER, Process.CLI}),
         "FLEET_ALERT_WEBHOOK": frozenset({Process.DISPATCHER, Process.CLI}),
+        "OTEL_EXPORTER_OTLP_HEADERS": frozenset({Process.DISPATCHER, Process.WORKER, Process.CLI}),
         "REDIS_URL": _EVERY_PROCESS,
         "REDIS_PASSWORD": _EVERY_PROCESS,
     }
@@ -134,7 +135,11 @@ def read_secret(variable: str, environ: Mapping[str, str], faults: list[str]) ->
 
 
 def secrets_in(environ: Mapping[str, str]) -> dict[str, str]:
-    """Return the value of every secret that can be read, by variable; of ``REDIS_URL`` the password."""
+    """Return the value of every secret that can be read, by variable.
+
+    Of ``REDIS_URL`` it is the password; of the headers for a collector each value is one more, by the
+    variable and the header's name.
+    """
     try:
         variables = set(holders_of(environ))
     except SettingsError:  # reported where the file is needed
@@ -146,12 +151,24 @@ def secrets_in(environ: Mapping[str, str]) -> dict[str, str]:
             value = _password_in(value)
         if value:
             found[variable] = value
+        if variable == "OTEL_EXPORTER_OTLP_HEADERS":
+            found |= {f"{variable}:{name}": text for name, text in _headers_in(value).items()}
     return found
 
 
 def foreign_secrets_in(environ: Mapping[str, str]) -> dict[str, str]:
     """Return the values that look like keys of other programs: those of ``*_KEY`` and ``*_TOKEN``."""
     return {name: value for name, value in environ.items() if name.endswith(("_KEY", "_TOKEN"))}
+
+
+def _headers_in(text: str) -> dict[str, str]:
+    """Return the last word of each header, the key where a scheme such as Bearer comes first.
+
+    Without those that may be honest words, such as the name of a tenant.
+    """
+    pairs = (pair.partition("=") for pair in text.split(","))
+    words = {name.strip(): unquote(value).split()[-1:] for name, _, value in pairs}
+    return {name: word for name, found in words.items() for word in worth_redacting(found, ())}
 
 
 def _password_in(url: str) -> str:

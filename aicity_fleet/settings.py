@@ -255,6 +255,11 @@ class Settings(BaseModel):
     alert_webhook: SecretUrl | None = Field(None, alias="FLEET_ALERT_WEBHOOK")
     """A URL that takes ``{"text": ...}``, as Slack's incoming webhooks do. The dispatcher tells it when
     something needs a person."""
+    otlp_endpoint: HttpUrl | None = Field(None, alias="OTEL_EXPORTER_OTLP_ENDPOINT")
+    """Where an OpenTelemetry collector takes traces over HTTP, without ``/v1/traces``. None by default, so
+    that nothing is traced."""
+    otlp_headers: Secret | None = Field(None, alias="OTEL_EXPORTER_OTLP_HEADERS")
+    """What the collector asks for, such as a key: ``name=value``, separated by commas."""
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", alias="FLEET_LOG_LEVEL")
     """The least severe event that is logged."""
     log_format: Literal["text", "json"] = Field("text", alias="FLEET_LOG_FORMAT")

@@ -19,6 +19,7 @@ from typing import Literal
 
 import structlog
 
+from aicity_fleet import tracing
 from aicity_fleet.aicity.client import AICityClient
 from aicity_fleet.aicity.task import MAX_TASK_ID_CHARS, parse_task
 from aicity_fleet.errors import (
@@ -32,6 +33,7 @@ from aicity_fleet.failpoints import Failpoint, reached
 from aicity_fleet.ledger import Ledger, RefusedTask
 from aicity_fleet.ledger.controls import Controls
 from aicity_fleet.ledger.coordination import Turn
+from aicity_fleet.ledger.ledger import new_nonce
 from aicity_fleet.messaging.messages import Messages
 from aicity_fleet.models import AssignedTask, JsonObject
 from scheduler.availability import UNREAD, tell_availability
@@ -220,7 +222,7 @@ class _Intake:
             prolong: Keeps the turn of this poll; False when it took too long.
         """
         pages, before, self.is_whole = 0, self._new, False
-        in_all, names = None, set[str]()
+        in_all, names, asked_ns = None, set[str](), time.time_ns()
         for page in self.client.assigned_pages():
             reached(Failpoint.POLLED)
             if self.summary.status == "paused" or not prolong():
@@ -230,7 +232,9 @@ class _Intake:
             if pages == 1:
                 in_all = page.in_all
             names.update(map(refused_id, page))
-            self._accept([task for entry in page if (task := self._read(entry)) is not None])
+            found = [task for entry in page if (task := self._read(entry)) is not None]
+            self._accept(found, asked_ns)
+            asked_ns = time.time_ns()
         brought_new = self._new > before
         # Each task that leaves the list meanwhile moves another to a page that was read before.
         self.is_whole = pages <= 1 or (
@@ -259,10 +263,16 @@ class _Intake:
         self.summary.not_runnable += 1
         return None
 
-    def _accept(self, tasks: Sequence[AssignedTask | RefusedTask]) -> None:
-        """Have the ledger take a page of tasks, and send the messages of those that are new."""
+    def _accept(self, tasks: Sequence[AssignedTask | RefusedTask], asked_ns: int) -> None:
+        """Have the ledger take a page of tasks, and send the messages of those that are new.
+
+        Args:
+            asked_ns: When the page was asked for, in nanoseconds since 1970.
+        """
+        nonces = {task.task_id: new_nonce() for task in tasks}
+        answers = self.ledger.accept_all(tasks, [nonces[task.task_id] for task in tasks])
         new = []
-        for task, answer in zip(tasks, self.ledger.accept_all(tasks), strict=True):
+        for task, answer in zip(tasks, answers, strict=True):
             if answer == "paused":
                 self.summary.pause()
             elif isinstance(task, RefusedTask):
@@ -281,6 +291,7 @@ class _Intake:
             for job_id in new:
                 reached(Failpoint.SENT, job_id)
             self.ledger.sent(*new)
+        tracing.accepted([(job_id, nonces[job_id]) for job_id in new], began_ns=asked_ns)
 
 
 def _parse(entry: object, max_input_chars: int) -> AssignedTask:

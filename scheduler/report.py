@@ -12,6 +12,7 @@ from typing import Any
 
 import structlog
 
+from aicity_fleet import tracing
 from aicity_fleet.aicity.client import AICityClient
 from aicity_fleet.aicity.standing import STATUSES
 from aicity_fleet.backoff import backoff_seconds
@@ -25,7 +26,7 @@ from aicity_fleet.errors import (
 from aicity_fleet.failpoints import Failpoint, reached
 from aicity_fleet.ledger import Ledger, NotClaimed, ReportLease
 from aicity_fleet.messaging.messages import Messages
-from aicity_fleet.models import JsonObject, Meaning, Standing
+from aicity_fleet.models import Failed, JsonObject, Meaning, Standing
 from scheduler.availability import tell_availability
 
 REPORT_BACKOFF_SECONDS = (2.0, 300.0)
@@ -148,6 +149,23 @@ def report(job_id: str, parts: ReporterParts, *, listen_seconds: float = 0) -> J
             log.error("report.held", job_id=job_id, why="it would be the third failure in a row")
         return {"job_id": job_id, "did": "nothing", "why": held.reason}
     reached(Failpoint.REPORT_TAKEN, job_id)
+    number, kind = held.token, held.outcome.kind
+    with (
+        structlog.contextvars.bound_contextvars(
+            job_id=job_id, **tracing.trace_ids(job_id, held.nonce)
+        ),
+        tracing.report(job_id, held.nonce, attempt=number, kind=kind) as noted,
+    ):
+        did = _send(held, parts, listen_seconds=listen_seconds)
+        noted.note({"aicity_fleet.did": did["did"]})
+        if did["did"] != "settled":
+            noted.fail(did["did"])
+    return did
+
+
+def _send(held: ReportLease, parts: ReporterParts, *, listen_seconds: float) -> JsonObject:
+    """Send a report that is ours to send, and write down what came back."""
+    job_id = held.job_id
     key = idempotency_key(parts.agent, job_id, held.outcome.kind, held.refusals)
     try:
         answer = parts.client.report(job_id, held.outcome, key)
@@ -258,6 +276,15 @@ def _settle(
     )
     reached(Failpoint.SETTLED, held.job_id)
     log.info("job.reported", job_id=held.job_id, kind=held.outcome.kind, verdict=verdict)
+    if settled.is_ours:
+        tracing.settled(
+            held.job_id,
+            held.nonce,
+            kind=held.outcome.kind,
+            code=held.outcome.code if isinstance(held.outcome, Failed) else "",
+            verdict=verdict,
+            accepted_ms=held.accepted_ms,
+        )
     if settled.may_change_availability:
         tell_availability(parts.client, parts.ledger.controls)
     return {

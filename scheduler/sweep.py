@@ -6,6 +6,7 @@ Flower. Several dispatchers may run it: a tick is guarded in Redis, and a second
 
 import structlog
 
+from aicity_fleet import tracing
 from aicity_fleet.background import Background
 from aicity_fleet.failpoints import Failpoint, reached
 from aicity_fleet.ledger import Ledger, SweepResult
@@ -33,6 +34,8 @@ def sweep(
     reached(Failpoint.SWEPT)
     for job_id in found.rescued:
         log.warning("job.rescued", job_id=job_id)
+        if tracing.is_on():
+            _trace_lost_run(job_id, ledger)
     if found.is_new and not messages.poll():
         return found
     if not messages.run_jobs(found.to_run):
@@ -42,6 +45,13 @@ def sweep(
         if not messages.report(job_id):
             return found
     return found
+
+
+def _trace_lost_run(job_id: str, ledger: Ledger) -> None:
+    """Write the span of the run whose lease lapsed: its process is gone, or it has dropped the job."""
+    if run := ledger.latest_run(job_id):
+        nonce, attempt, began_ms = run
+        tracing.lost_run(job_id, nonce, attempt=attempt, began_ms=began_ms, why="lease_lapsed")
 
 
 class Sweeper:

@@ -6,6 +6,7 @@ from functools import cache
 
 from celery import Task, signals
 
+from aicity_fleet import tracing
 from aicity_fleet.aicity.client import AICityClient
 from aicity_fleet.background import Threads
 from aicity_fleet.celery_app import app, consumes, messages, settings
@@ -79,6 +80,7 @@ def _check_dispatcher(**_: object) -> None:
     if consumes(CONTROL_QUEUE) or consumes(REPORTS_QUEUE):
         with exit_on_fleet_error():
             client = _client()  # first: a missing key shows before any waiting
+            tracing.start(settings)
             ledger = _ledger()
             stopped = ledger.controls.read().stopped
             if stopped is not None and stopped.key != client.key_fingerprint:
@@ -117,3 +119,4 @@ def _stop_sweep(**_: object) -> None:
     _background.stop()
     for end in _ending:
         end()
+    tracing.stop()

@@ -24,6 +24,7 @@ OWN_VARIABLES = (
     "BRIDGE_",
     "CELERY_",
     "FLOWER_",
+    "OTEL_",
     "APP",
 )
 

@@ -15,6 +15,7 @@ from collections.abc import Sequence
 
 import structlog
 
+from aicity_fleet import tracing
 from aicity_fleet.errors import LedgerError
 from aicity_fleet.ledger import Ledger
 from aicity_fleet.messaging.messages import Messages
@@ -110,6 +111,7 @@ class Isolation:
             return self._rest(job_id)
         self._children.add(child)
         log.info("job.isolated", job_id=job_id, child=child.pid)
+        began_ms = time.time_ns() // 1_000_000
         try:
             with contextlib.suppress(
                 LedgerError
@@ -129,6 +131,14 @@ class Isolation:
         if not fence:
             log.error("isolation.not_started", job_id=job_id, status=status)
             return self._rest(job_id)
+        attempt, _, nonce = fence.partition(":")
+        tracing.lost_run(
+            job_id,
+            nonce,
+            attempt=int(attempt),
+            began_ms=began_ms,
+            why="process_died",
+        )
         return self._blame(job_id, fence, status)
 
     def _rest(self, job_id: str) -> JsonObject:

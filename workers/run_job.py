@@ -9,10 +9,11 @@ import time
 
 import structlog
 
+from aicity_fleet import tracing
 from aicity_fleet.backoff import backoff_seconds
 from aicity_fleet.errors import LeaseLostError, LedgerError
 from aicity_fleet.failpoints import Failpoint, reached
-from aicity_fleet.ledger import NotClaimed
+from aicity_fleet.ledger import Lease, NotClaimed
 from aicity_fleet.models import (
     Completed,
     Delivered,
@@ -60,7 +61,32 @@ def run_job(job_id: str, worker: Worker) -> JsonObject:
     if worker.on_claim is not None:
         worker.on_claim(lease)
     reached(Failpoint.CLAIMED, job_id)
-    stop_switch = StopSwitch()
+    ids = {"job_id": job_id, "attempt": lease.token, **tracing.trace_ids(job_id, lease.nonce)}
+    with (
+        structlog.contextvars.bound_contextvars(**ids),
+        tracing.run(
+            job_id,
+            lease.nonce,
+            attempt=lease.token,
+            owner=worker.terms.owner,
+            task_type=lease.task.task_type,
+            accepted_ms=lease.accepted_ms,
+        ) as noted,
+    ):
+        did = _run_claimed(lease, worker, claimed_at)
+        noted.note({f"aicity_fleet.{name}": did[name] for name in ("did", "why") if name in did})
+        if did["did"] == "dropped":  # the sweep took it, and writes its span
+            noted.drop()
+    return did
+
+
+def _run_claimed(lease: Lease, worker: Worker, claimed_at: float) -> JsonObject:
+    """Run a job that is ours.
+
+    Args:
+        claimed_at: ``time.monotonic()`` of just before the claim.
+    """
+    job_id, stop_switch = lease.job_id, StopSwitch()
     log.info("job.started", job_id=job_id, attempt=lease.token, task_type=lease.task.task_type)
     with worker.leases.keep(lease, stop_switch, claimed_at=claimed_at):
         try:

@@ -11,6 +11,7 @@ from typing import Protocol
 
 import structlog
 
+from aicity_fleet import tracing
 from aicity_fleet.background import Threads
 from aicity_fleet.ledger import ClaimTerms, Lease, Ledger
 from aicity_fleet.messaging.messages import Messages
@@ -72,11 +73,12 @@ class Worker:
             on_claim: Called with every lease before anything is done with it.
 
         Raises:
-            SettingsError: No model key is set.
+            SettingsError: No model key is set, or what sends traces is not installed.
             TeamError: A team or the models file is wrong.
             LedgerError: Redis does not answer, or holds what this version cannot read.
         """
-        teams = TeamRunner(settings)  # first, so that a wrong setting shows before any wait
+        tracing.start(settings)
+        teams = TeamRunner(settings)  # early, so that a wrong setting shows before any wait
         ledger = Ledger.from_settings(settings, wait_seconds=settings.start_wait_seconds)
         # A connection of its own with a short timeout: a late renewal is useless.
         quick = Ledger.from_settings(settings, timeout_seconds=max(0.2, settings.lease_seconds / 6))
@@ -109,11 +111,14 @@ class Worker:
             self.isolation.drain()
 
     def stop(self) -> None:
-        """End the isolated jobs' processes and the threads, and close the model clients."""
+        """End the isolated jobs' processes and the threads, close the model clients, and send the last
+        spans.
+        """
         if self.isolation is not None:
             self.isolation.stop()
         self.leases.stop()
         self.teams.close()
+        tracing.stop()
 
 
 class LoopCheck:

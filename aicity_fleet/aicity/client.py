@@ -13,11 +13,13 @@ from urllib.parse import quote, urlsplit
 import httpx
 import structlog
 
+from aicity_fleet import tracing
 from aicity_fleet.aicity.answers import open_envelope, read_bounded
 from aicity_fleet.aicity.contract import Contract, load_contract
 from aicity_fleet.errors import AICityRefusedError, AICityUnavailableError, ContractError
 from aicity_fleet.models import Completed, JsonObject, Outcome
 from aicity_fleet.settings import Settings
+from aicity_fleet.tracing.conventions import METHOD, SERVER, STATUS
 
 REQUEST_TIMEOUT_SECONDS = 30.0
 """How long AI City may take to answer. Source: the SDK's own timeout, docs.aicity.dev/docs/sdk."""
@@ -250,7 +252,13 @@ class AICityClient:
         try:
             # Merged, because httpx drops the query of the path where it is given params, even empty ones.
             url = httpx.URL(self.base_url + path).copy_merge_params(params or {})
-            with self._http.stream(method, url, json=json, headers=headers) as response:
+            with (
+                tracing.span(method, {METHOD: method, SERVER: url.host}, kind="client") as noted,
+                self._http.stream(method, url, json=json, headers=headers) as response,
+            ):
+                noted.note({STATUS: response.status_code})
+                if response.is_error:
+                    noted.fail(str(response.status_code))
                 body = read_bounded(response, where)
         except httpx.HTTPError as error:
             raise AICityUnavailableError(

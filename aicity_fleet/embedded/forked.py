@@ -67,6 +67,7 @@ LOADED = (
 """What the fleet's processes import, as far as importing it reads no setting."""
 
 LEFT_OUT: dict[str, Any] = {
+    "opentelemetry.sdk": None,  # of redis-py, for metrics
     "click_repl": SimpleNamespace(register_repl=lambda _group: None),  # of ``celery amqp``
     "pygments": None,
     "requests": None,

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from decimal import Decimal
 from typing import Any, Literal
 
+from aicity_fleet import tracing
 from aicity_fleet.journal.entry import NO_MODEL_CALL, REPEATED, Caller, Entry, ModelCall
 from aicity_fleet.journal.store import Journal
 from aicity_fleet.models import JsonObject, Usage
@@ -80,6 +81,7 @@ class JournalCursor:
             return None
         if entry.charge is not None:
             self.replayed_usd += entry.charge.counted_usd
+        tracing.replayed(entry.kind, entry.ordinal)
         self._advance(entry)
         return entry
 

@@ -57,6 +57,8 @@ class Lease:
     dollars."""
     journal: tuple[str, ...] = dataclasses.field(default=(), repr=False)
     """The entries that earlier attempts left, as Redis stores them (``packing``)."""
+    accepted_ms: int = 0
+    """When the job was accepted, in milliseconds by Redis's clock."""
 
     @property
     def fence(self) -> str:
@@ -112,6 +114,8 @@ class ReportLease:
     """How long ago the report was first tried."""
     refusals: int = 0
     """How many earlier outcomes of this job AI City refused for certain, each before a ``replay``."""
+    accepted_ms: int = 0
+    """When the job was accepted, in milliseconds by Redis's clock."""
 
     @property
     def fence(self) -> str:

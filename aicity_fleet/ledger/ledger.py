@@ -145,11 +145,17 @@ class Ledger(runs.Runs, outbox.Outbox, Records):
         """Record a malformed task with its reason, in quarantine."""
         return self.accept_all([RefusedTask(task_id, reason)])[0]
 
-    def accept_all(self, tasks: Sequence[AssignedTask | RefusedTask]) -> list[Accepted]:
-        """Accept or refuse many tasks in one call; returns what became of each, in their order."""
+    def accept_all(
+        self, tasks: Sequence[AssignedTask | RefusedTask], nonces: Sequence[str] = ()
+    ) -> list[Accepted]:
+        """Accept or refuse many tasks in one call; returns what became of each, in their order.
+
+        Args:
+            nonces: The random text of each, see ``new_nonce``; by default made here.
+        """
         parts: list[str | int] = []
-        for task in tasks:
-            parts += (task.task_id, *_accept_args(task))
+        for task, nonce in zip(tasks, nonces or [new_nonce() for _ in tasks], strict=True):
+            parts += (task.task_id, *_accept_args(task, nonce))
         if not parts:
             return []
         return list(self._scripts.run("accept", runs.SEND_GRACE_MS, self._retention_ms, *parts))
@@ -206,9 +212,13 @@ class Ledger(runs.Runs, outbox.Outbox, Records):
         return SweepResult(rescued, to_run, to_report, bool(is_new))
 
 
-def _accept_args(task: AssignedTask | RefusedTask) -> tuple[str | int, ...]:
+def new_nonce() -> str:
+    """Return the random text of a new job."""
+    return secrets.token_hex(8)
+
+
+def _accept_args(task: AssignedTask | RefusedTask, nonce: str) -> tuple[str | int, ...]:
     """Return what ``accept.lua`` takes of a task after its id."""
-    nonce = secrets.token_hex(8)
     if isinstance(task, RefusedTask):
         return ("null", "", nonce, task.reason, "")
     budget = "" if task.max_budget_cents is None else task.max_budget_cents

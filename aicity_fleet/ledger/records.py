@@ -93,6 +93,20 @@ class Records:
                 pipe.hget(self.keys.job(job_id), "nonce")
             return [str(nonce or "") for nonce in pipe.execute()]
 
+    def latest_run(self, job_id: str) -> tuple[str, int, int] | None:
+        """Return a job's nonce, and the number and begin of its latest attempt, in milliseconds.
+
+        None for an unknown job, and for one that runs again.
+        """
+        with wrapped("read a job"):
+            found: Any = self.client.hmget(
+                self.keys.job(job_id), ("state", "nonce", "attempt", "started_at")
+            )
+        state, nonce, attempt, started_at = found
+        if state is None or state == JobState.RUNNING:
+            return None
+        return str(nonce), int(attempt), int(started_at or 0)
+
     def counts(self) -> dict[JobState, int]:
         """Count the jobs in each state."""
         with wrapped("count jobs"):

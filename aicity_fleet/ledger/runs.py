@@ -110,7 +110,7 @@ class Runs:
         )
         if not reply[0]:
             return NotClaimed(reply[1], job_id)
-        token, text, nonce, *counts, spent, journal = reply
+        token, text, nonce, *counts, spent, journal, accepted_at = reply
         releases, excuses, breaks, troubles, ran_ms = (int(count) for count in counts)
         try:
             task = AssignedTask.from_json(json.loads(text))
@@ -129,6 +129,7 @@ class Runs:
             ran_ms=ran_ms,
             spent_usd=from_picodollars(int(spent)),
             journal=tuple(journal),
+            accepted_ms=int(accepted_at),
         )
 
     def defer(self, job_id: str, *, delay_seconds: float) -> None:

@@ -14,6 +14,7 @@ from typing import Any
 from autogen_core import CancellationToken
 from autogen_core.models import LLMMessage
 
+from aicity_fleet import tracing
 from aicity_fleet.errors import JournalFullError
 from aicity_fleet.journal import JournalCursor
 from aicity_fleet.models import Ending, Interrupted, JsonObject, ProviderTrouble, TeamResult
@@ -40,6 +41,7 @@ from aicity_fleet.team.review.brief import write_brief
 from aicity_fleet.team.review.coordinator import Coordinator
 from aicity_fleet.team.review.review import HandInSlot, Review
 from aicity_fleet.team.team import TeamRun, as_it_began
+from aicity_fleet.tracing.conventions import AGENT
 
 ProgressListener = Callable[[Progress], None]
 """Called at every turn, at every answer, and now and then while an answer is streamed."""
@@ -207,7 +209,10 @@ class _Turns:
             while True:
                 self._turns += 1
                 self._report_progress()
-                ending = await self._take_turn(abort)
+                with tracing.span(
+                    "turn", {"aicity_fleet.turn": self._turns, AGENT: self._speaker}, holds=True
+                ):
+                    ending = await self._take_turn(abort)
                 if ending is not None:
                     return ending
         finally:

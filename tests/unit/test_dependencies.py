@@ -13,11 +13,12 @@ from support.source_files import PACKAGES, ROOT, imported_names, sources
 
 
 def declared(path: Path) -> set[str]:
-    """What a file may import: the dependencies, and in the simulator those of its extra."""
+    """What a file may import: the dependencies, and those of an extra in the part that needs it."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
     texts = list(project["dependencies"])
-    if path.is_relative_to(ROOT / "aicity_fleet" / "simulator"):
-        texts += project["optional-dependencies"]["simulator"]
+    for part, extra in (("simulator", "simulator"), ("tracing", "otel")):
+        if path.is_relative_to(ROOT / "aicity_fleet" / part):
+            texts += project["optional-dependencies"][extra]
     return {normal(re.split(r"[\[<>=!~; ]", text)[0]) for text in texts}
 
 

@@ -187,6 +187,7 @@ FOREIGN = {
     "starlette": {"aicity_fleet/simulator"},
     "uvicorn": {"aicity_fleet/simulator"},
     "typer": {"aicity_fleet/cli"},
+    "opentelemetry": {"aicity_fleet/tracing/otlp.py"},
 }
 """Where each library may be imported: the module that wraps it."""
 

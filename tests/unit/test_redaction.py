@@ -48,6 +48,7 @@ def environ(tmp_path):
         "STRONG_API_KEY": "strong-key-1",
         "OFFICE_FILE": str(tmp_path / "office"),
         "FLEET_ALERT_WEBHOOK": "https://hooks.example/T1/hidden-3",
+        "OTEL_EXPORTER_OTLP_HEADERS": "authorization=Bearer%20collector-4,x-tenant=everybody",
         "REDIS_URL": "redis://:p%40ss-1@h:1/0",
     }
 
@@ -58,10 +59,11 @@ def test_every_secret_setting_has_its_holders():
     assert secret == set(HOLDERS)
 
 
+HEADERS = "OTEL_EXPORTER_OTLP_HEADERS"
 MODEL_KEYS = {"OPENAI_API_KEY", "STRONG_API_KEY", "OFFICE_FILE"}
 HIDDEN = {
-    Process.BEAT: {"AGENT_CITY_API_KEY", "FLEET_ALERT_WEBHOOK", *MODEL_KEYS},
-    Process.FLOWER: {"AGENT_CITY_API_KEY", "FLEET_ALERT_WEBHOOK", *MODEL_KEYS},
+    Process.BEAT: {"AGENT_CITY_API_KEY", "FLEET_ALERT_WEBHOOK", HEADERS, *MODEL_KEYS},
+    Process.FLOWER: {"AGENT_CITY_API_KEY", "FLEET_ALERT_WEBHOOK", HEADERS, *MODEL_KEYS},
     Process.DISPATCHER: MODEL_KEYS,
     Process.WORKER: {"AGENT_CITY_API_KEY", "FLEET_ALERT_WEBHOOK"},
 }
@@ -96,6 +98,8 @@ def test_every_value_is_known_also_one_from_a_file_or_within_a_url(environ):
         "OPENAI_API_KEY": "sk-1",
         "STRONG_API_KEY": "strong-key-1",
         "OFFICE": "office-key-2",
+        HEADERS: "authorization=Bearer%20collector-4,x-tenant=everybody",
+        f"{HEADERS}:authorization": "collector-4",
         "REDIS_URL": "p%40ss-1",
     }
     del environ["AGENT_CITY_OWNER_TOKEN_FILE"]  # the settings refuse a file that is absent

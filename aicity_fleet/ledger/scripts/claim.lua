@@ -12,7 +12,7 @@
 --   day_cap: the day's cap in picodollars, or ''
 --   call: a random text of the call. The client repeats a call whose reply was lost, and gets the same lease.
 -- Reply: {attempt, task JSON, nonce, releases, excuses, breaks, troubles, ms that earlier attempts ran, picodollars
---        spent, the entries of the journal} or {'', reason}
+--        spent, the entries of the journal, when it was accepted} or {'', reason}
 local id, arg = ARGV[1], named(2)
 local job = key('job', id)
 local fields = redis.call('HMGET', job, 'state', 'not_before', 'task', 'nonce', 'releases',
@@ -24,7 +24,7 @@ local state, not_before, task, nonce, releases, excuses, breaks, troubles, isola
 local function lease(token)
   return {tostring(token), task, nonce, releases or '0', excuses or '0', breaks or '0', troubles or '0',
     ran_ms or '0', string.format('%.0f', (spent or 0) + (unanswered or 0)),
-    redis.call('LRANGE', key('journal', id), 0, -1)}
+    redis.call('LRANGE', key('journal', id), 0, -1), accepted_at or '0'}
 end
 
 if not state then

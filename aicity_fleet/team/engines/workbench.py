@@ -20,11 +20,14 @@ from autogen_core.tools import (
 )
 from pydantic import BaseModel
 
+from aicity_fleet import tracing
 from aicity_fleet.journal import JournalCursor, canonical_sha256
 from aicity_fleet.redaction import Redact
 from aicity_fleet.team.review.review import HandInSlot
 from aicity_fleet.team.tools import Tool
 from aicity_fleet.team.tools.arguments import MisCallError
+from aicity_fleet.tracing.conventions import OPERATION, TOOL
+from aicity_fleet.tracing.spans import Noting
 
 SUBMIT = "submit"
 """The name of the tool that hands in the deliverable."""
@@ -121,7 +124,11 @@ class GuardedWorkbench(Workbench):
         if arguments == UNREADABLE_ARGUMENTS:
             return _result(name, _NOT_READ, is_error=True)
         if name == SUBMIT and self._slot is not None:
-            return _submit(self._slot, arguments)
+            with _tool_span(name) as noted:
+                result = _submit(self._slot, arguments)
+                if result.is_error:
+                    noted.fail("tool_error")
+            return result
         tool = self._tools.get(name)
         if tool is None:
             return _result(name, f"There is no such tool. {self._offered}", is_error=True)
@@ -146,7 +153,10 @@ class GuardedWorkbench(Workbench):
             self._on_call(name, entry.answer["text"])
             return _result(name, entry.answer["text"], is_error=entry.answer["is_error"])
         started = time.monotonic()
-        text, is_error = await self._run(self._tools[name], arguments, token)
+        with _tool_span(name) as noted:
+            text, is_error = await self._run(self._tools[name], arguments, token)
+            if is_error:
+                noted.fail("tool_error")
         answer = self._redact({"text": text, "is_error": is_error})
         text = answer["text"]
         if token is None or not token.is_cancelled():
@@ -199,6 +209,15 @@ class GuardedWorkbench(Workbench):
 
     async def load_state(self, state: Mapping[str, Any]) -> None:
         """Nothing to load."""
+
+
+def _tool_span(name: str) -> Noting:
+    """Return the span of a call.
+
+    Args:
+        name: A tool that exists: what a model may call it otherwise is the model's text.
+    """
+    return tracing.span(f"execute_tool {name}", {OPERATION: "execute_tool", TOOL: name})
 
 
 def _submit(slot: HandInSlot, arguments: Mapping[str, Any] | None) -> ToolResult:

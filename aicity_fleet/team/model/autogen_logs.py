@@ -24,6 +24,8 @@ class CallNotes:
     def __init__(self) -> None:
         self.finish_reason = ""
         """The provider's own word; AutoGen makes ``function_calls`` of ``length`` in tool calls."""
+        self.model = ""
+        """The model that answered, in the provider's words; empty where it does not say."""
         self.refusal = ""
         """The model's refusal, which AutoGen drops."""
         self.reasoning = ""
@@ -51,6 +53,8 @@ class _CallTap(logging.Filter):
         if notes is None or not isinstance(details, dict) or details.get("type") != "LLMCall":
             return
         response = details.get("response")
+        if isinstance(response, dict):
+            notes.model = str(response.get("model") or "")
         if isinstance(response, dict) and "stop_reason" in response:  # Anthropic's form
             notes.finish_reason = str(response["stop_reason"] or "")
             return

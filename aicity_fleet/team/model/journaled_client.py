@@ -50,6 +50,7 @@ from aicity_fleet.team.model.answers import (
 )
 from aicity_fleet.team.model.autogen_logs import CallNotes
 from aicity_fleet.team.model.budget import Budget
+from aicity_fleet.team.model.call_spans import call_span, facts_of, note_model
 from aicity_fleet.team.model.clients import Model, Route
 from aicity_fleet.team.model.event_stream import within
 from aicity_fleet.team.model.live_call import LiveCall
@@ -234,7 +235,10 @@ class JournaledClient(ChatCompletionClient):
                 async with model.slots.one(self._stop_switch, token):
                     self.is_waiting = False
                     self.waited_seconds += time.monotonic() - began
-                    return await self._buy_from(model, sha256, call, estimate=estimate)
+                    with call_span(model, self._member.name) as noted:
+                        entry = await self._buy_from(model, sha256, call, estimate=estimate)
+                        noted.note(facts_of(entry))
+                    return entry
             except Exception as error:
                 if self._cursor.failure is not None:
                     raise
@@ -281,6 +285,7 @@ class JournaledClient(ChatCompletionClient):
                 await self._budget.give_back()
             raise
         model.note_end(live, has_answered=True)
+        note_model(notes.model)
         answer = self._redact(to_answer(result, ordinal=self._cursor.model_calls))
         usage = (result.usage.prompt_tokens or 0, result.usage.completion_tokens or 0)
         written = json.dumps(answer, ensure_ascii=False)

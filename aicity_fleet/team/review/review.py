@@ -6,6 +6,7 @@ gate, and either asks again or ends the run.
 
 import dataclasses
 
+from aicity_fleet import tracing
 from aicity_fleet.models import AssignedTask, Delivered, HandIn, Judgement, Rejected
 from aicity_fleet.team import gate
 from aicity_fleet.team.declare.spec import TeamSpec
@@ -124,15 +125,23 @@ class Review:
         if handed_in is None:
             return self._missed(said, was_cut=was_cut)
         self.rounds += 1
-        verdict = gate.check(
-            self._task.task_type,
-            handed_in,
-            self._task,
-            finish_reason=finish_reason,
-            forbidden=self._forbidden,
-            told=OUR_TEXTS,
-            pass_mark=self._spec.pass_mark,
-        )
+        with tracing.span("gate", {"aicity_fleet.round": self.rounds}) as noted:
+            verdict = gate.check(
+                self._task.task_type,
+                handed_in,
+                self._task,
+                finish_reason=finish_reason,
+                forbidden=self._forbidden,
+                told=OUR_TEXTS,
+                pass_mark=self._spec.pass_mark,
+            )
+            noted.note(
+                {
+                    "aicity_fleet.passed": verdict.has_passed,
+                    "aicity_fleet.score": verdict.score,
+                    "aicity_fleet.findings": len(verdict.findings),
+                }
+            )
         if verdict.has_passed:
             return Delivered(handed_in.strip(), verdict.score)
         refused = self._counts_as_refused(handed_in)
