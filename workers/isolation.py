@@ -131,15 +131,7 @@ class Isolation:
         if not fence:
             log.error("isolation.not_started", job_id=job_id, status=status)
             return self._rest(job_id)
-        attempt, _, nonce = fence.partition(":")
-        tracing.lost_run(
-            job_id,
-            nonce,
-            attempt=int(attempt),
-            began_ms=began_ms,
-            why="process_died",
-        )
-        return self._blame(job_id, fence, status)
+        return self._blame(job_id, fence, status, began_ms)
 
     def _rest(self, job_id: str) -> JsonObject:
         self._rests_until = time.monotonic() + REST_SECONDS
@@ -147,9 +139,18 @@ class Isolation:
             self._ledger.defer(job_id, delay_seconds=2.0)
         return _nothing(job_id, "isolation_failed")
 
-    def _blame(self, job_id: str, fence: str, status: int) -> JsonObject:
-        """Count the death of the process that ran only this job."""
+    def _blame(self, job_id: str, fence: str, status: int, began_ms: int) -> JsonObject:
+        """Count the death of the process that ran only this job.
+
+        Args:
+            began_ms: When the process was started, in milliseconds since 1970.
+        """
         state = self._ledger.died(job_id, fence)
+        if state is not None:  # else the sweep was first
+            token, _, nonce = fence.partition(":")
+            tracing.lost_run(
+                job_id, nonce, attempt=int(token), began_ms=began_ms, why="process_died"
+            )
         log.error("job.killed_its_process", job_id=job_id, status=status, now=state and str(state))
         if state is not JobState.FINISHED:
             return {"job_id": job_id, "did": "died", "why": str(state or "lease_lost")}

@@ -10,10 +10,12 @@ from collections import Counter
 
 import pytest
 from support.otlp_receiver import ReceivedSpan, Receiver, receiving_traces
+from support.poisoned_fleet import poisoned_fleet
 from support.processes import FleetProcesses
 from support.simulated_city import SimulatedCity
 from support.waiting import wait_until
 
+from aicity_fleet.failpoints import Failpoint
 from aicity_fleet.ledger import Ledger
 from aicity_fleet.models import JobState
 from aicity_fleet.simulator.access import AGENT_KEY, MODEL_KEY, fleet_environment
@@ -175,6 +177,25 @@ def test_a_job_that_outlives_its_worker_has_one_whole_trace(fleet, city, ledger,
         assert facts["gen_ai.response.finish_reasons"]
     assert {s.attributes["gen_ai.tool.name"] for s in named(trace, "execute_tool")} >= {"submit"}
     assert receiver.schemas == {SCHEMA_URL}
+
+
+def test_the_runs_of_a_poison_job_have_their_places_in_its_trace(
+    fleet, city, ledger, receiver, empty_folder
+):
+    """Two workers die under it, then the process that runs it alone."""
+    with poisoned_fleet(fleet.env, {"poison": Failpoint.CALL_ANSWERED}, empty_folder) as poisoned:
+        city.submit({"id": "poison"})
+        poisoned.wait_until(
+            lambda: ledger.counts()[JobState.REPORTED], description="it is reported", seconds=120
+        )
+        wait_for_roots(receiver, ["poison"])
+    trace = receiver.trace_of("poison")
+    assert_is_whole(trace)
+    runs = [span.attributes.get("error.type") for span in named(trace, "run")]
+    assert runs == ["lease_lapsed", "lease_lapsed", "process_died"]
+    (root,) = named(trace, "job")
+    assert (root.is_error, root.attributes["error.type"]) == (True, "poison")
+    assert root.attributes["aicity_fleet.kind"] == "fail"
 
 
 def test_no_text_of_a_job_and_no_key_is_in_a_span_or_a_log_line(fleet, city, ledger, receiver):
