@@ -222,7 +222,7 @@ class _Intake:
             prolong: Keeps the turn of this poll; False when it took too long.
         """
         pages, before, self.is_whole = 0, self._new, False
-        in_all, names, asked_ns = None, set[str](), time.time_ns()
+        in_all, names, asked_ms = None, set[str](), tracing.now_ms()
         for page in self.client.assigned_pages():
             reached(Failpoint.POLLED)
             if self.summary.status == "paused" or not prolong():
@@ -233,8 +233,8 @@ class _Intake:
                 in_all = page.in_all
             names.update(map(refused_id, page))
             found = [task for entry in page if (task := self._read(entry)) is not None]
-            self._accept(found, asked_ns)
-            asked_ns = time.time_ns()
+            self._accept(found, asked_ms)
+            asked_ms = tracing.now_ms()
         brought_new = self._new > before
         # Each task that leaves the list meanwhile moves another to a page that was read before.
         self.is_whole = pages <= 1 or (
@@ -263,11 +263,11 @@ class _Intake:
         self.summary.not_runnable += 1
         return None
 
-    def _accept(self, tasks: Sequence[AssignedTask | RefusedTask], asked_ns: int) -> None:
+    def _accept(self, tasks: Sequence[AssignedTask | RefusedTask], asked_ms: int) -> None:
         """Have the ledger take a page of tasks, and send the messages of those that are new.
 
         Args:
-            asked_ns: When the page was asked for, in nanoseconds since 1970.
+            asked_ms: When the page was asked for, see ``tracing.now_ms``.
         """
         nonces = {task.task_id: new_nonce() for task in tasks}
         answers = self.ledger.accept_all(tasks, [nonces[task.task_id] for task in tasks])
@@ -291,7 +291,7 @@ class _Intake:
             for job_id in new:
                 reached(Failpoint.SENT, job_id)
             self.ledger.sent(*new)
-        tracing.accepted([(job_id, nonces[job_id]) for job_id in new], began_ns=asked_ns)
+        tracing.accepted([(job_id, nonces[job_id]) for job_id in new], began_ms=asked_ms)
 
 
 def _parse(entry: object, max_input_chars: int) -> AssignedTask:

@@ -111,7 +111,7 @@ class Isolation:
             return self._rest(job_id)
         self._children.add(child)
         log.info("job.isolated", job_id=job_id, child=child.pid)
-        began_ms = time.time_ns() // 1_000_000
+        began_ms = tracing.now_ms()
         try:
             with contextlib.suppress(
                 LedgerError
@@ -143,7 +143,7 @@ class Isolation:
         """Count the death of the process that ran only this job.
 
         Args:
-            began_ms: When the process was started, in milliseconds since 1970.
+            began_ms: When the process was started, see ``tracing.now_ms``.
         """
         state = self._ledger.died(job_id, fence)
         if state is not None:  # else the sweep was first

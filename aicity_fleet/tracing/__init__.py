@@ -6,7 +6,16 @@ and a span costs one ``if``. No context travels in messages: each process comput
 A span holds ids, numbers and codes: no order, prompt, answer or deliverable, and no words of an error.
 """
 
-from aicity_fleet.tracing.jobs import accepted, lost_run, replayed, report, run, settled, trace_ids
+from aicity_fleet.tracing.jobs import (
+    accepted,
+    lost_run,
+    now_ms,
+    replayed,
+    report,
+    run,
+    settled,
+    trace_ids,
+)
 from aicity_fleet.tracing.spans import current, span
 from aicity_fleet.tracing.switch import is_on, start, stop
 
@@ -15,6 +24,7 @@ __all__ = [
     "current",
     "is_on",
     "lost_run",
+    "now_ms",
     "replayed",
     "report",
     "run",

@@ -27,22 +27,27 @@ NS_PER_MS = 1_000_000
 """Nanoseconds in a millisecond: Redis's times are in these."""
 
 
+def now_ms() -> int:
+    """Return the present as these functions take it: in milliseconds since 1970."""
+    return time.time_ns() // NS_PER_MS
+
+
 def trace_ids(job_id: str, nonce: str) -> dict[str, str]:
     """Return what the log lines about a job carry besides its id: its trace's id, if it is traced."""
     trace = _trace_of(job_id, nonce)
     return {} if trace is None else {"trace_id": f"{trace.id:032x}"}
 
 
-def accepted(jobs: Iterable[tuple[str, str]], *, began_ns: int) -> None:
+def accepted(jobs: Iterable[tuple[str, str]], *, began_ms: int) -> None:
     """Write the span of each job that a page brought: from the request for the page to the message.
 
     Args:
         jobs: The id and nonce of each.
-        began_ns: When the page was asked for.
+        began_ms: When the page was asked for, see ``now_ms``.
     """
     for job_id, nonce in jobs:
         if trace := _trace_of(job_id, nonce):
-            trace.write("accept", trace.inner(), began_ns)
+            trace.write("accept", trace.inner(), began_ms * NS_PER_MS)
 
 
 def run(
@@ -74,7 +79,7 @@ def lost_run(job_id: str, nonce: str, *, attempt: int, began_ms: int, why: str) 
     """Write the span of an attempt whose process is gone, in its place.
 
     Args:
-        began_ms: When the attempt began, in milliseconds by Redis's clock.
+        began_ms: When the attempt began, in milliseconds since 1970.
         why: How it is known, one word.
     """
     if trace := _trace_of(job_id, nonce):
