@@ -55,7 +55,7 @@ class Outbox:
         reply = self._scripts.run("take_report", job_id, REPORT_LEASE_MS, runs.SEND_GRACE_MS)
         if not reply[0]:
             return NotClaimed(reply[1], reply[2])
-        number, nonce, text, tried_ms, refusals, job_id, accepted_at = reply
+        number, nonce, text, tried_ms, refusals, accepted_at, job_id = reply
         try:
             outcome = outcome_from_json(json.loads(text))
         except UNREADABLE as error:

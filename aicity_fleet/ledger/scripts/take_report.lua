@@ -1,7 +1,7 @@
 -- Grant the right to send a finished job's report, to one process at a time.
 -- ARGV: id, or '' for any report that is due; lease in ms; how long the sweep leaves new reports to others, in ms
 -- Reply: {number of the try, nonce, outcome JSON, ms since the report was first tried, earlier outcomes that
---        AI City refused, id, when it was accepted} or {'', reason, id}
+--        AI City refused, when the job was accepted, id} or {'', reason, id}
 --
 -- The guard holds back a failure that would be one too many. A failure that was sent before may always be
 -- sent again: it is the same failure.
@@ -59,4 +59,4 @@ redis.call('HDEL', job, 'refused') -- from now on it may be accepted, whatever c
 local first = tonumber(fields[5] or NOW)
 redis.call('HSET', job, 'report_lease_until', NOW + ARGV[2], 'first_report_at', first, 'tried', 1)
 redis.call('ZADD', key('state', 'finished'), NOW + ARGV[2], id)
-return {tostring(token), fields[7], fields[4], tostring(NOW - first), fields[9] or '0', id, fields[10] or '0'}
+return {tostring(token), fields[7], fields[4], tostring(NOW - first), fields[9] or '0', fields[10] or '0', id}
