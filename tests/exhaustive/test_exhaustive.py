@@ -100,14 +100,14 @@ def effects(programs: Programs, program: tuple[str, ...], replies: list[object])
 
 def test_the_order_of_effects_is_that_of_production(programs, ledger: Ledger, city, monkeypatch):
     task = '{"task_id": "t0", "task_type": "general"}'
-    claimed = ("1", task, "n", "0", "0", "0", "0", "0", "0", ())
+    claimed = ("1", task, "n", "0", "0", "0", "0", "0", "0", (), "0")
     run = effects(programs, ("run", "t0"), [claimed, "answer", 1, "deliver", ("finished", 0)])
     outcome = '{"kind": "fail", "code": "quality", "message": "No."}'
     told = effects(
         programs,
         ("report", "t0"),
         [
-            ("1", "n", outcome, "0", "0", "t0"),
+            ("1", "n", outcome, "0", "0", "0", "t0"),
             "failed",
             (1, 1, 0, 0),
             (NOW_MS, (), 0, 0, (), 1, 0, 0, (), 0),
