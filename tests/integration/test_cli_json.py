@@ -10,6 +10,7 @@ import typer.main
 from support.processes import CLI, run_cli
 from typer.testing import CliRunner
 
+from aicity_fleet.archive import Archive
 from aicity_fleet.cli import app
 from aicity_fleet.ledger import ClaimTerms, Lease
 from aicity_fleet.models import AssignedTask, Completed, Failed, Spent
@@ -38,6 +39,7 @@ COMMANDS = [
     (("job", "done", "--follow"), 0),
     (("job", "done", "--transcript"), 0),
     (("job", "done", "--export", "run.json"), 0),
+    (("history",), 0),
     (("cancel", "queued"), 0),
     (("cancel", "done"), 1),
     (("cancel", "--state", "held"), 0),
@@ -94,7 +96,9 @@ def test_standard_output_is_json_and_nothing_else(
     settings = {
         "REDIS_URL": redis_server.url, "FLEET_AGENT": agent, "AGENT_CITY_BASE_URL": city.url,
         "AGENT_CITY_API_KEY": AGENT_KEY, "AGENT_CITY_OWNER_TOKEN": OWNER_TOKEN,
+        "FLEET_ARCHIVE": str(tmp_path / "archive.sqlite"),
     }  # fmt: skip
+    Archive(tmp_path / "archive.sqlite", agent).put([])
     for name, value in settings.items():
         monkeypatch.setenv(name, value)
     monkeypatch.chdir(tmp_path)
