@@ -80,15 +80,16 @@ image: $(SBOM)
 capacity: $(MADE)
 	@$(VENV)/bin/python tests/bench/capacity.py $(ARGS)
 
-# Run without coverage: a killed process loses its figures, tracing takes time and memory, and what tries the
-# same lines with ever more input adds none.
+# Run without coverage: a killed process loses its figures, tracing takes time and memory, what tries the
+# same lines with ever more input adds none, and an earlier version of the code is not to be measured.
 UNMEASURED = $(addprefix tests/, chaos exhaustive simulation containment gate \
 	integration/test_crash_points.py integration/test_outages.py \
 	integration/test_poison.py integration/test_scaling.py integration/test_footprint.py \
 	integration/test_answer_shapes_fleet.py integration/test_judge_fleet.py integration/test_unservable.py \
 	integration/test_fifteen_faults.py integration/test_intake.py \
 	integration/test_brake_processes.py integration/test_money_processes.py \
-	integration/test_operator_processes.py integration/test_prometheus.py integration/test_bench.py integration/team/test_growth.py \
+	integration/test_operator_processes.py integration/test_prometheus.py integration/test_upgrade.py \
+	integration/test_bench.py integration/team/test_growth.py \
 	integration/test_demo.py::test_a_stopped_demo_leaves_nothing_within_ten_seconds \
 	unit/team/test_gate.py::test_no_text_makes_the_gate_slow unit/team/test_gate_junk.py::test_gate_slow_junk)
 

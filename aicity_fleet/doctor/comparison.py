@@ -35,6 +35,11 @@ def plain_state(name: RouteName, answer: Answer) -> tuple[State, str] | None:
     return None
 
 
+def can_be_compared(answer: Answer) -> bool:
+    """Whether an answer says something of its path: not when it was not asked, or the server is busy."""
+    return bool(answer.status) and answer.status not in {408, 429} and answer.status < 500
+
+
 def is_list(answer: Answer) -> bool:
     """Whether an answer is a list of JSON values."""
     return answer.is_success and isinstance(answer.payload, list)

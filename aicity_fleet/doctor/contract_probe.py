@@ -19,6 +19,7 @@ from aicity_fleet.doctor.comparison import (
     Method,
     RouteName,
     State,
+    can_be_compared,
     is_list,
     method_of,
     nonsense_beside,
@@ -184,12 +185,20 @@ class ContractProbe:
         if judged_state is None:
             beside = self._ask(method, prefix + nonsense_beside(path, self._word), params=paging)
             evidence.append(f"beside it, {self._evidence(beside)}")
-            if name == "assigned":
-                judged_state = self._list_state(answer, beside, prefix + path)
-            else:
-                judged_state = self._state(answer, beside, prefix)
+            judged_state = self._compared(name, answer, beside, place)
         state, why = judged_state
         return RouteReport(name, state, path, tuple(evidence + ([why] if why else [])))
+
+    def _compared(
+        self, name: RouteName, answer: Answer, beside: Answer, place: Place
+    ) -> tuple[State, str]:
+        """Return what an answer says beside that of nonsense."""
+        prefix, path = place
+        if not can_be_compared(beside):
+            return "unknown", "there is nothing to compare it with"
+        if name == "assigned":
+            return self._list_state(answer, beside, prefix + path)
+        return self._state(answer, beside, prefix)
 
     def _state(self, answer: Answer, beside: Answer, prefix: str) -> tuple[State, str]:
         if not self._is_like(answer, beside, prefix):
@@ -219,7 +228,8 @@ class ContractProbe:
         far, farther = (
             self._ask(method_of(one), f"{prefix}/{self._word}{end}") for end in ("", "-b")
         )
-        return words_of(far) != words_of(farther)
+        is_compared = can_be_compared(far) and can_be_compared(farther)
+        return not is_compared or words_of(far) != words_of(farther)
 
     def _paging(self) -> dict[str, str | int]:
         contract = self._contract

@@ -54,7 +54,7 @@ def fleet(redis_server, ledger, agent, city, receiver, empty_folder):
         **fleet_environment(city.url),
         "FLEET_POLL_SECONDS": "1",
         "FLEET_SWEEP_SECONDS": "0.2",
-        "FLEET_LEASE_SECONDS": "2",
+        "FLEET_LEASE_SECONDS": "4",
         "FLEET_LOG_FORMAT": "json",
         "FLEET_LOG_LEVEL": "DEBUG",
         "OTEL_EXPORTER_OTLP_ENDPOINT": receiver.url,
@@ -135,13 +135,16 @@ def test_a_job_that_outlives_its_worker_has_one_whole_trace(fleet, city, ledger,
     for each in (job_id, other_id):
         assert_is_whole(receiver.trace_of(each))
     trace = receiver.trace_of(job_id)
-    lost, last = named(trace, "run")
-    assert lost.is_error
-    assert lost.attributes["error.type"] == "lease_lapsed"
-    assert last.attributes["aicity_fleet.attempt"] == lost.attributes["aicity_fleet.attempt"] + 1
+    *all_lost, last = named(trace, "run")
+    lost = all_lost[0]  # on a slow machine, leases of four seconds may lapse again
+    assert {(run.is_error, run.attributes["error.type"]) for run in all_lost} == {
+        (True, "lease_lapsed")
+    }
+    attempts = [run.attributes["aicity_fleet.attempt"] for run in (*all_lost, last)]
+    assert attempts == list(range(attempts[0], attempts[0] + len(attempts)))
     assert (last.attributes["aicity_fleet.did"], last.is_error) == ("complete", False)
     turns = {span.parent for span in named(trace, "turn")}
-    assert turns == {lost.id, last.id}, "both attempts had turns"
+    assert turns >= {lost.id, last.id}, "both attempts had turns"
     senders = {span.process for span in named(trace, "turn")}
     assert senders == {
         f"{socket.gethostname()}:{first}",

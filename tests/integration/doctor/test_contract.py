@@ -126,6 +126,20 @@ def test_words_that_differ_for_every_path_prove_nothing():
     assert "confirmed" not in states(check).values()
 
 
+@pytest.mark.parametrize("most", range(1, 30))
+def test_a_probe_that_has_to_stop_confirms_nothing_that_it_did_not_compare(most, monkeypatch):
+    """The time was up, or the server had enough: an answer that is missing differs from every other."""
+    monkeypatch.setattr("aicity_fleet.doctor.contract_probe.MOST_REQUESTS", most)
+    check, _ = examine(lambda *_: (404, NOT_FOUND))
+    assert "confirmed" not in states(check).values()
+
+
+def test_a_server_that_is_suddenly_busy_confirms_nothing():
+    answers = iter([(404, NOT_FOUND)] * 3)
+    check, _ = examine(lambda *_: next(answers, (429, NOT_FOUND)))
+    assert "confirmed" not in states(check).values()
+
+
 def test_a_server_that_looks_for_the_task_before_the_rest_of_the_path_stays_unknown():
     def server(method: str, path: str, query: object) -> tuple[int, Any]:
         return (404, NO_TASK) if path.startswith("/api/v1/tasks/") else (404, NOT_FOUND)
