@@ -70,13 +70,14 @@ def job(
         raise typer.BadParameter("Use only one of --replay, --transcript, --export and --follow.")
     settings = read_settings()
     ledger = open_ledger(settings)
-    whole = ledger.whole(job_id) or archived(settings, job_id)
+    kept = ledger.whole(job_id)
+    whole = kept or archived(settings, job_id)
     if whole is None:
         raise FleetError(
             f"The ledger has no job '{job_id}'. 'aicity-fleet jobs' lists the jobs; a reported job is "
             "deleted after FLEET_RETENTION_DAYS, and 'aicity-fleet history' lists those in the archive."
         )
-    if follow and ledger.get(job_id) is not None:  # else it has ended long ago
+    if follow and kept is not None:  # else it has ended long ago
         follow_job(ledger, job_id, as_json=as_json)
         return
     if replay or transcript or export:
