@@ -59,11 +59,13 @@ class Lease:
     """The entries that earlier attempts left, as Redis stores them (``packing``)."""
     accepted_ms: int = 0
     """When the job was accepted, in milliseconds by Redis's clock."""
+    claim: str = ""
+    """The random text of the claim that granted it."""
 
     @property
     def fence(self) -> str:
-        """What every write shows. It includes the nonce, because attempts start at 1 again after a wipe."""
-        return f"{self.token}:{self.nonce}"
+        """What every write shows. The number alone may be granted again, after a wipe or a failover."""
+        return f"{self.token}:{self.nonce}:{self.claim}"
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

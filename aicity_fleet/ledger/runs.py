@@ -92,7 +92,7 @@ class Runs:
         Args:
             is_alone: Whether the job would have this process to itself; an isolated job must.
         """
-        cap_usd = terms.day_cap_usd
+        cap_usd, call = terms.day_cap_usd, secrets.token_hex(8)
         reply = self._scripts.run(
             "claim",
             job_id,
@@ -106,7 +106,7 @@ class Runs:
             probe_ms=int(PROBE_SECONDS * 1000),
             other_probe_ms=int(OTHER_PROBE_SECONDS * 1000),
             day_cap=None if cap_usd is None else picodollars(cap_usd),
-            call=secrets.token_hex(8),
+            call=call,
         )
         if not reply[0]:
             return NotClaimed(reply[1], job_id)
@@ -115,7 +115,7 @@ class Runs:
         try:
             task = AssignedTask.from_json(json.loads(text))
         except UNREADABLE as error:
-            set_aside(self._scripts, job_id, f"{token}:{nonce}", "task", error)
+            set_aside(self._scripts, job_id, f"{token}:{nonce}:{call}", "task", error)
             return NotClaimed("quarantined", job_id)
         return Lease(
             job_id,
@@ -130,6 +130,7 @@ class Runs:
             spent_usd=from_picodollars(int(spent)),
             journal=tuple(journal),
             accepted_ms=int(accepted_at),
+            claim=call,
         )
 
     def defer(self, job_id: str, *, delay_seconds: float) -> None:

@@ -25,7 +25,7 @@ from aicity_fleet import backoff
 from aicity_fleet.aicity.client import Page
 from aicity_fleet.errors import AICityRefusedError, AICityUnavailableError, FleetError
 from aicity_fleet.journal import Journal, JournalCursor, canonical_sha256
-from aicity_fleet.ledger import Lease, Ledger, controls, coordination
+from aicity_fleet.ledger import Lease, Ledger, controls, coordination, runs
 from aicity_fleet.ledger import ledger as ledger_module
 from aicity_fleet.ledger.keys import Keys
 from aicity_fleet.models import Delivered, Rejected, TeamResult
@@ -254,6 +254,8 @@ def replayed() -> Iterator[None]:
             *((module, "time", clock) for module in (run_job, lease_keeper, poll, read_back)),
             *((module, "random", chance) for module in (backoff, controls)),
             *((module, "secrets", tokens) for module in (ledger_module, coordination)),
+            # The claim's random text tells apart what only a failover repeats.
+            (runs, "secrets", SimpleNamespace(token_hex=lambda _size: "")),
             (ledger_journal, "asyncio", _NoLoop),
             *(
                 (module, "log", Silence())

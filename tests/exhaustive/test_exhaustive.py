@@ -76,7 +76,7 @@ def test_every_state_holds_the_promises(wire, name):
         ("deliveries in check do not count", "judged later"),
         ("reported tasks are not read back", "judged later"),
         ("a known id is accepted again", "wipe"),
-        ("a fence without the nonce", "two workers, a wipe"),
+        ("a fence of the number alone", "two workers, a wipe"),
         ("a rerun of what may be accepted", "people"),
     ],
 )

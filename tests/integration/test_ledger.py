@@ -153,6 +153,26 @@ def test_every_write_of_an_old_lease_is_refused(ledger):
     assert ledger.finish(new, DONE, SPENT)
 
 
+def test_a_claim_that_a_failover_took_back_gives_no_right_to_write(ledger, redis_server, agent):
+    """The replica never heard of it, so the next claim is granted under the same number."""
+    ledger.accept(TASK)
+    with redis.Redis.from_url(redis_server.url) as primary:
+        names = list(primary.scan_iter(f"{Keys(agent).prefix}*"))
+        replica = {name: primary.dump(name) for name in names}
+        old = claim(ledger)
+        primary.delete(*primary.scan_iter(f"{Keys(agent).prefix}*"))
+        for name, content in replica.items():
+            primary.restore(name, 0, content)
+    new = claim(ledger)
+    assert (new.token, new.nonce) == (old.token, old.nonce)
+    assert not ledger.journals.append(old, 0, "{}")
+    assert ledger.renew([old, new], lease_seconds=15).lost == {"clx1"}
+    assert not ledger.release(old, "x", SPENT)
+    assert not ledger.finish(old, DONE, SPENT)
+    assert ledger.renew([new], lease_seconds=15) == Renewal()
+    assert ledger.finish(new, DONE, SPENT)
+
+
 def test_the_first_outcome_stands(ledger):
     ledger.accept(TASK)
     lease = claim(ledger)

@@ -122,7 +122,10 @@ def _nothing_recorded() -> AbstractContextManager[Any]:
     return mock.patch.object(LedgerJournal, "recorded", return_value=None)
 
 
-OWNER_CHECK = "return fields[1] == 'running' and fields[2] .. ':' .. fields[3] == token"
+OWNER_CHECK = (
+    "return fields[1] == 'running' and "
+    "table.concat({fields[2], fields[3], fields[4] or ''}, ':') == token"
+)
 
 MUTATIONS = (
     Mutation(
@@ -188,7 +191,7 @@ MUTATIONS = (
         ),
     ),
     Mutation(
-        "a fence without the nonce",
+        "a fence of the number alone",
         (ONE_OWNER, BOUGHT_ONCE),
         ("flushes", "everything"),
         (

@@ -159,8 +159,8 @@ class Promises:
     def _saw_claim(self, process: str, args: list[Any], reply: Any) -> None:
         if not reply[0]:
             return
-        job_id, fence = args[0], f"{reply[0]}:{reply[2]}"
-        call = (process, dict(zip(args[1::2], args[2::2], strict=True))["call"])
+        text = dict(zip(args[1::2], args[2::2], strict=True))["call"]
+        job_id, fence, call = args[0], f"{reply[0]}:{reply[2]}:{text}", (process, text)
         if job_id in self.owner:
             # The client may send a claim again, and gets the lease that it was given.
             if self._claim_of.get(job_id) == call and self.owner[job_id] == fence:

@@ -20,7 +20,7 @@ from simulation.wire import Wire, packed, redis_socket
 from simulation.world import KEYS, World
 
 from aicity_fleet import background, backoff
-from aicity_fleet.ledger import controls, coordination
+from aicity_fleet.ledger import controls, coordination, runs
 from aicity_fleet.ledger import ledger as ledger_module
 from aicity_fleet.messaging import messages
 from scheduler import availability, poll, read_back, report, sweep, unlisted
@@ -69,6 +69,7 @@ def virtual(world: World) -> Iterator[None]:
             (controls, "random", chance),
             (ledger_module, "secrets", tokens),
             (coordination, "secrets", tokens),
+            (runs, "secrets", tokens),
             (ledger_journal, "asyncio", VirtualAsyncio(world)),
             *(
                 (module, "log", Silence())

@@ -1,4 +1,4 @@
--- queued -> running. The fencing token is the number of the attempt together with the nonce.
+-- queued -> running. The fencing token is the number of the attempt together with the nonce and `call`.
 -- ARGV: id, then named:
 --   owner: the process
 --   lease_ms

@@ -68,11 +68,12 @@ local function to_archive(id)
   end
 end
 
--- Whether `token` is that of the running job's current lease. It includes the nonce: attempts start at 1 again
--- in a ledger that was wiped, and a lease from before must not fit.
+-- Whether `token` is that of the running job's current lease. It includes the nonce and the claim's random text: in
+-- a ledger that was wiped, attempts start at 1 again, and in one that a failover set back, the number of an attempt
+-- that was lost is granted once more. A lease from before must fit neither.
 local function owns_run(id, token)
-  local fields = redis.call('HMGET', key('job', id), 'state', 'attempt', 'nonce')
-  return fields[1] == 'running' and fields[2] .. ':' .. fields[3] == token
+  local fields = redis.call('HMGET', key('job', id), 'state', 'attempt', 'nonce', 'claim')
+  return fields[1] == 'running' and table.concat({fields[2], fields[3], fields[4] or ''}, ':') == token
 end
 
 -- Whether `token` is that of the finished job's current report lease.
