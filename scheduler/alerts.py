@@ -3,7 +3,8 @@
 It runs in a thread of the dispatcher with a Redis connection of its own, so that no poll, report or sweep
 waits for a receiver. Several dispatchers may run it: one of them looks at a time, and what was told lies in
 Redis. A problem is told at once. That it is over is told when it has stayed away for two minutes: so a
-problem that comes and goes is told once.
+problem that comes and goes is told once. Without Redis, what another dispatcher has told is unknown, so
+each tells that Redis fails.
 """
 
 from __future__ import annotations
@@ -17,13 +18,14 @@ import structlog
 
 from aicity_fleet.background import Background
 from aicity_fleet.backoff import backoff_seconds
-from aicity_fleet.errors import AlertError
+from aicity_fleet.errors import AlertError, LedgerError
 from aicity_fleet.health.finding import Finding
 from aicity_fleet.health.fleet import UNTIL_STARTED, WEBHOOK_FAILS, check_health
 from aicity_fleet.ledger import Ledger
 from aicity_fleet.ledger.alerts import Told
 from aicity_fleet.ledger.coordination import Turn
 from aicity_fleet.ledger.overview import read_overview
+from aicity_fleet.redis_faults import reason, remedy
 from aicity_fleet.settings import Settings
 from aicity_fleet.webhook import Webhook
 from aicity_fleet.words import count
@@ -42,6 +44,9 @@ BACKOFF_SECONDS = (30.0, 600.0)
 
 NEW_SECONDS = 180.0
 """For how long a fleet that has just been started may not have polled, in seconds: that is not told."""
+
+REDIS_SECONDS = 60.0
+"""How long Redis must have failed until people are told, in seconds: a restart or a failover takes less."""
 
 READ_SECONDS = 2.0
 """How long one try of a Redis command may take, in seconds."""
@@ -91,9 +96,13 @@ def message(agent: str, change: Change) -> str:
     needs = f"needs you ({count(standing, 'problem')})" if standing else "no longer needs you"
     lines = [f"Fleet '{agent}' {needs}."]
     for finding in change.new:
-        lines += [f"New: {_line(finding.what)}", f"To do: {_line(finding.remedy)}"]
+        lines += _new(finding.what, finding.remedy)
     lines += [f"Over: {one.what}" for one in change.over]
     return "\n".join(lines)
+
+
+def _new(what: str, to_do: str) -> list[str]:
+    return [f"New: {_line(what)}", f"To do: {_line(to_do)}"]
 
 
 def _line(text: str) -> str:
@@ -122,6 +131,10 @@ class Alerter:
         self._ledger: Ledger | None = None
         self._failures, self._again_at = 0, 0.0
         self._began_at = time.monotonic()
+        self._failed_since: float | None = None
+        """Since when each look at Redis has failed, by ``time.monotonic()``."""
+        self._redis_fails = ""
+        """How Redis fails, once people were told; empty while it works."""
 
     @classmethod
     def from_settings(cls, settings: Settings) -> Alerter:
@@ -145,15 +158,38 @@ class Alerter:
         """Look, unless another dispatcher does, or the webhook failed a short while ago.
 
         Raises:
-            LedgerError: Redis went away; the next look goes on.
+            LedgerError: Redis went away; the next look goes on. When it stays away, people are told.
         """
         if time.monotonic() < self._again_at:
             return
-        if self._ledger is None:
-            self._ledger = self._open_ledger()
-        with self._ledger.coordination.only_alert(TURN_SECONDS) as turn:
-            if turn is not None:
-                self._look(self._ledger, turn)
+        try:
+            if self._ledger is None:
+                self._ledger = self._open_ledger()
+            with self._ledger.coordination.only_alert(TURN_SECONDS) as turn:
+                if turn is not None:
+                    self._look(self._ledger, turn)
+        except LedgerError as error:
+            self._without_redis(error)
+            raise
+        if turn is not None:  # to see that another looks, Redis need not take writes
+            self._with_redis()
+
+    def _without_redis(self, error: LedgerError) -> None:
+        self._failed_since = self._failed_since or time.monotonic()
+        seconds = time.monotonic() - self._failed_since
+        if self._redis_fails or seconds < REDIS_SECONDS:
+            return
+        what = f"Redis has failed for {seconds:.0f} s: {reason(error)}."
+        head = f"Fleet '{self._agent}' needs you: it stands still, and nothing is lost."
+        if self._post("\n".join([head, *_new(what, remedy(error))])) is None:
+            self._redis_fails = _line(what)
+
+    def _with_redis(self) -> None:
+        self._failed_since = None
+        if self._redis_fails:
+            text = f"Fleet '{self._agent}' goes on: Redis works again.\nOver: {self._redis_fails}"
+            if self._post(text) is None:
+                self._redis_fails = ""
 
     def _look(self, ledger: Ledger, turn: Turn) -> None:
         overview = read_overview(ledger, at_a_glance=True)
@@ -176,16 +212,23 @@ class Alerter:
 
     def _tell(self, ledger: Ledger, change: Change, now: datetime) -> None:
         """Tell people, then note it: if the process dies between the two, the change is told again."""
-        try:
-            self._webhook.tell(message(self._agent, change))
-        except AlertError as error:
-            self._again_at = time.monotonic() + backoff_seconds(*BACKOFF_SECONDS, self._failures)
-            self._failures += 1
-            log.warning("alert.not_told", message=str(error))
+        error = self._post(message(self._agent, change))
+        if error is not None:
             ledger.alerts.note_told(change.untold)
             ledger.troubles.note("alerts", str(error), now)
             return
         ledger.alerts.note_told(change.told)
         ledger.troubles.end("alerts")
-        self._failures = 0
         log.info("alert.told", new=len(change.new), over=len(change.over))
+
+    def _post(self, text: str) -> AlertError | None:
+        """Post a message; gives why it was not taken, after which nobody looks for a while."""
+        try:
+            self._webhook.tell(text)
+        except AlertError as error:
+            self._again_at = time.monotonic() + backoff_seconds(*BACKOFF_SECONDS, self._failures)
+            self._failures += 1
+            log.warning("alert.not_told", message=str(error))
+            return error
+        self._failures = 0
+        return None

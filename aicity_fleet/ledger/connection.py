@@ -132,5 +132,5 @@ def wrapped(deed: str) -> Iterator[None]:
             refusal = as_refusal(e)
             raise LedgerUnavailableError(
                 f"Redis could not {deed}: {reason(refusal)}. {remedy(refusal)}"
-            ) from e
+            ) from refusal
         raise LedgerError(f"Redis refused to {deed} ({type(e).__name__}: {str(e)[:200]}).") from e

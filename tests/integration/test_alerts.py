@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 import socket
 import threading
 from collections.abc import Callable, Iterator
@@ -12,6 +13,7 @@ from typing import Any
 
 import pytest
 from support.processes import FleetProcesses
+from support.redis_process import OwnRedis, own_redis
 from support.waiting import wait_until
 from support.webhook_receiver import PATH, Receiver, receiving
 
@@ -22,6 +24,7 @@ from aicity_fleet.ledger import Ledger
 from aicity_fleet.ledger.alerts import Alerts
 from aicity_fleet.ledger.overview import MOST_GLANCED
 from aicity_fleet.models import AssignedTask, JobState
+from aicity_fleet.redis_faults import MEMORY_REMEDY
 from aicity_fleet.settings import Settings
 from aicity_fleet.simulator.access import fleet_environment
 from scheduler import alerts
@@ -182,6 +185,71 @@ def test_a_look_asks_redis_the_same_however_many_jobs_there_are(alerters, ledger
     for number in range(MOST_GLANCED):
         ledger.accept(AssignedTask(f"k{number}", "general", "x"))
     assert commands() == few
+
+
+# --- without Redis --------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def redis_of_its_own(tmp_path) -> Iterator[OwnRedis]:
+    with own_redis(tmp_path / "redis") as made:
+        yield made
+
+
+@pytest.fixture
+def alerter(redis_of_its_own, receiver, monkeypatch) -> Alerter:
+    monkeypatch.setattr(alerts, "REDIS_SECONDS", 0.0)
+    monkeypatch.setattr(alerts, "BACKOFF_SECONDS", (0.0, 0.0))
+    url = redis_of_its_own.server.url
+    env = {"REDIS_URL": url, "FLEET_AGENT": "one", "FLEET_ALERT_WEBHOOK": receiver.url}
+    return Alerter.from_settings(Settings.load(env))
+
+
+def look_in_vain(alerter: Alerter) -> None:
+    with pytest.raises(LedgerUnavailableError):
+        alerter.tick()
+
+
+def lines_of(text: str) -> list[str]:
+    """The lines of a message, without how long Redis has failed."""
+    return re.sub(r"\d+ s", "some s", text).split("\n")
+
+
+NEEDED = "Fleet 'one' needs you: it stands still, and nothing is lost."
+FULL = "Redis has failed for some s: it is full: it has reached its maxmemory."
+GONE = "Redis has failed for some s: it cannot be reached."
+
+
+def test_a_full_redis_is_told_once_and_so_is_its_end(alerter, redis_of_its_own, receiver):
+    alerter.tick()
+    receiver.texts.clear()  # this Redis has a fault of its own
+    redis_of_its_own.admin.config_set("maxmemory", "1")
+    for _ in range(3):
+        look_in_vain(alerter)
+    (told,) = map(lines_of, receiver.texts)
+    assert told == [NEEDED, f"New: {FULL}", f"To do: {MEMORY_REMEDY}"]
+    redis_of_its_own.admin.config_set("maxmemory", "0")
+    alerter.tick()
+    alerter.tick()
+    (over,) = map(lines_of, receiver.texts[1:])
+    assert over == ["Fleet 'one' goes on: Redis works again.", f"Over: {FULL}"]
+
+
+def test_a_redis_that_is_gone_is_told_once_it_stays_away(
+    alerter, redis_of_its_own, receiver, monkeypatch
+):
+    monkeypatch.setattr(alerts, "REDIS_SECONDS", 3600.0)
+    redis_of_its_own.process.kill()
+    redis_of_its_own.process.wait()
+    look_in_vain(alerter)
+    assert not receiver.texts, "a restart is nothing to be told"
+    monkeypatch.setattr(alerts, "REDIS_SECONDS", 0.0)
+    receiver.status = 500
+    look_in_vain(alerter)
+    receiver.status = 200
+    look_in_vain(alerter)
+    (told,) = map(lines_of, receiver.texts)
+    assert told == [NEEDED, f"New: {GONE}", "To do: Start it, or correct REDIS_URL."]
 
 
 # --- the command ----------------------------------------------------------------------------------------
