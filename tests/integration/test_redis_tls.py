@@ -101,6 +101,16 @@ def test_a_certificate_that_cannot_be_checked_is_told_at_once_with_the_remedy(se
         assert "REDIS_CA_FILE" in found.cure
 
 
+def test_the_ledger_trusts_no_authority_of_the_system_beside_redis_ca_file(
+    env, tmp_path, monkeypatch
+):
+    monkeypatch.setenv("SSL_CERT_FILE", env.pop("REDIS_CA_FILE"))
+    connect(Settings.load(env)).close()  # the system's are trusted alone
+    env["REDIS_CA_FILE"] = str(make_authority(tmp_path, "another"))
+    with pytest.raises(LedgerUnavailableError, match="no TLS connection"):
+        connect(Settings.load(env))
+
+
 def test_no_message_is_sent_to_a_broker_whose_certificate_is_wrong(env, empty_folder):
     call = (CELERY[0], "-m", "celery", "-A", "aicity_fleet.celery_app", "call", "fleet.poll")
     right = run_cli(*call, env=env, cwd=empty_folder)
