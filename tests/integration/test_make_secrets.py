@@ -3,6 +3,7 @@
 import hashlib
 import os
 import re
+import shutil
 import ssl
 import subprocess
 import sys
@@ -73,6 +74,16 @@ def test_each_role_gets_a_password_of_its_own_and_keeps_it(make_secrets):
     first = make_secrets()
     assert len(set(first.values())) == len(Role)
     assert make_secrets() == first
+
+
+def test_without_volumes_it_makes_the_files_of_the_secrets_of_kubernetes(make_secrets, volumes):
+    shutil.rmtree(volumes)
+    volumes.mkdir()
+    make_secrets()
+    found = {str(path.relative_to(volumes)) for path in volumes.rglob("*") if path.is_file()}
+    users = {f"users/{name}" for name in ("users.acl", "certificate.pem", "key.pem")}
+    roles = {f"redis/{role}/{name}" for role in Role for name in ("password", "ca.pem")}
+    assert found == {"flower/password", *users, *roles}
 
 
 def test_redis_password_is_the_operator_s(make_secrets):

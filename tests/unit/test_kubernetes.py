@@ -29,11 +29,11 @@ README = (FOLDER / "README.md").read_text("utf-8")
 COMPOSE = yaml.safe_load((ROOT / "docker-compose.yml").read_text("utf-8"))["services"]
 
 SECRETS = {
-    "beat": {"redis-password"},
-    "dispatcher": {"redis-password", "agent-key"},
-    "worker": {"redis-password", "model-keys"},
-    "flower": {"redis-password", "flower-password"},
-    "redis": {"redis-password"},
+    "beat": {"redis-beat"},
+    "dispatcher": {"redis-dispatcher", "agent-key"},
+    "worker": {"redis-worker", "model-keys"},
+    "flower": {"redis-flower", "flower-password"},
+    "redis": {"redis-users"},
 }
 """All pods, each with the only Secrets that it may have."""
 
@@ -48,8 +48,6 @@ OTHER_VALUES = {
     "OPENAI_API_KEY_FILE": "a key is always a file",
     "FLEET_START_WAIT_SECONDS": "no pod waits for another to be ready",
     "FLEET_WORKER_THREADS": "the command needs a number",
-    "REDIS_URL": "all pods are one user of Redis",
-    "REDIS_CA_FILE": "the Redis of the manifests speaks no TLS",
     "FLEET_ARCHIVE": "it needs a volume, which a cluster may not have",
     "FLEET_METRICS_PORT": "KEDA reads the metrics",
 }
@@ -147,19 +145,11 @@ def test_a_pod_gets_the_variables_that_compose_gives_it(name):
         assert given[variable] == composed(wanted[variable]), variable
 
 
-def _with_one_password(arg: str) -> str:
-    """Return an argument of a service's command as that of a pod: its Redis has one password and no TLS."""
-    arg = re.sub(r"^port 0\n|^tls-.*\n", "", arg, flags=re.MULTILINE)
-    users = "aclfile /run/fleet/users/users.acl"
-    one = arg.replace(users, "requirepass $(cat /run/fleet/redis/password)")
-    return one.replace("<<'CONFIG'", "<<CONFIG") if users in arg else one
-
-
 @pytest.mark.parametrize("name", sorted(SECRETS))
 def test_a_pod_runs_the_command_of_compose_within_its_memory(name):
     threads = environment("worker")["FLEET_WORKER_THREADS"]
     args = [arg.replace("$(FLEET_WORKER_THREADS)", threads) for arg in container(name)["args"]]
-    assert args == [_with_one_password(arg) for arg in composed(COMPOSE[name]["command"])]
+    assert args == composed(COMPOSE[name]["command"])
     memory = composed(COMPOSE[name]["mem_limit"]).upper() + "i"
     assert container(name)["resources"]["limits"] == {"memory": memory}
     assert container(name)["resources"]["requests"]["memory"] == memory
@@ -218,17 +208,49 @@ def test_no_secret_is_in_the_repository():
     assert not of_kind("Secret")
 
 
+def secrets_of_the_readme() -> dict[str, set[str]]:
+    """The files of each Secret that the README makes, by the Secret's name."""
+    made = {
+        name: {file}
+        for name, file in re.findall(r"create secret generic (\S+) --from-file=(\S+?)=", README)
+    }
+    folders = {
+        "redis-users": {"users.acl", "certificate.pem", "key.pem"},
+        "redis-$role": {"password", "ca.pem"},
+        "flower-password": {"password"},
+    }
+    found = re.findall(r"create secret generic (\S+) --from-file=secrets/\S+\n", README)
+    assert set(found) == folders.keys()
+    (loop,) = re.findall(r"for role in (.+); do", README)
+    assert sorted(loop.split()) == FLEET
+    return (
+        made
+        | {name: files for name, files in folders.items() if "$" not in name}
+        | {f"redis-{role}": folders["redis-$role"] for role in loop.split()}
+    )
+
+
 @pytest.mark.parametrize("name", FLEET)
 def test_each_file_of_a_secret_is_one_that_the_readme_makes(name):
-    made = dict(re.findall(r"create secret generic (\S+) --from-file=(\S+?)=", README))
+    made = secrets_of_the_readme()
     assert made.keys() == set.union(*SECRETS.values())
-    files = {f"{path}/{made[secret]}" for secret, path in secret_volumes(name).items()}
+    files = {
+        f"{path}/{file}" for secret, path in secret_volumes(name).items() for file in made[secret]
+    }
     named = {
         v.removesuffix("_FILE"): p for v, p in environment(name).items() if v.endswith("_FILE")
     }
     read = {variable: path for variable, path in named.items() if path}
     assert set(read.values()) == files - {"/run/fleet/flower/password"}  # its command reads it
-    assert all(name in HOLDERS[variable] for variable in read)
+    assert all(name in HOLDERS[variable] for variable in read.keys() - {"REDIS_CA"})
+
+
+def test_redis_finds_its_files_and_its_probe_is_the_health_check_of_compose():
+    (path,) = secret_volumes("redis").values()
+    named = set(re.findall(rf"{path}/(\S+)", str(container("redis")["args"]).replace("\\n", " ")))
+    assert named == secrets_of_the_readme()["redis-users"]
+    _, line = COMPOSE["redis"]["healthcheck"]["test"]
+    assert container("redis")["readinessProbe"]["exec"]["command"] == ["sh", "-c", line]
 
 
 @pytest.mark.parametrize("name", sorted(SECRETS))
