@@ -147,7 +147,7 @@ class Isolation:
         """
         state = self._ledger.died(job_id, fence)
         if state is not None:  # else the sweep was first
-            token, _, nonce = fence.partition(":")
+            token, nonce, _ = fence.split(":")
             tracing.lost_run(
                 job_id, nonce, attempt=int(token), began_ms=began_ms, why="process_died"
             )

@@ -80,11 +80,6 @@ class Records:
         with wrapped("read a journal"):
             return int(self.client.llen(self.keys.journal(job_id)))
 
-    def nonce(self, job_id: str) -> str:
-        """Return the random text in a job's fences and markers; empty for an unknown job."""
-        with wrapped("read a job"):
-            return str(self.client.hget(self.keys.job(job_id), "nonce") or "")
-
     def nonces(self, job_ids: Sequence[str]) -> list[str]:
         """Return the random text of each of these jobs; empty for an unknown one."""
         with wrapped("read jobs"):

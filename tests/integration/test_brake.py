@@ -60,10 +60,9 @@ def test_failures_that_lie_further_back_do_not_count(braked):
 
 def test_one_that_passes_releases_it(braked):
     run(braked, "-----")
-    assert starts(braked, 100) == 1
-    lease = braked.get("job 100")
-    assert lease is not None
-    finish(braked, Lease("job 100", 1, lease.task, braked.nonce("job 100"), 0), passes=True)
+    lease = claim(braked, 100)
+    assert claim(braked, 101) == NotClaimed("brake")
+    finish(braked, lease, passes=True)
     assert not braked.controls.read().is_braked
     assert starts(braked, 101) > 1
 
