@@ -77,6 +77,8 @@ def assert_each_query_has_data(watch: Prometheus) -> None:
         for target in panel["targets"]:
             found = watch.query(target["expr"].replace("$__rate_interval", "5m"))
             assert found, (panel["title"], target)
+            if panel["type"] == "stat":
+                assert len(found) == 1, (panel["title"], "one value per tile", found)
             for labels, value in found:
                 assert math.isfinite(value), (panel["title"], target)
                 assert set(re.findall(r"{{(\w+)}}", target["legendFormat"])) <= set(labels)

@@ -68,9 +68,16 @@ def test_a_grafana_can_import_the_dashboard():
     assert (variable["name"], variable["type"]) == ("datasource", "datasource")
     assert [panel["id"] for panel in panels()] == list(range(1, len(panels()) + 1))
     for panel in panels():
+        assert panel["type"] in {"stat", "timeseries"}
         assert panel["datasource"] == {"type": "prometheus", "uid": "${datasource}"}
         letters = [target["refId"] for target in panel["targets"]]
         assert letters == [*"ABCDEFGH"][: len(letters)] != []
+
+
+def test_a_tile_shows_nothing_of_a_fleet_that_is_no_longer_scraped():
+    tiles = [target for panel in panels() if panel["type"] == "stat" for target in panel["targets"]]
+    assert tiles
+    assert all((tile["instant"], tile["range"]) == (True, False) for tile in tiles)
 
 
 def test_no_panel_lies_over_another():
