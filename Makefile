@@ -9,7 +9,7 @@ KILLS = 30
 # Processes that run tests side by side: most of a test of real processes is waiting.
 TESTERS = 4
 
-.PHONY: help demo test check gate chaos simulate exhaustive bench bench-check bench-trouble soak capacity real-model docs demo-svg image sbom lock clean
+.PHONY: help demo test check gate chaos simulate exhaustive bench bench-check bench-trouble soak capacity real-model docs demo-svg dashboard-picture image sbom lock clean
 .DEFAULT_GOAL := help
 
 help:
@@ -34,6 +34,8 @@ help:
 	@echo 'make sbom    build/sbom.cdx.json: the packages of the image with versions and hashes (CycloneDX)'
 	@echo 'make docs    the documentation, in build/docs (warnings are errors)'
 	@echo 'make demo-svg      run the demo and renew its screenshot (docs/demo.svg)'
+	@echo 'make dashboard-picture    run a fleet for 12 minutes and renew the picture of its dashboard'
+	@echo '             (docs/dashboard.png): needs npm, prometheus and chromium (ARGS=--help)'
 	@echo 'make lock    rewrite requirements/ from pyproject.toml (needs uv; ARGS=--upgrade)'
 	@echo 'make clean   remove .venv and everything that was built'
 	@echo
@@ -141,6 +143,10 @@ docs: $(DOCS_MADE)
 
 demo-svg: $(MADE)
 	$(VENV)/bin/python scripts/demo_svg.py --record
+
+# What it downloads is no dependency of the project, and stays in build/dashboard.
+dashboard-picture: $(MADE)
+	@PYTHONPATH=tests exec $(VENV)/bin/python -m picture $(ARGS)
 
 lock:
 	scripts/lock $(ARGS)

@@ -60,6 +60,13 @@ class Prometheus:
         assert data["resultType"] == "vector", data
         return [(found["metric"], float(found["value"][1])) for found in data["result"]]
 
+    def query_range(self, expr: str, start: float, end: float, step: float) -> list[dict[str, Any]]:
+        """Evaluate an expression every ``step`` seconds; gives each series with its labels and samples."""
+        fields: dict[str, Any] = {"query": expr, "start": start, "end": end, "step": step}
+        answer = self._client.post("/api/v1/query_range", data=fields)
+        assert answer.is_success, answer.text
+        return list(answer.json()["data"]["result"])
+
     def fired(self) -> set[str]:
         """The names of all alerts that have fired since it runs."""
         found = self.query('count_over_time(ALERTS{alertstate="firing"}[1h])')
@@ -92,6 +99,13 @@ def prometheus(folder: Path, page_port: int) -> Iterator[Prometheus]:
     group = {"name": "sooner", "rules": [{**rule, "for": SOON} for rule in rules()]}
     (folder / "alerts.yml").write_text(yaml.safe_dump({"groups": [group]}))
     (folder / "prometheus.yml").write_text(yaml.safe_dump(config))
+    with serving(folder) as server:
+        yield server
+
+
+@contextmanager
+def serving(folder: Path) -> Iterator[Prometheus]:
+    """Run a server on the configuration, the rules and the data in a folder."""
     address = f"{LOOPBACK}:{free_port()}"
     argv = ["prometheus", f"--config.file={folder / 'prometheus.yml'}", "--log.level=warn"]
     argv += [f"--storage.tsdb.path={folder / 'data'}", f"--web.listen-address={address}"]

@@ -38,7 +38,7 @@ PROSE = (
     *(".env.example", "docker-compose.yml", "Makefile", ".ci/run"),
 )
 FOLDERS = (*PACKAGES, "docs", "deploy", "examples", "scripts")
-NOT_PROSE = {".svg", ".json", ".pyc"}
+NOT_PROSE = {".svg", ".png", ".json", ".pyc"}
 FOR_MODELS = (
     "aicity_fleet/team/declare/prompts/",
     *("aicity_fleet/simulator/answers/", "aicity_fleet/simulator/demo_tasks.toml"),
