@@ -34,7 +34,6 @@ told = {
     "unused": [name for name in ("prompt_toolkit", "requests", "rich") if name in sys.modules],
 }
 import requests, rich  # whoever does use them
-print(json.dumps(told), flush=True)
 if "drain" in sys.argv:
     def drain(*_):
         print("draining", flush=True)
@@ -44,6 +43,7 @@ if "drain" in sys.argv:
     signal.signal(signal.SIGTERM, drain)
 if "deaf" in sys.argv:
     signal.signal(signal.SIGTERM, lambda *_: None)
+print(json.dumps(told), flush=True)
 if "wait" in sys.argv:
     time.sleep(100)
 sys.exit(3)

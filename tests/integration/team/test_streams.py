@@ -118,7 +118,7 @@ def slowly(pause: float, *, times: int = 4) -> Answer:
 async def patient(config):
     """A model that may take a while in total, but not between two tokens."""
     slow = dataclasses.replace(
-        config, timeout_seconds=8.0, first_token_seconds=2.0, idle_seconds=0.8
+        config, timeout_seconds=8.0, first_token_seconds=2.0, idle_seconds=2.0
     )
     async with open_model(slow) as model:
         yield model
@@ -139,11 +139,11 @@ TROUBLES: dict[str, tuple[Answer, str]] = {
     ),
     "dead in mid-answer": (
         stream(chunk(called(arguments=ARGUMENTS[:HALF])), 30.0, *END),
-        "the model stopped in mid-answer (no token for 0.8 s)",
+        "the model stopped in mid-answer (no token for 2 s)",
     ),
     "comments alone are no tokens": (
         stream(chunk(called(arguments=ARGUMENTS[:HALF])), *[": wait\n\n", 0.2] * 20, *END),
-        "the model stopped in mid-answer (no token for 0.8 s)",
+        "the model stopped in mid-answer (no token for 2 s)",
     ),
     "an endless trickle": (
         stream(*[chunk({"content": "word "}), 0.4] * 40),
