@@ -18,7 +18,7 @@ import structlog
 
 from aicity_fleet.background import Background
 from aicity_fleet.backoff import backoff_seconds
-from aicity_fleet.errors import AlertError, LedgerError
+from aicity_fleet.errors import AlertError, LedgerUnavailableError
 from aicity_fleet.health.finding import Finding
 from aicity_fleet.health.fleet import UNTIL_STARTED, WEBHOOK_FAILS, check_health
 from aicity_fleet.ledger import Ledger
@@ -161,6 +161,7 @@ class Alerter:
             LedgerError: Redis went away; the next look goes on. When it stays away, people are told.
         """
         if time.monotonic() < self._again_at:
+            self._failed_since = None  # nobody looks, so Redis may work meanwhile
             return
         try:
             if self._ledger is None:
@@ -168,13 +169,14 @@ class Alerter:
             with self._ledger.coordination.only_alert(TURN_SECONDS) as turn:
                 if turn is not None:
                     self._look(self._ledger, turn)
-        except LedgerError as error:
+        except LedgerUnavailableError as error:
             self._without_redis(error)
             raise
+        self._failed_since = None
         if turn is not None:  # to see that another looks, Redis need not take writes
             self._with_redis()
 
-    def _without_redis(self, error: LedgerError) -> None:
+    def _without_redis(self, error: LedgerUnavailableError) -> None:
         self._failed_since = self._failed_since or time.monotonic()
         seconds = time.monotonic() - self._failed_since
         if self._redis_fails or seconds < REDIS_SECONDS:
@@ -185,9 +187,8 @@ class Alerter:
             self._redis_fails = _line(what)
 
     def _with_redis(self) -> None:
-        self._failed_since = None
-        if self._redis_fails:
-            text = f"Fleet '{self._agent}' goes on: Redis works again.\nOver: {self._redis_fails}"
+        if self._redis_fails and time.monotonic() >= self._again_at:
+            text = f"Fleet '{self._agent}': Redis works again.\nOver: {self._redis_fails}"
             if self._post(text) is None:
                 self._redis_fails = ""
 

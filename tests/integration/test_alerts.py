@@ -7,6 +7,7 @@ import json
 import re
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -232,7 +233,20 @@ def test_a_full_redis_is_told_once_and_so_is_its_end(alerter, redis_of_its_own, 
     alerter.tick()
     alerter.tick()
     (over,) = map(lines_of, receiver.texts[1:])
-    assert over == ["Fleet 'one' goes on: Redis works again.", f"Over: {FULL}"]
+    assert over == ["Fleet 'one': Redis works again.", f"Over: {FULL}"]
+
+
+def test_two_short_failures_are_not_one_long_one(alerter, redis_of_its_own, receiver, monkeypatch):
+    alerter.tick()
+    receiver.texts.clear()
+    monkeypatch.setattr(alerts, "REDIS_SECONDS", 0.5)
+    for _ in range(2):
+        redis_of_its_own.admin.config_set("maxmemory", "1")
+        look_in_vain(alerter)
+        redis_of_its_own.admin.config_set("maxmemory", "0")
+        alerter.tick()
+        time.sleep(0.6)
+    assert not receiver.texts
 
 
 def test_a_redis_that_is_gone_is_told_once_it_stays_away(

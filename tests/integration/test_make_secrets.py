@@ -97,7 +97,10 @@ def test_redis_password_is_everybody_s_on_a_redis_elsewhere(make_secrets):
     assert set(found.values()) == {"theirs-1"}
 
 
-@pytest.mark.parametrize("url", ["redis://redis:6379/0", "rediss://redis", "redis://redis/0"])
+@pytest.mark.parametrize(
+    "url",
+    ["redis://redis:6379/0", "rediss://redis", "redis://redis/0", "rediss://worker@redis:6379/0"],
+)
 def test_the_url_of_the_compose_file_s_own_redis_is_refused(make_secrets, url):
     make_secrets(code=2, REDIS_URL=url)
 
