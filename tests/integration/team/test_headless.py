@@ -51,8 +51,9 @@ def test_a_job_is_delivered_without_a_terminal(provider: Provider, stdin):
         text=True,
     )
     try:
-        # Not communicate(): it would close the pipe, and the point is that nobody does.
-        assert process.wait(timeout=30) == 0, process.stderr and process.stderr.read()
+        # Not communicate(): it would close the pipe, and the point is that nobody does. A process that
+        # reads stdin waits for good; one that does not needs 5 s of CPU time, and twice that with coverage.
+        assert process.wait(timeout=90) == 0, process.stderr and process.stderr.read()
         assert process.stderr is not None
         assert "delivered" in process.stderr.read()
     finally:
