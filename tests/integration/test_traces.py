@@ -136,7 +136,7 @@ def test_a_job_that_outlives_its_worker_has_one_whole_trace(fleet, city, ledger,
         assert_is_whole(receiver.trace_of(each))
     trace = receiver.trace_of(job_id)
     *all_lost, last = named(trace, "run")
-    lost = all_lost[0]  # on a slow machine, leases of four seconds may lapse again
+    lost = all_lost[0]  # on a slow machine, leases may lapse again
     assert {(run.is_error, run.attributes["error.type"]) for run in all_lost} == {
         (True, "lease_lapsed")
     }
@@ -228,7 +228,7 @@ def test_no_text_of_a_job_and_no_key_is_in_a_span_or_a_log_line(fleet, city, led
     of_jobs = [line for line in lines if line["event"].startswith(("job.", "model.", "team."))]
     assert {line["job_id"] for line in of_jobs} == set(ids)
     for line in of_jobs:
-        assert line["attempt"] >= 1
+        assert line["attempt"] == 1
         assert line["trace_id"] == traces[line["job_id"]]
     reported = [
         json.loads(line) for line in told["dispatcher.log"].splitlines() if '"job.reported"' in line
