@@ -18,6 +18,7 @@ import structlog
 from aicity_fleet import tracing
 from aicity_fleet.errors import LedgerError
 from aicity_fleet.ledger import Ledger
+from aicity_fleet.ledger.leases import read_run_fence
 from aicity_fleet.messaging.messages import Messages
 from aicity_fleet.models import JobState, JsonObject
 
@@ -147,10 +148,8 @@ class Isolation:
         """
         state = self._ledger.died(job_id, fence)
         if state is not None:  # else the sweep was first
-            token, nonce, _ = fence.split(":")
-            tracing.lost_run(
-                job_id, nonce, attempt=int(token), began_ms=began_ms, why="process_died"
-            )
+            attempt, nonce = read_run_fence(fence)
+            tracing.lost_run(job_id, nonce, attempt=attempt, began_ms=began_ms, why="process_died")
         log.error("job.killed_its_process", job_id=job_id, status=status, now=state and str(state))
         if state is not JobState.FINISHED:
             return {"job_id": job_id, "did": "died", "why": str(state or "lease_lost")}

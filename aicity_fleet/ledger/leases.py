@@ -65,7 +65,18 @@ class Lease:
     @property
     def fence(self) -> str:
         """What every write shows. The number alone may be granted again, after a wipe or a failover."""
-        return f"{self.token}:{self.nonce}:{self.claim}"
+        return run_fence(self.token, self.nonce, self.claim)
+
+
+def run_fence(token: int | str, nonce: str, claim: str) -> str:
+    """Return the fence of a run, as the scripts compare it; see ``Lease`` for the arguments."""
+    return f"{token}:{nonce}:{claim}"
+
+
+def read_run_fence(fence: str) -> tuple[int, str]:
+    """Return the number of the attempt and the job's nonce, which the fence of a run holds."""
+    token, nonce, _ = fence.split(":")
+    return int(token), nonce
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -17,7 +17,14 @@ from aicity_fleet.ledger.controls import (
     PROBE_SECONDS,
     RECENT_TROUBLE_SECONDS,
 )
-from aicity_fleet.ledger.leases import ClaimTerms, Finished, Lease, NotClaimed, Renewal
+from aicity_fleet.ledger.leases import (
+    ClaimTerms,
+    Finished,
+    Lease,
+    NotClaimed,
+    Renewal,
+    run_fence,
+)
 from aicity_fleet.ledger.lua import Scripts
 from aicity_fleet.models import (
     UNREADABLE,
@@ -115,7 +122,7 @@ class Runs:
         try:
             task = AssignedTask.from_json(json.loads(text))
         except UNREADABLE as error:
-            set_aside(self._scripts, job_id, f"{token}:{nonce}:{call}", "task", error)
+            set_aside(self._scripts, job_id, run_fence(token, nonce, call), "task", error)
             return NotClaimed("quarantined", job_id)
         return Lease(
             job_id,
